@@ -1,0 +1,57 @@
+"""Which source fills each slot of a slate.
+
+Several sources propose items, each in its own order: the blended ranking, what users like this one
+took, what is trending. A policy decides slot by slot from which list the next item comes. It learns that
+from what users do, so it must now and then show what it does not believe in, and it must know with which
+probability it showed each item: only then can another policy be judged from the same log, and only then
+does silence teach as much as a click.
+
+A decision goes round in one loop. ``draw`` turns the value of each source into a probability for every
+source at every slot (``explore``), draws the slate (``slate``) and hands the propensities out with it.
+Later the ``Outcome`` comes back: the hit slot, the reward and, for those who look ahead, the next slate.
+``learn_one`` spreads the reward over the slots by how likely each was examined (``examination``) and
+moves the values by a temporal-difference error (``td``). ``QLearning`` and ``Sarsa`` differ in what they
+think the next state is worth; ``Disagreement``, the default, credits a source only where it disagrees with
+the ranking; ``Ranked`` always shows the ranking and is what the others are measured against.
+
+Nothing here reads a clock, draws a random number or does I/O. Uniform numbers come from the caller.
+"""
+
+from bandits.base import DRY, OTHER, Outcome, Policy, Slate
+from bandits.checks import yield_checks
+from bandits.disagreement import Disagreement
+from bandits.examination import Examination, prior_theta
+from bandits.explore import draw, epsilon_greedy
+from bandits.q_learning import QLearning
+from bandits.ranked import Ranked
+from bandits.registry import POLICIES, make_policy
+from bandits.sarsa import Sarsa
+from bandits.schedules import Constant, ExponentialDecay, PowerDecay, Schedule
+from bandits.slate import draw_slate, greedy_fill, rank_bucket, slate_propensities
+
+__all__ = [
+    "DRY",
+    "OTHER",
+    "POLICIES",
+    "Constant",
+    "Disagreement",
+    "Examination",
+    "ExponentialDecay",
+    "Outcome",
+    "Policy",
+    "PowerDecay",
+    "QLearning",
+    "Ranked",
+    "Sarsa",
+    "Schedule",
+    "Slate",
+    "draw",
+    "draw_slate",
+    "epsilon_greedy",
+    "greedy_fill",
+    "make_policy",
+    "prior_theta",
+    "rank_bucket",
+    "slate_propensities",
+    "yield_checks",
+]

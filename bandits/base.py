@@ -1,0 +1,116 @@
+"""What a policy hands out, what it gets back, and the interface of all policies.
+
+The propensities leave with the slate and return in the record. A policy remembers nothing about the
+slates it drew, so feedback may come late, twice or never.
+"""
+
+from collections.abc import Mapping
+from typing import NamedTuple, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+OTHER = 128  # added to a head's index in Slate.heads when the slot shows another item
+DRY = 255  # in Slate.heads: the source had nothing left to offer
+
+
+class Slate(NamedTuple):
+    """What is shown, and how probable it was. n <= slots: fewer when all sources run dry.
+
+    A source's head at a slot is the first item of its list that stands in no slot above.
+    """
+
+    items: NDArray[np.int32]  # [n], each item once
+    sources: NDArray[np.uint8]  # [n], the source drawn
+    heads: NDArray[np.uint8]  # [n, sources], index of the head in the source's list; OTHER + index; DRY
+    probabilities: NDArray[np.float32]  # [n, sources], of drawing each source at this slot
+    propensities: NDArray[np.float32]  # [n], of showing this item here, given the slots above
+
+
+class Outcome(NamedTuple):
+    """What became of a slate: the record from which a policy learns, complete in itself.
+
+    The three ``next_`` fields are read only if ``discount_t`` is above 0.
+    """
+
+    state_tm1: int  # state in which the slate was drawn, in [0, states)
+    heads: NDArray[np.uint8]  # [n, sources], from the slate
+    sources: NDArray[np.uint8]  # [n], from the slate
+    hit: int  # slot of the item the user took, -1 for none
+    reward: float  # of that item; 0 without a hit
+    discount_t: float = 0.0  # in [0, 1); 0 at the end of a session
+    state_t: int = 0  # state of the next slate
+    next_heads: NDArray[np.uint8] | None = None  # [m, sources], from the slate drawn next
+    next_sources: NDArray[np.uint8] | None = None  # [m], from the slate drawn next
+    next_lists: NDArray[np.int32] | None = None  # [sources, depth], lists it was drawn from
+
+
+class Policy(Protocol):
+    """Chooses which source fills each slot. ``bandits.checks`` holds what every policy must obey."""
+
+    @property
+    def name(self) -> str:
+        """Name in the registry."""
+        ...
+
+    @property
+    def sources(self) -> int:
+        """Number of sources; 0 is the blended ranking."""
+        ...
+
+    @property
+    def slots(self) -> int:
+        """Largest number of slots of a slate."""
+        ...
+
+    @property
+    def states(self) -> int:
+        """Number of states."""
+        ...
+
+    @property
+    def epsilon(self) -> float:
+        """Exploration rate of the next draw, in [0, 1]."""
+        ...
+
+    def draw(self, state: int, lists: NDArray[np.int32], uniforms: NDArray[np.float64]) -> Slate:
+        """Fill one slot per number of ``uniforms``, each in [0, 1). Changes nothing.
+
+        ``lists`` holds the items of each source, best first, shape ``[sources, depth]``; item numbers
+        are >= 0, a negative number ends a short list.
+        """
+        ...
+
+    def propensities(self, state: int, lists: NDArray[np.int32], items: NDArray[np.int32]) -> NDArray[np.float64]:
+        """Probability of each item of a given slate given the items above it, shape ``[n]``."""
+        ...
+
+    def learn_one(self, outcome: Outcome) -> float:
+        """Learn from one settled slate; return its mean TD error over the slots, in units of reward."""
+        ...
+
+    def state(self) -> dict[str, NDArray[np.generic]]:
+        """Every array that learning changes, in fixed order: live, not copied."""
+        ...
+
+    def restore(self, saved: Mapping[str, NDArray[np.generic]]) -> None:
+        """Take over the arrays of a snapshot made by ``state``."""
+        ...
+
+
+def restore_arrays(live: Mapping[str, NDArray[np.generic]], saved: Mapping[str, NDArray[np.generic]]) -> None:
+    """Copy ``saved`` into ``live``, which must agree in names, order, shapes and types.
+
+    Examples
+    --------
+    >>> q = np.zeros(2)
+    >>> restore_arrays({"q": q}, {"q": np.array([1.0, 2.0])})
+    >>> q.tolist()
+    [1.0, 2.0]
+    """
+    wanted = {name: (array.shape, array.dtype) for name, array in live.items()}
+    found = {name: (array.shape, array.dtype) for name, array in saved.items()}
+    if list(wanted.items()) != list(found.items()):
+        raise ValueError(f"snapshot must hold the arrays {wanted}; got {found}")
+    for name, array in live.items():
+        array[...] = saved[name]

@@ -1,0 +1,252 @@
+"""The safe default: leave the ranking only where a source has proved better in disagreement with it.
+
+A plain table of values credits a source for the good items that the ranking offers too, although a choice
+arises only where their heads differ; beside a strong ranking that cost 5 % in simulation. Here a source
+is credited only where it disagrees with the ranking, shown only where it is credibly better, and
+explored only where it may be. At a slot, among the live sources whose head differs from source 0's:
+
+1. m, v: believed mean and variance of (source - ranking) in the cell (state, source, its rank bucket,
+   the ranking's rank bucket).
+2. Choose the largest m - z sqrt(v) if it is above 0, else the ranking.
+3. Every other source is drawn with probability epsilon / (sources - 1) if m + zx sqrt(v) > 0, else with
+   epsilon_floor / (sources - 1); a ranking not chosen with epsilon / (sources - 1); the choice gets the
+   rest. Sources that agree with the ranking need no probability of their own.
+
+A dry ranking leaves the choice to 2. without the zero, and nothing to compare: no credit.
+"""
+
+import math
+
+import numpy as np
+from numba import njit
+from numba.extending import register_jitable
+from numpy.typing import NDArray
+
+from bandits.base import Outcome, Slate
+from bandits.matched_sums import SIDES, Table, believed_difference, credit_disagreement
+from bandits.schedules import Schedule
+from bandits.slate import (
+    BUCKETS,
+    check_lists,
+    empty_slate,
+    first_slots,
+    item_propensity,
+    place,
+    rank_bucket,
+    seek_heads,
+)
+from bandits.slate_policy import SlatePolicy
+
+Triple = tuple[float, float, float]
+Pair = tuple[float, float]
+
+
+@register_jitable
+def no_bounds(sources: int) -> NDArray[np.float64]:
+    """Room for the bounds of every cell, worked out once a slate: buckets rarely change."""
+    return np.full((sources, BUCKETS, BUCKETS, 2), np.nan)
+
+
+@register_jitable
+def work_out(
+    bounds: NDArray[np.float64], cell: NDArray[np.float64], pooled: NDArray[np.float64], prior: Triple, confidence: Pair
+) -> None:
+    """Write ``m - z sqrt(v)`` and ``m + zx sqrt(v)`` of one cell into its ``bounds`` ``[2]``."""
+    mean, variance = believed_difference(cell, pooled, prior)
+    spread = math.sqrt(variance)
+    bounds[0] = mean - confidence[0] * spread
+    bounds[1] = mean + confidence[1] * spread
+
+
+@register_jitable
+def disagreement_pmf(
+    lists: NDArray[np.int32],
+    cursor: NDArray[np.int64],
+    bounds: NDArray[np.float64],
+    cells: Table,
+    pooled: Table,
+    prior: Triple,
+    confidence: Pair,
+    exploration: Pair,
+) -> NDArray[np.float64]:
+    """Probability of every source at one slot; ``confidence`` is (z, zx), ``exploration`` both epsilons."""
+    sources, depth = lists.shape
+    share = 1.0 / max(sources - 1, 1)
+    pmf = np.zeros(sources)
+    ranking_live = cursor[0] < depth
+    b_0 = rank_bucket(cursor[0]) if ranking_live else BUCKETS - 1
+    choice, best = (0, 0.0) if ranking_live else (-1, -math.inf)
+    if ranking_live:
+        pmf[0] = exploration[0] * share
+    for a in range(1, sources):
+        if cursor[a] >= depth or (ranking_live and lists[a, cursor[a]] == lists[0, cursor[0]]):
+            continue
+        b = rank_bucket(cursor[a])
+        if np.isnan(bounds[a, b, b_0, 0]):
+            work_out(bounds[a, b, b_0], cells[a, b, b_0], pooled[a, b, b_0], prior, confidence)
+        pmf[a] = share * (exploration[0] if bounds[a, b, b_0, 1] > 0.0 else exploration[1])
+        if bounds[a, b, b_0, 0] > best:
+            choice, best = a, bounds[a, b, b_0, 0]
+    pmf[choice] = 0.0
+    pmf[choice] = max(0.0, 1.0 - pmf.sum())
+    return pmf
+
+
+@njit(cache=True)
+def draw_disagreement(
+    lists: NDArray[np.int32],
+    cells: Table,
+    pooled: Table,
+    prior: Triple,
+    confidence: Pair,
+    exploration: Pair,
+    uniforms: NDArray[np.float64],
+) -> Slate:
+    """Fill one slot per uniform number until all sources are dry."""
+    sources = lists.shape[0]
+    check_lists(lists, cells.shape[0])
+    slate = empty_slate(uniforms.size, sources)
+    cursor, bounds = np.zeros(sources, np.int64), no_bounds(sources)
+    n = 0
+    while n < uniforms.size and seek_heads(lists, slate.items[:n], cursor) > 0:
+        pmf = disagreement_pmf(lists, cursor, bounds, cells, pooled, prior, confidence, exploration)
+        place(slate, n, lists, cursor, pmf, uniforms[n])
+        n += 1
+    return first_slots(slate, n)
+
+
+@njit(cache=True)
+def disagreement_propensities(
+    lists: NDArray[np.int32],
+    cells: Table,
+    pooled: Table,
+    prior: Triple,
+    confidence: Pair,
+    exploration: Pair,
+    items: NDArray[np.int32],
+) -> NDArray[np.float64]:
+    """Probability of each item of a given slate given the items above it."""
+    check_lists(lists, cells.shape[0])
+    cursor, bounds = np.zeros(lists.shape[0], np.int64), no_bounds(lists.shape[0])
+    result = np.zeros(items.size)
+    for j in range(items.size):
+        if seek_heads(lists, items[:j], cursor) > 0:
+            pmf = disagreement_pmf(lists, cursor, bounds, cells, pooled, prior, confidence, exploration)
+            result[j] = item_propensity(lists, cursor, pmf, items[j])
+    return result
+
+
+class Disagreement(SlatePolicy):
+    """Credit, show and explore a source only where it disagrees with the ranking.
+
+    Learns from rewards at once: ``discount_t`` is not used. In simulation it earned 13.3 % over always
+    showing the ranking where the best source depends on the state, and lost 0.1 % where the ranking is
+    nearly always best.
+
+    Parameters
+    ----------
+    sources, slots, states
+        Size: sources of a slate (0 is the blended ranking), its slots, states.
+    reward_scale
+        Multiplies all constants below that are in units of reward; 1 suits rewards such as view 1,
+        click 2, purchase 10, 0.9 a slate in the mean.
+    epsilon
+        Exploration rate in [0, 1], or a schedule over the number of outcomes learned.
+    epsilon_floor
+        The rate for sources that are credibly worse, in [0, epsilon].
+    z
+        Standard deviations by which a source must be better to be chosen.
+    zx
+        Standard deviations by which it may be better to be explored.
+    t0
+        Standard deviation of the pooled differences around zero, reward.
+    ts
+        Standard deviation of a state's differences around the pooled one, reward.
+    prior_value
+        Value of an examined slot while a cell holds five examined slots or fewer, reward.
+    prior_variance
+        Added to the squared errors of the source's side, reward squared.
+    cap, cap_pooled
+        Examined slots that a cell remembers, of a state and pooled.
+    learn_examination
+        Estimate the examination of the slots online; otherwise ``(j + 1) ** -0.5`` for ever.
+
+    Examples
+    --------
+    >>> policy = Disagreement(sources=2, slots=2, states=1)
+    >>> lists = np.array([[5, 6], [5, 8]], np.int32)
+    >>> slate = policy.draw(0, lists, np.array([0.5, 0.96]))
+    >>> slate.items.tolist(), slate.probabilities.round(2).tolist()
+    ([5, 8], [[1.0, 0.0], [0.95, 0.05]])
+    >>> policy.learn_one(Outcome(0, slate.heads, slate.sources, hit=1, reward=1.0))
+    0.93
+    """
+
+    name = "disagreement"
+
+    def __init__(
+        self,
+        *,
+        sources: int,
+        slots: int,
+        states: int = 12,
+        reward_scale: float = 1.0,
+        epsilon: float | Schedule = 0.05,
+        epsilon_floor: float = 0.005,
+        z: float = 0.5,
+        zx: float = 1.0,
+        t0: float = 0.1,
+        ts: float = 0.05,
+        prior_value: float = 0.1,
+        prior_variance: float = 0.6,
+        cap: float = 100.0,
+        cap_pooled: float = 1000.0,
+        learn_examination: bool = True,
+    ) -> None:
+        super().__init__(
+            sources=sources, slots=slots, states=states, epsilon=epsilon, learn_examination=learn_examination
+        )
+        self._epsilon_floor = epsilon_floor
+        self._confidence = (z, zx)
+        self._prior = (t0 * reward_scale, ts * reward_scale, prior_variance * reward_scale**2)
+        self._prior_value = prior_value * reward_scale
+        self._caps = (cap, cap_pooled)
+        self._cells = np.zeros((states, sources, BUCKETS, BUCKETS, SIDES, 3))
+        self._pooled = np.zeros(self._cells.shape[1:])
+
+    def _exploration(self) -> Pair:
+        epsilon = self.epsilon
+        return epsilon, min(epsilon, self._epsilon_floor)
+
+    def draw(self, state: int, lists: NDArray[np.int32], uniforms: NDArray[np.float64]) -> Slate:
+        """Fill one slot per number of ``uniforms`` in [0, 1) from ``lists`` ``[sources, depth]``."""
+        return draw_disagreement(
+            lists, self._cells[state], self._pooled, self._prior, self._confidence, self._exploration(), uniforms
+        )
+
+    def propensities(self, state: int, lists: NDArray[np.int32], items: NDArray[np.int32]) -> NDArray[np.float64]:
+        """Probability of each item of a given slate given the items above it, shape ``[n]``."""
+        return disagreement_propensities(
+            lists, self._cells[state], self._pooled, self._prior, self._confidence, self._exploration(), items
+        )
+
+    def learn_one(self, outcome: Outcome) -> float:
+        """Learn from one settled slate; return the mean error over its disagreements, in units of reward."""
+        error = credit_disagreement(
+            self._cells[outcome.state_tm1],
+            self._pooled,
+            self.examination.theta,
+            outcome.heads,
+            outcome.sources,
+            outcome.hit,
+            outcome.reward,
+            self._caps,
+            self._prior_value,
+        )
+        self.examination.learn_one(outcome.hit, outcome.heads, outcome.sources)
+        self._steps += 1
+        return error
+
+    def state(self) -> dict[str, NDArray[np.generic]]:
+        """Every array that learning changes, in fixed order: live, not copied."""
+        return {"cells": self._cells, "pooled": self._pooled, **super().state()}

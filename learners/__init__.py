@@ -1,0 +1,44 @@
+"""What would this user like? Learners that never stop learning, without I/O, clock or random numbers.
+
+A recommender answers in two steps. **Retrieval**: several cheap sources each name their best items out of the whole
+catalogue - what is popular (`Popularity`, a slow and a fast one), what the same people touched (`CoVisitation`), what
+usually comes next (`SequentialRules`), what this user came back for (`RecentlySeen`). Their union is a few hundred
+candidates. **Ranking**: `TwoHeads`, logistic regression on how every source scored each candidate, says how likely a
+click and a purchase are. Every event is first predicted, then learned, and no event costs more as the catalogue grows.
+
+Start with `base` for the interface; `checks` holds the laws every source keeps, yours too.
+"""
+
+from learners.base import CLICK, ELIGIBLE, INELIGIBLE, PURCHASE, TOUCHED, VIEW, Interaction, Query, Source
+from learners.checks import Check, yield_checks
+from learners.covisitation import CoVisitation
+from learners.metrics import LogLoss, RankMetrics
+from learners.popularity import Popularity
+from learners.ranker import TwoHeads, corrected, ranking_score
+from learners.recency import RecentlySeen
+from learners.sequential_rules import SequentialRules
+from learners.vocabulary import Vocabulary
+
+__all__ = [
+    "CLICK",
+    "ELIGIBLE",
+    "INELIGIBLE",
+    "PURCHASE",
+    "TOUCHED",
+    "VIEW",
+    "Check",
+    "CoVisitation",
+    "Interaction",
+    "LogLoss",
+    "Popularity",
+    "Query",
+    "RankMetrics",
+    "RecentlySeen",
+    "SequentialRules",
+    "Source",
+    "TwoHeads",
+    "Vocabulary",
+    "corrected",
+    "ranking_score",
+    "yield_checks",
+]

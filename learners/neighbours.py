@@ -1,0 +1,124 @@
+"""A bounded table of weighted links between items: what co-visitation and sequential rules learn into."""
+
+from typing import Any
+
+import numpy as np
+from numba import njit
+from numpy.typing import NDArray
+
+from learners.base import State
+from learners.growth import grown
+
+# A power of two rescales float32 weights exactly and leaves them half of their exponents.
+_UNIT_LIMIT = 2.0**64
+
+
+@njit(cache=True)
+def _strengthen(items: NDArray[np.int32], weights: NDArray[np.float32], row: int, item: int, amount: float) -> None:
+    """Add `amount` to the link from `row` to `item`; in a full row the lightest, leftmost of equals, gives way.
+
+    The newcomer inherits half its weight: it need not start below links that were once as new, nor does one event
+    make it as heavy as the one it displaced.
+    """
+    lightest = 0
+    for slot in range(items.shape[1]):
+        if items[row, slot] == item:
+            weights[row, slot] += amount
+            return
+        if items[row, slot] < 0:
+            items[row, slot] = item
+            weights[row, slot] = amount
+            return
+        if weights[row, slot] < weights[row, lightest]:
+            lightest = slot
+    items[row, lightest] = item
+    weights[row, lightest] = amount + 0.5 * weights[row, lightest]
+
+
+@njit(cache=True)
+def _link(
+    items: NDArray[np.int32],
+    weights: NDArray[np.float32],
+    size: int,
+    item: int,
+    earlier: NDArray[np.int32],
+    amounts: NDArray[np.float64],
+    unit: float,
+    both: bool,
+) -> None:
+    for n in range(min(len(earlier), len(amounts))):
+        other = earlier[n]
+        if 0 <= other < size:
+            if not both:
+                _strengthen(items, weights, other, item, amounts[n] * unit)
+            elif other != item:
+                _strengthen(items, weights, other, item, amounts[n] * unit)
+                _strengthen(items, weights, item, other, amounts[n] * unit)
+
+
+class NeighbourTable:
+    """At most `width` weighted links from every item, and how often each item occurred, both decayed.
+
+    Decay is forward, as in `Popularity`: the unit of new weights grows, all is rescaled once every 64 half-lives.
+
+    Parameters
+    ----------
+    width
+        Links kept an item.
+    half_life
+        Events after which a link or an occurrence counts half; None keeps all for ever.
+
+    Attributes
+    ----------
+    items : int32[capacity, width]
+        Link targets, filled from the left, -1 where empty.
+    weights : float32[capacity, width]
+    counts : float64[capacity]
+        Events of each item.
+    unit : float64[1]
+        What an event of now weighs.
+    """
+
+    def __init__(self, width: int, half_life: float | None) -> None:
+        self.size = 0
+        self.items = np.full((16, width), -1, np.int32)
+        self.weights = np.zeros((16, width), np.float32)
+        self.counts = np.zeros(16)
+        self.unit = np.ones(1)
+        self._growth = 1.0 if half_life is None else 2.0 ** (1.0 / half_life)
+
+    def add_item(self, item: int) -> None:
+        """Make room for all indices up to `item`."""
+        self.size = max(self.size, item + 1)
+        self.items = grown(self.items, self.size, fill=-1)
+        self.weights = grown(self.weights, self.size)
+        self.counts = grown(self.counts, self.size)
+
+    def learn_one(
+        self, item: int, earlier: NDArray[np.int32], amounts: NDArray[np.float64], both_directions: bool
+    ) -> None:
+        """Count `item` and link each of `earlier` to it by the amount of its position (and back, never to itself)."""
+        self.unit[0] *= self._growth
+        self.counts[item] += self.unit[0]
+        _link(self.items, self.weights, self.size, item, earlier, amounts, self.unit[0], both_directions)
+        if self.unit[0] >= _UNIT_LIMIT:
+            for array in (self.weights, self.counts, self.unit):
+                array *= 1.0 / _UNIT_LIMIT
+
+    def state(self) -> dict[str, NDArray[Any]]:
+        """Return the four arrays."""
+        known = slice(self.size)
+        return {
+            "items": self.items[known],
+            "weights": self.weights[known],
+            "counts": self.counts[known],
+            "unit": self.unit,
+        }
+
+    def restore(self, state: State) -> None:
+        """Continue from a copy of `state`."""
+        self.size = len(state["counts"])
+        self.items = np.array(state["items"], np.int32)
+        self.weights = np.array(state["weights"], np.float32)
+        self.counts = np.array(state["counts"], np.float64)
+        self.unit = np.array(state["unit"], np.float64)

@@ -1,0 +1,154 @@
+"""The Faust app: one agent over all input topics. Nothing happens at import: `app` is built when it is first asked for.
+
+`headwater worker` and `faust -A stream.app worker` start the same app; the latter takes its settings from the file
+named by HEADWATER_CONFIG and the environment.
+"""
+
+import asyncio
+import gc
+import logging
+import os
+import sys
+from pathlib import Path
+from typing import Any, cast
+
+import faust
+import mode
+from faust.types import TP, StreamT
+
+from stream.config import Config, Kafka, load
+from stream.health import Health, Verdict
+from stream.prometheus import PrometheusObserver
+from stream.topics import INPUT_TOPICS, prefixed
+from stream.transport import PollConsumer, PollSchema, Positions, calm_reconnect
+from stream.worker import Worker
+
+log = logging.getLogger(__name__)
+
+
+def build(config: Config) -> faust.App:
+    """Make the app. Each step is one thing that Faust must be told."""
+    logging.disable(logging.DEBUG)  # aiokafka formats debug records whatever the level: a quarter of the busy time
+    calm_reconnect()
+    app = faust.App(**_settings(config))
+    _use_polls(app, config.kafka)
+    observer = PrometheusObserver()
+    worker = Worker(config, observer, _ender(app))
+    observer.name_lists(worker.model.lists)
+    positions = Positions(app)
+    _register_agent(app, config, worker, positions)
+    _register_service(app, worker, Health(worker, observer, positions), observer)
+    return app
+
+
+def _settings(config: Config) -> dict[str, Any]:
+    kafka = config.kafka
+    return {
+        "id": f"{kafka.namespace}.{kafka.group}" if kafka.namespace else kafka.group,
+        "broker": [f"kafka://{address}" for address in kafka.broker.split(",")],
+        "broker_credentials": _credentials(kafka),
+        "topic_allow_declare": False,  # `headwater topics` creates them, with the right settings
+        "topic_disable_leader": True,
+        "table_standby_replicas": 1,  # keeps Faust's assignor, which gives a worker the same partition of every topic
+        "store": "memory://",
+        "stream_buffer_maxsize": 4,  # polls: back-pressure is the blocking put
+        "stream_wait_empty": False,
+        "broker_session_timeout": kafka.session_timeout_s,
+        "broker_heartbeat_interval": kafka.session_timeout_s / 3,
+        "broker_commit_interval": 1.0,
+        "broker_max_poll_records": 5000,
+        "consumer_auto_offset_reset": "earliest",
+        "web_host": config.worker.host,
+        "web_bind": config.worker.host,
+        "web_port": config.worker.port,
+    }
+
+
+def _credentials(kafka: Kafka) -> Any:
+    if kafka.security_protocol == "PLAINTEXT":
+        return None
+    if kafka.security_protocol == "SSL":
+        return faust.SSLCredentials()
+    return faust.SASLCredentials(
+        username=kafka.sasl_username, password=kafka.sasl_password, mechanism=kafka.sasl_mechanism,
+        ssl_context=faust.SSLCredentials().context if kafka.security_protocol == "SASL_SSL" else None,
+    )  # fmt: skip
+
+
+def _use_polls(app: faust.App, kafka: Kafka) -> None:
+    class Configured(PollConsumer):
+        poll_interval_s = kafka.poll_interval_s
+        max_records = kafka.max_poll_records
+
+    app.transport.Consumer = Configured  # type: ignore[misc]  # how Faust lets a consumer be replaced
+
+
+def _register_agent(app: faust.App, config: Config, worker: Worker, positions: Positions) -> None:
+    names = [prefixed(config.kafka.namespace, topic) for topic in INPUT_TOPICS]
+
+    @app.agent(app.topic(*names, schema=PollSchema()), name="take")
+    async def take(stream: StreamT[Any]) -> None:
+        async for poll in stream:
+            try:
+                await worker.take(poll, positions)
+            except Exception as error:  # Faust would acknowledge the poll and go on without it
+                worker.failed(error)
+                raise
+
+    async def assigned(_: Any, assigned: set[TP], **__: Any) -> None:
+        app.add_future(worker.assign(assigned, positions))  # Kafka does not wait while the log is read
+
+    async def revoked(_: Any, revoked: set[TP], **__: Any) -> None:
+        await worker.revoke(revoked)
+
+    # The signal's type asks for more than it calls with.
+    app.on_partitions_assigned.connect(cast("Any", assigned))
+    app.on_partitions_revoked.connect(cast("Any", revoked))
+
+
+def _register_service(app: faust.App, worker: Worker, health: Health, observer: PrometheusObserver) -> None:
+    @app.service
+    class WorkerService(mode.Service):
+        async def on_start(self) -> None:
+            await worker.start()
+            self.add_future(health.watch())
+            gc.collect()
+            gc.freeze()  # what is loaded now stays: later collections need not look at it
+
+        async def on_stop(self) -> None:
+            await worker.stop()
+
+    def answer(view: Any, verdict: Verdict) -> Any:
+        return view.text(verdict.reason, status=200 if verdict.good else 503)
+
+    @app.page("/healthz")
+    async def healthz(view: Any, _: Any) -> Any:
+        return answer(view, health.alive())
+
+    @app.page("/readyz")
+    async def readyz(view: Any, _: Any) -> Any:
+        return answer(view, health.ready())
+
+    @app.page("/metrics")
+    async def metrics(view: Any, _: Any) -> Any:
+        return view.bytes(observer.render(), content_type="text/plain; version=0.0.4; charset=utf-8")
+
+
+def _ender(app: faust.App) -> Any:
+    def failed(error: BaseException) -> None:
+        """End the process: what was not accepted by the log will be taken in again by whoever starts next."""
+        if not app.crashed:
+            log.critical("%s: %s", type(error).__name__, error)
+            asyncio.ensure_future(app.crash(error))  # noqa: RUF006  the app ends with it
+
+    return failed
+
+
+def __getattr__(name: str) -> faust.App:
+    """Build `app` when it is first asked for."""
+    if name != "app":
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    path = os.environ.get("HEADWATER_CONFIG")
+    app = build(load(Path(path) if path else None, os.environ))
+    setattr(sys.modules[__name__], "app", app)  # noqa: B010  `global app` would define it at import
+    return app

@@ -1,0 +1,205 @@
+"""From a user to ranked candidates: ask every source, join, describe, score."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+from numba import njit
+from numpy.typing import NDArray
+
+from learners import ELIGIBLE, INELIGIBLE, TOUCHED, Query, Source, TwoHeads, Vocabulary, ranking_score
+from stream.catalogue import NO_CATEGORY, Catalogue
+from stream.features import OWN, PER_SOURCE, category_shares, own_columns, quantise, source_columns
+from stream.users import RECENT_ITEMS, User
+
+PROPOSED = 100  # best new items that each source proposes
+CATEGORY_ITEMS = 10
+
+
+class Candidates(NamedTuple):
+    """All that may be shown to a user now, described and scored."""
+
+    items: NDArray[np.int32]  # [n]
+    features: NDArray[np.uint8]  # [n, features], quantised
+    scores: NDArray[np.float32]  # [n] ranking scores
+    lists: NDArray[np.int32]  # [1 + sources, k] best items of the ranking and of each source, -1 pads
+
+
+class _Memory(NamedTuple):
+    """A user's items as the model numbers them, newest first."""
+
+    items: NDArray[np.int32]
+    times: NDArray[np.float32]
+    bought: NDArray[np.uint8]
+
+
+class Shelf:
+    """Sources, catalogue and ranker together: all that a user could like, ranked.
+
+    Parameters
+    ----------
+    sources : discovery sources, and last the one that proposes the user's own items again
+    weights : of the heads' probabilities (click, purchase) in the ranking score
+    negatives : candidates that each settled step teaches the ranker, for its probabilities to be corrected
+    """
+
+    def __init__(
+        self, vocabulary: Vocabulary, catalogue: Catalogue, sources: Sequence[Source], ranker: TwoHeads,
+        weights: tuple[float, float], *, negatives: int, exclude_bought: bool,
+    ) -> None:  # fmt: skip
+        self.vocabulary, self.catalogue, self.sources, self.ranker = vocabulary, catalogue, sources, ranker
+        self.weights = np.asarray(weights, np.float32)
+        self.negatives, self.exclude_bought = negatives, exclude_bought
+        self._place = np.full(0, -1, np.int32)  # scratch: an item's place among the candidates
+
+    def candidates(self, user: User, now: float, k: int) -> Candidates:
+        """Gather, describe and score; the catalogue's rules hold from here on.
+
+        Parameters
+        ----------
+        now : event time, unix seconds; items that expired by then are left out
+        k : length of the lists
+        """
+        memory = self._memory(user)
+        query = Query(recent=memory.items[:RECENT_ITEMS], session=self.vocabulary.indices(user.session[::-1]), time=now)
+        proposals = self._propose(query, memory)
+        items, ranks, lists = _join(
+            np.concatenate(proposals), np.array([len(p) for p in proposals]), self.catalogue.expires, now,
+            self._scratch(), k,
+        )  # fmt: skip
+        features = quantise(self._describe(user, query, items, ranks, memory))
+        rate = min(1.0, self.negatives / max(1, len(items)))
+        rows = features.astype(np.float32) / np.float32(255.0)
+        scores = ranking_score(self.ranker.score_many(rows, rate), self.weights)
+        order = np.lexsort((items, -scores))[:k]
+        lists[0, : len(order)] = items[order]
+        return Candidates(items, features, scores, lists)
+
+    def pack(self, slate: NDArray[np.int32], lists: NDArray[np.int32]) -> tuple[NDArray[np.int32], NDArray[np.uint8]]:
+        """Every item of the lists once, the slate's first and in order; and the lists as indices into them."""
+        return _pack(slate, lists, self._scratch())
+
+    def scores_of(self, found: Candidates, items: NDArray[np.int32]) -> NDArray[np.float32]:
+        """Ranking scores of some of the candidates."""
+        return found.scores[_places(found.items, items, self._scratch())]
+
+    def _memory(self, user: User) -> "_Memory":
+        """The user's items that the model knows already; a brand-new one is folded some milliseconds later."""
+        index = self.vocabulary.index
+        known = [(i, entry) for item, entry in reversed(user.seen.items()) if (i := index(item)) >= 0]
+        return _Memory(
+            np.array([i for i, _ in known], np.int32),
+            np.array([entry.times for _, entry in known], np.float32),
+            np.array([entry.bought for _, entry in known], np.uint8),
+        )
+
+    def _propose(self, query: Query, memory: "_Memory") -> list[NDArray[np.int32]]:
+        blocked = self.catalogue.blocked
+        before = blocked[memory.items]
+        own = np.where(before == ELIGIBLE, TOUCHED, before)
+        blocked[memory.items] = np.where(memory.bought, INELIGIBLE, own) if self.exclude_bought else own
+        try:
+            return [source.top_k(query, PROPOSED, blocked)[0] for source in self.sources]
+        finally:
+            blocked[memory.items] = before
+
+    def _describe(
+        self, user: User, query: Query, items: NDArray[np.int32], ranks: NDArray[np.int32], memory: "_Memory"
+    ) -> NDArray[np.float32]:
+        catalogue, discovery = self.catalogue, self.sources[:-1]
+        scores = np.empty((len(items), len(discovery)), np.float32)
+        for column, source in enumerate(discovery):
+            scores[:, column] = source.score_many(query, items)
+        used = catalogue.used[items]
+        idle = np.where(used >= 0, catalogue.events - used, np.inf).astype(np.float32)
+        age = (catalogue.events - catalogue.born[items]).astype(np.float32)
+        trend = np.divide(scores[:, 1], scores[:, 0], out=np.zeros(len(items), np.float32), where=scores[:, 0] > 0)
+        category, recent = catalogue.category[items], catalogue.category[query.recent[:CATEGORY_ITEMS]]
+        features = np.zeros((len(items), len(PER_SOURCE) * len(discovery) + len(OWN)), np.float32)
+        source_columns(ranks, scores, features)
+        own_columns(
+            ranks, _places(memory.items, items, self._scratch()), memory.times, memory.bought, category,
+            category_shares(category, recent), recent[0] if len(recent) else NO_CATEGORY, age, idle, trend,
+            _traits(user), features[:, len(PER_SOURCE) * len(discovery) :],
+        )  # fmt: skip
+        return features
+
+    def _scratch(self) -> NDArray[np.int32]:
+        if len(self._place) < len(self.catalogue.blocked):
+            self._place = np.full(len(self.catalogue.blocked), -1, np.int32)
+        return self._place
+
+
+def _traits(user: User) -> NDArray[np.float32]:
+    """The user's part of the features; rates are smoothed towards 0.3 by five pseudo-events."""
+    newest = next(reversed(user.seen.values()), None)
+    kind = -1 if newest is None else newest.kind
+    rates = (user.repeats + 1.5) / (user.events + 5), (user.immediate + 1.0) / (user.events + 5)
+    return np.array([kind == 1, kind == 2, user.twice, *rates, user.events, user.depth], np.float32)
+
+
+@njit(cache=True)
+def _join(
+    proposed: NDArray[np.int32], lengths: NDArray[np.int64], expires: NDArray[np.float64], now: float,
+    place: NDArray[np.int32], k: int,
+) -> tuple[NDArray[np.int32], NDArray[np.int32], NDArray[np.int32]]:  # fmt: skip
+    """Union of the proposals in order, each item's rank in each of them, and the head of each as a list.
+
+    `place` is scratch, all -1 before and after. List 0 is left empty for the ranking.
+    """
+    items = np.empty(len(proposed), np.int32)
+    ranks = np.full((len(proposed), len(lengths)), -1, np.int32)
+    lists = np.full((1 + len(lengths), k), -1, np.int32)
+    n = start = 0
+    for s in range(len(lengths)):
+        rank = 0
+        for item in proposed[start : start + lengths[s]]:
+            if expires[item] <= now:
+                continue
+            if place[item] < 0:
+                place[item], items[n] = n, item
+                n += 1
+            ranks[place[item], s] = rank
+            if rank < k:
+                lists[1 + s, rank] = item
+            rank += 1
+        start += lengths[s]
+    for item in items[:n]:
+        place[item] = -1
+    return items[:n], ranks[:n], lists
+
+
+@njit(cache=True)
+def _places(seen: NDArray[np.int32], items: NDArray[np.int32], place: NDArray[np.int32]) -> NDArray[np.int32]:
+    """Place of each item in `seen`, or -1; `place` is scratch, all -1 before and after."""
+    for position in range(len(seen)):
+        place[seen[position]] = position
+    found = place[items]
+    for item in seen:
+        place[item] = -1
+    return found
+
+
+@njit(cache=True)
+def _pack(
+    slate: NDArray[np.int32], lists: NDArray[np.int32], place: NDArray[np.int32]
+) -> tuple[NDArray[np.int32], NDArray[np.uint8]]:
+    """Every item of the lists once, the slate's first and in order; and the lists as indices into them, 255 pads."""
+    items = np.empty(len(slate) + lists.size, np.int32)
+    packed = np.full(lists.shape, 255, np.uint8)
+    n = 0
+    for item in slate:
+        place[item], items[n] = n, item
+        n += 1
+    for s in range(lists.shape[0]):
+        for rank in range(lists.shape[1]):
+            item = lists[s, rank]
+            if item < 0:
+                continue
+            if place[item] < 0:
+                place[item], items[n] = n, item
+                n += 1
+            packed[s, rank] = place[item]
+    for item in items[:n]:
+        place[item] = -1
+    return items[:n], packed

@@ -1,0 +1,77 @@
+"""What the model knows of items beyond their use: may they be shown, their category, their age."""
+
+from typing import TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from learners import ELIGIBLE, INELIGIBLE
+from stream.schemas import Item
+
+T = TypeVar("T", bound=np.generic)
+NO_CATEGORY = -1
+
+
+class Catalogue:
+    """One row per item index, grown by doubling; a fold of item records and events.
+
+    Parameters
+    ----------
+    allow_unknown : whether items that no catalogue record describes may be recommended
+    """
+
+    def __init__(self, *, allow_unknown: bool = True) -> None:
+        self.allow_unknown = allow_unknown
+        self.size = 0
+        self.events = 0  # seen so far: the clock of `born` and `used`
+        self.blocked: NDArray[np.uint8] = np.empty(0, np.uint8)
+        self.expires: NDArray[np.float64] = np.empty(0)  # event time, unix seconds
+        self.category: NDArray[np.int32] = np.empty(0, np.int32)  # index of the item's first category
+        self.born: NDArray[np.int64] = np.empty(0, np.int64)  # `events` at the item's first mention
+        self.used: NDArray[np.int64] = np.empty(0, np.int64)  # `events` at the item's last event, -1 before it
+        self.titles: dict[int, str] = {}
+        self.categories: dict[str, int] = {}
+
+    def add_item(self, item: int) -> None:
+        """Make room for a new item index; nothing is known of it yet."""
+        if item >= len(self.blocked):
+            room = max(1024, 2 * (item + 1))
+            self.blocked = _grown(self.blocked, room, ELIGIBLE)
+            self.expires = _grown(self.expires, room, np.inf)
+            self.category = _grown(self.category, room, NO_CATEGORY)
+            self.born = _grown(self.born, room, 0)
+            self.used = _grown(self.used, room, -1)
+        self.size = max(self.size, item + 1)
+        self.blocked[item] = ELIGIBLE if self.allow_unknown else INELIGIBLE
+        self.born[item] = self.events
+
+    def describe(self, item: int, record: Item | None) -> None:
+        """Take a catalogue record into account; None is the item's end."""
+        self.blocked[item] = ELIGIBLE if record is not None and record.available else INELIGIBLE
+        if record is None:
+            self.titles.pop(item, None)
+            return
+        self.expires[item] = np.inf if record.expires_at is None else record.expires_at
+        if record.categories:
+            self.category[item] = self.categories.setdefault(record.categories[0], len(self.categories))
+        if record.title is not None:
+            self.titles[item] = record.title
+
+    def touch(self, item: int) -> None:
+        """Count an event on the item."""
+        self.events += 1
+        self.used[item] = self.events
+
+    def state(self) -> dict[str, NDArray[np.generic]]:
+        """The arrays that decide what is recommended, for fingerprints."""
+        n = self.size
+        return {
+            "blocked": self.blocked[:n], "expires": self.expires[:n], "category": self.category[:n],
+            "born": self.born[:n], "used": self.used[:n],
+        }  # fmt: skip
+
+
+def _grown(array: NDArray[T], room: int, fill: float) -> NDArray[T]:
+    larger = np.full(room, fill, array.dtype)
+    larger[: len(array)] = array
+    return larger

@@ -1,0 +1,100 @@
+"""The `headwater` command. A subcommand's module is imported when it runs: `headwater --help` stays quick."""
+
+import importlib
+import os
+import sys
+from collections.abc import Sequence
+from importlib.metadata import version
+
+import click
+
+from stream.errors import INTERRUPTED, HeadwaterError
+
+COMMANDS = {  # in the order in which one meets them
+    "demo": "Watch it learn: MovieLens through a real Kafka and a real worker",
+    "broker": "Run a Kafka of one node on this machine, for development",
+    "topics": "Create or verify the topics",
+    "worker": "Turn events into recommendations, and learn from them",
+    "replay": "Send a file of events to Kafka, at a rate of your choice",
+    "watch": "Watch recommendations arrive, with titles",
+    "recommend": "Print the newest slate of one user",
+    "evaluate": "Measure recommendations on a file of events, without Kafka",
+    "bench": "Measure speed through a real Kafka on this machine",
+    "config": "Print every setting with its meaning and value, as TOML",
+}
+
+EPILOG = """\b
+A loop in four terminals:
+  headwater broker --port 9092
+  headwater topics create && headwater worker
+  headwater replay events.csv --rate 100
+  headwater watch
+
+\b
+Exit codes: 0 fine · 1 a check failed · 2 wrong usage or configuration ·
+  3 broker not reachable · 4 topics missing or wrong · 130 Ctrl-C"""
+
+
+class LazyGroup(click.Group):
+    """Knows its commands by `COMMANDS`; imports one when it is asked for."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Names, in the order of the table."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Import `stream.commands.<name>` and take its `command`."""
+        if cmd_name not in COMMANDS:
+            return None
+        command: click.Command = importlib.import_module(f"stream.commands.{cmd_name}").command
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """List the commands without importing them."""
+        with formatter.section("Commands"):
+            formatter.write_dl(list(COMMANDS.items()))
+
+
+@click.group(cls=LazyGroup, epilog=EPILOG, context_settings={"help_option_names": ["-h", "--help"]})
+@click.option("--config", envvar="HEADWATER_CONFIG", show_envvar=True, metavar="FILE", help="Settings, as TOML.")
+@click.option("--broker", metavar="HOST:PORT", help="Kafka's address.  [env var: HEADWATER_BROKER]")
+@click.version_option(version("headwater"), message="%(prog)s %(version)s")
+@click.pass_context
+def cli(context: click.Context, config: str | None, broker: str | None) -> None:
+    """Recommendations that learn from every event: events in on Kafka, refreshed slates out.
+
+    Start with `headwater demo`. `headwater COMMAND --help` shows examples; --config and --broker may also stand after
+    the command.
+    """
+    context.obj = {"config": config, "broker": broker}
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command; its errors become one line on standard error and an exit code (see `stream.errors`)."""
+    try:
+        code = cli.main(arguments, prog_name="headwater", standalone_mode=False)
+    except click.UsageError as error:
+        return _fail(f"{error.format_message()} Try `{_path(error)} --help`.", error.exit_code)
+    except click.ClickException as error:
+        return _fail(error.format_message(), 2)
+    except HeadwaterError as error:
+        return _fail(str(error), error.exit_code)
+    except (click.Abort, KeyboardInterrupt):
+        return _fail("ended by Ctrl-C", INTERRUPTED)
+    except BrokenPipeError:  # `headwater watch | head` has read enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    return code if isinstance(code, int) else 0
+
+
+def _path(error: click.UsageError) -> str:
+    return error.ctx.command_path if error.ctx else "headwater"
+
+
+def _fail(message: str, code: int) -> int:
+    click.echo(f"headwater: {message}", err=True)
+    return code
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,179 @@
+"""Every setting, once: its unit, its default, its reason. From a TOML file and the environment, read at the start.
+
+`headwater config` prints them all as a TOML file that can be edited. A setting of the environment wins over the file:
+key `slots` of section `slate` is `HEADWATER_SLATE_SLOTS`; `HEADWATER_BROKER` is short for `HEADWATER_KAFKA_BROKER`.
+"""
+
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal, get_type_hints
+
+import msgspec
+from msgspec import Meta, Struct
+
+from stream.rewards import Rewards
+
+PREFIX = "HEADWATER_"
+SECRETS = {"sasl_password"}
+MASK = "********"
+
+
+class ConfigError(ValueError):
+    """A setting that cannot be used; the message says which, why and what would do."""
+
+
+def _doc(text: str, **limits: Any) -> Meta:
+    return Meta(description=text, **limits)
+
+
+class Kafka(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The cluster and how it is read."""
+
+    broker: Annotated[str, _doc("host:port, several separated by commas")] = "127.0.0.1:9092"
+    namespace: Annotated[str, _doc("prefix of all topic names; several sites can share one cluster")] = ""
+    partitions: Annotated[int, _doc("of the topics keyed by user; never to be changed later", ge=1, le=1000)] = 8
+    replication: Annotated[int, _doc("copies of each partition that `headwater topics` asks for", ge=1)] = 1
+    group: Annotated[str, _doc("consumer group of the workers")] = "headwater"
+    session_timeout_s: Annotated[float, _doc("seconds until a silent worker loses its partitions", gt=0)] = 10.0
+    poll_interval_s: Annotated[float, _doc("seconds between polls: lower is quicker and dearer", ge=0)] = 0.004
+    max_poll_records: Annotated[int, _doc("events taken in at once", ge=1, le=5000)] = 300
+    in_flight_records: Annotated[int, _doc("records that may wait for the log before intake pauses", ge=1)] = 4000
+    security_protocol: Annotated[
+        Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"], _doc("how to talk to the brokers")
+    ] = "PLAINTEXT"
+    sasl_mechanism: Annotated[Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"], _doc("with SASL")] = "PLAIN"
+    sasl_username: Annotated[str, _doc("with SASL")] = ""
+    sasl_password: Annotated[str, _doc("with SASL; better given in the environment")] = ""
+
+
+class Slate(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What is published."""
+
+    slots: Annotated[int, _doc("items on a slate", ge=1, le=40)] = 20
+    allow_unknown_items: Annotated[bool, _doc("recommend items that the catalogue does not describe")] = True
+    exclude_bought: Annotated[bool, _doc("leave out what the user has bought before")] = False
+
+
+class Policy(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Which source fills each slot."""
+
+    name: Annotated[
+        Literal["q_learning", "sarsa", "disagreement", "ranked"],
+        _doc("ranked: no exploration, the ranking as it is"),
+    ] = "q_learning"
+    epsilon: Annotated[float, _doc("share of slots that explore, at the start", ge=0, le=1)] = 0.1
+    epsilon_floor: Annotated[float, _doc("share of slots that explore, in the long run", ge=0, le=1)] = 0.05
+    epsilon_half_life: Annotated[float, _doc("settled decisions until half of the way down", gt=0)] = 10_000.0
+    discount: Annotated[float, _doc("worth of the next slate's value within a session", ge=0, lt=1)] = 0.0
+    seed: Annotated[str, _doc("names the random streams; the same log and seed give the same slates")] = "headwater"
+
+
+class Ranking(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How candidates are scored: click_weight · P(click) + purchase_weight · P(purchase)."""
+
+    learning_rate: Annotated[float, _doc("step of the logistic regressions", gt=0)] = 0.05
+    negatives: Annotated[int, _doc("candidates not taken that each settled step teaches", ge=1, le=32)] = 4
+    click_weight: Annotated[float, _doc("worth of a click on the item", ge=0)] = 1.0
+    purchase_weight: Annotated[float, _doc("worth of a purchase of the item", ge=0)] = 1.0
+
+
+class Sources(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How fast sources forget, in events of the whole site (not hours: sites differ by orders of magnitude)."""
+
+    popularity_half_life: Annotated[float, _doc("events", gt=0)] = 3_000.0
+    trending_half_life: Annotated[float, _doc("events", gt=0)] = 100.0
+    covisitation_half_life: Annotated[float, _doc("events", gt=0)] = 200_000.0
+    rules_half_life: Annotated[float, _doc("events", gt=0)] = 200_000.0
+
+
+class Worker(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The process that serves."""
+
+    host: Annotated[str, _doc("address of /metrics, /healthz and /readyz")] = "0.0.0.0"  # noqa: S104  scraped from outside
+    port: Annotated[int, _doc("their port", ge=0, le=65535)] = 6066
+    stuck_after_s: Annotated[float, _doc("seconds with events waiting and no progress until /healthz fails", gt=0)] = (
+        30.0
+    )
+
+
+class Config(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """All settings."""
+
+    kafka: Kafka = Kafka()
+    slate: Slate = Slate()
+    rewards: Rewards = Rewards()
+    policy: Policy = Policy()
+    ranking: Ranking = Ranking()
+    sources: Sources = Sources()
+    worker: Worker = Worker()
+
+
+def load(path: Path | None, environment: Mapping[str, str]) -> Config:
+    """Read settings from a TOML file (if any) and the environment, which wins.
+
+    Raises
+    ------
+    ConfigError
+        for a missing file, an unknown key, a wrong type or a value out of range
+    """
+    settings: dict[str, dict[str, Any]] = {}
+    if path is not None:
+        try:
+            settings = tomllib.loads(path.read_text())
+        except OSError as error:
+            raise ConfigError(f"configuration {path}: cannot be read: {error.strerror}") from error
+        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+            raise ConfigError(f"configuration {path}: is not TOML: {error}") from error
+    origin = f"configuration {path}" if path else "configuration"
+    _convert(settings, origin, strict=True)  # so that a mistake in the file is reported as the file's
+    known = {f"{PREFIX}{section}_{key}".upper(): (section, key) for section, key in _keys()}
+    known[f"{PREFIX}BROKER"] = ("kafka", "broker")
+    for name in sorted(environment):
+        if name.startswith(PREFIX) and name != f"{PREFIX}CONFIG":
+            if name not in known:
+                raise ConfigError(f"environment: unknown setting {name}; known are {', '.join(sorted(known))}")
+            section, key = known[name]
+            settings.setdefault(section, {})[key] = environment[name]
+    return _convert(settings, "environment or " + origin, strict=False)
+
+
+def _convert(settings: dict[str, dict[str, Any]], origin: str, *, strict: bool) -> Config:
+    try:
+        return msgspec.convert(settings, Config, strict=strict)
+    except msgspec.ValidationError as error:
+        raise ConfigError(f"{origin}: {error}; `headwater config` prints every key with its default") from error
+
+
+def _keys() -> list[tuple[str, str]]:
+    return [
+        (section, key) for section in Config.__struct_fields__ for key in getattr(Config(), section).__struct_fields__
+    ]
+
+
+def to_toml(config: Config) -> str:
+    r"""All settings with their meaning, as TOML; secrets are masked.
+
+    >>> print("\n".join(to_toml(Config()).splitlines()[:4]))
+    # The cluster and how it is read.
+    [kafka]
+    # host:port, several separated by commas
+    broker = "127.0.0.1:9092"
+    """
+    lines: list[str] = []
+    for section in Config.__struct_fields__:
+        values = getattr(config, section)
+        lines += [f"# {(type(values).__doc__ or '').splitlines()[0]}", f"[{section}]"]
+        hints = get_type_hints(type(values), include_extras=True)
+        for key in values.__struct_fields__:
+            value = getattr(values, key)
+            meta = getattr(hints[key], "__metadata__", (Meta(),))[0]
+            if meta.description:
+                lines.append(f"# {meta.description}")
+            lines.append(f"{key} = {_toml(MASK if key in SECRETS and value else value)}")
+        lines.append("")
+    return "\n".join(lines)
+
+
+def _toml(value: str | bool | float) -> str:
+    return msgspec.json.encode(value).decode()  # strings, booleans and numbers are written as in JSON

@@ -1,0 +1,238 @@
+"""START HERE. One event's journey, top to bottom: no I/O, no clock, no threads.
+
+    event ─> duplicate? ─> settle the open decision ─> update the user ─> candidates ─> slate ─> one record for the log
+
+The engine *proposes*: it makes records from events and applies them to the users of its source at once. The log
+*disposes*: what it accepted is folded into the shared model (`model.py`) on every worker, and has happened.
+`headwater evaluate` runs the same two with a list as the log.
+"""
+
+from collections import OrderedDict
+from hashlib import shake_128
+from heapq import heappop, heappush
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bandits import Slate
+from stream.candidates import Candidates
+from stream.config import Config
+from stream.log import (
+    LOG_VERSION,
+    Batch,
+    Decision,
+    Happening,
+    ItemChange,
+    ProfileChange,
+    Record,
+    Rows,
+    Settlement,
+    Step,
+)
+from stream.model import Model
+from stream.observe import Observer
+from stream.rewards import settle, silence
+from stream.users import CONTEXT_ITEMS, User, Users, apply
+
+SHOWN_USERS = 20_000  # users whose last candidates are kept for learning; about 8 KB each
+
+Arrival = tuple[str, Happening] | ProfileChange | ItemChange  # a user's event, or news of a user or an item
+
+
+class Shown(NamedTuple):
+    """The candidates a user's last slate was made from, for the ranker to learn which of them was taken.
+
+    Not part of the user's state: it is lost in a crash, and then one step teaches the ranker nothing.
+    """
+
+    time: float
+    decision_id: str
+    items: NDArray[np.int32]
+    features: NDArray[np.uint8]
+
+
+class Partition:
+    """What the owner of a source holds: its users, and where it stands in the log."""
+
+    def __init__(self, source: str, base: int, *, users: Users | None = None, watermark: float = 0.0) -> None:
+        self.source, self.base, self.seq = source, base, 0
+        self.users: Users = {} if users is None else users
+        self.watermark = watermark  # highest event time so far, unix seconds
+        self.next: dict[str, int] = {}  # topic (without namespace) -> position of the next record to take
+        self.pending = 0  # records proposed, but not folded yet
+        self._open: list[tuple[float, str, str]] = []  # heap of (time, user, decision) of slates not yet answered
+        for user_id, user in self.users.items():
+            self.opened(user_id, user.open)
+
+    def opened(self, user_id: str, decision: Decision | None) -> None:
+        """Remember to settle this decision if nobody answers it."""
+        if decision is not None:
+            heappush(self._open, (decision.time, user_id, decision.decision_id))
+
+    def overdue(self, before: float) -> list[tuple[str, Decision]]:
+        """Take out the open decisions made before that event time, oldest first."""
+        found = []
+        while self._open and self._open[0][0] < before:
+            _, user_id, decision_id = heappop(self._open)
+            user = self.users.get(user_id)
+            if user is not None and user.open is not None and user.open.decision_id == decision_id:
+                found.append((user_id, user.open))
+        return found
+
+
+class Engine:
+    """Turns what arrives into records: learns nothing, decides everything."""
+
+    def __init__(self, config: Config, model: Model, observer: Observer | None = None) -> None:
+        self.config, self.model, self.observer = config, model, observer or Observer()
+        self._shown: OrderedDict[str, Shown] = OrderedDict()
+
+    def batch(self, partition: Partition, arrivals: list[Arrival], next_: dict[str, int]) -> Batch:
+        """All records of one poll of a source, applied to its users, as the message for the log.
+
+        In a backlog every event is learned, but only a user's newest one in the poll makes a slate.
+        """
+        newest = {arrival[0]: n for n, arrival in enumerate(arrivals) if isinstance(arrival, tuple)}
+        records: list[Record] = []
+        for n, arrival in enumerate(arrivals):
+            if isinstance(arrival, ItemChange):
+                records.append(arrival)
+                continue
+            if isinstance(arrival, ProfileChange):
+                apply(partition.users, arrival, self.config.rewards.session_gap_s)
+                self._shown.pop(arrival.user_id, None)
+                records.append(arrival)
+                continue
+            user_id, event = arrival
+            decision_id = f"{partition.base}.{partition.seq}.{n}" if newest[user_id] == n else None
+            step = self.step(partition, user_id, event, decision_id)
+            if step is not None:
+                records.append(step)
+        records += self.settle_silence(partition)
+        message = Batch(
+            LOG_VERSION, partition.source, partition.base, partition.seq, next_, partition.watermark, records
+        )
+        partition.seq += 1
+        partition.next |= next_
+        partition.pending += len(records)
+        return message
+
+    def step(self, partition: Partition, user_id: str, event: Happening, decision_id: str | None) -> Step | None:
+        """One event of one user.
+
+        1. drop it if it came before
+        2. settle the user's open decision: was it a hit?
+        3. note for the ranker which candidate was taken
+        4. take it into the user's history and session
+        5. gather candidates, rank them, draw a slate (`decision_id` names it; None: no slate wanted)
+        6. all of it is one record
+        """
+        user = partition.users.get(user_id) or User()
+        if user.knows_event(event.event_id):  # 1
+            self.observer.duplicate()
+            return None
+        self.observer.event(event.kind)
+        if event.time < user.time:
+            self.observer.late()
+        same_session = user.continues_session(event, self.config.rewards.session_gap_s)
+        settled = self._settle(user, event, same_session=same_session)  # 2
+        rows = self._rows(user_id, event)  # 3
+        recent = user.recent(CONTEXT_ITEMS)
+        in_session = len(set(recent) & set(user.session)) if same_session else 0
+        step = Step(user_id, event, recent, in_session, settled, None, rows)
+        apply(partition.users, step, self.config.rewards.session_gap_s)  # 4
+        partition.watermark = max(partition.watermark, event.time)
+        if decision_id is None:
+            return step
+        decision = self._decide(user_id, partition.users[user_id], decision_id)  # 5
+        if decision is None:
+            return step
+        apply(partition.users, Step(user_id, None, [], 0, None, decision, None), self.config.rewards.session_gap_s)
+        partition.opened(user_id, decision)
+        return Step(user_id, event, recent, in_session, settled, decision, rows)  # 6
+
+    def settle_silence(self, partition: Partition) -> list[Step]:
+        """Settle at 0 what the watermark has passed: records without an event, in the same numbered stream."""
+        steps = []
+        for user_id, open_ in partition.overdue(partition.watermark - self.config.rewards.attribution_window_s):
+            settled = silence(open_, self.config.rewards)
+            self.observer.settled(settled)
+            step = Step(user_id, None, [], 0, settled, None, None)
+            apply(partition.users, step, self.config.rewards.session_gap_s)
+            steps.append(step)
+        return steps
+
+    def draw(self, user: User, now: float, name: str) -> tuple[Candidates, Slate]:
+        """Candidates and slate for a user at event time `now`; `name` decides the luck. Changes nothing."""
+        found = self.model.shelf.candidates(user, now, self.config.slate.slots)
+        luck = uniforms(f"{self.config.policy.seed}/policy/{name}", self.config.slate.slots)
+        return found, self.model.policy.draw(policy_state(user), found.lists, luck)
+
+    def _settle(self, user: User, event: Happening, *, same_session: bool) -> Settlement | None:
+        if user.open is None:
+            return None
+        settled = settle(
+            user.open, event, same_session=same_session, discount=self.config.policy.discount,
+            rewards=self.config.rewards,
+        )  # fmt: skip
+        self.observer.settled(settled)
+        return settled
+
+    def _decide(self, user_id: str, user: User, decision_id: str) -> Decision | None:
+        model, policy = self.model, self.model.policy
+        found, slate = self.draw(user, user.time, decision_id)
+        if len(slate.items) == 0:
+            return None
+        items, lists = model.shelf.pack(slate.items, found.lists)
+        sources = slate.sources.astype(np.uint8).tobytes()
+        self.observer.decided(sources, policy.epsilon)
+        self._remember(user_id, Shown(user.time, decision_id, found.items, found.features))
+        return Decision(
+            decision_id, user.time, policy.name, policy.epsilon, model.offset, policy_state(user),
+            [model.vocabulary.ids[item] for item in items.tolist()], sources, slate.heads.tobytes(),
+            slate.propensities.tobytes(), model.shelf.scores_of(found, slate.items).tobytes(), lists.tobytes(),
+        )  # fmt: skip
+
+    def _remember(self, user_id: str, shown: Shown) -> None:
+        self._shown[user_id] = shown
+        self._shown.move_to_end(user_id)
+        if len(self._shown) > SHOWN_USERS:
+            self._shown.popitem(last=False)
+
+    def _rows(self, user_id: str, event: Happening) -> Rows | None:
+        """The candidate that was taken, and a uniform sample of those that were not."""
+        shown = self._shown.pop(user_id, None)
+        if shown is None or event.time < shown.time:
+            return None
+        place = np.flatnonzero(shown.items == self.model.vocabulary.index(event.item_id))
+        others = len(shown.items) - len(place)
+        if others == 0:
+            return None
+        wanted = min(self.config.ranking.negatives, others)
+        picks = (uniforms(f"{self.config.policy.seed}/rows/{shown.decision_id}", wanted) * others).astype(np.int64)
+        if len(place):
+            picks += picks >= place[0]  # step over the one that was taken
+        chosen = np.concatenate((place, picks))
+        return Rows(shown.features[chosen].tobytes(), bool(len(place)), wanted / others)
+
+
+def policy_state(user: User) -> int:
+    """The policy's state: depth of the session {1, 2-3, 4-6, 7+} x known events of the user {<5, 5-24, 25+}.
+
+    >>> policy_state(User(depth=1, events=1)), policy_state(User(depth=9, events=99))
+    (0, 11)
+    """
+    depth = (user.depth > 1) + (user.depth > 3) + (user.depth > 6)
+    known = (user.events >= 5) + (user.events >= 25)
+    return 3 * depth + known
+
+
+def uniforms(name: str, n: int) -> NDArray[np.float64]:
+    """Random numbers in [0, 1) as a pure function of a name: an auditor can draw any slate again.
+
+    >>> uniforms("headwater/policy/7.0.0", 2).round(4).tolist()
+    [0.3681, 0.7979]
+    """
+    bits = np.frombuffer(shake_128(name.encode()).digest(8 * n), np.uint64)
+    return (bits >> np.uint64(11)).astype(np.float64) * 2.0**-53

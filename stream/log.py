@@ -1,0 +1,213 @@
+"""The messages of `headwater.log`, the only truth, in their final shape; and the rules by which a fold accepts them.
+
+A *claim* makes its writer the owner of a source; the offset at which the log holds it is the claim's id, `base`. A
+*batch* carries the records that the owner made of one poll, the number of the batch within the claim, and the input
+positions after it. Whoever folds the log accepts or ignores a batch as a whole, by the same three comparisons, so all
+that is folded from accepted batches (users, open decisions, model) agrees everywhere.
+"""
+
+from typing import Literal, NamedTuple
+
+import msgspec
+from msgspec import Struct
+
+from stream.schemas import Item, OutcomeType, Scalar
+
+LOG_VERSION = 1
+
+
+class Happening(Struct, frozen=True, array_like=True, gc=False):
+    """An event as it goes into the log: where it came from and what it says."""
+
+    topic: int  # index in topics.USER_TOPICS
+    offset: int
+    event_id: str
+    item_id: str
+    kind: int  # index in schemas.KINDS
+    time: float  # event time, unix seconds
+    session_id: str | None
+    decision_id: str | None
+
+
+class Rows(Struct, frozen=True, array_like=True, gc=False):
+    """What the ranker learns from one settled step: quantised features of the item taken and of some not taken."""
+
+    features: bytes  # uint8 [rows, features]: value / 255; the first row is the item taken if `taken`
+    taken: bool
+    rate: float  # share of the candidates not taken that were sampled, in (0, 1]
+
+
+class Decision(Struct, frozen=True, array_like=True, gc=False):
+    """A slate with all that is needed to learn from it, audit it and evaluate other policies on it."""
+
+    decision_id: str
+    time: float  # event time at which it was made
+    policy: str
+    epsilon: float
+    model_version: int  # log offset that the model had folded
+    state: int  # of the policy
+    items: list[str]  # every item of the lists, once; the slate's come first, in order
+    sources: bytes  # uint8 [slots]: the list each slot was drawn from
+    heads: bytes  # uint8 [slots, lists]: index of each list's head; + 128: it was another item; 255: the list was dry
+    propensities: bytes  # float32 [slots]: P(item | items above)
+    scores: bytes  # float32 [slots]: ranking score
+    lists: bytes  # uint8 [lists, k]: candidate lists as indices in `items`, 255 pads
+
+    @property
+    def slate(self) -> list[str]:
+        """The items shown, from the top."""
+        return self.items[: len(self.sources)]
+
+
+class Settlement(Struct, frozen=True, array_like=True, gc=False):
+    """What became of a decision. It repeats what learners need of it: replicas do not know each other's users."""
+
+    decision_id: str
+    outcome: OutcomeType
+    hit: int  # slot, or -1
+    reward: float
+    discount: float  # 0 at the end of a session
+    decided_at: float
+    settled_at: float
+    policy: str
+    state: int
+    slate: list[str]
+    sources: bytes
+    heads: bytes
+    propensities: bytes
+
+
+class Step(Struct, frozen=True, array_like=True, tag="step", gc=False):
+    """One step of a user: an event (or silence), what it settled, and the decision made on it."""
+
+    user_id: str
+    event: Happening | None  # None: the watermark passed an open decision
+    recent: list[str]  # distinct items before the event, newest first: the learners' context
+    session_items: int  # how many of `recent` belong to the session that the event continues
+    settled: Settlement | None
+    decision: Decision | None
+    rows: Rows | None
+
+
+class ProfileChange(Struct, frozen=True, array_like=True, tag="user", gc=False):
+    """A record of catalog.users; None forgets the user."""
+
+    user_id: str
+    attributes: dict[str, Scalar] | None
+
+
+class ItemChange(Struct, frozen=True, array_like=True, tag="item", gc=False):
+    """A record of catalog.items; None takes the item off every list."""
+
+    item_id: str
+    item: Item | None
+
+
+Record = Step | ProfileChange | ItemChange
+
+
+class Claim(Struct, frozen=True, array_like=True, tag="claim", gc=False):
+    """`token` belongs to the one who writes it and to this claim alone."""
+
+    version: int
+    source: str
+    token: str
+
+
+class Batch(Struct, frozen=True, array_like=True, tag="batch", gc=False):
+    """All that a source's owner made of one poll."""
+
+    version: int
+    source: str
+    base: int  # the owner's claim
+    seq: int  # 0, 1, 2, ... within the claim
+    next: dict[str, int]  # topic (without namespace) -> input position after this batch
+    watermark: float  # highest event time of the source so far
+    records: list[Record]
+
+
+Message = Claim | Batch
+_DECODER: msgspec.msgpack.Decoder[Message] = msgspec.msgpack.Decoder(Message)
+_ENCODER = msgspec.msgpack.Encoder()
+
+
+class ForeignLogError(RuntimeError):
+    """The log holds a message that this version of headwater cannot read."""
+
+    retriable = False
+
+
+def encode_message(message: Message) -> bytes:
+    """Bytes of a log message (MessagePack)."""
+    return _ENCODER.encode(message)
+
+
+def decode_message(data: bytes, offset: int) -> Message:
+    """Read a log message; anything foreign stops the fold: to skip it would let replicas drift apart."""
+    try:
+        message = _DECODER.decode(data)
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise ForeignLogError(
+            f"headwater.log offset {offset}: must hold messages of version {LOG_VERSION}; got {data[:24]!r} ({error}); "
+            "run the headwater version that wrote it, or start with an empty log under another namespace"
+        ) from error
+    if message.version != LOG_VERSION:
+        raise ForeignLogError(
+            f"headwater.log offset {offset}: must be of version {LOG_VERSION}; got {message.version}; "
+            "run the headwater version that wrote it"
+        )
+    return message
+
+
+Verdict = Literal["claimed", "accepted", "former owner", "second copy", "hole"]
+
+
+class SourceState(NamedTuple):
+    """What the fold knows of one source."""
+
+    base: int  # the last claim
+    seq: int  # of the batch to come
+    next: dict[str, int]
+    watermark: float
+
+
+class Acceptance:
+    """The fold's rules: a pure function of the log, the same on every worker.
+
+    >>> rules = Acceptance()
+    >>> rules.judge(Claim(1, "users/0", "a"), 7)
+    'claimed'
+    >>> rules.judge(Batch(1, "users/0", 7, 0, {"events.view": 3}, 0.0, []), 8)
+    'accepted'
+    >>> rules.judge(Batch(1, "users/0", 7, 0, {"events.view": 3}, 0.0, []), 9)
+    'second copy'
+    >>> rules.judge(Batch(1, "users/0", 2, 5, {"events.view": 9}, 0.0, []), 10)
+    'former owner'
+    """
+
+    def __init__(self) -> None:
+        self.sources: dict[str, SourceState] = {}
+        self.backward = 0  # batches whose `next` went back: a bug, to be alarmed on
+
+    def judge(self, message: Message, offset: int) -> Verdict:
+        """Take the message at `offset` into account and say what becomes of it.
+
+        1. A claim: its writer owns the source from here on. The last claim in the log wins, whoever wrote it.
+        2. A batch of another claim than the last one comes from a former owner: ignored.
+        3. A batch with another number than expected is a second copy, or stands behind a hole: ignored.
+        4. Else it is accepted: the next number is expected, the input positions move.
+        """
+        old = self.sources.get(message.source, SourceState(-1, 0, {}, 0.0))
+        if isinstance(message, Claim):  # 1
+            self.sources[message.source] = old._replace(base=offset, seq=0)
+            return "claimed"
+        if message.base != old.base:  # 2
+            return "former owner"
+        if message.seq != old.seq:  # 3
+            return "second copy" if message.seq < old.seq else "hole"
+        if any(message.next.get(topic, 0) < position for topic, position in old.next.items()):
+            self.backward += 1
+        self.sources[message.source] = SourceState(  # 4
+            old.base, old.seq + 1, old.next | message.next, max(old.watermark, message.watermark)
+        )
+        return "accepted"

@@ -1,0 +1,40 @@
+"""What can be watched. The core speaks to an `Observer` that does nothing; metrics are a subclass of it."""
+
+from stream.log import Record, Settlement
+
+
+class Observer:
+    """Hooks of engine, fold and transport; every one may be left as it is."""
+
+    def event(self, kind: int) -> None:
+        """A good event was taken in; `kind` as in schemas.KINDS."""
+
+    def duplicate(self) -> None:
+        """An event came again and was dropped."""
+
+    def late(self) -> None:
+        """An event was older than the user's newest one."""
+
+    def keyless(self) -> None:
+        """A record had no key, so its user's other events may be on other partitions."""
+
+    def dead(self, reason: str) -> None:
+        """A record went to the dead letters."""
+
+    def decided(self, sources: bytes, epsilon: float) -> None:
+        """A slate was drawn; `sources` is the list of each slot."""
+
+    def settled(self, settlement: Settlement) -> None:
+        """A decision was settled."""
+
+    def folded(self, record: Record, offset: int) -> None:
+        """A record of an accepted message was learned; the model stands at log offset `offset`."""
+
+    def skipped(self, offset: int) -> None:
+        """A record raised in a learner and was skipped, the same on every worker."""
+
+    def learned(self, td_error: float | None, log_loss: float | None) -> None:
+        """The policy's TD error and the ranker's log-loss before it learned, where there was something to learn."""
+
+    def published(self, seconds: float) -> None:
+        """A recommendation was acknowledged so many seconds after its event was written."""

@@ -1,0 +1,122 @@
+"""Every metric, in base units, with bounded labels (never a user or an item). The only file that knows Prometheus."""
+
+from collections import Counter as Tally
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client.process_collector import ProcessCollector
+
+from stream.codec import REASONS
+from stream.log import Record, Settlement
+from stream.observe import Observer
+from stream.schemas import KINDS
+
+LATENCY_BUCKETS_S = (0.002, 0.005, 0.01, 0.015, 0.02, 0.03, 0.05, 0.075, 0.1, 0.25, 0.5, 1, 5, 30)
+RECENT = 0.001  # weight of the newest value in running means: they look back about a thousand steps
+
+
+class PrometheusObserver(Observer):
+    """Counts everything that happens, in a registry of its own.
+
+    Parameters
+    ----------
+    lists : names of what a slot can be drawn from, by number
+    """
+
+    def __init__(self, lists: tuple[str, ...] = ()) -> None:
+        self.registry = registry = CollectorRegistry()
+        ProcessCollector(registry=registry)
+
+        def counter(name: str, text: str, *labels: str) -> Counter:
+            return Counter(f"headwater_{name}", text, labels, registry=registry)
+
+        def gauge(name: str, text: str, *labels: str) -> Gauge:
+            return Gauge(f"headwater_{name}", text, labels, registry=registry)
+
+        events = counter("events", "good events taken in", "type")
+        dead = counter("dead_letters", "records that could not be read", "reason")
+        settled = counter("decisions_settled", "slates whose outcome is known", "outcome")
+        self._slots = counter("slots", "slots filled", "source")
+        self._hits = counter("hits", "slots whose item the user took next", "source")
+        self._events = [events.labels(kind) for kind in KINDS]
+        self._dead = {reason: dead.labels(reason) for reason in REASONS}
+        self._settled = {outcome: settled.labels(outcome) for outcome in ("hit", "miss", "silent", "void")}
+        self._duplicates = counter("duplicate_events", "events that came again and were dropped")
+        self._late = counter("late_events", "events older than their user's newest one")
+        self._keyless = counter("keyless_events", "events without a key: their users may be split over partitions")
+        self._opened = counter("decisions_opened", "slates drawn")
+        self._reward = counter("reward", "reward of settled decisions")
+        self._latency = Histogram(
+            "headwater_event_to_recommendation_seconds", "from an event's Kafka timestamp to its acknowledged slate",
+            buckets=LATENCY_BUCKETS_S, registry=registry,
+        )  # fmt: skip
+        self._folded = counter("records_folded", "records of headwater.log that the model has learned")
+        self._skipped = counter("records_skipped", "records that raised in a learner; must stay 0")
+        self._exploration = gauge("exploration_ratio", "share of slots that explore now")
+        self._td_error = gauge("td_error", "running mean of the policy's absolute TD error")
+        self._log_loss = gauge("click_log_loss", "running mean of the click head's log-loss before learning, in nats")
+        self._hit_ratio = gauge("prequential_hit_ratio", "running share of settled slates with a hit")
+        self.lag = gauge("consumer_lag_events", "input records not taken in yet", "topic", "partition")
+        self.model_offset = gauge("model_offset", "next offset of headwater.log to fold")
+        self.model_age = gauge("model_age_seconds", "since the newest folded message of headwater.log was written")
+        self.log_lag = gauge("log_lag_messages", "messages of headwater.log not folded yet")
+        self.sources = gauge("sources_owned", "source partitions that this worker owns, recovered")
+        self.ready = gauge("ready", "1 when the worker serves")
+        self.name_lists(lists)
+
+    def name_lists(self, lists: tuple[str, ...]) -> None:
+        """Fix the values of the label `source`."""
+        self._by_list = [(self._slots.labels(name), self._hits.labels(name)) for name in lists]
+
+    def render(self) -> bytes:
+        """The page that Prometheus scrapes."""
+        return generate_latest(self.registry)
+
+    def event(self, kind: int) -> None:
+        self._events[kind].inc()
+
+    def duplicate(self) -> None:
+        self._duplicates.inc()
+
+    def late(self) -> None:
+        self._late.inc()
+
+    def keyless(self) -> None:
+        self._keyless.inc()
+
+    def dead(self, reason: str) -> None:
+        self._dead[reason].inc()
+
+    def decided(self, sources: bytes, epsilon: float) -> None:
+        self._opened.inc()
+        self._exploration.set(epsilon)
+        for source, slots in Tally(sources).items():
+            self._by_list[source][0].inc(slots)
+
+    def settled(self, settlement: Settlement) -> None:
+        self._settled[settlement.outcome].inc()
+        if settlement.outcome == "void":
+            return
+        hit = settlement.outcome == "hit"
+        _move(self._hit_ratio, float(hit))
+        if hit:
+            self._reward.inc(settlement.reward)
+            self._by_list[settlement.sources[settlement.hit]][1].inc()
+
+    def folded(self, record: Record, offset: int) -> None:
+        self._folded.inc()
+
+    def skipped(self, offset: int) -> None:
+        self._skipped.inc()
+
+    def learned(self, td_error: float | None, log_loss: float | None) -> None:
+        if td_error is not None:
+            _move(self._td_error, abs(td_error))
+        if log_loss is not None:
+            _move(self._log_loss, log_loss)
+
+    def published(self, seconds: float) -> None:
+        self._latency.observe(max(0.0, seconds))
+
+
+def _move(gauge: Gauge, value: float) -> None:
+    gauge.inc(RECENT * (value - gauge._value.get()))  # noqa: SLF001  gauges have no public way to be read

@@ -1,0 +1,54 @@
+"""From log records to what others read: recommendations before the log has them, outcomes after."""
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from stream.log import Batch, Decision, Settlement, Step
+from stream.schemas import Outcome, Recommendation, Slot
+
+
+def recommendations(batch: Batch, lists: tuple[str, ...]) -> Iterator[Recommendation]:
+    """The slates of a batch, as they are published; `lists` names the sources by number."""
+    for record in batch.records:
+        if isinstance(record, Step) and record.decision is not None:
+            event_id = None if record.event is None else record.event.event_id
+            yield recommendation(record.user_id, record.decision, event_id, batch.base, lists)
+
+
+def recommendation(
+    user_id: str, decision: Decision, event_id: str | None, base: int, lists: tuple[str, ...]
+) -> Recommendation:
+    """One slate as it is published."""
+    scores, propensities = _floats(decision.scores), _floats(decision.propensities)
+    return Recommendation(
+        user_id=user_id, decision_id=decision.decision_id, event_id=event_id, timestamp=decision.time,
+        model_version=decision.model_version, base=base, policy=decision.policy,
+        slots=[
+            Slot(item, score, lists[source], propensity)
+            for item, score, source, propensity in zip(
+                decision.slate, scores, decision.sources, propensities, strict=True
+            )
+        ],
+    )  # fmt: skip
+
+
+def outcomes(batch: Batch, lists: tuple[str, ...]) -> Iterator[Outcome]:
+    """The settled decisions of an accepted batch."""
+    for record in batch.records:
+        if isinstance(record, Step) and record.settled is not None:
+            event_id = None if record.event is None else record.event.event_id
+            yield _outcome(record.user_id, record.settled, event_id, lists)
+
+
+def _outcome(user_id: str, settled: Settlement, event_id: str | None, lists: tuple[str, ...]) -> Outcome:
+    return Outcome(
+        user_id=user_id, decision_id=settled.decision_id, outcome=settled.outcome, reward=settled.reward,
+        hit=settled.hit if settled.hit >= 0 else None, event_id=event_id, decided_at=settled.decided_at,
+        settled_at=settled.settled_at, policy=settled.policy, items=settled.slate,
+        sources=[lists[source] for source in settled.sources], propensities=_floats(settled.propensities),
+    )  # fmt: skip
+
+
+def _floats(data: bytes) -> list[float]:
+    return np.frombuffer(data, np.float32).astype(float).tolist()  # type: ignore[no-any-return]  # numpy's tolist is Any

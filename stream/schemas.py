@@ -1,0 +1,135 @@
+"""The wire vocabulary: every record that crosses headwater's border, as JSON.
+
+Producers write `Event`, `Item` and `Profile`; headwater writes `Recommendation`, `Outcome` and `DeadLetter`. Each
+carries `schema_version`; unknown fields are ignored, so a newer producer does not break an older worker. The JSON
+Schemas under `deploy/schemas` and `deploy/asyncapi.yaml` are generated from this file and `topics.py`.
+"""
+
+from typing import Annotated, Literal
+
+import msgspec
+from msgspec import Meta, Struct
+
+SCHEMA_VERSION = 1
+MAX_ID_BYTES = 256  # of any id, encoded as UTF-8
+MAX_EVENT_BYTES = 64 * 1024  # a larger event is a mistake; items may be as large as the topic allows
+KINDS = ("view", "click", "purchase")  # an event's type; its index is the `kind` that learners know
+
+EventType = Literal["view", "click", "purchase"]
+OutcomeType = Literal["hit", "miss", "silent", "void"]
+Id = Annotated[str, Meta(min_length=1, max_length=MAX_ID_BYTES, description="at most 256 bytes of UTF-8")]
+Timestamp = Annotated[float, Meta(description="seconds since 1970-01-01 UTC; fractions allowed")]
+Money = Annotated[float, Meta(ge=0, description="in the shop's own currency")]
+Probability = Annotated[float, Meta(ge=0, le=1)]
+Scalar = str | float | bool | None
+Attributes = Annotated[dict[str, Scalar], Meta(max_length=64, description="flat: strings, numbers, booleans")]
+Version = Annotated[Literal[1], Meta(description="version of this schema")]
+
+
+class Event(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
+    """What a user did to an item. Key: `user_id`, partitioned by murmur2 (the default of Java and kafka-python)."""
+
+    event_id: Annotated[Id, Meta(description="unique per event: the same id twice is learned once")]
+    user_id: Id
+    item_id: Id
+    timestamp: Annotated[Timestamp, Meta(description="when it happened, in seconds since 1970-01-01 UTC")]
+    type: Annotated[EventType | None, Meta(description="if given, must be that of the topic")] = None
+    session_id: Annotated[Id | None, Meta(description="without it, 30 minutes of silence end a session")] = None
+    decision_id: Annotated[Id | None, Meta(description="the recommendation that the user acted on, if known")] = None
+    price: Money | None = None
+    quantity: Annotated[float, Meta(gt=0)] | None = None
+    context: Annotated[Attributes, Meta(description="device, channel, country, ...")] = {}
+    schema_version: Version = 1
+
+
+class Item(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
+    """An item of the catalogue. Key: `item_id`; an empty value (tombstone) takes the item off every list."""
+
+    item_id: Id
+    title: str | None = None
+    categories: Annotated[list[str], Meta(max_length=64, description="the most telling one first")] = []
+    price: Money | None = None
+    tags: Annotated[list[str], Meta(max_length=256)] = []
+    text: str | None = None
+    attributes: Attributes = {}
+    available: bool = True
+    expires_at: Annotated[Timestamp | None, Meta(description="not recommended from then on (event time)")] = None
+    image: Annotated[str | None, Meta(description="address of a picture; reserved")] = None
+    vectors: Annotated[dict[str, list[float]], Meta(description="named embeddings; reserved")] = {}
+    schema_version: Version = 1
+
+
+class Profile(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
+    """What an account service knows of a user. Key: `user_id`; an empty value (tombstone) means: forget this user."""
+
+    user_id: Id
+    attributes: Attributes = {}
+    schema_version: Version = 1
+
+
+class Slot(Struct, frozen=True, gc=False):
+    """One place of a slate, from the top."""
+
+    item_id: Id
+    score: Annotated[float, Meta(description="the ranking score; comparable within one slate only")]
+    source: Annotated[str, Meta(description="the source that filled the slot: ranked, popularity, ...")]
+    propensity: Annotated[Probability, Meta(description="P(this item here | the items above it), as drawn")]
+
+
+class Recommendation(Struct, frozen=True, kw_only=True):
+    """A user's newest slate. Key: `user_id`. The slots' propensities multiply to the probability of the slate."""
+
+    user_id: Id
+    decision_id: Annotated[Id, Meta(description="send it back in `Event.decision_id`")]
+    event_id: Annotated[Id | None, Meta(description="the event that caused this slate")]
+    timestamp: Annotated[Timestamp, Meta(description="event time at which it was made")]
+    model_version: Annotated[int, Meta(ge=0, description="offset in headwater.log that the model had folded")]
+    base: Annotated[int, Meta(ge=0, description="the owner's claim; ignore a slate with a lower base than seen")]
+    policy: str
+    slots: list[Slot]
+    schema_version: Version = 1
+
+
+class Outcome(Struct, frozen=True, kw_only=True):
+    """A settled decision, for off-policy evaluation. Key: `user_id`; repeats are identical: remove by `decision_id`."""
+
+    user_id: Id
+    decision_id: Id
+    outcome: Annotated[OutcomeType, Meta(description="void: the next event was dated before the slate")]
+    reward: float
+    hit: Annotated[int | None, Meta(description="slot of the item that was taken, from 0")]
+    event_id: Annotated[Id | None, Meta(description="the event that settled it; none after silence")]
+    decided_at: Timestamp
+    settled_at: Timestamp
+    policy: str
+    items: list[Id]
+    sources: list[str]
+    propensities: list[Probability]
+    schema_version: Version = 1
+
+
+class DeadLetter(Struct, frozen=True, kw_only=True):
+    """A record that could not be read, with all that is needed to mend and resend it. Key: the original key."""
+
+    topic: str
+    partition: int
+    offset: int
+    timestamp: Annotated[Timestamp, Meta(description="of the Kafka record")]
+    reason: Annotated[str, Meta(description="one of a fixed set of words, as in the metric")]
+    detail: Annotated[str, Meta(description="what was expected, what came, what to do")]
+    key: Annotated[bytes | None, Meta(description="original key, base64")]
+    value: Annotated[bytes | None, Meta(description="original bytes, base64")]
+    schema_version: Version = 1
+
+
+WIRE_RECORDS: tuple[type[Struct], ...] = (Event, Item, Profile, Recommendation, Outcome, DeadLetter)
+
+
+def json_schema(record: type[Struct]) -> dict[str, object]:
+    """JSON Schema (2020-12) of one wire record, with nested records under `$defs`.
+
+    >>> sorted(json_schema(Profile)["$defs"]["Profile"]["required"])
+    ['user_id']
+    """
+    schema = msgspec.json.schema(record)
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": record.__name__, **schema}

@@ -1,0 +1,76 @@
+"""Every topic: name, key, partitions, retention, record. `headwater topics` and the AsyncAPI document use this file."""
+
+from typing import NamedTuple
+
+from msgspec import Struct
+
+from stream.schemas import DeadLetter, Event, EventType, Item, Outcome, Profile, Recommendation
+
+DAY_MS = 24 * 3600 * 1000
+DEFAULT_PARTITIONS = 8
+
+
+class Topic(NamedTuple):
+    """One topic as headwater wants it."""
+
+    name: str  # without the namespace
+    key: str
+    record: type[Struct] | None  # None: headwater's own binary messages
+    description: str
+    config: dict[str, str]
+    partitions: int | None = None  # None: as many as all topics keyed by user
+
+
+def _keep(days: int) -> dict[str, str]:
+    return {"cleanup.policy": "delete", "retention.ms": str(days * DAY_MS)}
+
+
+COMPACT = {"cleanup.policy": "compact"}
+# A dead letter wraps up to 1 MiB in base64; a log message packs all records of a poll.
+LARGE = {"max.message.bytes": str(4 * 1024 * 1024)}
+
+VIEWS = Topic("events.view", "user_id", Event, "a user looked at an item", _keep(7))
+CLICKS = Topic("events.click", "user_id", Event, "a user clicked, liked or put an item in the cart", _keep(7))
+PURCHASES = Topic("events.purchase", "user_id", Event, "a user bought an item", _keep(7))
+ITEMS = Topic("catalog.items", "item_id", Item, "the catalogue; tombstone: item gone", COMPACT)
+USERS = Topic("catalog.users", "user_id", Profile, "user attributes; tombstone: forget this user", COMPACT)
+RECOMMENDATIONS = Topic("recommendations", "user_id", Recommendation, "each user's newest slate", COMPACT)
+OUTCOMES = Topic("outcomes", "user_id", Outcome, "settled decisions with propensities and rewards", _keep(30))
+DEAD = Topic("events.dead", "original key", DeadLetter, "records that could not be read", _keep(30) | LARGE, 1)
+LOG = Topic("headwater.log", "none", None, "what happened, packed; the only truth", {
+    "cleanup.policy": "delete", "retention.ms": "-1", "retention.bytes": "-1"} | LARGE, 1)  # fmt: skip
+
+EVENT_TOPICS: dict[EventType, Topic] = {"view": VIEWS, "click": CLICKS, "purchase": PURCHASES}
+USER_TOPICS = (VIEWS, CLICKS, PURCHASES, USERS)  # one source partition = the same partition of these four
+INPUT_TOPICS = (*USER_TOPICS, ITEMS)
+KEYED_BY_USER = (*USER_TOPICS, RECOMMENDATIONS, OUTCOMES)  # must have equal partition counts
+TOPICS = (*INPUT_TOPICS, RECOMMENDATIONS, OUTCOMES, DEAD, LOG)
+
+
+class Source(NamedTuple):
+    """One numbered stream of input: partition p of the four user topics, or partition p of the catalogue.
+
+    >>> str(Source("users", 3)), Source.parse("items/0")
+    ('users/3', Source(group='items', partition=0))
+    """
+
+    group: str  # "users" or "items"
+    partition: int
+
+    def __str__(self) -> str:
+        return f"{self.group}/{self.partition}"
+
+    @classmethod
+    def parse(cls, text: str) -> "Source":
+        """Read back what `str` wrote."""
+        group, partition = text.split("/")
+        return cls(group, int(partition))
+
+
+def prefixed(namespace: str, topic: Topic) -> str:
+    """Full name of `topic`; with a namespace several sites share one cluster.
+
+    >>> prefixed("shop-a", VIEWS), prefixed("", VIEWS)
+    ('shop-a.events.view', 'events.view')
+    """
+    return f"{namespace}.{topic.name}" if namespace else topic.name

@@ -1,0 +1,127 @@
+"""What a source's owner knows of each user, and `apply`, the one function that changes it."""
+
+from hashlib import blake2b
+from itertools import islice
+from typing import Literal
+
+from msgspec import Struct
+
+from stream.log import Decision, Happening, ProfileChange, Step
+from stream.schemas import Scalar
+
+SEEN_ITEMS = 200  # distinct items remembered per user
+RECENT_ITEMS = 50  # of which so many are proposed again
+CONTEXT_ITEMS = 10  # and so many travel in the log as the learners' context
+SESSION_ITEMS = 10
+EVENT_IDS = 128  # a producer's retry arrives within so many of the user's own events
+PURCHASE = 2
+
+
+class Seen(Struct, gc=False):
+    """One item in a user's memory."""
+
+    times: int
+    bought: bool
+    kind: int  # of the last event on it
+    time: float  # of the last event on it
+
+
+class User(Struct):
+    """A user's state: a fold of the accepted steps. Every field is bounded."""
+
+    seen: dict[str, Seen] = {}  # oldest first
+    session: list[str] = []  # distinct items of the session, newest last
+    session_id: str | None = None
+    depth: int = 0  # events of the session
+    events: int = 0
+    repeats: int = 0  # events on an item seen before
+    immediate: int = 0  # events on the item of the event before
+    twice: bool = False  # whether the last two events were on the same item
+    time: float = 0.0  # of the newest event, unix seconds
+    event_ids: dict[int, Literal[True]] = {}  # hashes, oldest first
+    open: Decision | None = None
+    attributes: dict[str, Scalar] = {}
+
+    def recent(self, n: int) -> list[str]:
+        """Distinct items, newest first, at most `n`."""
+        return list(islice(reversed(self.seen), n))
+
+    def knows_event(self, event_id: str) -> bool:
+        """Whether this event was applied already (among the last `EVENT_IDS`)."""
+        return _hash(event_id) in self.event_ids
+
+    def continues_session(self, event: Happening, session_gap_s: float) -> bool:
+        """Whether `event` belongs to the session under way: same id, or no id and no long silence."""
+        if self.events == 0:
+            return False
+        if event.session_id is not None or self.session_id is not None:
+            return event.session_id == self.session_id
+        return event.time - self.time <= session_gap_s
+
+
+Users = dict[str, User]
+
+
+def apply(users: Users, record: Step | ProfileChange, session_gap_s: float) -> None:
+    """Change `users` by one record. Owner and recovery both use it; nothing else changes a user.
+
+    1. forget or update attributes, if that is what the record says
+    2. close the open decision if the record settles it
+    3. take the event into history and session
+    4. open the new decision
+    """
+    if isinstance(record, ProfileChange):  # 1
+        if record.attributes is None:
+            users.pop(record.user_id, None)
+        else:
+            users.setdefault(record.user_id, User()).attributes = record.attributes
+        return
+    user = users.setdefault(record.user_id, User())
+    if record.settled is not None:  # 2
+        user.open = None
+    if record.event is not None:  # 3
+        _remember(user, record.event, session_gap_s)
+    if record.decision is not None:  # 4
+        user.open = record.decision
+
+
+def _remember(user: User, event: Happening, session_gap_s: float) -> None:
+    late = event.time < user.time
+    if not user.continues_session(event, session_gap_s) and not late:
+        user.session, user.depth, user.session_id = [], 0, event.session_id
+    last = next(reversed(user.seen), None)
+    old = user.seen.get(event.item_id)
+    user.events += 1
+    user.depth += 1
+    user.repeats += old is not None
+    user.immediate += last == event.item_id
+    bought = event.kind == PURCHASE or (old is not None and old.bought)
+    new = Seen(1 if old is None else old.times + 1, bought, event.kind, event.time)
+    if late:
+        _insert_late(user, event.item_id, old, new)
+    else:
+        user.seen.pop(event.item_id, None)
+        user.seen[event.item_id] = new  # a dict keeps insertion order: the newest is last
+        user.time, user.twice = event.time, last == event.item_id
+        if event.item_id in user.session:
+            user.session.remove(event.item_id)
+        user.session.append(event.item_id)
+        del user.session[:-SESSION_ITEMS]
+    while len(user.seen) > SEEN_ITEMS:
+        del user.seen[next(iter(user.seen))]
+    user.event_ids[_hash(event.event_id)] = True
+    while len(user.event_ids) > EVENT_IDS:
+        del user.event_ids[next(iter(user.event_ids))]
+
+
+def _insert_late(user: User, item_id: str, old: Seen | None, new: Seen) -> None:
+    """An event out of order counts, but does not become the newest."""
+    if old is not None and old.time >= new.time:
+        old.times, old.bought = new.times, new.bought
+        return
+    user.seen[item_id] = new
+    user.seen = dict(sorted(user.seen.items(), key=lambda entry: entry[1].time))  # stable: ties keep their order
+
+
+def _hash(event_id: str) -> int:
+    return int.from_bytes(blake2b(event_id.encode(), digest_size=8).digest())

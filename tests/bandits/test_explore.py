@@ -1,0 +1,78 @@
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bandits import Constant, ExponentialDecay, PowerDecay, draw, epsilon_greedy
+from bandits.schedules import Schedule, as_schedule
+
+UNIT = st.floats(0.0, 1.0)
+BELOW_ONE = st.floats(0.0, math.nextafter(1.0, 0.0))
+ARMS = st.lists(st.tuples(st.sampled_from([-1.0, 0.0, 0.5, 2.0]), st.booleans()), min_size=1, max_size=9)
+
+
+@given(ARMS, UNIT)
+def test_epsilon_greedy_is_a_pmf_over_the_live_arms(arms: list[tuple[float, bool]], epsilon: float) -> None:
+    values, live = np.array([value for value, _ in arms]), np.array([alive for _, alive in arms])
+    pmf = epsilon_greedy(values, live, epsilon)
+    assert not pmf[~live].any()
+    if not live.any():
+        return
+    assert pmf.sum() == pytest.approx(1.0)
+    best = min(np.flatnonzero(live), key=lambda arm: (-values[arm], arm))
+    others = [arm for arm in np.flatnonzero(live) if arm != best]
+    assert pmf[others].tolist() == pytest.approx([epsilon / live.sum()] * len(others))
+
+
+def test_equal_values_go_to_the_lowest_live_arm() -> None:
+    pmf = epsilon_greedy(np.array([1.0, 1.0, 1.0]), np.array([False, True, True]), 0.0)
+    assert pmf.tolist() == [0.0, 1.0, 0.0]
+
+
+@given(st.lists(st.sampled_from([0.0, 1e-300, 0.1, 0.3, 1.0]), min_size=1, max_size=9), BELOW_ONE)
+def test_draw_never_returns_an_arm_of_probability_zero(weights: list[float], u: float) -> None:
+    pmf = np.array(weights)
+    if pmf.any():
+        pmf /= pmf.sum()
+        assert pmf[draw(pmf, u)] > 0.0
+    else:
+        assert draw(pmf, u) == -1
+
+
+def test_draw_survives_a_sum_below_one() -> None:
+    pmf = np.array([0.1] * 9 + [0.0])  # as if rounding had lost the rest
+    assert draw(pmf, math.nextafter(1.0, 0.0)) == 8
+
+
+def test_draw_inverts_the_cumulated_probabilities() -> None:
+    pmf = np.array([0.125, 0.0, 0.625, 0.25])
+    drawn = [draw(pmf, (i + 0.5) / 1000) for i in range(1000)]
+    assert np.bincount(drawn).tolist() == [125, 0, 625, 250]
+    assert drawn == sorted(drawn)
+
+
+@pytest.mark.parametrize(
+    "schedule", [Constant(0.1), ExponentialDecay(0.5, 0.02, 100.0), PowerDecay(0.5, 0.02, 100.0, 1.0)]
+)
+def test_schedules_fall_to_a_floor(schedule: Schedule) -> None:
+    rates = [schedule.value(step) for step in range(0, 20_000, 50)]
+    assert rates == sorted(rates, reverse=True)
+    assert rates[-1] == (0.1 if isinstance(schedule, Constant) else 0.02)
+    assert as_schedule(schedule) is schedule
+
+
+def test_power_decay_by_hand() -> None:
+    assert PowerDecay(start=1.0, floor=0.0, scale=1.0, power=1.0).value(3) == 0.25
+
+
+def test_rates_out_of_range_are_refused() -> None:
+    with pytest.raises(ValueError, match=r"Constant\(rate=1.5\): rate must be in \[0, 1\]"):
+        Constant(1.5)
+    with pytest.raises(ValueError, match="0 <= floor <= start <= 1"):
+        ExponentialDecay(start=0.1, floor=0.2, half_life=10.0)
+    with pytest.raises(ValueError, match="half_life must be positive"):
+        ExponentialDecay(start=0.2, floor=0.1, half_life=0.0)
+    with pytest.raises(ValueError, match="scale and power must be positive"):
+        PowerDecay(start=0.2, floor=0.1, scale=0.0)

@@ -1,0 +1,33 @@
+"""One real Kafka for the whole session."""
+
+import itertools
+import os
+from collections.abc import Iterator
+
+import pytest
+
+from stream.broker import Broker, kafka_available
+
+NUMBERS = itertools.count(1)
+
+
+@pytest.fixture(scope="session")
+def needs_kafka() -> None:
+    """Skip where Kafka cannot run; in CI that is a failure."""
+    if (reason := kafka_available()) is not None:
+        if os.environ.get("CI", "").lower() in {"1", "true", "yes", "on"}:
+            pytest.fail(reason, pytrace=False)
+        pytest.skip(reason)
+
+
+@pytest.fixture(scope="session")
+def broker(needs_kafka: None) -> Iterator[Broker]:
+    """The session's broker: share it, under a `namespace` of one's own."""
+    with Broker() as running:
+        yield running
+
+
+@pytest.fixture
+def namespace() -> str:
+    """Prefix of topic and group names that no other test of this session has."""
+    return f"test-{next(NUMBERS)}."

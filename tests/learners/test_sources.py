@@ -1,0 +1,74 @@
+"""Every exported source keeps every law, and finds what checkerboard users like."""
+
+import inspect
+from typing import cast
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+import learners
+from learners import Interaction, Popularity, Query, Source, yield_checks
+from learners.checks import Check
+
+SOURCES: list[type[Source]] = [
+    cast("type[Source]", exported)
+    for name in learners.__all__
+    if inspect.isclass(exported := getattr(learners, name)) and hasattr(exported, "top_k") and exported is not Source
+]
+CHECKS = [check for make in SOURCES for check in yield_checks(make())]
+CHECKS += list(yield_checks(Popularity("trending", half_life=2, top=5)))
+NOTHING = np.empty(0, np.int32)
+
+
+def test_the_collection_is_not_empty() -> None:
+    assert {make().name for make in SOURCES} == {"popularity", "covisitation", "sequential_rules", "recently_seen"}
+    assert len({check.id for check in CHECKS}) == len(CHECKS) == 5 * 13
+    assert "covisitation:check_prediction_changes_nothing" in {check.id for check in CHECKS}
+
+
+@pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.id)
+def test_law(check: Check) -> None:
+    check.run()
+
+
+class Forgetful(Popularity):
+    def score_many(self, query: Query, items: NDArray[np.int32]) -> NDArray[np.float32]:
+        self._unit *= 2.0
+        return super().score_many(query, items)
+
+
+def test_a_check_can_fail() -> None:
+    broken = {check.id.split(":")[1] for check in yield_checks(Forgetful()) if _fails(check)}
+    assert {"check_prediction_changes_nothing", "check_same_events_same_state"} <= broken
+
+
+def _fails(check: Check) -> bool:
+    try:
+        check.run()
+    except AssertionError:
+        return True
+    return False
+
+
+@pytest.mark.parametrize("make", [learners.CoVisitation, learners.SequentialRules])
+def test_checkerboard_users_are_told_apart(make: type[Source]) -> None:
+    source, items, users = make(), 10, 20
+    for item in range(items):
+        source.add_item(item)
+    past: list[list[int]] = [[] for _ in range(users)]
+    for step in range(items // 2):
+        for user in range(users):
+            # even users like even items; each starts elsewhere and withholds his last
+            item = (2 * (step + user // 2) + user % 2) % items
+            if step < items // 2 - 1:
+                newest = np.array(past[user][::-1], np.int32)
+                source.learn_one(Interaction(item, 1, 0.0, newest, newest))
+                past[user].append(item)
+    for user in range(users):
+        newest = np.array(past[user][::-1], np.int32)
+        blocked = np.zeros(items, np.uint8)
+        blocked[newest] = learners.TOUCHED
+        best, _ = source.top_k(Query(newest, 0.0, newest), 1, blocked)
+        withheld = set(range(user % 2, items, 2)) - set(past[user])
+        assert set(best.tolist()) == withheld
