@@ -97,7 +97,7 @@ def _state_bytes(policy: Policy) -> list[tuple[str, bytes]]:
 
 def check_slate_shows_each_item_once(policy: Policy) -> None:
     """No item twice, none from outside the lists, and no empty slot while a source is live."""
-    for _, lists, slate in _slates(policy, 200, "once"):
+    for _, lists, slate in _slates(policy, 100, "once"):
         items = slate.items.tolist()
         offered = {int(item) for row in lists for item in row if item >= 0}
         _require(len(set(items)) == len(items), policy, f"an item must be shown once; got {items}")
@@ -119,7 +119,7 @@ def check_heads_tell_what_stood_for_choice(policy: Policy) -> None:
 def check_pmf_sums_to_one(policy: Policy) -> None:
     """At every slot the probabilities sum to 1, and a dry source has none."""
     train(policy, 300, "pmf")
-    for _, _, slate in _slates(policy, 200, "pmf"):
+    for _, _, slate in _slates(policy, 100, "pmf"):
         sums = slate.probabilities.sum(axis=1, dtype=np.float64)
         _require(bool(np.all(slate.probabilities >= 0.0)), policy, "probabilities must not be negative")
         _require(bool(np.allclose(sums, 1.0, rtol=0.0, atol=1e-6)), policy, f"pmf must sum to 1; got {sums}")
@@ -131,7 +131,7 @@ def check_every_head_can_be_shown(policy: Policy) -> None:
     train(policy, 300, "heads")
     if policy.epsilon == 0.0:
         return
-    for _, lists, slate in _slates(policy, 200, "shown"):
+    for _, lists, slate in _slates(policy, 100, "shown"):
         for j in range(slate.items.size):
             live = slate.heads[j] != DRY
             heads = lists[np.flatnonzero(live), slate.heads[j][live] % OTHER]
@@ -143,7 +143,7 @@ def check_every_head_can_be_shown(policy: Policy) -> None:
 def check_propensities_add_up(policy: Policy) -> None:
     """An item's propensity is the sum over the sources that offer it; ``propensities`` recomputes it."""
     train(policy, 300, "propensities")
-    for state, lists, slate in _slates(policy, 200, "propensities"):
+    for state, lists, slate in _slates(policy, 100, "propensities"):
         summed = np.where(slate.heads < OTHER, slate.probabilities, 0.0).sum(axis=1)
         again = policy.propensities(state, lists, slate.items)
         _require(bool(np.all(slate.propensities > 0.0)), policy, "what is shown must have a positive propensity")
@@ -162,7 +162,7 @@ def check_draws_match_propensities(policy: Policy) -> None:
     train(policy, 300, "draws")
     surplus = np.zeros((policy.slots, policy.sources))
     variance = np.zeros_like(surplus)
-    for _, _, slate in _slates(policy, 3000, "draws"):
+    for _, _, slate in _slates(policy, 1500, "draws"):
         n, pmf = slate.items.size, slate.probabilities.astype(np.float64)
         surplus[:n] += np.eye(policy.sources)[slate.sources] - pmf
         variance[:n] += pmf * (1.0 - pmf)
@@ -188,8 +188,8 @@ def check_draw_changes_nothing(policy: Policy) -> None:
 def check_learning_is_deterministic(policy: Policy) -> None:
     """The same outcomes give the same bytes."""
     twin = copy.deepcopy(policy)
-    train(policy, 1200, "deterministic")
-    train(twin, 1200, "deterministic")
+    train(policy, 600, "deterministic")
+    train(twin, 600, "deterministic")
     _require(_state_bytes(policy) == _state_bytes(twin), policy, "the same outcomes must give the same state")
 
 
@@ -216,7 +216,7 @@ def check_bounded_state(policy: Policy) -> None:
     """Learning makes the state neither larger nor infinite."""
     train(policy, 300, "bounded")
     size = len(pickle.dumps(policy))
-    train(policy, 1200, "bounded")
+    train(policy, 600, "bounded")
     _require(len(pickle.dumps(policy)) <= size + 16, policy, "the pickled state must not grow")  # a longer integer
     for name, array in policy.state().items():
         _require(bool(np.all(np.isfinite(array.astype(np.float64)))), policy, f"{name} must be finite")

@@ -160,8 +160,9 @@ def corrected(probability: Probability, sampling_rate: float) -> Probability:
     >>> corrected(0.5, 0.1)
     0.0909
     """
-    kept = probability * sampling_rate  # both sides of the fraction times the rate
-    return kept / (kept + (1.0 - probability))
+    p: Any = probability  # numpy's types widen float32 times a number, numpy itself does not
+    result: Probability = p * sampling_rate / (p * sampling_rate + (1.0 - p))
+    return result
 
 
 def ranking_score(probabilities: NDArray[np.float32], weights: NDArray[np.float32]) -> NDArray[np.float32]:

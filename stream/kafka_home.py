@@ -135,9 +135,9 @@ def _locked(path: Path) -> Iterator[None]:
 
 def _copy_jars(maven: str, target: Path) -> None:
     # -U: Maven remembers what it did not find, and would not look again today.
-    goal = ["dependency:copy-dependencies", "-DincludeScope=runtime", f"-DoutputDirectory={target}"]
+    goal = ["-U", "dependency:copy-dependencies", "-DincludeScope=runtime", f"-DoutputDirectory={target}"]
     try:
-        done = run([maven, "-q", "-B", "-U", "-f", str(POM), *goal], RESOLVE_TIMEOUT_S)
+        done = run([maven, "-q", "-B", "-f", str(POM), *goal], RESOLVE_TIMEOUT_S)
     except subprocess.TimeoutExpired as error:
         raise BrokerUnavailableError(f"Maven did not fetch Kafka's jars within {RESOLVE_TIMEOUT_S:.0f} s") from error
     if done.returncode or not any(target.glob("kafka_*.jar")):

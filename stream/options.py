@@ -23,20 +23,25 @@ def configured(function: Callable[Concatenate[Config, P], R]) -> Callable[P, R]:
 
     @click.option("--config", metavar="FILE", help="Settings, as TOML.")
     @click.option("--broker", metavar="HOST:PORT", help="Kafka's address.")
-    @click.pass_context
     @functools.wraps(function)
-    def command(context: click.Context, *args: P.args, **options: P.kwargs) -> R:
-        shared = context.find_object(dict) or {}
-        given = {name: options.pop(name) or shared.get(name) for name in ("config", "broker")}
-        return function(settings(given["config"], given["broker"]), *args, **options)
+    def command(*args: P.args, **options: P.kwargs) -> R:
+        shared: dict[str, str | None] = click.get_current_context().obj or {}
+        config, broker = options.pop("config"), options.pop("broker")
+        loaded = settings(str(config or shared.get("config") or ""), str(broker or shared.get("broker") or ""))
+        return function(loaded, *args, **options)
 
     return command
 
 
-def settings(config: str | None, broker: str | None) -> Config:
-    """Load the settings from a file, if any, and the environment; `broker` wins over both."""
+def examples(*lines: str) -> str:
+    """Epilog of a command's help."""
+    return "\n  ".join(("\b\nExamples:", *lines))
+
+
+def settings(config: str, broker: str) -> Config:
+    """Load the settings from a file and the environment; `broker` wins over both. Empty: not given."""
     environment = dict(os.environ)
-    if broker is not None:
+    if broker:
         environment["HEADWATER_KAFKA_BROKER"] = broker
     try:
         return load(Path(config) if config else None, environment)

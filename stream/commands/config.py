@@ -3,21 +3,21 @@
 import click
 
 from stream.config import Config, to_toml
-from stream.options import configured
+from stream.options import configured, examples
 
 
-@click.command()
+@click.command(
+    epilog=examples(
+        "headwater config > headwater.toml",
+        "HEADWATER_SLATE_SLOTS=10 headwater config",
+        "headwater --config headwater.toml worker",
+    )
+)
 @configured
 def command(config: Config) -> None:
-    r"""Print every setting with its meaning and value, as TOML.
+    """Print every setting with its meaning and value, as TOML.
 
     What is printed are the settings in effect: defaults, then the file of --config, then the environment, where key
     `slots` of section `slate` is HEADWATER_SLATE_SLOTS. Passwords are masked.
-
-    \b
-    Examples:
-      headwater config > headwater.toml
-      HEADWATER_SLATE_SLOTS=10 headwater config
-      headwater --config headwater.toml worker
     """
     click.echo(to_toml(config))

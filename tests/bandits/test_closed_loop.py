@@ -5,7 +5,7 @@ import pytest
 
 from bandits import Outcome, Policy, make_policy
 
-SOURCES, SLOTS, DECISIONS, JUDGED = 3, 5, 16_000, 6_000
+SOURCES, SLOTS, DECISIONS, JUDGED = 3, 5, 12_000, 6_000
 # Chance that an examined item of a source attracts, by state: the ranking is never best.
 CHANCE = np.array([[0.12, 0.30, 0.03], [0.12, 0.03, 0.30]])
 EXAMINED = np.arange(1, SLOTS + 1) ** -0.5

@@ -2,7 +2,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bandits import Constant, ExponentialDecay, PowerDecay, draw, epsilon_greedy
@@ -13,6 +13,7 @@ BELOW_ONE = st.floats(0.0, math.nextafter(1.0, 0.0))
 ARMS = st.lists(st.tuples(st.sampled_from([-1.0, 0.0, 0.5, 2.0]), st.booleans()), min_size=1, max_size=9)
 
 
+@settings(deadline=None, derandomize=True)
 @given(ARMS, UNIT)
 def test_epsilon_greedy_is_a_pmf_over_the_live_arms(arms: list[tuple[float, bool]], epsilon: float) -> None:
     values, live = np.array([value for value, _ in arms]), np.array([alive for _, alive in arms])
@@ -31,6 +32,7 @@ def test_equal_values_go_to_the_lowest_live_arm() -> None:
     assert pmf.tolist() == [0.0, 1.0, 0.0]
 
 
+@settings(deadline=None, derandomize=True)
 @given(st.lists(st.sampled_from([0.0, 1e-300, 0.1, 0.3, 1.0]), min_size=1, max_size=9), BELOW_ONE)
 def test_draw_never_returns_an_arm_of_probability_zero(weights: list[float], u: float) -> None:
     pmf = np.array(weights)

@@ -18,6 +18,10 @@ def _rows(rng: random.Random, n: int) -> NDArray[np.uint8]:
     return np.array([[rng.randrange(256) if rng.random() < 0.4 else 0 for _ in NAMES] for _ in range(n)], np.uint8)
 
 
+def _probability(head: linear_model.LogisticRegression, x: dict[str, float]) -> float:
+    return float(head.predict_proba_one(x)[True])  # type: ignore[no-untyped-call]  # River leaves it untyped
+
+
 def _taught(events: int, ranker: TwoHeads | None = None) -> TwoHeads:
     ranker, rng = ranker or TwoHeads(NAMES), random.Random("headwater/ranker")
     for n in range(events):
@@ -31,10 +35,9 @@ def test_equal_to_river_learned_row_by_row() -> None:
     for n in range(60):
         rows, clicked, purchased = _rows(rng, 5), n % 6 - 1, n % 4 == 0
         dicts = [{name: level / 255 for name, level in zip(NAMES, row) if level} for row in rows.tolist()]
-        expected = [[head.predict_proba_one(x)[True] for head in (click, purchase)] for x in dicts]
-        assert ranker.score_many(rows.astype(np.float32) / np.float32(255)) == pytest.approx(
-            np.array(expected), abs=1e-6
-        )
+        expected = np.array([[_probability(head, x) for head in (click, purchase)] for x in dicts])
+        features = rows.astype(np.float32) / np.float32(255)
+        assert ranker.score_many(features) == pytest.approx(expected, abs=1e-6)
         ranker.learn_many_rows(rows, clicked, purchased)
         for row, x in enumerate(dicts):
             click.learn_one(x, row == clicked)
@@ -62,12 +65,11 @@ def test_log_loss_is_of_the_prediction_before_learning() -> None:
 def test_state_pickle_and_restore_continue_alike() -> None:
     original, restored = _taught(40), TwoHeads(NAMES)
     restored.restore(original.state())
-    for twin in (restored, pickle.loads(pickle.dumps(original))):
+    pickled: TwoHeads = pickle.loads(pickle.dumps(original))
+    for twin in (original, restored, pickled):
         _taught(20, twin)
-    _taught(20, original)
-    for twin in (restored,):
-        for name, array in original.state().items():
-            assert array.tobytes() == twin.state()[name].tobytes()
+    for name, array in original.state().items():
+        assert array.tobytes() == restored.state()[name].tobytes() == pickled.state()[name].tobytes()
 
 
 def test_downsampled_negatives_are_undone() -> None:
