@@ -16,6 +16,7 @@ from learners.metrics import LogLoss, RankMetrics
 from learners.popularity import Popularity
 from learners.ranker import TwoHeads, corrected, ranking_score
 from learners.recency import RecentlySeen
+from learners.selection import best_first
 from learners.sequential_rules import SequentialRules
 from learners.vocabulary import Vocabulary
 
@@ -38,6 +39,7 @@ __all__ = [
     "Source",
     "TwoHeads",
     "Vocabulary",
+    "best_first",
     "corrected",
     "ranking_score",
     "yield_checks",

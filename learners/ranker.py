@@ -51,11 +51,12 @@ class Head(linear_model.LogisticRegression):
 
 
 class TwoHeads:
-    r"""Two logistic regressions over the same features: `click` (the next event is on this item), `purchase` (buys it).
+    r"""Two logistic regressions over the same features: `click` (the next event is on this item) and `purchase`.
 
     Each candidate is one row; all positives and a uniform sample of the negatives are learned with weight 1. The sample
     makes positives look too frequent, which is undone at prediction [^1]: $p / (p + (1 - p) / r)$, where a
-    negative is sampled with probability $r$.
+    negative is sampled with probability $r$. Who buys an item has gone to it first, so the second head learns the
+    probability of a purchase *given* the click, from the rows that were clicked, and the two are multiplied [^2].
 
     Parameters
     ----------
@@ -82,6 +83,7 @@ class TwoHeads:
     References
     ----------
     [^1]: He et al.: Practical lessons from predicting clicks on ads at Facebook. ADKDD 2014.
+    [^2]: Ma et al.: Entire space multi-task model. SIGIR 2018.
     """
 
     def __init__(
@@ -124,7 +126,8 @@ class TwoHeads:
             x = {name: _LEVELS[level] for name, level in zip(names, levels) if level}
             hit = n == clicked
             click.learn_one(x, hit)
-            purchase.learn_one(x, hit and purchased)
+            if hit:
+                purchase.learn_one(x, purchased)
             weight = 1.0 if hit else 1.0 / sampling_rate
             self.log_loss.update(corrected(click.predicted, sampling_rate), hit, weight)
         self._exported = None
@@ -136,7 +139,9 @@ class TwoHeads:
         logits = rows @ self._exported[:-1] + self._exported[-1]
         # exp of 80 is still a float32
         probabilities: NDArray[np.float32] = 1.0 / (1.0 + np.exp(np.minimum(-logits, np.float32(80.0))))
-        return probabilities if sampling_rate == 1.0 else corrected(probabilities, sampling_rate)
+        probabilities[:, 0] = corrected(probabilities[:, 0], sampling_rate)
+        probabilities[:, 1] *= probabilities[:, 0]
+        return probabilities
 
     def state(self) -> dict[str, NDArray[Any]]:
         """Return weights (intercept last) and steps of both heads, and the sums of the loss."""

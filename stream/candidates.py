@@ -7,7 +7,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from learners import ELIGIBLE, INELIGIBLE, TOUCHED, Query, Source, TwoHeads, Vocabulary, ranking_score
+from learners import ELIGIBLE, INELIGIBLE, TOUCHED, Query, Source, TwoHeads, Vocabulary, best_first, ranking_score
 from stream.catalogue import NO_CATEGORY, Catalogue
 from stream.features import OWN, PER_SOURCE, category_shares, own_columns, quantise, source_columns
 from stream.users import RECENT_ITEMS, User
@@ -71,8 +71,8 @@ class Shelf:
         rate = min(1.0, self.negatives / max(1, len(items)))
         rows = features.astype(np.float32) / np.float32(255.0)
         scores = ranking_score(self.ranker.score_many(rows, rate), self.weights)
-        order = np.lexsort((items, -scores))[:k]
-        lists[0, : len(order)] = items[order]
+        ranked, _ = best_first(items, scores, k)
+        lists[0, : len(ranked)] = ranked
         return Candidates(items, features, scores, lists)
 
     def pack(self, slate: NDArray[np.int32], lists: NDArray[np.int32]) -> tuple[NDArray[np.int32], NDArray[np.uint8]]:

@@ -13,7 +13,7 @@ from stream.errors import INTERRUPTED, HeadwaterError
 COMMANDS = {  # in the order in which one meets them
     "demo": "Watch it learn: MovieLens through a real Kafka and a real worker",
     "broker": "Run a Kafka of one node on this machine, for development",
-    "topics": "Create or verify the topics",
+    "topics": "Create missing topics and verify the others",
     "worker": "Turn events into recommendations, and learn from them",
     "replay": "Send a file of events to Kafka, at a rate of your choice",
     "watch": "Watch recommendations arrive, with titles",
@@ -26,7 +26,7 @@ COMMANDS = {  # in the order in which one meets them
 EPILOG = """\b
 A loop in four terminals:
   headwater broker --port 9092
-  headwater topics create && headwater worker
+  headwater topics && headwater worker
   headwater replay events.csv --rate 100
   headwater watch
 

@@ -61,7 +61,7 @@ class Policy(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     name: Annotated[
         Literal["q_learning", "sarsa", "disagreement", "ranked"],
         _doc("ranked: no exploration, the ranking as it is"),
-    ] = "q_learning"
+    ] = "disagreement"
     epsilon: Annotated[float, _doc("share of slots that explore, at the start", ge=0, le=1)] = 0.1
     epsilon_floor: Annotated[float, _doc("share of slots that explore, in the long run", ge=0, le=1)] = 0.05
     epsilon_half_life: Annotated[float, _doc("settled decisions until half of the way down", gt=0)] = 10_000.0
@@ -72,7 +72,7 @@ class Policy(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 class Ranking(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """How candidates are scored: click_weight · P(click) + purchase_weight · P(purchase)."""
 
-    learning_rate: Annotated[float, _doc("step of the logistic regressions", gt=0)] = 0.05
+    learning_rate: Annotated[float, _doc("step of the logistic regressions", gt=0)] = 0.1
     negatives: Annotated[int, _doc("candidates not taken that each settled step teaches", ge=1, le=32)] = 4
     click_weight: Annotated[float, _doc("worth of a click on the item", ge=0)] = 1.0
     purchase_weight: Annotated[float, _doc("worth of a purchase of the item", ge=0)] = 1.0

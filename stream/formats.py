@@ -6,7 +6,7 @@
 | jsonl | one wire event a line, with its `type` |
 | taobao | user, item, category, pv, cart, fav or buy, unix seconds; no header. cart and fav are clicks |
 | rees46 | header `event_time,event_type,product_id,...,user_session`; cart is a click, other types are left out |
-| movielens | a folder, or its ratings.csv with movies.csv beside; a rating of 4.5 is a purchase, 3.5 a click, else a view |
+| movielens | a folder, or its ratings.csv with movies.csv beside; ratings from 4.5 are purchases, from 3.5 clicks |
 
 Any file may be packed by gzip, as its name says (`.gz`). A file that ends within a line was cut: that line is left out,
 with a warning.
@@ -165,8 +165,9 @@ class _Lines:
         self.newest = ""
 
     def __iter__(self) -> Iterator[str]:
-        for self.newest in self.file:
-            yield self.newest
+        for line in self.file:
+            self.newest = line
+            yield line
 
     def bad(self, number: int, error: ValueError) -> None:
         where = f"{self.path} line {number}"

@@ -35,13 +35,15 @@ def test_equal_to_river_learned_row_by_row() -> None:
     for n in range(60):
         rows, clicked, purchased = _rows(rng, 5), n % 6 - 1, n % 4 == 0
         dicts = [{name: level / 255 for name, level in zip(NAMES, row) if level} for row in rows.tolist()]
-        expected = np.array([[_probability(head, x) for head in (click, purchase)] for x in dicts])
+        clicks = [_probability(click, x) for x in dicts]
+        expected = np.array([[p, p * _probability(purchase, x)] for p, x in zip(clicks, dicts, strict=True)])
         features = rows.astype(np.float32) / np.float32(255)
         assert ranker.score_many(features) == pytest.approx(expected, abs=1e-6)
         ranker.learn_many_rows(rows, clicked, purchased)
         for row, x in enumerate(dicts):
             click.learn_one(x, row == clicked)
-            purchase.learn_one(x, row == clicked and purchased)
+            if row == clicked:
+                purchase.learn_one(x, purchased)
     assert ranker.click.intercept == click.intercept != 0.0
 
 

@@ -1,0 +1,130 @@
+"""Recommendations as they arrive, for people: read from Kafka, shown with titles."""
+
+import time
+from collections.abc import Iterator
+from typing import Any
+
+from kafka import KafkaConsumer, TopicPartition
+from kafka.partitioner.default import murmur2
+from rich.table import Table
+
+from stream.admin import check, kafka_options
+from stream.config import Kafka
+from stream.slates import Refresh, Slates, Titles
+from stream.topics import ITEMS, RECOMMENDATIONS, prefixed
+
+POLL_MS = 100
+HEAD = 3  # slots that the overview shows of each slate
+
+
+class Watcher:
+    """Reads titles and recommendations; a consumer without a group, which disturbs nobody.
+
+    Parameters
+    ----------
+    user
+        Only this user's slates, beginning with the newest that was published; else all from now on.
+    options
+        Further arguments of kafka-python's consumer.
+    """
+
+    def __init__(self, config: Kafka, user: str | None = None, **options: Any) -> None:
+        self.slates, self.titles, self.user = Slates(), Titles(), user
+        self._items, self._recommendations = (
+            prefixed(config.namespace, ITEMS),
+            prefixed(config.namespace, RECOMMENDATIONS),
+        )
+        partitions = check(config)
+        items = [TopicPartition(self._items, n) for n in range(partitions[self._items])]
+        count = partitions[self._recommendations]
+        wanted = range(count) if user is None else [partition_of(user, count)]
+        slates = [TopicPartition(self._recommendations, n) for n in wanted]
+        self._consumer = KafkaConsumer(
+            **kafka_options(config), enable_auto_commit=False, auto_offset_reset="earliest", fetch_max_wait_ms=POLL_MS,
+            **options,
+        )  # fmt: skip
+        self._consumer.assign(items + slates)
+        ends = self._consumer.end_offsets(items + slates)
+        self._consumer.seek_to_beginning(*items, *slates)
+        if user is None:
+            self._consumer.seek_to_end(*slates)
+        self._read_to({tp: end for tp, end in ends.items() if user is not None or tp.topic == self._items})
+
+    def poll(self) -> list[Refresh]:
+        """Slates that have arrived since; waits a tenth of a second for some."""
+        found = []
+        for tp, records in self._consumer.poll(timeout_ms=POLL_MS).items():
+            for record in records:
+                if tp.topic == self._items:
+                    self.titles.take(record.key, record.value)
+                elif self.user is None or record.key == self.user.encode():
+                    refresh = self.slates.take(record.key, record.value, record.timestamp / 1000)
+                    found += [refresh] if refresh is not None else []
+        return found
+
+    def follow(self) -> Iterator[list[Refresh]]:
+        """Poll for ever."""
+        while True:
+            yield self.poll()
+
+    def close(self) -> None:
+        """Disconnect."""
+        self._consumer.close()
+
+    def _read_to(self, ends: dict[TopicPartition, int]) -> None:
+        while any(self._consumer.position(tp) < end for tp, end in ends.items()):
+            self.poll()
+
+
+def partition_of(user: str, partitions: int) -> int:
+    """Partition of a user's records, by murmur2 as in Java and kafka-python.
+
+    >>> partition_of("u1", 8)
+    0
+    """
+    return int((murmur2(user.encode()) & 0x7FFFFFFF) % partitions)
+
+
+def overview(slates: Slates, titles: Titles, rows: int) -> Table:
+    """The users refreshed last, newest on top, each with the head of the slate."""
+    table = Table(expand=True)
+    table.add_column("written", no_wrap=True)
+    table.add_column("user", no_wrap=True, max_width=20)
+    for place in range(1, HEAD + 1):
+        table.add_column(str(place), no_wrap=True, ratio=1)
+    newest = list(slates.newest.values())[-rows:]
+    for refresh in reversed(newest):
+        table.add_row(
+            time.strftime("%H:%M:%S", time.localtime(refresh.written_at)),
+            refresh.slate.user_id,
+            *(
+                f"{titles[slot.item_id]} [dim]{slot.source} {slot.propensity:.2f}[/]"
+                for slot in refresh.slate.slots[:HEAD]
+            ),
+        )
+    return table
+
+
+def detail(refresh: Refresh, titles: Titles) -> Table:
+    """One slate, slot by slot, with what moved since the one before."""
+    slate = refresh.slate
+    table = Table(
+        title=f"user {slate.user_id}: decision {slate.decision_id} by {slate.policy}, "
+        f"model {slate.model_version}, after event {slate.event_id}",
+        title_justify="left",
+    )
+    for name in ("", "moved", "item", "source", "propensity", "score"):
+        table.add_column(name, justify="left" if name in ("item", "source", "moved") else "right")
+    for place, (slot, move) in enumerate(zip(slate.slots, refresh.moves(), strict=True), 1):
+        table.add_row(
+            str(place), move, titles[slot.item_id], slot.source, f"{slot.propensity:.3f}", f"{slot.score:.4f}"
+        )
+    return table
+
+
+def line(refresh: Refresh, titles: Titles) -> str:
+    """One slate in one line, where nobody draws tables."""
+    head = "; ".join(
+        f"{titles[slot.item_id]} ({slot.source} {slot.propensity:.2f})" for slot in refresh.slate.slots[:HEAD]
+    )
+    return f"{time.strftime('%H:%M:%S', time.localtime(refresh.written_at))} user {refresh.slate.user_id}: {head}"

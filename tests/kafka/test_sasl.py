@@ -1,0 +1,69 @@
+"""The security settings open a listener that asks for a password: for kafka-python and for aiokafka."""
+
+import asyncio
+import socket
+from collections.abc import Iterator
+
+import msgspec
+import pytest
+from aiokafka import AIOKafkaProducer
+
+from stream.admin import aiokafka_options, check, create_or_verify
+from stream.broker import Broker, BrokerSettings
+from stream.config import Kafka
+from stream.errors import BrokerError
+
+pytestmark = pytest.mark.kafka
+LOGIN = 'org.apache.kafka.common.security.plain.PlainLoginModule required user_shop="secret";'
+
+
+def free_ports(count: int) -> list[int]:
+    servers = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
+    ports = [server.getsockname()[1] for server in servers]
+    for server in servers:
+        server.close()
+    return ports
+
+
+@pytest.fixture(scope="module")
+def guarded(needs_kafka: None) -> Iterator[Kafka]:
+    """Settings for a broker that knows the user `shop`."""
+    port, guarded_port, controller = free_ports(3)
+    listeners = f"PLAINTEXT://127.0.0.1:{port},GUARDED://127.0.0.1:{guarded_port}"
+    properties = {
+        "listeners": f"{listeners},CONTROLLER://127.0.0.1:{controller}",
+        "advertised.listeners": listeners,
+        "controller.quorum.voters": f"1@127.0.0.1:{controller}",
+        "listener.security.protocol.map": "PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT,GUARDED:SASL_PLAINTEXT",
+        "sasl.enabled.mechanisms": "PLAIN",
+        "listener.name.guarded.plain.sasl.jaas.config": LOGIN,
+    }
+    with Broker(BrokerSettings(port=port, properties=properties)):
+        yield Kafka(
+            broker=f"127.0.0.1:{guarded_port}", partitions=1, security_protocol="SASL_PLAINTEXT",
+            sasl_username="shop", sasl_password="secret",
+        )  # fmt: skip
+
+
+def test_both_clients_get_in(guarded: Kafka) -> None:
+    async def produce() -> int:
+        producer = AIOKafkaProducer(**aiokafka_options(guarded))
+        await producer.start()
+        try:
+            return int((await producer.send_and_wait("outcomes", b"{}")).offset)
+        finally:
+            await producer.stop()
+
+    assert all(report.good for report in create_or_verify(guarded))
+    assert check(guarded)["outcomes"] == 1
+    assert asyncio.run(produce()) == 0
+
+
+@pytest.mark.parametrize(
+    "changed", [{"sasl_password": "wrong"}, {"sasl_mechanism": "SCRAM-SHA-256"}, {"security_protocol": "PLAINTEXT"}]
+)
+def test_wrong_credentials_are_one_line(guarded: Kafka, changed: dict[str, str]) -> None:
+    with pytest.raises(BrokerError, match=r"check .* the credentials$") as raised:
+        check(msgspec.structs.replace(guarded, **changed))
+    assert "\n" not in str(raised.value)
+    assert "secret" not in str(raised.value)
