@@ -77,7 +77,7 @@ class TwoHeads:
     >>> ranker = TwoHeads(["similar", "seen"], learning_rate=0.5)
     >>> for _ in range(100):
     ...     ranker.learn_many_rows(np.array([[255, 0], [0, 255]], np.uint8), clicked=0, purchased=False)
-    >>> ranker.score_many(np.eye(2, dtype=np.float32))[:, 0].round(2).tolist()
+    >>> ranker.score_many(255 * np.eye(2, dtype=np.uint8))[:, 0].round(2).tolist()
     [0.98, 0.02]
 
     References
@@ -132,11 +132,13 @@ class TwoHeads:
             self.log_loss.update(corrected(click.predicted, sampling_rate), hit, weight)
         self._exported = None
 
-    def score_many(self, rows: NDArray[np.float32], sampling_rate: float = 1.0) -> NDArray[np.float32]:
-        """Return click and purchase probability of every row, [n, 2], for features [n, F] in [0, 1]."""
+    def score_many(self, rows: NDArray[np.uint8], sampling_rate: float = 1.0) -> NDArray[np.float32]:
+        """Return click and purchase probability of every row, [n, 2], for features times 255, [n, F]."""
         if self._exported is None:
-            self._exported = np.array([self.click.vector(), self.purchase.vector()], np.float32).T.copy()
-        logits = rows @ self._exported[:-1] + self._exported[-1]
+            weights = np.array([self.click.vector(), self.purchase.vector()]).T
+            weights[:-1] /= 255.0
+            self._exported = weights.astype(np.float32)
+        logits = rows.astype(np.float32) @ self._exported[:-1] + self._exported[-1]
         # exp of 80 is still a float32
         probabilities: NDArray[np.float32] = 1.0 / (1.0 + np.exp(np.minimum(-logits, np.float32(80.0))))
         probabilities[:, 0] = corrected(probabilities[:, 0], sampling_rate)

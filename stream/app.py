@@ -131,7 +131,7 @@ def _register_service(app: faust.App, worker: Worker, health: Health, observer: 
 
     @app.page("/metrics")
     async def metrics(view: Any, _: Any) -> Any:
-        return view.bytes(observer.render(), content_type="text/plain; version=0.0.4; charset=utf-8")
+        return view.bytes(observer.render(), headers={"Content-Type": observer.content_type})
 
 
 def _ender(app: faust.App) -> Any:

@@ -35,7 +35,7 @@ NOON = 1_767_268_800.0  # 2026-01-01 12:00 UTC
 EXAMPLES: tuple[Struct, ...] = (
     Event(
         event_id="e-7001", user_id="u-42", item_id="i-9", timestamp=NOON, session_id="s-3",
-        decision_id="users/5-118-0-2", price=24.9, quantity=1, context={"device": "phone", "country": "NL"},
+        decision_id="118.40.2", price=24.9, quantity=1, context={"device": "phone", "country": "NL"},
     ),
     Item(
         item_id="i-9", title="Enamel mug", categories=["Mugs", "Kitchen"], price=24.9, tags=["blue"],
@@ -43,12 +43,12 @@ EXAMPLES: tuple[Struct, ...] = (
     ),
     Profile(user_id="u-42", attributes={"country": "NL", "newsletter": False}),
     Recommendation(
-        user_id="u-42", decision_id="users/5-118-0-3", event_id="e-7001", timestamp=NOON, model_version=20_514,
+        user_id="u-42", decision_id="118.41.0", event_id="e-7001", timestamp=NOON, model_version=20_514,
         base=118, policy="q_learning",
         slots=[Slot("i-31", 0.42, "ranked", 0.925), Slot("i-5", 0.17, "popularity", 0.025)],
     ),
     Outcome(
-        user_id="u-42", decision_id="users/5-118-0-3", outcome="hit", reward=0.5, hit=1, event_id="e-7002",
+        user_id="u-42", decision_id="118.41.0", outcome="hit", reward=2.0, hit=1, event_id="e-7002",
         decided_at=NOON, settled_at=NOON + 31, policy="q_learning", items=["i-31", "i-5"],
         sources=["ranked", "popularity"], propensities=[0.925, 0.025],
     ),

@@ -185,7 +185,7 @@ class Broker:
                 f"{self.data_dir} has {free >> 20} MiB left and Kafka needs {MIN_FREE_BYTES >> 20}: "
                 "free some space, or choose another place"
             )
-        controller, other = _free_ports(2)
+        controller, other = free_ports(2)
         self.port = self.port or other
         properties = PROPERTIES | {
             "listeners": f"PLAINTEXT://{HOST}:{self.port},CONTROLLER://{HOST}:{controller}",
@@ -249,7 +249,7 @@ def _is_free(port: int) -> bool:
         return True
 
 
-def _free_ports(count: int) -> list[int]:
+def free_ports(count: int) -> list[int]:
     # Below the range from which the kernel serves outgoing connections: a client that knocks at a stopped broker's
     # port could be given that very port, connect to itself and bar the broker from coming back.
     ports = (port for port in random.SystemRandom().sample(range(20_000, 32_000), 200) if _is_free(port))

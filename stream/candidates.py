@@ -8,8 +8,8 @@ from numba import njit
 from numpy.typing import NDArray
 
 from learners import ELIGIBLE, INELIGIBLE, TOUCHED, Query, Source, TwoHeads, Vocabulary, best_first, ranking_score
-from stream.catalogue import NO_CATEGORY, Catalogue
-from stream.features import OWN, PER_SOURCE, category_shares, own_columns, quantise, source_columns
+from stream.catalogue import Catalogue
+from stream.features import describe
 from stream.users import RECENT_ITEMS, User
 
 PROPOSED = 100  # best new items that each source proposes
@@ -67,10 +67,9 @@ class Shelf:
             np.concatenate(proposals), np.array([len(p) for p in proposals]), self.catalogue.expires, now,
             self._scratch(), k,
         )  # fmt: skip
-        features = quantise(self._describe(user, query, items, ranks, memory))
+        features = self._describe(user, query, items, ranks, memory)
         rate = min(1.0, self.negatives / max(1, len(items)))
-        rows = features.astype(np.float32) / np.float32(255.0)
-        scores = ranking_score(self.ranker.score_many(rows, rate), self.weights)
+        scores = ranking_score(self.ranker.score_many(features, rate), self.weights)
         ranked, _ = best_first(items, scores, k)
         lists[0, : len(ranked)] = ranked
         return Candidates(items, features, scores, lists)
@@ -105,24 +104,16 @@ class Shelf:
 
     def _describe(
         self, user: User, query: Query, items: NDArray[np.int32], ranks: NDArray[np.int32], memory: "_Memory"
-    ) -> NDArray[np.float32]:
+    ) -> NDArray[np.uint8]:
         catalogue, discovery = self.catalogue, self.sources[:-1]
         scores = np.empty((len(items), len(discovery)), np.float32)
         for column, source in enumerate(discovery):
             scores[:, column] = source.score_many(query, items)
-        used = catalogue.used[items]
-        idle = np.where(used >= 0, catalogue.events - used, np.inf).astype(np.float32)
-        age = (catalogue.events - catalogue.born[items]).astype(np.float32)
-        trend = np.divide(scores[:, 1], scores[:, 0], out=np.zeros(len(items), np.float32), where=scores[:, 0] > 0)
-        category, recent = catalogue.category[items], catalogue.category[query.recent[:CATEGORY_ITEMS]]
-        features = np.zeros((len(items), len(PER_SOURCE) * len(discovery) + len(OWN)), np.float32)
-        source_columns(ranks, scores, features)
-        own_columns(
-            ranks, _places(memory.items, items, self._scratch()), memory.times, memory.bought, category,
-            category_shares(category, recent), recent[0] if len(recent) else NO_CATEGORY, age, idle, trend,
-            _traits(user), features[:, len(PER_SOURCE) * len(discovery) :],
+        return describe(
+            items, ranks, scores, _places(memory.items, items, self._scratch()), memory.times, memory.bought,
+            catalogue.category, query.recent[:CATEGORY_ITEMS], catalogue.born, catalogue.used, catalogue.events,
+            _traits(user),
         )  # fmt: skip
-        return features
 
     def _scratch(self) -> NDArray[np.int32]:
         if len(self._place) < len(self.catalogue.blocked):
@@ -130,12 +121,12 @@ class Shelf:
         return self._place
 
 
-def _traits(user: User) -> NDArray[np.float32]:
+def _traits(user: User) -> NDArray[np.float64]:
     """The user's part of the features; rates are smoothed towards 0.3 by five pseudo-events."""
     newest = next(reversed(user.seen.values()), None)
     kind = -1 if newest is None else newest.kind
     rates = (user.repeats + 1.5) / (user.events + 5), (user.immediate + 1.0) / (user.events + 5)
-    return np.array([kind == 1, kind == 2, user.twice, *rates, user.events, user.depth], np.float32)
+    return np.array([kind == 1, kind == 2, user.twice, *rates, user.events, user.depth], np.float64)
 
 
 @njit(cache=True)

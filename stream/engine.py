@@ -205,16 +205,18 @@ class Engine:
         shown = self._shown.pop(user_id, None)
         if shown is None or event.time < shown.time:
             return None
-        place = np.flatnonzero(shown.items == self.model.vocabulary.index(event.item_id))
-        others = len(shown.items) - len(place)
+        taken = self.model.vocabulary.index(event.item_id)
+        place = shown.items.tolist().index(taken) if taken in shown.items else -1
+        others = len(shown.items) - (place >= 0)
         if others == 0:
             return None
-        wanted = min(self.config.ranking.negatives, others)
-        picks = (uniforms(f"{self.config.policy.seed}/rows/{shown.decision_id}", wanted) * others).astype(np.int64)
-        if len(place):
-            picks += picks >= place[0]  # step over the one that was taken
-        chosen = np.concatenate((place, picks))
-        return Rows(shown.features[chosen].tobytes(), bool(len(place)), wanted / others)
+        luck = uniforms(
+            f"{self.config.policy.seed}/rows/{shown.decision_id}", min(self.config.ranking.negatives, others)
+        )
+        picks = [int(u * others) for u in luck.tolist()]
+        if place >= 0:
+            picks = [place, *(pick + (pick >= place) for pick in picks)]  # step over the one that was taken
+        return Rows(shown.features[picks].tobytes(), place >= 0, len(luck) / others)
 
 
 def policy_state(user: User) -> int:

@@ -138,7 +138,7 @@ class Evaluation:
         if user is None or user.events == 0 or user.knows_event(event.event_id):
             return
         if self.lists == "fresh":
-            found, slate = self.engine.draw(user, event.time, f"fresh/{self.events}")
+            _, slate = self.engine.draw(user, event.time, f"fresh/{self.events}")
             ids = [self.model.vocabulary.ids[item] for item in slate.items.tolist()]
             shown: Shown | None = Shown(ids, slate.sources.tobytes(), self._popular())
         else:

@@ -33,77 +33,83 @@ def initial_weights(sources: tuple[str, ...]) -> dict[str, float]:
 
 
 @njit(cache=True)
-def source_columns(
-    ranks: NDArray[np.int32],  # [candidates, lists]: place in the list's own proposal, -1: not proposed
-    scores: NDArray[np.float32],  # [candidates, sources]; lists that have no scores come last in `ranks`
-    out: NDArray[np.float32],  # [candidates, features], zero: filled from column 0
-) -> None:
-    """Per source: score / best score, 1 / (1 + rank), and the logarithm of the first, cut off at e^-8."""
-    n, sources = scores.shape
-    for s in range(sources):
-        best = scores[:, s].max() if n else np.float32(0.0)
-        for c in range(n):
-            if best > 0 and scores[c, s] > 0:
-                value = scores[c, s] / best
-                out[c, 3 * s] = value
-                out[c, 3 * s + 2] = max(0.0, 1.0 + log(value) / 8.0)
-            if ranks[c, s] >= 0:
-                out[c, 3 * s + 1] = 1.0 / (1.0 + ranks[c, s])
+def _byte(value: float) -> int:
+    """A feature as it travels in the log: one byte. Learning and serving both read the same rounding."""
+    return int(min(1.0, value) * 255.0 + 0.5)
 
 
 @njit(cache=True)
-def own_columns(
-    ranks: NDArray[np.int32],  # [candidates, lists]
+def _slow(count: float) -> float:
+    """1 for 0 events ago, falling slowly."""
+    return 1.0 / (1.0 + log(1.0 + count) / 2.0)
+
+
+@njit(cache=True)
+def _source_columns(ranks: NDArray[np.int32], scores: NDArray[np.float32], out: NDArray[np.uint8]) -> None:
+    """Per source: score / best score, 1 / (1 + rank), and the logarithm of the first, cut off at e^-8."""
+    for s in range(scores.shape[1]):
+        best = 0.0
+        for c in range(len(scores)):
+            best = max(best, scores[c, s])
+        for c in range(len(scores)):
+            if best > 0 and scores[c, s] > 0:
+                value = scores[c, s] / best
+                out[c, 3 * s] = _byte(value)
+                out[c, 3 * s + 2] = _byte(max(0.0, 1.0 + log(value) / 8.0))
+            if ranks[c, s] >= 0:
+                out[c, 3 * s + 1] = _byte(1.0 / (1.0 + ranks[c, s]))
+
+
+@njit(cache=True)
+def describe(
+    items: NDArray[np.int32],  # [candidates]
+    ranks: NDArray[np.int32],  # [candidates, lists]: place in the list's own proposal, -1: not proposed
+    scores: NDArray[np.float32],  # [candidates, sources]; lists without scores come last in `ranks`
     seen_at: NDArray[np.int32],  # [candidates]: place in `times` and `bought` (0: newest), -1: never seen
     times: NDArray[np.float32],  # [seen]: how often
     bought: NDArray[np.uint8],  # [seen]
-    category: NDArray[np.int32],  # [candidates], -1: none
-    share: NDArray[np.float32],  # [candidates]: of the category among the user's last items
-    last_category: int,
-    age: NDArray[np.float32],  # [candidates]: events since the item's first mention
-    idle: NDArray[np.float32],  # [candidates]: events since its last event, inf: none
-    trend: NDArray[np.float32],  # [candidates]: fast / slow popularity
+    category: NDArray[np.int32],  # [all items]: -1: none
+    recent: NDArray[np.int32],  # [recent]: the user's last items, newest first
+    born: NDArray[np.int64],  # [all items]: events before the item's first mention
+    used: NDArray[np.int64],  # [all items]: events until its last event, -1: none
+    events: int,  # so far
     user: NDArray[
-        np.float32
+        np.float64
     ],  # [7]: last was a click, a purchase; last two equal; repeat, immediate rate; events, depth
-    out: NDArray[np.float32],  # [candidates, own features], zero
-) -> None:
-    """Everything else; columns as in `OWN`."""
-    history = min(1.0, log(1.0 + user[5]) / 6.0)
-    depth = min(1.0, log(1.0 + user[6]) / 4.0)
-    for c in range(len(out)):
-        row, place = out[c], seen_at[c]
-        if place >= 0:
-            row[0], row[2], row[3], row[4], row[5] = (
-                1.0,
-                1.0 / (1.0 + place),
-                bought[place],
-                1.0 / (1.0 + user[6]),
-                user[3],
-            )
-            row[1] = min(1.0, log(1.0 + times[place]) / 3.0)
-        if place == 0:
-            row[6], row[7], row[8], row[9], row[10] = 1.0, user[0], user[1], user[2], user[4]
-        row[11], row[12] = category[c] >= 0 and category[c] == last_category, share[c]
-        row[13] = 1.0 / (1.0 + log(1.0 + age[c]) / 2.0)
-        row[14] = 1.0 / (1.0 + log(1.0 + idle[c]) / 2.0)  # 0 where it was never used
-        row[15] = trend[c]
-        row[16] = (ranks[c] >= 0).sum() / ranks.shape[1]
-        row[17], row[18], row[19] = history, depth, user[3]
-
-
-@njit(cache=True)
-def category_shares(category: NDArray[np.int32], recent: NDArray[np.int32]) -> NDArray[np.float32]:
-    """Share of each candidate's category among the user's last items, the newest counting most (0.8 per step)."""
-    shares = np.zeros(len(category), np.float32)
+) -> NDArray[np.uint8]:  # [candidates, features], times 255
+    """Compute the feature matrix; columns as in `feature_names`."""
+    sources = scores.shape[1]
+    out = np.zeros((len(items), 3 * sources + 20), np.uint8)
+    _source_columns(ranks, scores, out)
+    history, depth = _byte(log(1.0 + user[5]) / 6.0), _byte(log(1.0 + user[6]) / 4.0)
     weights = 0.8 ** np.arange(len(recent))
-    for c in range(len(category)):
-        for q in range(len(recent)):
-            if category[c] >= 0 and recent[q] == category[c]:
-                shares[c] += weights[q] / weights.sum()
-    return shares
-
-
-def quantise(features: NDArray[np.float32]) -> NDArray[np.uint8]:
-    """One byte a feature, as rows travel in the log; learning and serving both read the same rounding."""
-    return (features * np.float32(255.0) + np.float32(0.5)).astype(np.uint8)
+    total = weights.sum()
+    for c in range(len(items)):
+        item, row, place = items[c], out[c, 3 * sources :], seen_at[c]
+        if place >= 0:
+            row[0], row[1] = 255, _byte(log(1.0 + times[place]) / 3.0)
+            row[2], row[3] = _byte(1.0 / (1.0 + place)), 255 * bought[place]
+            row[4], row[5] = _byte(1.0 / (1.0 + user[6])), _byte(user[3])
+        if place == 0:
+            row[6], row[7], row[8], row[9], row[10] = (
+                255,
+                _byte(user[0]),
+                _byte(user[1]),
+                _byte(user[2]),
+                _byte(user[4]),
+            )
+        if category[item] >= 0:
+            share = 0.0
+            for q in range(len(recent)):
+                share += weights[q] * (category[recent[q]] == category[item])
+            row[11] = 255 * (len(recent) > 0 and category[recent[0]] == category[item])
+            row[12] = _byte(share / max(total, 1.0))
+        row[13] = _byte(_slow(events - born[item]))
+        row[14] = _byte(_slow(events - used[item])) if used[item] >= 0 else 0
+        row[15] = _byte(scores[c, 1] / scores[c, 0]) if scores[c, 0] > 0 else 0
+        agree = 0
+        for s in range(ranks.shape[1]):
+            agree += ranks[c, s] >= 0
+        row[16] = _byte(agree / ranks.shape[1])
+        row[17], row[18], row[19] = history, depth, _byte(user[3])
+    return out

@@ -2,7 +2,7 @@
 
 from collections import Counter as Tally
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 from prometheus_client.process_collector import ProcessCollector
 
 from stream.codec import REASONS
@@ -66,6 +66,8 @@ class PrometheusObserver(Observer):
     def name_lists(self, lists: tuple[str, ...]) -> None:
         """Fix the values of the label `source`."""
         self._by_list = [(self._slots.labels(name), self._hits.labels(name)) for name in lists]
+
+    content_type = CONTENT_TYPE_LATEST
 
     def render(self) -> bytes:
         """The page that Prometheus scrapes."""

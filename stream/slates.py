@@ -19,25 +19,22 @@ class Refresh(NamedTuple):
     written_at: float  # Kafka timestamp of the slate, unix seconds
 
     def moves(self) -> list[str]:
-        """For each slot: `new`, `+2` (two places up), `-1`, or nothing if the item stays or there was no slate before.
-
-        >>> from stream.schemas import Slot
-        >>> def slate(*items: str) -> Recommendation:
-        ...     return Recommendation(user_id="u", decision_id="d", event_id=None, timestamp=0.0, model_version=0, base=0,
-        ...                           policy="p", slots=[Slot(item, 1.0, "ranked", 1.0) for item in items])
-        >>> Refresh(slate("b", "a", "c"), slate("a", "b", "d"), 0.0).moves()
-        ['+1', '-1', 'new']
-        """
-        if self.before is None:
-            return [""] * len(self.slate.slots)
-        old = {slot.item_id: place for place, slot in enumerate(self.before.slots)}
-        return [_move(old.get(slot.item_id), place) for place, slot in enumerate(self.slate.slots)]
+        """What moved, slot by slot; nothing if there was no slate before."""
+        items = [slot.item_id for slot in self.slate.slots]
+        return [""] * len(items) if self.before is None else moves([slot.item_id for slot in self.before.slots], items)
 
 
-def _move(old: int | None, new: int) -> str:
-    if old is None:
-        return "new"
-    return f"{old - new:+d}" if old != new else ""
+def moves(before: list[str], after: list[str]) -> list[str]:
+    """For each item after: `new`, `+2` (two places up), `-1`, or nothing if it stayed.
+
+    >>> moves(["a", "b", "d"], ["b", "a", "c"])
+    ['+1', '-1', 'new']
+    """
+    old = {item: place for place, item in enumerate(before)}
+    return [
+        "new" if item not in old else "" if old[item] == place else f"{old[item] - place:+d}"
+        for place, item in enumerate(after)
+    ]
 
 
 class Slates:

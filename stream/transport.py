@@ -58,7 +58,7 @@ class PollConsumer(AIOKafkaFaustConsumer):
         records, active = await self._wait_next_records(timeout)
         self._last_poll = time.monotonic()
         generation = self.app.consumer_generation_id
-        if records is None or bool(self.should_stop):
+        if self.should_stop:
             return
         if not self.flow_active:  # a rebalance began meanwhile; the base class does the same
             await self.perform_seek()

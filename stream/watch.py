@@ -1,12 +1,12 @@
 """Recommendations as they arrive, for people: read from Kafka, shown with titles."""
 
 import time
-from collections.abc import Iterator
 from typing import Any
 
 from kafka import KafkaConsumer, TopicPartition
 from kafka.partitioner.default import murmur2
 from rich.table import Table
+from rich.text import Text
 
 from stream.admin import check, kafka_options
 from stream.config import Kafka
@@ -62,11 +62,6 @@ class Watcher:
                     found += [refresh] if refresh is not None else []
         return found
 
-    def follow(self) -> Iterator[list[Refresh]]:
-        """Poll for ever."""
-        while True:
-            yield self.poll()
-
     def close(self) -> None:
         """Disconnect."""
         self._consumer.close()
@@ -92,39 +87,35 @@ def overview(slates: Slates, titles: Titles, rows: int) -> Table:
     table.add_column("user", no_wrap=True, max_width=20)
     for place in range(1, HEAD + 1):
         table.add_column(str(place), no_wrap=True, ratio=1)
-    newest = list(slates.newest.values())[-rows:]
-    for refresh in reversed(newest):
-        table.add_row(
-            time.strftime("%H:%M:%S", time.localtime(refresh.written_at)),
-            refresh.slate.user_id,
-            *(
-                f"{titles[slot.item_id]} [dim]{slot.source} {slot.propensity:.2f}[/]"
-                for slot in refresh.slate.slots[:HEAD]
-            ),
+    for refresh in reversed(list(slates.newest.values())[-rows:]):
+        slots = refresh.slate.slots[:HEAD]
+        cells = (
+            Text.assemble(titles[slot.item_id], (f" {slot.source} {slot.propensity:.2f}", "dim")) for slot in slots
         )
+        table.add_row(_clock(refresh), Text(refresh.slate.user_id), *cells)
     return table
 
 
 def detail(refresh: Refresh, titles: Titles) -> Table:
     """One slate, slot by slot, with what moved since the one before."""
     slate = refresh.slate
-    table = Table(
-        title=f"user {slate.user_id}: decision {slate.decision_id} by {slate.policy}, "
-        f"model {slate.model_version}, after event {slate.event_id}",
-        title_justify="left",
-    )
+    about = f"user {slate.user_id} at {_clock(refresh)}, after event {slate.event_id}; policy {slate.policy}"
+    table = Table(title=Text(about), title_justify="left")
     for name in ("", "moved", "item", "source", "propensity", "score"):
-        table.add_column(name, justify="left" if name in ("item", "source", "moved") else "right")
+        table.add_column(name, justify="left" if name in ("item", "source", "moved") else "right", no_wrap=True)
     for place, (slot, move) in enumerate(zip(slate.slots, refresh.moves(), strict=True), 1):
         table.add_row(
-            str(place), move, titles[slot.item_id], slot.source, f"{slot.propensity:.3f}", f"{slot.score:.4f}"
+            str(place), move, Text(titles[slot.item_id]), slot.source, f"{slot.propensity:.3f}", f"{slot.score:.4f}"
         )
     return table
 
 
 def line(refresh: Refresh, titles: Titles) -> str:
     """One slate in one line, where nobody draws tables."""
-    head = "; ".join(
-        f"{titles[slot.item_id]} ({slot.source} {slot.propensity:.2f})" for slot in refresh.slate.slots[:HEAD]
-    )
-    return f"{time.strftime('%H:%M:%S', time.localtime(refresh.written_at))} user {refresh.slate.user_id}: {head}"
+    slots = refresh.slate.slots[:HEAD]
+    head = "; ".join(f"{titles[slot.item_id]} ({slot.source} {slot.propensity:.2f})" for slot in slots)
+    return f"{_clock(refresh)} user {refresh.slate.user_id}: {head}"
+
+
+def _clock(refresh: Refresh) -> str:
+    return time.strftime("%H:%M:%S", time.localtime(refresh.written_at))

@@ -1,7 +1,6 @@
 """The security settings open a listener that asks for a password: for kafka-python and for aiokafka."""
 
 import asyncio
-import socket
 from collections.abc import Iterator
 
 import msgspec
@@ -9,20 +8,12 @@ import pytest
 from aiokafka import AIOKafkaProducer
 
 from stream.admin import aiokafka_options, check, create_or_verify
-from stream.broker import Broker, BrokerSettings
+from stream.broker import Broker, BrokerSettings, free_ports
 from stream.config import Kafka
 from stream.errors import BrokerError
 
 pytestmark = pytest.mark.kafka
 LOGIN = 'org.apache.kafka.common.security.plain.PlainLoginModule required user_shop="secret";'
-
-
-def free_ports(count: int) -> list[int]:
-    servers = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
-    ports = [server.getsockname()[1] for server in servers]
-    for server in servers:
-        server.close()
-    return ports
 
 
 @pytest.fixture(scope="module")

@@ -37,8 +37,7 @@ def test_equal_to_river_learned_row_by_row() -> None:
         dicts = [{name: level / 255 for name, level in zip(NAMES, row) if level} for row in rows.tolist()]
         clicks = [_probability(click, x) for x in dicts]
         expected = np.array([[p, p * _probability(purchase, x)] for p, x in zip(clicks, dicts, strict=True)])
-        features = rows.astype(np.float32) / np.float32(255)
-        assert ranker.score_many(features) == pytest.approx(expected, abs=1e-6)
+        assert ranker.score_many(rows) == pytest.approx(expected, abs=1e-6)
         ranker.learn_many_rows(rows, clicked, purchased)
         for row, x in enumerate(dicts):
             click.learn_one(x, row == clicked)
@@ -49,7 +48,7 @@ def test_equal_to_river_learned_row_by_row() -> None:
 
 def test_scores_are_finite_for_any_weight() -> None:
     for weight in (-1e6, 1e6):
-        scores = TwoHeads(["a"], initial_weights={"a": weight}).score_many(np.ones((1, 1), np.float32))
+        scores = TwoHeads(["a"], initial_weights={"a": weight}).score_many(np.full((1, 1), 255, np.uint8))
         assert scores.dtype == np.float32
         assert scores[0, 0] == pytest.approx(float(weight > 0))
 
@@ -82,8 +81,8 @@ def test_downsampled_negatives_are_undone() -> None:
         hit = rng.random() < 0.05
         if hit or rng.random() < 0.2:
             ranker.learn_many_rows(nothing, 0 if hit else -1, purchased=False, sampling_rate=0.2)
-    naive = ranker.score_many(nothing.astype(np.float32))[0, 0]
-    honest = ranker.score_many(nothing.astype(np.float32), sampling_rate=0.2)[0, 0]
+    naive = ranker.score_many(nothing)[0, 0]
+    honest = ranker.score_many(nothing, sampling_rate=0.2)[0, 0]
     # 0.05 / (0.05 + 0.95 / 5); SGD noise has a standard deviation of sqrt(rate / 2) = 0.05 in the logit
     assert naive == pytest.approx(0.208, rel=0.2)
     assert honest == pytest.approx(0.05, rel=0.2)
@@ -97,7 +96,7 @@ def test_correction_divides_the_odds(probability: float, rate: float) -> None:
 
 def test_initial_weights_rank_before_anything_is_learned() -> None:
     ranker = TwoHeads(NAMES, initial_weights={"feature_3": 0.3})
-    scores = ranker.score_many(np.eye(25, dtype=np.float32))
+    scores = ranker.score_many(255 * np.eye(25, dtype=np.uint8))
     assert int(ranking_score(scores, np.array([1.0, 5.0], np.float32)).argmax()) == 3
     with pytest.raises(ValueError, match="unheard"):
         TwoHeads(NAMES, initial_weights={"unheard": 1.0})

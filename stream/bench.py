@@ -1,0 +1,205 @@
+"""Speed through a real Kafka on this machine: a backlog worked off, and the latency at a steady rate.
+
+Workloads are made up, seeded, and have permanent names; broker, worker, generator and meter share the machine.
+"""
+
+import asyncio
+import random
+import time
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+import msgspec
+import numpy as np
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
+from aiokafka.partitioner import murmur2
+
+from stream.admin import aiokafka_options, create_or_verify
+from stream.codec import encode
+from stream.config import Config
+from stream.errors import CheckError
+from stream.schemas import Event, EventType
+from stream.topics import EVENT_TOPICS, RECOMMENDATIONS, prefixed
+from stream.worker_process import WorkerProcess
+
+TICK_S = 0.005  # the generator sends what is due so often: one request for all partitions
+USERS, ITEMS, CATEGORIES = 5_000, 10_000, 100
+KINDS: tuple[EventType, ...] = (*("view",) * 8, "click", "purchase")
+
+
+def workload(events: int, name: str = "shop-1") -> Iterator[tuple[EventType, Event]]:
+    """Made-up shoppers: popular items are taken often, sessions stay in a category, a quarter of events are repeats.
+
+    >>> kind, event = next(workload(1))
+    >>> kind, event.user_id, event.item_id
+    ('view', 'u3303', 'i1')
+    """
+    rng = random.Random(f"headwater/bench/{name}")
+    history: dict[str, list[str]] = {}
+    for n in range(events):
+        user = f"u{int(USERS * rng.random())}"
+        past = history.setdefault(user, [])
+        if past and rng.random() < 0.25:
+            item = past[-1 - int(len(past) * rng.random() ** 3)]
+        else:
+            category = int(past[-1][1:]) % CATEGORIES if past and rng.random() < 0.7 else int(CATEGORIES * rng.random())
+            item = f"i{int(ITEMS / CATEGORIES * rng.random() ** 3) * CATEGORIES + category}"
+        past.append(item)
+        del past[:-50]
+        yield rng.choice(KINDS), Event(event_id=f"{name}-{n}", user_id=user, item_id=item, timestamp=time.time())
+
+
+class Latency(NamedTuple):
+    """Milliseconds from an event's Kafka timestamp until its slate is read."""
+
+    events: int
+    rate: float  # events per second, as sent
+    p50_ms: float
+    p90_ms: float
+    p99_ms: float
+    max_ms: float
+    worker_cpu: float  # share of one core
+
+
+class Backlog(NamedTuple):
+    """A backlog worked off."""
+
+    events: int
+    slates: int
+    seconds: float
+    rate: float  # events per second
+    worker_cpu: float  # share of one core
+
+
+async def measure_backlog(config: Config, events: int) -> Backlog:
+    """Write `events` before a worker starts, then see how fast it works them off."""
+    config = prepared(config, "backlog")
+    async with _producer(config) as producer:
+        partitions = len(await producer.partitions_for(prefixed(config.kafka.namespace, EVENT_TOPICS["view"])))
+        await _send(producer, config, list(workload(events)), partitions)
+    with WorkerProcess(config) as worker:
+        worker.wait_ready()
+        first = await _until(worker, "headwater_events_total", 0.2 * events)
+        last = await _until(worker, "headwater_records_folded_total", events)
+    seconds = last.at - first.at
+    done = last.metrics["headwater_records_folded_total"] - first.metrics["headwater_records_folded_total"]
+    cpu = last.metrics["process_cpu_seconds_total"] - first.metrics["process_cpu_seconds_total"]
+    slates = int(last.metrics["headwater_decisions_opened_total"])
+    return Backlog(events, slates, seconds, done / seconds, cpu / seconds)
+
+
+async def measure_latency(config: Config, rate: float, seconds: float, warm_up_s: float = 5.0) -> Latency:
+    """Send at a steady rate and read every slate; the first seconds are not counted."""
+    config = prepared(config, f"latency-{rate:.0f}")
+    with WorkerProcess(config) as worker:
+        worker.wait_ready()
+        return await _steady(config, worker, rate, seconds, warm_up_s)
+
+
+def prepared(config: Config, name: str) -> Config:
+    """The same settings with empty topics of their own."""
+    kafka = msgspec.structs.replace(config.kafka, namespace=f"bench-{name}-{time.time_ns()}")
+    create_or_verify(kafka)
+    return msgspec.structs.replace(config, kafka=kafka)
+
+
+class _Page(NamedTuple):
+    at: float
+    metrics: dict[str, float]
+
+
+async def _steady(config: Config, worker: WorkerProcess, rate: float, seconds: float, warm_up_s: float) -> Latency:
+    topic = prefixed(config.kafka.namespace, RECOMMENDATIONS)
+    consumer = AIOKafkaConsumer(**aiokafka_options(config.kafka), group_id=None, enable_auto_commit=False,
+                                fetch_max_wait_ms=100)  # fmt: skip
+    await consumer.start()
+    try:
+        async with _producer(config) as producer:
+            partitions = len(await producer.partitions_for(topic))
+            tps = [TopicPartition(topic, p) for p in range(partitions)]
+            consumer.assign(tps)
+            await consumer.seek_to_end(*tps)
+            sent_at: dict[str, float] = {}
+            late: list[tuple[float, float]] = []  # (sent at, latency)
+            meter = asyncio.create_task(_meter(consumer, sent_at, late))
+            start = time.time()
+            cpu_before = _page(worker)
+            events = list(workload(int(rate * (warm_up_s + seconds))))
+            await _pace(producer, config, events, partitions, rate, sent_at)
+            await asyncio.sleep(1.0)
+            cpu = _page(worker).metrics["process_cpu_seconds_total"] - cpu_before.metrics["process_cpu_seconds_total"]
+            elapsed = time.time() - start
+            meter.cancel()
+    finally:
+        await consumer.stop()
+    measured = np.array([latency for at, latency in late if at >= start + warm_up_s]) * 1000
+    if len(measured) < 0.9 * rate * seconds * 0.5:
+        raise CheckError(f"latency: must measure most of {rate * seconds:.0f} events; got {len(measured)} slates")
+    p50, p90, p99, top = np.percentile(measured, (50, 90, 99, 100))
+    return Latency(len(measured), rate, p50, p90, p99, top, cpu / elapsed)
+
+
+async def _pace(
+    producer: AIOKafkaProducer, config: Config, events: list[tuple[EventType, Event]], partitions: int, rate: float,
+    sent_at: dict[str, float],
+) -> None:  # fmt: skip
+    start, done = time.time(), 0
+    while done < len(events):
+        due = min(len(events), int((time.time() - start) * rate) + 1)
+        if due > done:
+            now = time.time()
+            fresh = [(kind, msgspec.structs.replace(event, timestamp=now)) for kind, event in events[done:due]]
+            sent_at.update((event.event_id, now) for _, event in fresh)
+            await _send(producer, config, fresh, partitions)
+            done = due
+        await asyncio.sleep(TICK_S)
+
+
+async def _meter(consumer: AIOKafkaConsumer, sent_at: dict[str, float], late: list[tuple[float, float]]) -> None:
+    while True:
+        found = await consumer.getmany(timeout_ms=1000)
+        now = time.time()
+        for records in found.values():
+            for record in records:
+                at = sent_at.pop(msgspec.json.decode(record.value)["event_id"], None)
+                if at is not None:
+                    late.append((at, now - at))
+
+
+async def _send(
+    producer: AIOKafkaProducer, config: Config, events: list[tuple[EventType, Event]], partitions: int
+) -> None:
+    batches: dict[tuple[str, int], Any] = {}
+    for kind, event in events:
+        topic, key = prefixed(config.kafka.namespace, EVENT_TOPICS[kind]), event.user_id.encode()
+        target = topic, (murmur2(key) & 0x7FFFFFFF) % partitions
+        batch = batches.get(target) or producer.create_batch()
+        if batch.append(key=key, value=encode(event), timestamp=None) is None:
+            await producer.send_batch(batch, topic, partition=target[1])
+            batch = producer.create_batch()
+            batch.append(key=key, value=encode(event), timestamp=None)
+        batches[target] = batch
+    for (topic, partition), batch in batches.items():
+        await producer.send_batch(batch, topic, partition=partition)
+
+
+def _producer(config: Config) -> AIOKafkaProducer:
+    return AIOKafkaProducer(**aiokafka_options(config.kafka), acks="all", max_batch_size=128 * 1024)
+
+
+async def _until(worker: WorkerProcess, metric: str, value: float) -> _Page:
+    before, still = -1.0, time.monotonic()
+    while True:
+        page = _page(worker)
+        now = page.metrics.get(metric, 0.0)
+        if now >= value:
+            return page
+        if now > before:
+            before, still = now, time.monotonic()
+        if time.monotonic() - still > 60:
+            raise CheckError(f"worker: {metric} must reach {value:.0f}; got stuck at {now:.0f}")
+        await asyncio.sleep(0.1)
+
+
+def _page(worker: WorkerProcess) -> _Page:
+    return _Page(time.monotonic(), worker.metrics())

@@ -1,0 +1,167 @@
+"""The image has all that it needs, runs without rights, and its commands work."""
+
+import fnmatch
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import threading
+import tomllib
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
+from typing import NamedTuple
+
+import msgspec
+import pytest
+
+from stream.config import Config, Policy
+
+ROOT = Path(__file__).resolve().parents[2]
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
+
+
+class Instruction(NamedTuple):
+    """One line of a Dockerfile."""
+
+    word: str
+    rest: str
+
+
+def instructions() -> list[Instruction]:
+    text = (ROOT / "deploy" / "Dockerfile").read_text("utf-8")
+    text = re.sub(r"^#.*\n", "", text, flags=re.MULTILINE).replace("\\\n", "")
+    return [Instruction(*line.split(maxsplit=1)) for line in text.splitlines() if line.strip()]
+
+
+def the(word: str) -> list[str]:
+    return [instruction.rest for instruction in instructions() if instruction.word == word]
+
+
+def copied() -> list[str]:
+    return [source for line in the("COPY") for source in line.split()[:-1]]
+
+
+def pins(lock: str) -> dict[str, str]:
+    text = (ROOT / lock).read_text("utf-8")
+    return dict(re.findall(r"^([\w.-]+)==([^ ;]+)", text, flags=re.MULTILINE))
+
+
+def test_copied_files_are_there_and_sent_to_the_daemon() -> None:
+    first, *rest = (line for line in (ROOT / ".dockerignore").read_text("utf-8").splitlines() if line[0] != "#")
+    assert first == "*"
+    let_in = {line[1:] for line in rest if line.startswith("!")}
+    assert let_in == set(copied())
+    assert all((ROOT / source).exists() for source in copied())
+
+
+def test_all_of_the_project_is_copied() -> None:
+    packages = {name.split(".")[0] for name in PROJECT["tool"]["setuptools"]["packages"]}
+    files = {"pyproject.toml", PROJECT["project"]["readme"], *PROJECT["project"]["license-files"]}
+    assert packages | files <= set(copied())
+    # A package whose folder holds other things than Python would leave them behind.
+    for package in packages:
+        strays = [path for path in (ROOT / package).rglob("*") if path.is_file() and "__pycache__" not in path.parts]
+        assert not [path for path in strays if not fnmatch.fnmatch(path.name, "*.py")]
+
+
+def test_python_is_new_enough() -> None:
+    (base,) = the("FROM")
+    version = re.fullmatch(r"python:3\.(\d+)-slim", base)
+    assert version is not None
+    assert PROJECT["project"]["requires-python"] == ">=3.11"
+    assert int(version[1]) >= 11
+
+
+def test_runs_as_nobody_in_particular() -> None:
+    words = [instruction.word for instruction in instructions()]
+    (user,) = the("USER")
+    assert user.isdecimal()
+    assert int(user) > 0
+    assert words.index("USER") < words.index("ENTRYPOINT")
+    assert f"--uid {user} " in next(line for line in the("RUN") if "useradd" in line)
+
+
+def test_entry_point_is_the_command() -> None:
+    (entry,) = the("ENTRYPOINT")
+    (name,) = json.loads(entry)
+    assert name in PROJECT["project"]["scripts"]
+    assert the("EXPOSE") == [str(Config().worker.port)]
+
+
+def test_requirements_are_those_that_are_tested() -> None:
+    runtime, tested = pins("requirements-runtime.lock"), pins("requirements.lock")
+    assert runtime.items() <= tested.items()
+    wanted = {re.split(r"[<>=]", line)[0] for line in PROJECT["project"]["dependencies"]}
+    assert wanted <= runtime.keys()
+    for_development = {re.split(r"[<>=]", line)[0] for line in PROJECT["project"]["optional-dependencies"]["dev"]}
+    assert not for_development & runtime.keys()
+    text = (ROOT / "requirements-runtime.lock").read_text("utf-8")
+    assert len(re.findall(r"^[^ #].*\\\n    --hash=sha256:", text, flags=re.MULTILINE)) == len(runtime)
+
+
+class Worker(BaseHTTPRequestHandler):
+    def do_GET(self) -> None:
+        healthy: bool = self.server.healthy  # type: ignore[attr-defined]  # set by the test
+        self.send_response(200 if healthy and self.path == "/healthz" else 503)
+        self.end_headers()
+
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002  as in the base class
+        """Keep quiet."""
+
+
+@pytest.fixture
+def server() -> Iterator[HTTPServer]:
+    with HTTPServer(("127.0.0.1", 0), Worker) as running:
+        thread = threading.Thread(target=running.serve_forever, args=(0.01,))
+        thread.start()
+        yield running
+        running.shutdown()
+        thread.join()
+
+
+@pytest.mark.parametrize(("healthy", "code"), [(True, 0), (False, 1)])
+def test_health_check_tells_healthy_from_sick(server: HTTPServer, healthy: bool, code: int) -> None:
+    server.healthy = healthy  # type: ignore[attr-defined]  # read by the handler
+    (check,) = the("HEALTHCHECK")
+    command = json.loads(check.split("CMD")[1])
+    assert command[0] == "python"
+    assert "'/healthz'" in command[-1]
+    assert f"'{Config().worker.port}'" in command[-1]
+    environment = os.environ | {"HEADWATER_WORKER_PORT": str(server.server_address[1])}
+    done = subprocess.run([sys.executable, *command[1:]], env=environment, capture_output=True, timeout=30, check=False)
+    assert done.returncode == code
+
+
+def test_health_check_fails_where_nothing_listens() -> None:
+    (check,) = the("HEALTHCHECK")
+    command = json.loads(check.split("CMD")[1])
+    environment = os.environ | {"HEADWATER_WORKER_PORT": "1"}
+    done = subprocess.run([sys.executable, *command[1:]], env=environment, capture_output=True, timeout=30, check=False)
+    assert done.returncode == 1
+
+
+def warming() -> str:
+    return next(line for line in the("RUN") if "headwater evaluate" in line)
+
+
+def test_every_policy_is_warmed() -> None:
+    listed = re.search(r"for policy in ([\w ]+); do", warming())
+    assert listed is not None
+    known = msgspec.json.schema(Policy)["$defs"]["Policy"]["properties"]["name"]["enum"]
+    assert sorted(listed[1].split()) == sorted(known)
+
+
+@pytest.mark.skipif(shutil.which("sh") is None, reason="no shell here")
+def test_warming_works(tmp_path: Path) -> None:
+    environment = os.environ | {"PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
+    counted = "test $(wc -l < events.csv) = 301 && for policy in ranked; do"  # the others take the same way
+    script = re.sub(r"for policy in [\w ]+; do", counted, warming())
+    assert counted in script
+    done = subprocess.run(
+        ["sh", "-c", script], cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=240, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    assert not list(tmp_path.iterdir())

@@ -1,0 +1,42 @@
+"""The runbook names nothing that does not exist."""
+
+import re
+from pathlib import Path
+
+from stream.cli import COMMANDS
+from stream.codec import REASONS
+from stream.config import Config
+from stream.prometheus import PrometheusObserver
+from stream.topics import TOPICS
+
+DEPLOY = Path(__file__).resolve().parents[2] / "deploy"
+TEXT = (DEPLOY / "README.md").read_text("utf-8")
+
+
+def test_links_lead_to_files() -> None:
+    links = re.findall(r"\]\(([^)]+)\)", TEXT)
+    assert links
+    assert not [link for link in links if not (DEPLOY / link).exists()]
+
+
+def test_metrics_are_exposed() -> None:
+    observer = PrometheusObserver(("ranked",))
+    observer.lag.labels("events.view", 0).set(0)
+    exposed = set(re.findall(r"^# TYPE (\w+)", observer.render().decode(), flags=re.MULTILINE))
+    named = set(re.findall(r"headwater_\w+", TEXT))
+    assert len(named) > 5
+    assert named <= exposed
+
+
+def test_settings_are_known() -> None:
+    sections = {name: getattr(Config(), name).__struct_fields__ for name in Config.__struct_fields__}
+    known = {f"HEADWATER_{section}_{key}".upper() for section, keys in sections.items() for key in keys}
+    assert set(re.findall(r"HEADWATER_\w+", TEXT)) <= known | {"HEADWATER_BROKER"}
+
+
+def test_commands_and_topics_exist() -> None:
+    assert set(re.findall(r"headwater ([a-z]+)", TEXT)) <= COMMANDS.keys()
+    named = set(re.findall(r"`((?:events|catalog)\.\w+|headwater\.log)`", TEXT))
+    assert named
+    assert named <= {topic.name for topic in TOPICS}
+    assert "bad_timestamp" in REASONS
