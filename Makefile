@@ -2,13 +2,14 @@
 PYTHON ?= python3
 BIN := .venv/bin
 INSTALLED := .venv/.installed
+KERNELS := .venv/.kernels
 
 .PHONY: demo test lint bench clean lock
 
-demo: $(INSTALLED)  ## replay MovieLens through a real Kafka and a real worker, and watch
+demo: $(INSTALLED) $(KERNELS)  ## replay MovieLens through a real Kafka and a real worker, and watch
 	$(BIN)/headwater demo
 
-test: $(INSTALLED)  ## all tests; those marked kafka start a real broker
+test: $(INSTALLED) $(KERNELS)  ## all tests; those marked kafka start a real broker
 	$(BIN)/python -m pytest
 
 lint: $(INSTALLED)  ## format, lint and types
@@ -16,15 +17,22 @@ lint: $(INSTALLED)  ## format, lint and types
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 
-bench: $(INSTALLED)  ## speed through a real Kafka on this machine
+bench: $(INSTALLED) $(KERNELS)  ## speed through a real Kafka on this machine
 	$(BIN)/headwater bench
 
 lock:  ## refresh requirements.lock from pyproject.toml (needs uv)
 	uv pip compile --universal --no-header --no-emit-index-url --no-emit-find-links --generate-hashes \
 	  --extra dev --extra demo --python-version 3.11 pyproject.toml -o requirements.lock --upgrade
+	uv pip compile --universal --no-header --no-emit-index-url --no-emit-find-links --generate-hashes \
+	  -c requirements.lock --python-version 3.11 pyproject.toml -o requirements-runtime.lock
 
 clean:
 	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache build *.egg-info
+
+# numba caches compiled kernels beside their files, but does not notice a change in a kernel that they call.
+$(KERNELS): $(INSTALLED) $(wildcard bandits/*.py learners/*.py stream/*.py)
+	find bandits learners stream -name '*.nb[ic]' -delete
+	touch $@
 
 $(INSTALLED): requirements.lock pyproject.toml
 	$(PYTHON) -m venv .venv

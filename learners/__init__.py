@@ -10,6 +10,7 @@ Start with `base` for the interface; `checks` holds the laws every source keeps,
 """
 
 from learners.base import CLICK, ELIGIBLE, INELIGIBLE, PURCHASE, TOUCHED, VIEW, Interaction, Query, Source
+from learners.categories import Categories
 from learners.checks import Check, yield_checks
 from learners.covisitation import CoVisitation
 from learners.metrics import LogLoss, RankMetrics
@@ -27,6 +28,7 @@ __all__ = [
     "PURCHASE",
     "TOUCHED",
     "VIEW",
+    "Categories",
     "Check",
     "CoVisitation",
     "Interaction",

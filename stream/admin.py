@@ -17,6 +17,7 @@ from stream.topics import DEAD, KEYED_BY_USER, LOG, TOPICS, Topic, prefixed
 
 CONNECT_S = 2.0  # to open a connection, all addresses together; then as long again until Kafka describes itself
 REQUEST_MS = 10_000
+MOCK_API_VERSION = (2, 3)  # librdkafka's mock cluster does not tell kafka-python its own
 
 
 def kafka_options(config: Kafka) -> dict[str, Any]:
@@ -25,6 +26,14 @@ def kafka_options(config: Kafka) -> dict[str, Any]:
     >>> kafka_options(Kafka(broker="kafka-1:9092, kafka-2:9092"))
     {'bootstrap_servers': ['kafka-1:9092', 'kafka-2:9092'], 'security_protocol': 'PLAINTEXT'}
     """
+    options = aiokafka_options(config)
+    if config.mock:
+        options["api_version"] = MOCK_API_VERSION
+    return options
+
+
+def aiokafka_options(config: Kafka) -> dict[str, Any]:
+    """Give the same as arguments of aiokafka's clients, which name them alike and negotiate versions themselves."""
     options: dict[str, Any] = {
         "bootstrap_servers": [address.strip() for address in config.broker.split(",")],
         "security_protocol": config.security_protocol,
@@ -38,11 +47,6 @@ def kafka_options(config: Kafka) -> dict[str, Any]:
             "sasl_plain_password": config.sasl_password,
         }
     return options
-
-
-def aiokafka_options(config: Kafka) -> dict[str, Any]:
-    """Give the same as arguments of aiokafka's clients, which name them alike."""
-    return kafka_options(config)
 
 
 class TopicReport(NamedTuple):

@@ -45,7 +45,7 @@ def _settings(config: Config) -> dict[str, Any]:
     kafka = config.kafka
     return {
         "id": f"{kafka.namespace}.{kafka.group}" if kafka.namespace else kafka.group,
-        "broker": [f"kafka://{address}" for address in kafka.broker.split(",")],
+        "broker": [f"kafka://{address.strip()}" for address in kafka.broker.split(",")],
         "broker_credentials": _credentials(kafka),
         "topic_allow_declare": False,  # `headwater topics` creates them, with the right settings
         "topic_disable_leader": True,

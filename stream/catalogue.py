@@ -9,7 +9,7 @@ from learners import ELIGIBLE, INELIGIBLE
 from stream.schemas import Item
 
 T = TypeVar("T", bound=np.generic)
-NO_CATEGORY = -1
+NO_CATEGORY = 0  # of items that nothing is known of
 
 
 class Catalogue:
@@ -53,7 +53,7 @@ class Catalogue:
             return
         self.expires[item] = np.inf if record.expires_at is None else record.expires_at
         if record.categories:
-            self.category[item] = self.categories.setdefault(record.categories[0], len(self.categories))
+            self.category[item] = self.categories.setdefault(record.categories[0], len(self.categories) + 1)
         if record.title is not None:
             self.titles[item] = record.title
 

@@ -13,10 +13,12 @@ import msgspec
 from msgspec import Meta, Struct
 
 from stream.rewards import Rewards
+from stream.topics import DEFAULT_PARTITIONS
 
 PREFIX = "HEADWATER_"
 SECRETS = {"sasl_password"}
 MASK = "********"
+NAMESPACE = r"^[A-Za-z0-9._-]{0,100}$"  # what Kafka allows in a topic's name
 
 
 class ConfigError(ValueError):
@@ -31,8 +33,13 @@ class Kafka(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The cluster and how it is read."""
 
     broker: Annotated[str, _doc("host:port, several separated by commas")] = "127.0.0.1:9092"
-    namespace: Annotated[str, _doc("prefix of all topic names; several sites can share one cluster")] = ""
-    partitions: Annotated[int, _doc("of the topics keyed by user; never to be changed later", ge=1, le=1000)] = 8
+    mock: Annotated[bool, _doc("talk to librdkafka's mock cluster, which only the demo does")] = False
+    namespace: Annotated[
+        str, _doc("prefix of all topic names; several sites can share one cluster", pattern=NAMESPACE)
+    ] = ""
+    partitions: Annotated[int, _doc("of the topics keyed by user; never to be changed later", ge=1, le=1000)] = (
+        DEFAULT_PARTITIONS
+    )
     replication: Annotated[int, _doc("copies of each partition that `headwater topics` asks for", ge=1)] = 1
     group: Annotated[str, _doc("consumer group of the workers")] = "headwater"
     session_timeout_s: Annotated[float, _doc("seconds until a silent worker loses its partitions", gt=0)] = 10.0

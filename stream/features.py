@@ -68,7 +68,7 @@ def describe(
     seen_at: NDArray[np.int32],  # [candidates]: place in `times` and `bought` (0: newest), -1: never seen
     times: NDArray[np.float32],  # [seen]: how often
     bought: NDArray[np.uint8],  # [seen]
-    category: NDArray[np.int32],  # [all items]: -1: none
+    category: NDArray[np.int32],  # [all items]: 0: unknown
     recent: NDArray[np.int32],  # [recent]: the user's last items, newest first
     born: NDArray[np.int64],  # [all items]: events before the item's first mention
     used: NDArray[np.int64],  # [all items]: events until its last event, -1: none
@@ -98,7 +98,7 @@ def describe(
                 _byte(user[2]),
                 _byte(user[4]),
             )
-        if category[item] >= 0:
+        if category[item] > 0:
             share = 0.0
             for q in range(len(recent)):
                 share += weights[q] * (category[recent[q]] == category[item])

@@ -12,7 +12,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bandits import ExponentialDecay, Outcome, Policy, make_policy
-from learners import CoVisitation, Interaction, Popularity, RecentlySeen, SequentialRules, Source, TwoHeads, Vocabulary
+from learners import (
+    Categories,
+    CoVisitation,
+    Interaction,
+    Popularity,
+    RecentlySeen,
+    SequentialRules,
+    Source,
+    TwoHeads,
+    Vocabulary,
+)
 from stream.candidates import Shelf
 from stream.catalogue import Catalogue
 from stream.config import Config
@@ -34,7 +44,8 @@ class Model:
         self.observer = observer or Observer()
         self.vocabulary = Vocabulary()
         self.catalogue = Catalogue(allow_unknown=config.slate.allow_unknown_items)
-        self.sources = make_sources(config)
+        self.categories = Categories(half_life=config.sources.popularity_half_life)
+        self.sources = make_sources(config, self.categories)
         names = tuple(source.name for source in self.sources)
         self.lists = (RANKED, *names)  # what a slot can be drawn from
         self.ranker = TwoHeads(feature_names(names[:-1]), config.ranking.learning_rate, initial_weights(names[:-1]))
@@ -66,7 +77,7 @@ class Model:
             if isinstance(record, Step):
                 self._learn_step(record)
             elif isinstance(record, ItemChange):
-                self.catalogue.describe(self._intern(record.item_id), record.item)
+                self._describe(record)
         except MemoryError:
             raise  # this worker's trouble, not the record's: the others learn it
         except Exception:
@@ -107,6 +118,11 @@ class Model:
             self.catalogue.touch(item)
         self.observer.learned(td_error, log_loss)
 
+    def _describe(self, change: ItemChange) -> None:
+        item = self._intern(change.item_id)
+        self.catalogue.describe(item, change.item)
+        self.categories.describe(item, int(self.catalogue.category[item]))
+
     def _intern(self, item_id: str) -> int:
         item = self.vocabulary.index(item_id)
         if item < 0:
@@ -142,13 +158,14 @@ class Model:
         )
 
 
-def make_sources(config: Config) -> Sequence[Source]:
+def make_sources(config: Config, categories: Categories) -> Sequence[Source]:
     """Sources in the order of the lists: two popularities first (features compare them), repeats last."""
     return (
         Popularity(half_life=config.sources.popularity_half_life, name="popularity"),
         Popularity(half_life=config.sources.trending_half_life, name="trending"),
         CoVisitation(half_life=config.sources.covisitation_half_life),
         SequentialRules(half_life=config.sources.rules_half_life),
+        categories,
         RecentlySeen(),
     )
 

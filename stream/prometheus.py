@@ -2,7 +2,15 @@
 
 from collections import Counter as Tally
 
-from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client import (
+    CONTENT_TYPE_LATEST,
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    Histogram,
+    disable_created_metrics,
+    generate_latest,
+)
 from prometheus_client.process_collector import ProcessCollector
 
 from stream.codec import REASONS
@@ -23,6 +31,7 @@ class PrometheusObserver(Observer):
     """
 
     def __init__(self, lists: tuple[str, ...] = ()) -> None:
+        disable_created_metrics()  # a second series for every counter, which no board uses
         self.registry = registry = CollectorRegistry()
         ProcessCollector(registry=registry)
 

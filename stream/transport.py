@@ -58,15 +58,18 @@ class PollConsumer(AIOKafkaFaustConsumer):
         records, active = await self._wait_next_records(timeout)
         self._last_poll = time.monotonic()
         generation = self.app.consumer_generation_id
-        if self.should_stop:
+        if records is None or self.should_stop:
             return
         if not self.flow_active:  # a rebalance began meanwhile; the base class does the same
             await self.perform_seek()
             return
         for poll in self._polls(records, active):
-            if not self.flow_active or self.app.consumer_generation_id != generation:
-                return
-            yield self._carry(poll, generation)
+            if self._is_current(generation):
+                yield self._carry(poll, generation)
+
+    def _is_current(self, generation: int) -> bool:
+        """Whether the assignment is still the one that the records were fetched under."""
+        return self.flow_active and self.app.consumer_generation_id == generation
 
     def _polls(self, records: Mapping[TP, list[Any]], active: set[TP] | None) -> list[Poll]:
         polls, poll, room = [], Poll(), self.max_records

@@ -50,10 +50,10 @@ class Watcher:
             self._consumer.seek_to_end(*slates)
         self._read_to({tp: end for tp, end in ends.items() if user is not None or tp.topic == self._items})
 
-    def poll(self) -> list[Refresh]:
-        """Slates that have arrived since; waits a tenth of a second for some."""
+    def poll(self, timeout_ms: int = POLL_MS) -> list[Refresh]:
+        """Slates that have arrived since; waits so long for some."""
         found = []
-        for tp, records in self._consumer.poll(timeout_ms=POLL_MS).items():
+        for tp, records in self._consumer.poll(timeout_ms=timeout_ms).items():
             for record in records:
                 if tp.topic == self._items:
                     self.titles.take(record.key, record.value)

@@ -27,12 +27,18 @@ MEASURES = ("hit_rate", "mrr", "ndcg", "precision")
 )
 @click.argument("file", type=click.Path(exists=True, path_type=Path))
 @click.option("--format", "format_", type=click.Choice(FORMATS), help="Guessed from the file if not given.")
-@click.option("--k", "ks", type=click.IntRange(1, 40), multiple=True, default=(1, 5, 10, 20), show_default=True,
-              help="List length; repeatable.")  # fmt: skip
-@click.option("--lists", type=click.Choice(get_args(Lists)), default="published", show_default=True,
-              help="published: as made after the user's event before; fresh: as made when the event arrives.")  # fmt: skip
-@click.option("--train-fraction", type=click.FloatRange(0, 1, max_open=True), default=0.0, show_default=True,
-              help="Share of the events that is learned first, without being measured.")  # fmt: skip
+@click.option(
+    "--k", "ks", type=click.IntRange(1, 40), multiple=True, default=(1, 5, 10, 20), show_default=True,
+    help="List length; repeatable.",
+)  # fmt: skip
+@click.option(
+    "--lists", type=click.Choice(get_args(Lists)), default="published", show_default=True,
+    help="published: as made after the user's event before; fresh: as made when the event arrives.",
+)  # fmt: skip
+@click.option(
+    "--train-fraction", type=click.FloatRange(0, 1, max_open=True), default=0.0, show_default=True,
+    help="Share of the events that is learned first, without being measured.",
+)  # fmt: skip
 @click.option("--json", "as_json", is_flag=True, help="Print everything as JSON.")
 @configured
 def command(

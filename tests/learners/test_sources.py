@@ -22,8 +22,14 @@ NOTHING = np.empty(0, np.int32)
 
 
 def test_the_collection_is_not_empty() -> None:
-    assert {make().name for make in SOURCES} == {"popularity", "covisitation", "sequential_rules", "recently_seen"}
-    assert len({check.id for check in CHECKS}) == len(CHECKS) == 5 * 13
+    assert {make().name for make in SOURCES} == {
+        "popularity",
+        "categories",
+        "covisitation",
+        "sequential_rules",
+        "recently_seen",
+    }
+    assert len({check.id for check in CHECKS}) == len(CHECKS) == 6 * 13
     assert "covisitation:check_prediction_changes_nothing" in {check.id for check in CHECKS}
 
 

@@ -1,0 +1,187 @@
+"""The demo: MovieLens through a real Kafka and a real worker, with everything measured from outside.
+
+1. a broker, topics, a worker and the catalogue, all of its own
+2. history: the oldest ratings, quickly, at their own times
+3. live: the later ones as if their users were online now, each in the user's own order
+"""
+
+import tempfile
+import time
+from collections.abc import Callable, Iterable
+from contextlib import ExitStack, closing
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import msgspec
+
+from stream.admin import create_or_verify
+from stream.broker import Broker, kafka_available
+from stream.config import Config
+from stream.demo_data import FOLDER, Rating, load
+from stream.demo_score import Score
+from stream.mock_broker import MockBroker
+from stream.replay import Pace, Sender, paced
+from stream.slates import Titles
+from stream.topics import TOPICS, prefixed
+from stream.watch import Watcher
+from stream.worker_process import WorkerProcess
+
+NAMESPACE = "demo"
+HISTORY_RATE = 2_500.0  # events/s that a worker answers without a backlog, sharing two cores with all the rest
+CATCH_UP_S = 20.0  # for the worker to learn the rest of the history
+STOP_S = 4.0  # to end worker and broker
+LOOK_S = 0.01  # between two looks at the recommendations
+FRAME_S = 0.5  # between two pictures
+METRICS_S = 3.0  # between two looks at the worker's metrics
+MOCK_VERSION = "2.3"  # the mock cluster does not say which protocol it speaks
+
+Metrics = dict[str, float]
+Tell = Callable[[str], None]
+
+
+class Frame(NamedTuple):
+    """All that a picture shows."""
+
+    phase: str  # "history" or "live"
+    elapsed_s: float  # of the phase
+    left_s: float  # until the end; nan in the history
+    sent: int  # events of the phase
+    score: Score
+    titles: Titles
+    before: Metrics  # of the worker, when the live part began
+    now: Metrics
+
+    def gained(self, metric: str) -> float:
+        """What a counter of the worker has gained in the live part."""
+        return self.now.get(metric, 0.0) - self.before.get(metric, 0.0)
+
+
+Show = Callable[[Frame], None]
+
+
+class Play:
+    """Sends, reads and measures, all in one thread: between two events there is time to look.
+
+    Parameters
+    ----------
+    show : called with every picture
+    """
+
+    def __init__(self, sender: Sender, watcher: Watcher, worker: WorkerProcess, show: Show) -> None:
+        self.sender, self.watcher, self.worker, self.show = sender, watcher, worker, show
+        self.score = Score()
+        self.before: Metrics = {}
+        self.now: Metrics = {}
+        self.phase, self.sent = "", 0
+        self._begun = self._measured_at = self._shown_at = self._looked_at = time.monotonic()
+        self._end = float("nan")
+
+    def history(self, events: list[Rating]) -> None:
+        """Send events at their own times, then wait until the worker has learned them."""
+        self._begin("history", float("nan"))
+        expected = self.worker.metrics().get("headwater_events_total", 0.0) + len(events)
+        self._send(events, HISTORY_RATE)
+        self.sender.flush()
+        patience = time.monotonic() + CATCH_UP_S
+        while self.now.get("headwater_events_total", 0.0) < expected and time.monotonic() < patience:
+            time.sleep(LOOK_S)
+            self._look(METRICS_S / 10)
+
+    def live(self, events: Iterable[Rating], rate: float, end: float) -> None:
+        """Send events as of now, until that monotonic time, and measure what becomes of them."""
+        self._begin("live", end)
+        self.before = self.now = self.worker.metrics()
+        self.score.live = True
+        current = ((kind, msgspec.structs.replace(event, timestamp=time.time())) for kind, event in events)
+        self._send(current, rate)
+        self.sender.flush()
+        self._look(0.0)
+
+    def frame(self) -> Frame:
+        """What there is to show now."""
+        now = time.monotonic()
+        return Frame(
+            self.phase, now - self._begun, max(0.0, self._end - now), self.sent, self.score, self.watcher.titles,
+            self.before, self.now,
+        )  # fmt: skip
+
+    def _begin(self, phase: str, end: float) -> None:
+        self.phase, self.sent, self._begun, self._end = phase, 0, time.monotonic(), end
+
+    def _send(self, events: Iterable[Rating], rate: float) -> None:
+        for kind, event in paced(events, Pace(rate=rate)):
+            if time.monotonic() >= self._end:
+                return
+            self.score.sent(kind, event, self.watcher.slates, time.time())
+            self.sender.event(kind, event)
+            self.sent += 1
+            if time.monotonic() - self._looked_at >= LOOK_S:
+                self._look(METRICS_S)
+
+    def _look(self, metrics_s: float) -> None:
+        for refresh in self.watcher.poll(timeout_ms=0):
+            self.score.arrived(refresh)
+        now = time.monotonic()
+        if now - self._measured_at >= metrics_s:
+            self.now, self._measured_at = self.worker.metrics() or self.now, now
+        if now - self._shown_at >= FRAME_S:
+            self.show(self.frame())
+            self._shown_at = now
+        self._looked_at = time.monotonic()
+
+
+def run(config: Config, seconds: float, rate: float, show: Show, tell: Tell, folder: Path = FOLDER) -> Frame:
+    """Play the demo and return its last picture; then nothing is left running, and no data are left behind.
+
+    Parameters
+    ----------
+    seconds : from start to end, all told; but half of them at least, once the worker is ready
+    rate : events per second of the live part
+    show : called with every picture
+    tell : called with a sentence on what is being prepared
+    """
+    started = time.monotonic()
+    data = load(folder)
+    with ExitStack() as stack:
+        config, options = _cluster(config, stack, tell)
+        log = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="headwater-demo-"))) / "worker.log"
+        worker = stack.enter_context(WorkerProcess(config, log, **_environment(options)))
+        sender = stack.enter_context(Sender(config.kafka, **options))
+        tell(f"sending {len(data.films):,} films to the catalogue, starting a worker")
+        for film in data.films:
+            sender.item(film)
+        sender.flush()
+        watcher = stack.enter_context(closing(Watcher(config.kafka, **options)))
+        worker.wait_ready()
+        ready = time.monotonic()
+        play = Play(sender, watcher, worker, show)
+        play.history(data.history)
+        play.live(data.live, rate, max(started + seconds - STOP_S, ready + seconds / 2))
+        return play.frame()
+
+
+def _cluster(config: Config, stack: ExitStack, tell: Tell) -> tuple[Config, dict[str, Any]]:
+    """A broker with topics, and what kafka-python's clients need besides its address."""
+    reason = kafka_available()
+    if reason is None:
+        tell("starting Apache Kafka on this machine (the first time, Maven fetches it)")
+        config = _at(config, stack.enter_context(Broker()).address)
+        create_or_verify(config.kafka)
+        return config, {}
+    tell(
+        f"no real Kafka here: {reason}. librdkafka's mock cluster stands in: in memory, without compaction and "
+        "retention, slower to react; the loop and its learning are the same, the latency is not"
+    )
+    mock = stack.enter_context(MockBroker())
+    for topic in TOPICS:
+        mock.create_topic(prefixed(NAMESPACE, topic), topic.partitions or config.kafka.partitions)
+    return _at(config, mock.address, api_version=MOCK_VERSION), {"api_version": (2, 3)}
+
+
+def _at(config: Config, broker: str, **more: str) -> Config:
+    kafka = msgspec.structs.replace(config.kafka, broker=broker, namespace=NAMESPACE, **more)
+    return msgspec.structs.replace(config, kafka=kafka)
+
+
+def _environment(options: dict[str, Any]) -> dict[str, str]:
+    return {"HEADWATER_KAFKA_API_VERSION": MOCK_VERSION} if options else {}
