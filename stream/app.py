@@ -9,6 +9,7 @@ import gc
 import logging
 import os
 import sys
+import tempfile
 from pathlib import Path
 from typing import Any, cast
 
@@ -51,6 +52,7 @@ def _settings(config: Config) -> dict[str, Any]:
         "topic_disable_leader": True,
         "table_standby_replicas": 1,  # keeps Faust's assignor, which gives a worker the same partition of every topic
         "store": "memory://",
+        "datadir": Path(tempfile.gettempdir()) / "headwater-faust",  # stays empty, but Faust insists on one
         "stream_buffer_maxsize": 4,  # polls: back-pressure is the blocking put
         "stream_wait_empty": False,
         "broker_session_timeout": kafka.session_timeout_s,
