@@ -1,9 +1,11 @@
 """How likely is it: a click and a purchase probability for every candidate."""
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any, TypeAlias, TypeVar
 
 import numpy as np
+from numba import njit
 from numpy.typing import NDArray
 from river import linear_model, optim, utils
 
@@ -15,6 +17,16 @@ Probability = TypeVar("Probability", float, NDArray[np.float32])
 Weights: TypeAlias = "utils.VectorDict[str, float]"  # generic for type checkers only
 
 _LEVELS = tuple(level / 255 for level in range(256))
+
+
+@njit(cache=True)
+def _to_probabilities(logits: NDArray[np.float32], intercepts: NDArray[np.float32], sampling_rate: float) -> None:
+    """Turn logits, [n, 2], into probabilities of click and purchase among all rows, in place."""
+    for row in logits:
+        odds = math.exp(min(float(row[0] + intercepts[0]), 80.0)) * sampling_rate  # exp of 80 is still a float32
+        bought = math.exp(min(float(row[1] + intercepts[1]), 80.0))
+        row[0] = odds / (1.0 + odds)
+        row[1] = row[0] * bought / (1.0 + bought)
 
 
 class Head(linear_model.LogisticRegression):
@@ -138,12 +150,9 @@ class TwoHeads:
             weights = np.array([self.click.vector(), self.purchase.vector()]).T
             weights[:-1] /= 255.0
             self._exported = weights.astype(np.float32)
-        logits = rows.astype(np.float32) @ self._exported[:-1] + self._exported[-1]
-        # exp of 80 is still a float32
-        probabilities: NDArray[np.float32] = 1.0 / (1.0 + np.exp(np.minimum(-logits, np.float32(80.0))))
-        probabilities[:, 0] = corrected(probabilities[:, 0], sampling_rate)
-        probabilities[:, 1] *= probabilities[:, 0]
-        return probabilities
+        logits: NDArray[np.float32] = rows.astype(np.float32) @ self._exported[:-1]
+        _to_probabilities(logits, self._exported[-1], sampling_rate)
+        return logits
 
     def state(self) -> dict[str, NDArray[Any]]:
         """Return weights (intercept last) and steps of both heads, and the sums of the loss."""

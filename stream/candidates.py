@@ -94,9 +94,7 @@ class Shelf:
 
     def _propose(self, query: Query, memory: "_Memory") -> list[NDArray[np.int32]]:
         blocked = self.catalogue.blocked
-        before = blocked[memory.items]
-        own = np.where(before == ELIGIBLE, TOUCHED, before)
-        blocked[memory.items] = np.where(memory.bought, INELIGIBLE, own) if self.exclude_bought else own
+        before = _block(blocked, memory.items, memory.bought, self.exclude_bought)
         try:
             return [source.top_k(query, PROPOSED, blocked)[0] for source in self.sources]
         finally:
@@ -106,9 +104,9 @@ class Shelf:
         self, user: User, query: Query, items: NDArray[np.int32], ranks: NDArray[np.int32], memory: "_Memory"
     ) -> NDArray[np.uint8]:
         catalogue, discovery = self.catalogue, self.sources[:-1]
-        scores = np.empty((len(items), len(discovery)), np.float32)
-        for column, source in enumerate(discovery):
-            scores[:, column] = source.score_many(query, items)
+        scores = np.empty((len(discovery), len(items)), np.float32)
+        for row, source in enumerate(discovery):
+            scores[row] = source.score_many(query, items)
         return describe(
             items, ranks, scores, _places(memory.items, items, self._scratch()), memory.times, memory.bought,
             catalogue.category, query.recent[:CATEGORY_ITEMS], catalogue.born, catalogue.used, catalogue.events,
@@ -127,6 +125,20 @@ def _traits(user: User) -> NDArray[np.float64]:
     kind = -1 if newest is None else newest.kind
     rates = (user.repeats + 1.5) / (user.events + 5), (user.immediate + 1.0) / (user.events + 5)
     return np.array([kind == 1, kind == 2, user.twice, *rates, user.events, user.depth], np.float64)
+
+
+@njit(cache=True)
+def _block(
+    blocked: NDArray[np.uint8], seen: NDArray[np.int32], bought: NDArray[np.uint8], exclude_bought: bool
+) -> NDArray[np.uint8]:
+    """Mark the user's own items; returns what stood there before."""
+    before = blocked[seen]
+    for n, item in enumerate(seen):
+        if exclude_bought and bought[n]:
+            blocked[item] = INELIGIBLE
+        elif blocked[item] == ELIGIBLE:
+            blocked[item] = TOUCHED
+    return before
 
 
 @njit(cache=True)

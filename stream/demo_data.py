@@ -14,6 +14,7 @@ HISTORY_EVENTS = 20_000
 ONLINE_USERS = 200  # at once: at 500 events/s each of them acts every 0.4 s
 
 Rating = tuple[EventType, Event]
+NOBODY: deque[Rating] = deque()
 
 
 class MovieLens(NamedTuple):
@@ -52,6 +53,5 @@ def interleaved(events: Iterable[Rating], at_once: int) -> Iterator[Rating]:
     while online:
         queue = online.popleft()
         yield queue.popleft()
-        back = queue or next(coming, None)
-        if back:
+        if back := queue or next(coming, NOBODY):
             online.append(back)

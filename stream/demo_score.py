@@ -39,6 +39,7 @@ class Score:
         self.ratings: Counter[str] = Counter()  # events of each user
         self._sent: dict[str, Sent] = {}
         self._counts: Counter[str] = Counter()
+        self._counted = 0
         self._popular: frozenset[str] = frozenset()
 
     def sent(self, kind: EventType, event: Event, slates: Slates, at: float) -> None:
@@ -53,7 +54,8 @@ class Score:
             self._sent[event.event_id] = Sent(kind, event.item_id, at, place)
         self.ratings[event.user_id] += 1
         self._counts[event.item_id] += 1
-        if self._counts.total() % POPULAR_EVERY == 0:
+        self._counted += 1
+        if self._counted % POPULAR_EVERY == 0:
             self._popular = frozenset(item for item, _ in self._counts.most_common(DEPTH))
 
     def arrived(self, refresh: Refresh) -> None:

@@ -47,13 +47,13 @@ def _slow(count: float) -> float:
 @njit(cache=True)
 def _source_columns(ranks: NDArray[np.int32], scores: NDArray[np.float32], out: NDArray[np.uint8]) -> None:
     """Per source: score / best score, 1 / (1 + rank), and the logarithm of the first, cut off at e^-8."""
-    for s in range(scores.shape[1]):
+    for s in range(len(scores)):
         best = 0.0
-        for c in range(len(scores)):
-            best = max(best, scores[c, s])
-        for c in range(len(scores)):
-            if best > 0 and scores[c, s] > 0:
-                value = scores[c, s] / best
+        for c in range(scores.shape[1]):
+            best = max(best, scores[s, c])
+        for c in range(scores.shape[1]):
+            if best > 0 and scores[s, c] > 0:
+                value = scores[s, c] / best
                 out[c, 3 * s] = _byte(value)
                 out[c, 3 * s + 2] = _byte(max(0.0, 1.0 + log(value) / 8.0))
             if ranks[c, s] >= 0:
@@ -64,7 +64,7 @@ def _source_columns(ranks: NDArray[np.int32], scores: NDArray[np.float32], out: 
 def describe(
     items: NDArray[np.int32],  # [candidates]
     ranks: NDArray[np.int32],  # [candidates, lists]: place in the list's own proposal, -1: not proposed
-    scores: NDArray[np.float32],  # [candidates, sources]; lists without scores come last in `ranks`
+    scores: NDArray[np.float32],  # [sources, candidates]; lists without scores come last in `ranks`
     seen_at: NDArray[np.int32],  # [candidates]: place in `times` and `bought` (0: newest), -1: never seen
     times: NDArray[np.float32],  # [seen]: how often
     bought: NDArray[np.uint8],  # [seen]
@@ -78,7 +78,7 @@ def describe(
     ],  # [7]: last was a click, a purchase; last two equal; repeat, immediate rate; events, depth
 ) -> NDArray[np.uint8]:  # [candidates, features], times 255
     """Compute the feature matrix; columns as in `feature_names`."""
-    sources = scores.shape[1]
+    sources = len(scores)
     out = np.zeros((len(items), 3 * sources + 20), np.uint8)
     _source_columns(ranks, scores, out)
     history, depth = _byte(log(1.0 + user[5]) / 6.0), _byte(log(1.0 + user[6]) / 4.0)
@@ -106,7 +106,7 @@ def describe(
             row[12] = _byte(share / max(total, 1.0))
         row[13] = _byte(_slow(events - born[item]))
         row[14] = _byte(_slow(events - used[item])) if used[item] >= 0 else 0
-        row[15] = _byte(scores[c, 1] / scores[c, 0]) if scores[c, 0] > 0 else 0
+        row[15] = _byte(scores[1, c] / scores[0, c]) if scores[0, c] > 0 else 0
         agree = 0
         for s in range(ranks.shape[1]):
             agree += ranks[c, s] >= 0

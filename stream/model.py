@@ -143,7 +143,8 @@ class Model:
 
     def _outcome(self, settled: Settlement, step: Step) -> Outcome:
         lists = len(self.lists)
-        following = step.decision  # without one (in a backlog) there is nothing to bootstrap on
+        # Without a next slate (in a backlog) there is nothing to bootstrap on, at discount 0 no need to.
+        following = step.decision if settled.discount > 0 else None
         return Outcome(
             state_tm1=settled.state,
             sources=np.frombuffer(settled.sources, np.uint8),

@@ -30,25 +30,14 @@ class Watcher:
 
     def __init__(self, config: Kafka, user: str | None = None, **options: Any) -> None:
         self.slates, self.titles, self.user = Slates(), Titles(), user
-        self._items, self._recommendations = (
-            prefixed(config.namespace, ITEMS),
-            prefixed(config.namespace, RECOMMENDATIONS),
-        )
+        self._items = prefixed(config.namespace, ITEMS)
         partitions = check(config)
-        items = [TopicPartition(self._items, n) for n in range(partitions[self._items])]
-        count = partitions[self._recommendations]
-        wanted = range(count) if user is None else [partition_of(user, count)]
-        slates = [TopicPartition(self._recommendations, n) for n in wanted]
         self._consumer = KafkaConsumer(
             **kafka_options(config), enable_auto_commit=False, auto_offset_reset="earliest", fetch_max_wait_ms=POLL_MS,
+            check_crcs=False,  # in pure Python they cost half of the time, and all this is only looked at
             **options,
         )  # fmt: skip
-        self._consumer.assign(items + slates)
-        ends = self._consumer.end_offsets(items + slates)
-        self._consumer.seek_to_beginning(*items, *slates)
-        if user is None:
-            self._consumer.seek_to_end(*slates)
-        self._read_to({tp: end for tp, end in ends.items() if user is not None or tp.topic == self._items})
+        self._begin(partitions, prefixed(config.namespace, RECOMMENDATIONS))
 
     def poll(self, timeout_ms: int = POLL_MS) -> list[Refresh]:
         """Slates that have arrived since; waits so long for some."""
@@ -66,7 +55,17 @@ class Watcher:
         """Disconnect."""
         self._consumer.close()
 
-    def _read_to(self, ends: dict[TopicPartition, int]) -> None:
+    def _begin(self, partitions: dict[str, int], recommendations: str) -> None:
+        """Read what is there: all titles, and the user's slates; skip the slates if they are everybody's."""
+        count = partitions[recommendations]
+        wanted = range(count) if self.user is None else [partition_of(self.user, count)]
+        items = [TopicPartition(self._items, n) for n in range(partitions[self._items])]
+        slates = [TopicPartition(recommendations, n) for n in wanted]
+        self._consumer.assign(items + slates)
+        ends = self._consumer.end_offsets(items + slates)
+        self._consumer.seek_to_beginning(*items)
+        for tp in slates:
+            self._consumer.seek(tp, ends[tp] if self.user is None else 0)
         while any(self._consumer.position(tp) < end for tp, end in ends.items()):
             self.poll()
 

@@ -43,6 +43,7 @@ class Folded:
     end: int = 0  # offset after the last message
     events: Counter[str] = field(default_factory=Counter)  # accepted, by event id
     taken: dict[tuple[str, str], list[int]] = field(default_factory=dict)  # (source, topic index) -> event offsets
+    recent: dict[str, list[str]] = field(default_factory=dict)  # event id -> the user's items before it, newest first
     decisions: Counter[str] = field(default_factory=Counter)
     settled: Counter[str] = field(default_factory=Counter)
     changes: dict[str, int] = field(default_factory=dict)  # item or user of the catalogue -> log offset of the newest
@@ -65,6 +66,7 @@ class Folded:
             return
         if record.event is not None:
             self.events[record.event.event_id] += 1
+            self.recent[record.event.event_id] = record.recent
             self.taken.setdefault((source, str(record.event.topic)), []).append(record.event.offset)
         if record.settled is not None:
             self.settled[record.settled.decision_id] += 1

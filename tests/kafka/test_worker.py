@@ -1,0 +1,314 @@
+"""A real worker on a real Kafka: what goes in, what comes out, what it says of itself."""
+
+import base64
+import itertools
+import json
+import random
+import shutil
+import subprocess
+import time
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import confluent_kafka
+import jsonschema
+import pytest
+from kafka import TopicPartition
+from prometheus_client.parser import text_string_to_metric_families
+
+from stream.broker import Broker
+from stream.codec import REASONS, encode
+from stream.schemas import KINDS, DeadLetter, Event, EventType, Item, Outcome, Profile, Recommendation, json_schema
+from stream.topics import CLICKS, DEAD, EVENT_TOPICS, ITEMS, LOG, OUTCOMES, PURCHASES, RECOMMENDATIONS, USERS, VIEWS, Topic
+from stream.watch import partition_of
+from stream.worker_process import WorkerProcess
+from tests.kafka.site import PARTITIONS, Folded, Site, event, read, until
+
+pytestmark = pytest.mark.kafka
+BAD = 30
+
+
+class Started(NamedTuple):
+    """A worker that serves, and what /readyz answered on the way there."""
+
+    worker: WorkerProcess
+    answers: list[tuple[int, str]]
+
+
+@pytest.fixture(scope="module")
+def site(broker: Broker) -> Iterator[Site]:
+    site = Site(broker.address, "worker")
+    yield site
+    site.close()
+
+
+@pytest.fixture(scope="module")
+def started(site: Site, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Started]:
+    """One worker for the whole file, with a little history: 40 popular items, and pairs that go together."""
+    site.send(*((KINDS[0], event(f"crowd-{n % 20}", f"popular-{n % 40}", f"crowd-{n}")) for n in range(400)))
+    site.send(*(("view", event(f"pair-{n // 2}", ("left", "right")[n % 2], f"pair-{n}")) for n in range(16)))
+    answers: list[tuple[int, str]] = []
+    with WorkerProcess(site.config, tmp_path_factory.mktemp("worker") / "log") as worker:
+
+        def ready() -> bool:
+            assert worker.exit_code is None
+            answers.append(worker.page("/readyz"))
+            return answers[-1][0] == 200
+
+        until(ready, "ready", within_s=180)  # the first start ever compiles
+        site.learned(["crowd-399", "pair-15"])
+        yield Started(worker, answers)
+
+
+@pytest.fixture(scope="module")
+def worker(started: Started) -> WorkerProcess:
+    return started.worker
+
+
+def test_it_says_why_it_is_not_ready_yet(started: Started) -> None:
+    answers = [answer for answer in started.answers if answer[0] != 0]  # 0: the pages are not served yet
+    assert {status for status, _ in answers[:-1]} == {503}
+    assert all(reason.startswith(("folding", "no partitions", "recovering")) for _, reason in answers[:-1])
+    assert answers[-1][1].startswith(f"serving {2 * PARTITIONS} sources")
+
+
+def test_events_of_both_clients_become_valid_recommendations(site: Site, worker: WorkerProcess) -> None:
+    other = confluent_kafka.Producer(
+        {"bootstrap.servers": site.config.kafka.broker, "acks": "all", "partitioner": "murmur2_random"}
+    )
+    users = [f"client-{n}" for n in range(8)]
+    for user in users:
+        site.write(VIEWS, user.encode(), encode(event(user, "popular-1", f"{user}.python")))
+    site.producer.flush(30)
+    for user in users:
+        site.learned([f"{user}.python"])
+        other.produce(site.name(CLICKS), encode(event(user, "left", f"{user}.confluent")), user.encode())
+        assert other.flush(30) == 0
+    names = {f"{user}.{client}" for user in users for client in ("python", "confluent")}
+    found = [
+        record
+        for record in site.wait_for(
+            RECOMMENDATIONS, lambda all_: names <= {slate.event_id for slate in read(all_, Recommendation)}, "16 slates"
+        )
+        if record.key.startswith(b"client-")
+    ]
+    validator = jsonschema.Draft202012Validator(json_schema(Recommendation))
+    for record in found:
+        data = json.loads(record.value)
+        validator.validate(data)
+        assert record.key.decode() == data["user_id"] == data["event_id"].partition(".")[0]
+        assert record.partition == partition_of(data["user_id"], PARTITIONS)
+        items = [slot["item_id"] for slot in data["slots"]]
+        assert len(items) == len(set(items)) == 20
+        assert all(0 < slot["propensity"] <= 1 for slot in data["slots"])
+    assert {json.loads(record.value)["event_id"] for record in found} == names
+
+
+def test_a_slate_shows_what_was_learned_and_its_outcome_is_published(site: Site, worker: WorkerProcess) -> None:
+    site.send(("view", event("reader", "popular-7", "reader.1")))
+    first = site.slate("reader.1")
+    site.send(("view", event("reader", "left", "reader.2")))
+    second = site.slate("reader.2")
+    before, after = ([slot.item_id for slot in slate.slots] for slate in (first, second))
+    assert "left" not in before
+    assert "right" not in before  # both are rare
+    assert "right" in after  # eight others went from left to right
+    assert "popular-7" in after  # seen before
+    site.send(("click", event("reader", after[3], "reader.3", decision_id=second.decision_id)))
+    miss, hit = site.outcome(first.decision_id), site.outcome(second.decision_id)
+    assert (miss.outcome, miss.reward, miss.hit, miss.event_id) == ("miss", 0.0, None, "reader.2")
+    assert (hit.outcome, hit.reward, hit.hit, hit.event_id) == ("hit", 2.0, 3, "reader.3")
+    for slate, outcome in ((first, miss), (second, hit)):
+        assert [slot.propensity for slot in slate.slots] == outcome.propensities
+        assert [slot.item_id for slot in slate.slots] == outcome.items
+        assert [slot.source for slot in slate.slots] == outcome.sources
+        assert (outcome.policy, outcome.decided_at) == (slate.policy, slate.timestamp)
+    validator = jsonschema.Draft202012Validator(json_schema(Outcome))
+    for record in site.records(OUTCOMES):
+        validator.validate(json.loads(record.value))
+        assert record.partition == partition_of(record.key.decode(), PARTITIONS)
+
+
+class Bad(NamedTuple):
+    """A record that must become a dead letter."""
+
+    reason: str
+    topic: Topic
+    key: bytes | None
+    value: bytes | None
+
+
+def changed(**fields: Any) -> bytes:
+    """An event with other fields than it should have; None takes a field away."""
+    good = {"event_id": "bad", "user_id": "u1", "item_id": "popular-1", "timestamp": time.time()}
+    return json.dumps({key: value for key, value in (good | fields).items() if value is not None}).encode()
+
+
+def bad_records() -> list[Bad]:
+    """All that producers get wrong, on all topics."""
+    now = time.time()
+    return [
+        Bad("not_json", VIEWS, b"u1", b"\x00\xff garbage \xfe"),
+        Bad("not_json", CLICKS, b"u1", b""),
+        Bad("not_json", PURCHASES, b"u1", changed(price=float("nan"))),
+        Bad("not_json", VIEWS, b"u1", b'{"event_id": "\xff\xfe"}'),
+        Bad("not_json", VIEWS, b"u1", changed(event_id="\ud800")),
+        Bad("not_json", CLICKS, b"u1", b"[" * 60_000),
+        Bad("not_json", ITEMS, b"popular-1", b"{"),
+        Bad("wrong_type", VIEWS, b"u1", b"[1, 2]"),
+        Bad("wrong_type", VIEWS, b"u1", changed(item_id=7)),
+        Bad("wrong_type", PURCHASES, b"u1", changed(price="9.99")),
+        Bad("wrong_type", USERS, b"u1", b'{"user_id": "u1", "attributes": {"nested": {}}}'),
+        Bad("missing_field", VIEWS, b"u1", changed(user_id=None)),
+        Bad("missing_field", CLICKS, b"u1", changed(timestamp=None)),
+        Bad("missing_field", ITEMS, b"popular-1", b"{}"),
+        Bad("out_of_range", PURCHASES, b"u1", changed(price=-1)),
+        Bad("out_of_range", PURCHASES, b"u1", changed(quantity=0)),
+        Bad("out_of_range", VIEWS, b"u1", changed(item_id="")),
+        Bad("id_too_long", VIEWS, b"u1", changed(item_id="x" * 257)),
+        Bad("id_too_long", VIEWS, b"u1", changed(session_id="é" * 129)),
+        Bad("id_too_long", ITEMS, b"i" * 300, None),
+        Bad("bad_timestamp", VIEWS, b"u1", changed(timestamp=now * 1000)),
+        Bad("bad_timestamp", VIEWS, b"u1", changed(timestamp=now + 3600)),
+        Bad("bad_timestamp", CLICKS, b"u1", changed(timestamp=12)),
+        Bad("bad_timestamp", CLICKS, b"u1", changed(timestamp="2026-01-01")),
+        Bad("unknown_event_type", VIEWS, b"u1", changed(type="stare")),
+        Bad("wrong_topic", CLICKS, b"u1", changed(type="view")),
+        Bad("wrong_key", VIEWS, b"u2", changed()),
+        Bad("wrong_key", ITEMS, b"\xff\xfe", None),
+        Bad("too_large", VIEWS, b"u1", changed(context={"text": "x" * 70_000})),
+        Bad("empty", PURCHASES, b"u1", None),
+    ]
+
+
+def test_a_thousand_events_with_thirty_bad_ones(site: Site, worker: WorkerProcess) -> None:
+    luck = random.Random("mixed")
+    before, dead_before = worker.metrics(), site.records(DEAD)
+    good: list[tuple[EventType, Event]] = [
+        (luck.choice(KINDS), event(f"u{luck.randrange(50)}", f"popular-{luck.randrange(40)}", f"mixed-{n}"))
+        for n in range(1000 - BAD)
+    ]  # fmt: skip
+    bad = bad_records()
+    assert (len(bad), {record.reason for record in bad}) == (BAD, set(REASONS))
+    mixed: list[tuple[EventType, Event] | Bad] = [*good, *bad]
+    luck.shuffle(mixed)
+    sent: list[tuple[Bad, Any]] = []
+    for entry in mixed:
+        if isinstance(entry, Bad):
+            sent.append((entry, site.write(entry.topic, entry.key, entry.value)))
+        else:
+            site.write(EVENT_TOPICS[entry[0]], entry[1].user_id.encode(), encode(entry[1]))
+    site.send(*good[:20])  # a producer's retry
+
+    letters = {
+        (letter.topic, letter.partition, letter.offset): (record, letter)
+        for record in site.wait_for(DEAD, lambda all_: len(all_) >= len(dead_before) + BAD, "dead letters")
+        for letter in read([record], DeadLetter)
+    }
+    assert len(letters) == len(dead_before) + BAD
+    validator = jsonschema.Draft202012Validator(json_schema(DeadLetter))
+    for entry, future in sent:
+        written = future.get(10)
+        record, letter = letters[written.topic, written.partition, written.offset]
+        assert (letter.reason, letter.key, letter.value) == (entry.reason, entry.key, entry.value), letter.detail
+        assert record.key == entry.key
+        data = json.loads(record.value)
+        validator.validate(data)
+        assert data["value"] == (None if entry.value is None else base64.b64encode(entry.value).decode())
+
+    log = site.learned(record.event_id for _, record in good)
+    log.check()
+    assert sum(log.events[record.event_id] for _, record in good) == len(good)
+    assert "bad" not in log.events
+    now = caught_up(site, worker, log)
+    assert now["headwater_events_total"] - before["headwater_events_total"] == len(good)
+    assert now["headwater_duplicate_events_total"] - before["headwater_duplicate_events_total"] == 20
+    assert now["headwater_events_total"] == sum(log.events.values())
+    assert now["headwater_records_folded_total"] == log.records
+    assert now["headwater_records_skipped_total"] == 0
+    for reason, count in Counter(entry.reason for entry in bad).items():
+        metric = f'headwater_dead_letters_total{{reason="{reason}"}}'
+        assert now[metric] - before[metric] == count
+    assert worker.page("/healthz") == (200, "ok")
+
+
+def caught_up(site: Site, worker: WorkerProcess, log: Folded) -> dict[str, float]:
+    """Metrics, once the worker says that it has taken in and folded everything."""
+
+    def look() -> dict[str, float] | None:
+        now = worker.metrics()
+        end = now["headwater_model_offset"] == log.end and now["headwater_log_lag_messages"] == 0
+        return now if end and now["headwater_consumer_lag_events"] == 0 else None
+
+    found = until(look, "caught up")
+    with site.reader(LOG) as consumer:
+        assert consumer.end_offsets(consumer.assignment()) == {TopicPartition(site.name(LOG), 0): log.end}
+    return found
+
+
+@pytest.mark.parametrize("value", [encode(Item(item_id="gone", available=False)), None], ids=["unavailable", "tombstone"])
+def test_an_item_that_is_gone_is_not_recommended(site: Site, worker: WorkerProcess, value: bytes | None) -> None:
+    case = "tombstone" if value is None else "unavailable"
+    site.write(ITEMS, b"gone", encode(Item(item_id="gone", title="Gone soon")))
+    site.send(*(("click", event(f"fan-{n}", "gone", f"{case}-fan-{n}")) for n in range(10)))
+    site.learned(f"{case}-fan-{n}" for n in range(10))
+    there = slates_from(site, 0, f"{case}-before")
+    assert "gone" in there
+    changes = site.folded(lambda log: "gone" in log.changes, "item in the log").changes["gone"]
+    site.write(ITEMS, b"gone", value)
+    site.producer.flush(30)
+    offset = site.folded(lambda log: log.changes["gone"] > changes, "its end in the log").changes["gone"]
+    assert "gone" not in slates_from(site, offset + 1, f"{case}-after")
+    late = [slate for slate in read(site.records(RECOMMENDATIONS), Recommendation) if slate.model_version > offset]
+    assert all(slot.item_id != "gone" for slate in late for slot in slate.slots)
+
+
+def slates_from(site: Site, model_version: int, case: str) -> list[str]:
+    """Items of a slate of one who likes `gone`, made by a model that has folded so much of the log."""
+    for n in itertools.count():
+        site.send(("view", event("fan-0", "popular-2", f"{case}-{n}")))
+        slate = site.slate(f"{case}-{n}")
+        if slate.model_version >= model_version:
+            return [slot.item_id for slot in slate.slots]
+        assert n < 20
+    raise AssertionError
+
+
+def test_a_forgotten_user_begins_anew(site: Site, worker: WorkerProcess) -> None:
+    mine = [f"mine-{n}" for n in range(5)]
+    site.write(USERS, b"shy", encode(Profile(user_id="shy", attributes={"country": "at"})))
+    for item in mine:
+        site.send(("view", event("shy", item, f"shy.{item}")))
+        site.learned([f"shy.{item}"])
+    open_ = site.slate("shy.mine-4")
+    assert set(mine) & {slot.item_id for slot in open_.slots}
+    offset = site.folded(lambda log: "shy" in log.changes, "profile in the log").changes["shy"]
+    site.write(USERS, b"shy", None)
+    site.producer.flush(30)
+    site.folded(lambda log: log.changes["shy"] > offset, "tombstone in the log")
+    site.send(("view", event("shy", "popular-3", "shy.again")))
+    slate = site.slate("shy.again")
+    own = {slot.item_id for slot in slate.slots if slot.source == "recently_seen"}
+    assert own <= {"popular-3"}
+    log = site.learned(["shy.again"])
+    assert log.recent["shy.again"] == []
+    assert open_.decision_id not in log.settled
+
+
+def test_the_pages_tell_the_truth(worker: WorkerProcess) -> None:
+    status, text = worker.page("/metrics")
+    assert status == 200
+    families = {family.name: family for family in text_string_to_metric_families(text)}
+    wanted = {"events", "dead_letters", "event_to_recommendation_seconds", "consumer_lag_events", "model_offset", "ready"}
+    assert {f"headwater_{name}" for name in wanted} <= families.keys()
+    assert all(family.documentation for family in families.values())
+    assert families["headwater_ready"].samples[0].value == 1
+    lag = [(sample.labels["topic"], sample.labels["partition"]) for sample in families["headwater_consumer_lag_events"].samples]
+    assert len(lag) == len(set(lag)) == 5 * PARTITIONS
+    if (promtool := shutil.which("promtool")) is not None:
+        done = subprocess.run([promtool, "check", "metrics"], input=text, capture_output=True, text=True, check=False)
+        assert (done.returncode, done.stdout + done.stderr) == (0, "")
+    assert worker.page("/healthz") == (200, "ok")
+    assert worker.page("/readyz")[0] == 200
