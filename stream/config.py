@@ -44,7 +44,9 @@ class Kafka(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     group: Annotated[str, _doc("consumer group of the workers")] = "headwater"
     session_timeout_s: Annotated[float, _doc("seconds until a silent worker loses its partitions", gt=0)] = 10.0
     poll_interval_s: Annotated[float, _doc("seconds between polls: lower is quicker and dearer", ge=0)] = 0.004
-    max_poll_records: Annotated[int, _doc("events taken in at once", ge=1, le=5000)] = 300
+    max_poll_records: Annotated[
+        int, _doc("events taken in at once, of which each user's newest is answered", ge=1, le=5000)
+    ] = 1000
     in_flight_records: Annotated[int, _doc("records that may wait for the log before intake pauses", ge=1)] = 4000
     security_protocol: Annotated[
         Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"], _doc("how to talk to the brokers")

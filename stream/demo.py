@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 import msgspec
 
 from stream.admin import create_or_verify
-from stream.broker import Broker, kafka_available
+from stream.broker import Broker, BrokerSettings, kafka_available
 from stream.config import Config
 from stream.demo_data import FOLDER, Rating, load
 from stream.demo_score import Score
@@ -33,6 +33,8 @@ STOP_S = 4.0  # to end worker and broker
 LOOK_S = 0.01  # between two looks at the recommendations
 FRAME_S = 0.5  # between two pictures
 METRICS_S = 3.0  # between two looks at the worker's metrics
+FETCH: dict[str, Any] = {"fetch_min_bytes": 32 * 1024, "fetch_max_wait_ms": 50}  # Kafka's clock measures the latency
+JVM = BrokerSettings(jvm_options=("-XX:TieredStopAtLevel=1",))  # a minute is too short to repay a better compiler
 MOCK_VERSION = "2.3"  # the mock cluster does not say which protocol it speaks
 
 Metrics = dict[str, float]
@@ -42,14 +44,26 @@ Tell = Callable[[str], None]
 class Frame(NamedTuple):
     """All that a picture shows."""
 
+    kafka: str  # what it went through
     phase: str  # "history" or "live"
     elapsed_s: float  # of the phase
-    left_s: float  # until the end; nan in the history
+    left_s: float  # until the end
     sent: int  # events of the phase
     score: Score
     titles: Titles
     before: Metrics  # of the worker, when the live part began
     now: Metrics
+
+    @property
+    def rate(self) -> float:
+        """Events per second of the phase."""
+        return self.sent / max(0.001, self.elapsed_s)
+
+    @property
+    def reward(self) -> float:
+        """Mean reward of the slates that an event answered in the live part."""
+        answered = (self.gained(f'headwater_decisions_settled_total{{outcome="{name}"}}') for name in ("hit", "miss"))
+        return self.gained("headwater_reward_total") / max(1.0, sum(answered))
 
     def gained(self, metric: str) -> float:
         """What a counter of the worker has gained in the live part."""
@@ -64,22 +78,24 @@ class Play:
 
     Parameters
     ----------
+    kafka : what it goes through, in words
     show : called with every picture
     """
 
-    def __init__(self, sender: Sender, watcher: Watcher, worker: WorkerProcess, show: Show) -> None:
-        self.sender, self.watcher, self.worker, self.show = sender, watcher, worker, show
+    def __init__(self, kafka: str, sender: Sender, watcher: Watcher, worker: WorkerProcess, show: Show) -> None:
+        self.kafka, self.sender, self.watcher, self.worker, self.show = kafka, sender, watcher, worker, show
         self.score = Score()
         self.before: Metrics = {}
         self.now: Metrics = {}
         self.phase, self.sent = "", 0
         self._begun = self._measured_at = self._shown_at = self._looked_at = time.monotonic()
-        self._end = float("nan")
+        self._end = float("inf")
 
     def history(self, events: list[Rating]) -> None:
         """Send events at their own times, then wait until the worker has learned them."""
-        self._begin("history", float("nan"))
-        expected = self.worker.metrics().get("headwater_events_total", 0.0) + len(events)
+        self._begin("history", float("inf"))
+        self.now = self.worker.metrics()
+        expected = self.now.get("headwater_events_total", 0.0) + len(events)
         self._send(events, HISTORY_RATE)
         self.sender.flush()
         patience = time.monotonic() + CATCH_UP_S
@@ -101,8 +117,8 @@ class Play:
         """What there is to show now."""
         now = time.monotonic()
         return Frame(
-            self.phase, now - self._begun, max(0.0, self._end - now), self.sent, self.score, self.watcher.titles,
-            self.before, self.now,
+            self.kafka, self.phase, now - self._begun, max(0.0, self._end - now), self.sent, self.score,
+            self.watcher.titles, self.before, self.now,
         )  # fmt: skip
 
     def _begin(self, phase: str, end: float) -> None:
@@ -143,31 +159,31 @@ def run(config: Config, seconds: float, rate: float, show: Show, tell: Tell, fol
     started = time.monotonic()
     data = load(folder)
     with ExitStack() as stack:
-        config, options = _cluster(config, stack, tell)
+        kafka, config, environment = _cluster(config, stack, tell)
         log = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="headwater-demo-"))) / "worker.log"
-        worker = stack.enter_context(WorkerProcess(config, log, **_environment(options)))
-        sender = stack.enter_context(Sender(config.kafka, **options))
+        worker = stack.enter_context(WorkerProcess(config, log, **environment))
+        sender = stack.enter_context(Sender(config.kafka))
         tell(f"sending {len(data.films):,} films to the catalogue, starting a worker")
         for film in data.films:
             sender.item(film)
         sender.flush()
-        watcher = stack.enter_context(closing(Watcher(config.kafka, **options)))
+        watcher = stack.enter_context(closing(Watcher(config.kafka, **FETCH)))
         worker.wait_ready()
         ready = time.monotonic()
-        play = Play(sender, watcher, worker, show)
+        play = Play(kafka, sender, watcher, worker, show)
         play.history(data.history)
         play.live(data.live, rate, max(started + seconds - STOP_S, ready + seconds / 2))
         return play.frame()
 
 
-def _cluster(config: Config, stack: ExitStack, tell: Tell) -> tuple[Config, dict[str, Any]]:
-    """A broker with topics, and what kafka-python's clients need besides its address."""
+def _cluster(config: Config, stack: ExitStack, tell: Tell) -> tuple[str, Config, dict[str, str]]:
+    """A cluster with topics: what it is, the settings for it, and those that the worker needs besides its address."""
     reason = kafka_available()
     if reason is None:
         tell("starting Apache Kafka on this machine (the first time, Maven fetches it)")
-        config = _at(config, stack.enter_context(Broker()).address)
+        config = _at(config, broker=stack.enter_context(Broker(JVM)).address)
         create_or_verify(config.kafka)
-        return config, {}
+        return "Apache Kafka", config, {}
     tell(
         f"no real Kafka here: {reason}. librdkafka's mock cluster stands in: in memory, without compaction and "
         "retention, slower to react; the loop and its learning are the same, the latency is not"
@@ -175,13 +191,10 @@ def _cluster(config: Config, stack: ExitStack, tell: Tell) -> tuple[Config, dict
     mock = stack.enter_context(MockBroker())
     for topic in TOPICS:
         mock.create_topic(prefixed(NAMESPACE, topic), topic.partitions or config.kafka.partitions)
-    return _at(config, mock.address, api_version=MOCK_VERSION), {"api_version": (2, 3)}
+    config = _at(config, broker=mock.address, api_version=MOCK_VERSION)
+    return "a mock of Kafka", config, {"HEADWATER_KAFKA_API_VERSION": MOCK_VERSION}
 
 
-def _at(config: Config, broker: str, **more: str) -> Config:
-    kafka = msgspec.structs.replace(config.kafka, broker=broker, namespace=NAMESPACE, **more)
+def _at(config: Config, **changes: str) -> Config:
+    kafka = msgspec.structs.replace(config.kafka, namespace=NAMESPACE, **changes)
     return msgspec.structs.replace(config, kafka=kafka)
-
-
-def _environment(options: dict[str, Any]) -> dict[str, str]:
-    return {"HEADWATER_KAFKA_API_VERSION": MOCK_VERSION} if options else {}

@@ -10,7 +10,7 @@ from stream.formats import films, read
 from stream.schemas import Event, EventType, Item
 
 FOLDER = Path(__file__).resolve().parent.parent / "deploy" / "demo" / "movielens-latest-small"
-HISTORY_EVENTS = 20_000
+HISTORY_EVENTS, HISTORY_SHARE = 20_000, 0.2  # whatever is less
 ONLINE_USERS = 200  # at once: at 500 events/s each of them acts every 0.4 s
 
 Rating = tuple[EventType, Event]
@@ -33,8 +33,8 @@ def load(folder: Path = FOLDER) -> MovieLens:
             "run the demo there (`make demo`)"
         )
     ratings = [entry for entry in read(folder) if not isinstance(entry, Item)]
-    later = interleaved(ratings[HISTORY_EVENTS:], ONLINE_USERS)
-    return MovieLens(list(films(folder).values()), ratings[:HISTORY_EVENTS], list(later))
+    cut = min(HISTORY_EVENTS, int(HISTORY_SHARE * len(ratings)))
+    return MovieLens(list(films(folder).values()), ratings[:cut], list(interleaved(ratings[cut:], ONLINE_USERS)))
 
 
 def interleaved(events: Iterable[Rating], at_once: int) -> Iterator[Rating]:

@@ -1,6 +1,7 @@
 """What the demo measures of its own events: latency, hits of published slates, and what becomes of a few users."""
 
 from collections import Counter, deque
+from collections.abc import Collection
 from typing import NamedTuple
 
 from stream.schemas import Event, EventType
@@ -9,6 +10,7 @@ from stream.slates import Refresh, Slates
 DEPTH = 20  # places of the lists that are compared
 POPULAR_EVERY = 100  # events between two looks at what is most popular
 RECENT = 2000  # latencies that the screen's percentiles look back on
+WINDOW = 500  # live events for one point of the learning curve
 
 
 class Sent(NamedTuple):
@@ -18,6 +20,7 @@ class Sent(NamedTuple):
     item_id: str
     at: float  # unix seconds
     place: int  # of the item on the slate that the user had, from 0; -1: it was not there, -2: there was no slate
+    live: bool
 
 
 class Moment(NamedTuple):
@@ -33,13 +36,14 @@ class Score:
     def __init__(self) -> None:
         self.live = False
         self.events = self.steps = self.hits = self.popular_hits = self.slates = 0
+        self.curve: list[float] = []  # hit rates of the past windows
         self.latencies: list[float] = []  # seconds, from an event's Kafka timestamp to that of its slate
         self.recent: deque[float] = deque(maxlen=RECENT)
         self.moments: dict[str, Moment] = {}  # the newest of each user
         self.ratings: Counter[str] = Counter()  # events of each user
         self._sent: dict[str, Sent] = {}
         self._counts: Counter[str] = Counter()
-        self._counted = 0
+        self._counted = self._hits_before = 0
         self._popular: frozenset[str] = frozenset()
 
     def sent(self, kind: EventType, event: Event, slates: Slates, at: float) -> None:
@@ -51,7 +55,10 @@ class Score:
                 self.steps += 1
                 self.hits += place >= 0
                 self.popular_hits += event.item_id in self._popular
-            self._sent[event.event_id] = Sent(kind, event.item_id, at, place)
+                if self.steps % WINDOW == 0:
+                    self.curve.append((self.hits - self._hits_before) / WINDOW)
+                    self._hits_before = self.hits
+        self._sent[event.event_id] = Sent(kind, event.item_id, at, place, self.live)
         self.ratings[event.user_id] += 1
         self._counts[event.item_id] += 1
         self._counted += 1
@@ -63,9 +70,10 @@ class Score:
         sent = self._sent.pop(refresh.slate.event_id or "", None)
         if sent is None:
             return
-        self.slates += 1
-        self.latencies.append(refresh.written_at - sent.at)
-        self.recent.append(refresh.written_at - sent.at)
+        if sent.live:
+            self.slates += 1
+            self.latencies.append(refresh.written_at - sent.at)
+            self.recent.append(refresh.written_at - sent.at)
         self.moments[refresh.slate.user_id] = Moment(sent, refresh)
 
     @property
@@ -79,7 +87,7 @@ class Score:
         return self.popular_hits / max(1, self.steps)
 
 
-def percentile(values: "deque[float] | list[float]", share: float) -> float:
+def percentile(values: Collection[float], share: float) -> float:
     """Value that this share of the values does not exceed; nan without values.
 
     >>> percentile([0.03, 0.01, 0.02, 0.04], 0.5), percentile([1.0], 0.99)

@@ -3,7 +3,7 @@
 import time
 from collections.abc import Callable, Iterable, Iterator
 from types import TracebackType
-from typing import Any, NamedTuple, Self, TypeVar
+from typing import NamedTuple, Self
 
 from kafka import KafkaProducer
 from kafka.errors import KafkaError
@@ -21,8 +21,6 @@ LINGER_MS = 5  # gathers records into requests; without it every record is a req
 BATCH_BYTES = 64 * 1024
 DELIVERY_S = 30.0  # until a record that no broker acknowledges is an error
 NAP_S = 0.001  # shorter waits are not slept: sleep itself takes longer
-
-T = TypeVar("T")
 
 
 class Pace(NamedTuple):
@@ -43,22 +41,16 @@ class Pace(NamedTuple):
 
 
 class Sender:
-    """Writes items and events to their topics through kafka-python: acknowledged by all replicas, keyed, in batches.
+    """Writes items and events to their topics through kafka-python: acknowledged by all replicas, keyed, in batches."""
 
-    Parameters
-    ----------
-    options
-        Further arguments of kafka-python's producer.
-    """
-
-    def __init__(self, config: Kafka, **options: Any) -> None:
+    def __init__(self, config: Kafka) -> None:
         self.config = config
         self.items = self.events = 0  # sent so far
         self._started = time.monotonic()  # with the first event
         self._failure: BaseException | None = None
         self._producer = KafkaProducer(
             **kafka_options(config), acks="all", linger_ms=LINGER_MS, batch_size=BATCH_BYTES,
-            request_timeout_ms=int(DELIVERY_S * 500), delivery_timeout_ms=int(DELIVERY_S * 1000), **options,
+            request_timeout_ms=int(DELIVERY_S * 500), delivery_timeout_ms=int(DELIVERY_S * 1000),
         )  # fmt: skip
 
     def item(self, item: Item) -> None:

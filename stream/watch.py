@@ -32,11 +32,11 @@ class Watcher:
         self.slates, self.titles, self.user = Slates(), Titles(), user
         self._items = prefixed(config.namespace, ITEMS)
         partitions = check(config)
-        self._consumer = KafkaConsumer(
-            **kafka_options(config), enable_auto_commit=False, auto_offset_reset="earliest", fetch_max_wait_ms=POLL_MS,
-            check_crcs=False,  # in pure Python they cost half of the time, and all this is only looked at
-            **options,
-        )  # fmt: skip
+        defaults = {
+            "enable_auto_commit": False, "auto_offset_reset": "earliest", "fetch_max_wait_ms": POLL_MS,
+            "check_crcs": False,  # in pure Python they cost half of the time, and all this is only looked at
+        }  # fmt: skip
+        self._consumer = KafkaConsumer(**(kafka_options(config) | defaults | options))
         self._begin(partitions, prefixed(config.namespace, RECOMMENDATIONS))
 
     def poll(self, timeout_ms: int = POLL_MS) -> list[Refresh]:

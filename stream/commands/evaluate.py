@@ -1,5 +1,6 @@
 """`headwater evaluate`."""
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, get_args
 
@@ -10,7 +11,7 @@ from rich.progress import Progress
 from rich.table import Table
 
 from stream.config import Config
-from stream.evaluate import Evaluation, Lists
+from stream.evaluate import Entry, Evaluation, Lists
 from stream.formats import FORMATS, read
 from stream.options import configured, examples
 
@@ -39,11 +40,12 @@ MEASURES = ("hit_rate", "mrr", "ndcg", "precision")
     "--train-fraction", type=click.FloatRange(0, 1, max_open=True), default=0.0, show_default=True,
     help="Share of the events that is learned first, without being measured.",
 )  # fmt: skip
+@click.option("--limit", type=click.IntRange(1), help="Only the first events.")
 @click.option("--json", "as_json", is_flag=True, help="Print everything as JSON.")
 @configured
 def command(
     config: Config, file: Path, format_: str | None, ks: tuple[int, ...], lists: Lists, train_fraction: float,
-    as_json: bool,
+    limit: int | None, as_json: bool,
 ) -> None:  # fmt: skip
     """Measure recommendations on a file of events, without Kafka.
 
@@ -51,7 +53,7 @@ def command(
     the same fold as in the worker. FILE is CSV with the columns user_id,item_id,event,timestamp[,session_id], where
     event is view, click or purchase; or one of the other formats. The same file and seed give the same bytes.
     """
-    entries = list(read(file, format_))
+    entries = list(_first(limit, read(file, format_)))
     total = sum(isinstance(entry, tuple) for entry in entries)
     evaluation = Evaluation(config, tuple(sorted(set(ks))), lists, int(train_fraction * total))
     console = Console(stderr=True)
@@ -65,6 +67,15 @@ def command(
         click.echo(orjson.dumps(report, option=orjson.OPT_INDENT_2 | orjson.OPT_SORT_KEYS))
     else:
         _print(report, sorted(set(ks)))
+
+
+def _first(limit: int | None, entries: Iterator[Entry]) -> Iterator[Entry]:
+    events = 0
+    for entry in entries:
+        events += isinstance(entry, tuple)
+        if limit is not None and events > limit:
+            return
+        yield entry
 
 
 def _print(report: dict[str, Any], ks: list[int]) -> None:

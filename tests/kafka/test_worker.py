@@ -1,7 +1,6 @@
 """A real worker on a real Kafka: what goes in, what comes out, what it says of itself."""
 
 import base64
-import itertools
 import json
 import random
 import shutil
@@ -9,7 +8,6 @@ import subprocess
 import time
 from collections import Counter
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import confluent_kafka
@@ -20,11 +18,23 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from stream.broker import Broker
 from stream.codec import REASONS, encode
-from stream.schemas import KINDS, DeadLetter, Event, EventType, Item, Outcome, Profile, Recommendation, json_schema
-from stream.topics import CLICKS, DEAD, EVENT_TOPICS, ITEMS, LOG, OUTCOMES, PURCHASES, RECOMMENDATIONS, USERS, VIEWS, Topic
+from stream.schemas import DeadLetter, Event, EventType, Item, Outcome, Profile, Recommendation, json_schema
+from stream.topics import (
+    CLICKS,
+    DEAD,
+    EVENT_TOPICS,
+    ITEMS,
+    LOG,
+    OUTCOMES,
+    PURCHASES,
+    RECOMMENDATIONS,
+    USERS,
+    VIEWS,
+    Topic,
+)
 from stream.watch import partition_of
 from stream.worker_process import WorkerProcess
-from tests.kafka.site import PARTITIONS, Folded, Site, event, read, until
+from tests.kafka.site import PARTITIONS, Folded, Site, event, read, until, walk
 
 pytestmark = pytest.mark.kafka
 BAD = 30
@@ -46,9 +56,9 @@ def site(broker: Broker) -> Iterator[Site]:
 
 @pytest.fixture(scope="module")
 def started(site: Site, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Started]:
-    """One worker for the whole file, with a little history: 40 popular items, and pairs that go together."""
-    site.send(*((KINDS[0], event(f"crowd-{n % 20}", f"popular-{n % 40}", f"crowd-{n}")) for n in range(400)))
-    site.send(*(("view", event(f"pair-{n // 2}", ("left", "right")[n % 2], f"pair-{n}")) for n in range(16)))
+    """One worker for the whole file, with a backlog of 400 events to learn from."""
+    backlog = walk("crowd", 20, 400)
+    site.send(*backlog)
     answers: list[tuple[int, str]] = []
     with WorkerProcess(site.config, tmp_path_factory.mktemp("worker") / "log") as worker:
 
@@ -58,7 +68,7 @@ def started(site: Site, tmp_path_factory: pytest.TempPathFactory) -> Iterator[St
             return answers[-1][0] == 200
 
         until(ready, "ready", within_s=180)  # the first start ever compiles
-        site.learned(["crowd-399", "pair-15"])
+        site.learned(record.event_id for _, record in backlog)
         yield Started(worker, answers)
 
 
@@ -80,11 +90,11 @@ def test_events_of_both_clients_become_valid_recommendations(site: Site, worker:
     )
     users = [f"client-{n}" for n in range(8)]
     for user in users:
-        site.write(VIEWS, user.encode(), encode(event(user, "popular-1", f"{user}.python")))
+        site.write(VIEWS, user.encode(), encode(event(user, "first-1", f"{user}.python")))
     site.producer.flush(30)
     for user in users:
         site.learned([f"{user}.python"])
-        other.produce(site.name(CLICKS), encode(event(user, "left", f"{user}.confluent")), user.encode())
+        other.produce(site.name(CLICKS), encode(event(user, "first-2", f"{user}.confluent")), user.encode())
         assert other.flush(30) == 0
     names = {f"{user}.{client}" for user in users for client in ("python", "confluent")}
     found = [
@@ -107,19 +117,24 @@ def test_events_of_both_clients_become_valid_recommendations(site: Site, worker:
 
 
 def test_a_slate_shows_what_was_learned_and_its_outcome_is_published(site: Site, worker: WorkerProcess) -> None:
-    site.send(("view", event("reader", "popular-7", "reader.1")))
-    first = site.slate("reader.1")
-    site.send(("view", event("reader", "left", "reader.2")))
-    second = site.slate("reader.2")
-    before, after = ([slot.item_id for slot in slate.slots] for slate in (first, second))
-    assert "left" not in before
-    assert "right" not in before  # both are rare
-    assert "right" in after  # eight others went from left to right
-    assert "popular-7" in after  # seen before
-    site.send(("click", event("reader", after[3], "reader.3", decision_id=second.decision_id)))
+    slates: list[Recommendation] = []
+    before: list[str] = []
+    for n in range(5):
+        site.send(("view", event("reader", f"first-{n}", f"reader.{n}")))
+        slates.append(site.slate(f"reader.{n}"))
+        after = [slot.item_id for slot in slates[-1].slots]
+        assert f"second-{n}" in after[:8]  # of more than 40 items: it came next for all others
+        assert after != before
+        before = after
+    log = site.learned(["reader.4"])
+    assert log.recent["reader.4"] == ["first-3", "first-2", "first-1", "first-0"]
+    assert log.offered["reader.4"] == ["first-4", "first-3", "first-2", "first-1", "first-0"]
+    first, second = slates[-2:]
+    assert "first-4" not in {slot.item_id for slot in first.slots}
+    site.send(("click", event("reader", before[3], "reader.5", decision_id=second.decision_id)))
     miss, hit = site.outcome(first.decision_id), site.outcome(second.decision_id)
-    assert (miss.outcome, miss.reward, miss.hit, miss.event_id) == ("miss", 0.0, None, "reader.2")
-    assert (hit.outcome, hit.reward, hit.hit, hit.event_id) == ("hit", 2.0, 3, "reader.3")
+    assert (miss.outcome, miss.reward, miss.hit, miss.event_id) == ("miss", 0.0, None, "reader.4")
+    assert (hit.outcome, hit.reward, hit.hit, hit.event_id) == ("hit", 2.0, 3, "reader.5")
     for slate, outcome in ((first, miss), (second, hit)):
         assert [slot.propensity for slot in slate.slots] == outcome.propensities
         assert [slot.item_id for slot in slate.slots] == outcome.items
@@ -142,7 +157,7 @@ class Bad(NamedTuple):
 
 def changed(**fields: Any) -> bytes:
     """An event with other fields than it should have; None takes a field away."""
-    good = {"event_id": "bad", "user_id": "u1", "item_id": "popular-1", "timestamp": time.time()}
+    good = {"event_id": "bad", "user_id": "u1", "item_id": "first-1", "timestamp": time.time()}
     return json.dumps({key: value for key, value in (good | fields).items() if value is not None}).encode()
 
 
@@ -155,15 +170,15 @@ def bad_records() -> list[Bad]:
         Bad("not_json", PURCHASES, b"u1", changed(price=float("nan"))),
         Bad("not_json", VIEWS, b"u1", b'{"event_id": "\xff\xfe"}'),
         Bad("not_json", VIEWS, b"u1", changed(event_id="\ud800")),
-        Bad("not_json", CLICKS, b"u1", b"[" * 60_000),
-        Bad("not_json", ITEMS, b"popular-1", b"{"),
+        Bad("not_json", CLICKS, b"u1", b'{"deep":' + b"[" * 60_000),
+        Bad("not_json", ITEMS, b"first-1", b"{"),
         Bad("wrong_type", VIEWS, b"u1", b"[1, 2]"),
         Bad("wrong_type", VIEWS, b"u1", changed(item_id=7)),
         Bad("wrong_type", PURCHASES, b"u1", changed(price="9.99")),
         Bad("wrong_type", USERS, b"u1", b'{"user_id": "u1", "attributes": {"nested": {}}}'),
         Bad("missing_field", VIEWS, b"u1", changed(user_id=None)),
         Bad("missing_field", CLICKS, b"u1", changed(timestamp=None)),
-        Bad("missing_field", ITEMS, b"popular-1", b"{}"),
+        Bad("missing_field", ITEMS, b"first-1", b"{}"),
         Bad("out_of_range", PURCHASES, b"u1", changed(price=-1)),
         Bad("out_of_range", PURCHASES, b"u1", changed(quantity=0)),
         Bad("out_of_range", VIEWS, b"u1", changed(item_id="")),
@@ -186,10 +201,7 @@ def bad_records() -> list[Bad]:
 def test_a_thousand_events_with_thirty_bad_ones(site: Site, worker: WorkerProcess) -> None:
     luck = random.Random("mixed")
     before, dead_before = worker.metrics(), site.records(DEAD)
-    good: list[tuple[EventType, Event]] = [
-        (luck.choice(KINDS), event(f"u{luck.randrange(50)}", f"popular-{luck.randrange(40)}", f"mixed-{n}"))
-        for n in range(1000 - BAD)
-    ]  # fmt: skip
+    good = walk("mixed", 50, 1000 - BAD)
     bad = bad_records()
     assert (len(bad), {record.reason for record in bad}) == (BAD, set(REASONS))
     mixed: list[tuple[EventType, Event] | Bad] = [*good, *bad]
@@ -248,52 +260,49 @@ def caught_up(site: Site, worker: WorkerProcess, log: Folded) -> dict[str, float
     return found
 
 
-@pytest.mark.parametrize("value", [encode(Item(item_id="gone", available=False)), None], ids=["unavailable", "tombstone"])
-def test_an_item_that_is_gone_is_not_recommended(site: Site, worker: WorkerProcess, value: bytes | None) -> None:
-    case = "tombstone" if value is None else "unavailable"
-    site.write(ITEMS, b"gone", encode(Item(item_id="gone", title="Gone soon")))
-    site.send(*(("click", event(f"fan-{n}", "gone", f"{case}-fan-{n}")) for n in range(10)))
-    site.learned(f"{case}-fan-{n}" for n in range(10))
-    there = slates_from(site, 0, f"{case}-before")
-    assert "gone" in there
-    changes = site.folded(lambda log: "gone" in log.changes, "item in the log").changes["gone"]
-    site.write(ITEMS, b"gone", value)
+@pytest.mark.parametrize("end", ["unavailable", "tombstone"])
+def test_an_item_that_is_gone_is_not_recommended(site: Site, worker: WorkerProcess, end: str) -> None:
+    item = f"item-{end}"
+    site.write(ITEMS, item.encode(), encode(Item(item_id=item, title="Gone soon")))
+    for n in range(10):
+        fan = f"fan-{end}-{n}"
+        site.send(("view", event(fan, "herald", f"{fan}.1")), ("click", event(fan, item, f"{fan}.2")))
+    log = site.learned(f"fan-{end}-{n}.2" for n in range(10))
+    assert item in newest_slate(site, log.changes[item] + 1, f"before-{end}")
+    gone = None if end == "tombstone" else encode(Item(item_id=item, available=False))
+    site.write(ITEMS, item.encode(), gone)
     site.producer.flush(30)
-    offset = site.folded(lambda log: log.changes["gone"] > changes, "its end in the log").changes["gone"]
-    assert "gone" not in slates_from(site, offset + 1, f"{case}-after")
-    late = [slate for slate in read(site.records(RECOMMENDATIONS), Recommendation) if slate.model_version > offset]
-    assert all(slot.item_id != "gone" for slate in late for slot in slate.slots)
+    offset = site.folded(lambda new: new.changes[item] > log.changes[item], "its end in the log").changes[item]
+    assert item not in newest_slate(site, offset + 1, f"after-{end}")
+    later = [slate for slate in read(site.records(RECOMMENDATIONS), Recommendation) if slate.model_version > offset]
+    assert all(slot.item_id != item for slate in later for slot in slate.slots)
 
 
-def slates_from(site: Site, model_version: int, case: str) -> list[str]:
-    """Items of a slate of one who likes `gone`, made by a model that has folded so much of the log."""
-    for n in itertools.count():
-        site.send(("view", event("fan-0", "popular-2", f"{case}-{n}")))
-        slate = site.slate(f"{case}-{n}")
+def newest_slate(site: Site, model_version: int, case: str) -> list[str]:
+    """Items for a new user who has just seen `herald`, by a model that has folded so much of the log."""
+    for n in range(20):
+        site.send(("view", event(f"{case}-{n}", "herald", f"{case}.{n}")))
+        slate = site.slate(f"{case}.{n}")
         if slate.model_version >= model_version:
             return [slot.item_id for slot in slate.slots]
-        assert n < 20
-    raise AssertionError
+    raise AssertionError(f"no slate by a model of {model_version}")
 
 
 def test_a_forgotten_user_begins_anew(site: Site, worker: WorkerProcess) -> None:
-    mine = [f"mine-{n}" for n in range(5)]
     site.write(USERS, b"shy", encode(Profile(user_id="shy", attributes={"country": "at"})))
-    for item in mine:
-        site.send(("view", event("shy", item, f"shy.{item}")))
-        site.learned([f"shy.{item}"])
-    open_ = site.slate("shy.mine-4")
-    assert set(mine) & {slot.item_id for slot in open_.slots}
-    offset = site.folded(lambda log: "shy" in log.changes, "profile in the log").changes["shy"]
+    for n in range(3):
+        site.send(("view", event("shy", f"secret-{n}", f"shy.{n}")))
+        log = site.learned([f"shy.{n}"])
+    assert log.recent["shy.2"] == ["secret-1", "secret-0"]
+    open_ = site.slate("shy.2")
     site.write(USERS, b"shy", None)
     site.producer.flush(30)
-    site.folded(lambda log: log.changes["shy"] > offset, "tombstone in the log")
-    site.send(("view", event("shy", "popular-3", "shy.again")))
+    site.folded(lambda new: new.changes["shy"] > log.changes["shy"], "tombstone in the log")
+    site.send(("view", event("shy", "first-3", "shy.again")))
     slate = site.slate("shy.again")
-    own = {slot.item_id for slot in slate.slots if slot.source == "recently_seen"}
-    assert own <= {"popular-3"}
+    assert {slot.item_id for slot in slate.slots if slot.source == "recently_seen"} <= {"first-3"}
     log = site.learned(["shy.again"])
-    assert log.recent["shy.again"] == []
+    assert (log.recent["shy.again"], log.offered["shy.again"]) == ([], ["first-3"])
     assert open_.decision_id not in log.settled
 
 
@@ -301,11 +310,21 @@ def test_the_pages_tell_the_truth(worker: WorkerProcess) -> None:
     status, text = worker.page("/metrics")
     assert status == 200
     families = {family.name: family for family in text_string_to_metric_families(text)}
-    wanted = {"events", "dead_letters", "event_to_recommendation_seconds", "consumer_lag_events", "model_offset", "ready"}
+    wanted = {
+        "events",
+        "dead_letters",
+        "event_to_recommendation_seconds",
+        "consumer_lag_events",
+        "model_offset",
+        "ready",
+    }
     assert {f"headwater_{name}" for name in wanted} <= families.keys()
     assert all(family.documentation for family in families.values())
     assert families["headwater_ready"].samples[0].value == 1
-    lag = [(sample.labels["topic"], sample.labels["partition"]) for sample in families["headwater_consumer_lag_events"].samples]
+    lag = [
+        (sample.labels["topic"], sample.labels["partition"])
+        for sample in families["headwater_consumer_lag_events"].samples
+    ]
     assert len(lag) == len(set(lag)) == 5 * PARTITIONS
     if (promtool := shutil.which("promtool")) is not None:
         done = subprocess.run([promtool, "check", "metrics"], input=text, capture_output=True, text=True, check=False)

@@ -1,0 +1,155 @@
+"""Workers that end in the middle of a stream, in all the ways they can, and those that go on: exactly once."""
+
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+import confluent_kafka
+import pytest
+
+from stream.broker import Broker
+from stream.codec import encode
+from stream.schemas import Event, Outcome, Recommendation
+from stream.topics import EVENT_TOPICS, OUTCOMES, RECOMMENDATIONS
+from stream.worker_process import WorkerProcess
+from tests.kafka.site import Folded, Site, event, read, until, walk
+
+pytestmark = pytest.mark.kafka
+RATE = 500.0  # events per second
+START_S = 60.0
+SESSION = {"HEADWATER_KAFKA_SESSION_TIMEOUT_S": "6"}  # Kafka's least: until a killed worker's partitions are free
+
+
+class Stream:
+    """Sends events at `RATE` from a thread until it is told to end.
+
+    Parameters
+    ----------
+    name : of the users and events, unique per site
+    """
+
+    def __init__(self, site: Site, name: str, users: int = 40) -> None:
+        self.site = site
+        self.sent: list[str] = []  # event ids
+        self._events = walk(name, users, 60_000)
+        self._producer = confluent_kafka.Producer(  # kafka-python leaves sockets behind while a broker is away
+            {
+                "bootstrap.servers": site.config.kafka.broker,
+                "partitioner": "murmur2_random",
+                "linger.ms": 2,
+                "log_level": 2,
+            }
+        )
+        self._end = threading.Event()
+        self._thread = threading.Thread(target=self._run, daemon=True)
+
+    def __enter__(self) -> "Stream":
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.end()
+
+    def end(self) -> None:
+        """Stop sending; return when Kafka has everything."""
+        self._end.set()
+        self._thread.join(10)
+        assert self._producer.flush(60) == 0
+
+    def _run(self) -> None:
+        started = time.monotonic()
+        for n, (kind, record) in enumerate(self._events):
+            self._end.wait(max(0.0, started + n / RATE - time.monotonic()))
+            if self._end.is_set():
+                return
+            record = now(record)
+            self._producer.produce(self.site.name(EVENT_TOPICS[kind]), encode(record), record.user_id.encode())
+            self._producer.poll(0)
+            self.sent.append(record.event_id)
+
+
+def now(record: Event) -> Event:
+    """The event, as if it happened now."""
+    return event(record.user_id, record.item_id, record.event_id)
+
+
+def exactly_once(site: Site, sent: list[str], within_s: float = 60.0) -> Folded:
+    """The whole log, once it holds everything that was sent: each event once, no matter who was killed when."""
+    log = site.learned(sent, within_s)
+    log.check()
+    assert len(log.events) == len(set(sent)) == sum(log.events.values())
+    published = {slate.decision_id for slate in read(site.records(RECOMMENDATIONS), Recommendation)}
+    assert log.decisions.keys() <= published  # the broker had every slate before the log had its decision
+    outcomes = read(site.records(OUTCOMES), Outcome)
+    assert {outcome.decision_id for outcome in outcomes} <= log.settled.keys()
+    assert len({encode(outcome) for outcome in outcomes}) == len({outcome.decision_id for outcome in outcomes})
+    return log
+
+
+class FaustProcess(WorkerProcess):
+    """The same worker, started by Faust's own command."""
+
+    def start(self) -> None:
+        assert self._log is not None
+        self._output = self._log.open("ab")
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "faust", "-A", "stream.app", "worker", "--loglevel", "info"],
+            env=self._environment, start_new_session=True, stdout=self._output, stderr=self._output,
+        )  # fmt: skip
+
+
+@pytest.fixture
+def site(broker: Broker, namespace: str) -> Iterator[Site]:
+    site = Site(broker.address, namespace.rstrip("."))
+    yield site
+    site.close()
+
+
+def test_nothing_is_lost_or_taken_twice_when_workers_end(site: Site, tmp_path: Path) -> None:
+    """SIGTERM, then twice `kill -9`, each in the middle of a stream; the last worker is started by `faust`."""
+    old = [f"old.{n}" for n in range(3)]
+    site.send(*(("view", event("old", f"item-{name}", name)) for name in old))
+    with Stream(site, "stream") as stream:
+        for n, end in enumerate((signal.SIGTERM, signal.SIGKILL, signal.SIGKILL)):
+            output = tmp_path / f"{n}.log"
+            with WorkerProcess(site.config, output, **SESSION) as worker:
+                worker.wait_ready(START_S)
+                until(lambda: worker.metrics()["headwater_events_total"] > RATE, "a second's events")
+                started = time.monotonic()
+                code = worker.stop(end)
+            assert time.monotonic() - started < 10
+            assert code == (0 if end == signal.SIGTERM else -signal.SIGKILL), output.read_text()[-3000:]
+            assert "Traceback" not in output.read_text()
+        with FaustProcess(site.config, tmp_path / "last.log", **SESSION) as worker:
+            worker.wait_ready(START_S)
+            stream.end()
+            exactly_once(site, [*stream.sent, *old])
+            site.send(("view", event("old", "first-0", "old.again")))
+            slate = site.slate("old.again")
+            log = site.learned(["old.again"])
+            assert worker.stop() == 0
+    assert log.recent["old.again"] == ["item-old.2", "item-old.1", "item-old.0"]
+    assert log.offered["old.again"] == ["first-0", *log.recent["old.again"]]
+    assert set(log.recent["old.again"]) & {slot.item_id for slot in slate.slots}
+
+
+def test_a_broker_that_dies_and_comes_back(needs_kafka: None, tmp_path: Path) -> None:
+    """The worker goes on by itself, or ends with a clear error and another one goes on."""
+    with Broker() as broker, closing(Site(broker.address, "outage")) as site, Stream(site, "stream") as stream:
+        output = tmp_path / "worker.log"
+        with WorkerProcess(site.config, output, **SESSION) as worker:
+            worker.wait_ready(START_S)
+            until(lambda: worker.metrics()["headwater_events_total"] > RATE, "a second's events")
+            broker.kill()
+            time.sleep(3)
+            broker.start()
+            time.sleep(3)
+            stream.end()
+            exactly_once(site, stream.sent)
+            assert worker.stop() == 0
+        assert output.read_text().count("\n") < 5000

@@ -1,0 +1,83 @@
+"""What the model knows of items beyond their use."""
+
+import numpy as np
+import pytest
+
+from learners import ELIGIBLE, INELIGIBLE
+from stream.catalogue import NO_CATEGORY, Catalogue
+from stream.schemas import Item
+
+T = 1_700_000_000.0
+
+
+def catalogue(items: int = 1, *, allow_unknown: bool = True) -> Catalogue:
+    found = Catalogue(allow_unknown=allow_unknown)
+    for item in range(items):
+        found.add_item(item)
+    return found
+
+
+@pytest.mark.parametrize(("allowed", "blocked"), [(True, ELIGIBLE), (False, INELIGIBLE)])
+def test_unknown_items_are_shown_by_configuration(allowed: bool, blocked: int) -> None:
+    found = catalogue(allow_unknown=allowed)
+    assert (found.blocked[0], found.expires[0], found.category[0]) == (blocked, np.inf, NO_CATEGORY)
+    found.describe(0, Item(item_id="a"))
+    assert found.blocked[0] == ELIGIBLE
+
+
+def test_availability_comes_and_goes() -> None:
+    found = catalogue()
+    seen = []
+    for record in (Item(item_id="a", available=False), Item(item_id="a"), None, Item(item_id="a")):
+        found.describe(0, record)
+        seen.append(found.blocked[0])
+    assert seen == [INELIGIBLE, ELIGIBLE, INELIGIBLE, ELIGIBLE]
+
+
+def test_the_expiry_is_that_of_the_last_record() -> None:
+    found = catalogue()
+    for expires_at, expected in ((T, T), (None, np.inf)):
+        found.describe(0, Item(item_id="a", expires_at=expires_at))
+        assert found.expires[0] == expected
+
+
+def test_the_first_category_counts_and_equal_names_are_equal_numbers() -> None:
+    found = catalogue(4)
+    for item, names in enumerate((["x", "y"], ["y"], ["x"], [])):
+        found.describe(item, Item(item_id=str(item), categories=names))
+    x, y, again, none = found.category[:4].tolist()
+    assert x == again
+    assert none == NO_CATEGORY
+    assert len({x, y, none}) == 3
+
+
+def test_titles_follow_the_records() -> None:
+    found = catalogue(2)
+    found.describe(0, Item(item_id="a", title="A"))
+    found.describe(1, Item(item_id="b"))
+    assert found.titles == {0: "A"}
+    found.describe(0, None)
+    assert found.titles == {}
+
+
+def test_age_and_use_are_counted_in_events() -> None:
+    found = catalogue()
+    for _ in range(3):
+        found.touch(0)
+    found.add_item(1)
+    assert (found.born[:2].tolist(), found.used[:2].tolist(), found.events) == ([0, 3], [3, -1], 3)
+    found.touch(1)
+    assert found.used[1] == 4
+
+
+def test_growing_keeps_what_is_known() -> None:
+    found = catalogue(allow_unknown=False)
+    found.describe(0, Item(item_id="a", expires_at=T, categories=["x"]))
+    found.touch(0)
+    before = {name: array[0] for name, array in found.state().items()}
+    for item in range(1, 5000):
+        found.add_item(item)
+    assert {name: array[0] for name, array in found.state().items()} == before
+    assert (found.size, found.blocked[4999]) == (5000, INELIGIBLE)
+    assert all(len(array) == 5000 for array in found.state().values())
+    assert len(found.blocked) < 4 * 5000

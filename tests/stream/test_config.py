@@ -1,0 +1,168 @@
+"""Settings: every mistake is refused in words, every key is explained, secrets stay secret."""
+
+import tomllib
+from pathlib import Path
+from typing import Any, Literal, get_args, get_origin, get_type_hints
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from stream.config import MASK, PREFIX, SECRETS, Config, ConfigError, Kafka, Policy, load, to_toml
+
+KEYS = [
+    (section, key) for section in Config.__struct_fields__ for key in getattr(Config(), section).__struct_fields__
+]  # fmt: skip
+
+
+def written(folder: Path, text: str) -> Path:
+    path = folder / "headwater.toml"
+    path.write_text(text)
+    return path
+
+
+def hint(section: str, key: str) -> tuple[Any, Any]:
+    """Type and Meta of a setting."""
+    found = get_type_hints(type(getattr(Config(), section)), include_extras=True)[key]
+    return found.__origin__, found.__metadata__[0]
+
+
+def test_nothing_given_means_the_defaults() -> None:
+    assert load(None, {}) == Config() == load(None, {"HOME": "/", "HEADWATER_CONFIG": "elsewhere.toml"})
+
+
+def test_a_file_is_read_and_the_environment_wins(tmp_path: Path) -> None:
+    path = written(tmp_path, '[slate]\nslots = 7\nexclude_bought = true\n[kafka]\nbroker = "a:1"\n')
+    found = load(path, {"HEADWATER_SLATE_SLOTS": "9", "HEADWATER_SLATE_ALLOW_UNKNOWN_ITEMS": "false"})
+    assert (found.slate.slots, found.slate.exclude_bought, found.slate.allow_unknown_items) == (9, True, False)
+    assert found.kafka.broker == "a:1"
+    assert load(path, {"HEADWATER_BROKER": "b:2"}).kafka.broker == "b:2"
+    assert load(path, {"HEADWATER_BROKER": "b:2", "HEADWATER_KAFKA_BROKER": "c:3"}).kafka.broker == "c:3"
+
+
+@pytest.mark.parametrize(("section", "key"), KEYS)
+def test_every_key_has_a_description_a_default_and_a_name_in_the_environment(section: str, key: str) -> None:
+    _, meta = hint(section, key)
+    assert meta.description
+    default = getattr(getattr(Config(), section), key)
+    text = str(default).lower() if isinstance(default, bool) else str(default)
+    assert load(None, {f"{PREFIX}{section}_{key}".upper(): text}) == Config()
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("[slate]\nslotz = 7", "slotz"),
+        ("[slates]\nslots = 7", "slates"),
+        ("[rewards]\nview = 1.0\nlike = 3.0", "like"),
+        ('[slate]\nslots = "7"', r"Expected `int`, got `str` - at `\$\.slate\.slots`"),
+        ("[slate]\nslots = 7.5", r"Expected `int`, got `float` - at `\$\.slate\.slots`"),
+        ("[kafka]\nbroker = 9092", r"Expected `str`, got `int` - at `\$\.kafka\.broker`"),
+        ("[slate]\nexclude_bought = 1", r"Expected `bool`, got `int`"),
+        ("slate = 7", r"Expected `object`, got `int` - at `\$\.slate`"),
+        ("[slate]\nslots = 0", r"`int` >= 1 - at `\$\.slate\.slots`"),
+        ("[slate]\nslots = 41", "`int` <= "),
+        ("[policy]\nepsilon = 1.5", r"`float` <= 1.0 - at `\$\.policy\.epsilon`"),
+        ("[policy]\nepsilon = nan", r"at `\$\.policy\.epsilon`"),
+        ("[policy]\ndiscount = 1.0", r"at `\$\.policy\.discount`"),
+        ('[policy]\nname = "best"', r"Invalid enum value 'best' - at `\$\.policy\.name`"),
+        ("[rewards]\nsession_gap_s = 0", r"at `\$\.rewards\.session_gap_s`"),
+        ("[worker]\nport = 65536", r"at `\$\.worker\.port`"),
+        ("[slate\nslots = 7", "is not TOML"),
+    ],
+)  # fmt: skip
+def test_a_mistake_in_the_file_is_reported_as_the_files(tmp_path: Path, text: str, words: str) -> None:
+    path = written(tmp_path, text)
+    with pytest.raises(ConfigError, match=f"^configuration {path}: .*{words}"):
+        load(path, {"HEADWATER_SLATE_SLOTS": "9"})
+
+
+@pytest.mark.parametrize("value", ["-1.0", "nan", "inf"])
+@pytest.mark.parametrize("key", ["rewards.view", "rewards.purchase"])
+def test_a_reward_is_a_number_that_can_be_counted(tmp_path: Path, key: str, value: str) -> None:
+    """Rewards are added up in a Prometheus counter, which refuses what is below 0."""
+    section, name = key.split(".")
+    with pytest.raises(ConfigError, match=name):
+        load(written(tmp_path, f"[{section}]\n{name} = {value}"), {})
+
+
+@pytest.mark.parametrize(
+    ("environment", "words"),
+    [
+        ({"HEADWATER_SLATE_SLOTZ": "7"}, "unknown setting HEADWATER_SLATE_SLOTZ; known are .*HEADWATER_SLATE_SLOTS"),
+        ({"HEADWATER_": "7"}, "unknown setting HEADWATER_;"),
+        ({"HEADWATER_SLATE_SLOTS": "seven"}, r"Expected `int`, got `str` - at `\$\.slate\.slots`"),
+        ({"HEADWATER_SLATE_SLOTS": "0"}, r"`int` >= 1 - at `\$\.slate\.slots`"),
+        ({"HEADWATER_SLATE_EXCLUDE_BOUGHT": "perhaps"}, r"at `\$\.slate\.exclude_bought`"),
+        ({"HEADWATER_POLICY_NAME": "best"}, r"at `\$\.policy\.name`"),
+    ],
+)
+def test_a_mistake_in_the_environment_is_reported(environment: dict[str, str], words: str) -> None:
+    with pytest.raises(ConfigError, match=f"^environment.*{words}"):
+        load(None, environment)
+
+
+def test_a_file_that_is_not_there(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="missing.toml: cannot be read: No such file"):
+        load(tmp_path / "missing.toml", {})
+
+
+def test_a_file_that_is_not_text(tmp_path: Path) -> None:
+    path = tmp_path / "headwater.toml"
+    path.write_bytes(b"\xff\xfe")
+    with pytest.raises(ConfigError, match="is not TOML"):
+        load(path, {})
+
+
+def test_secrets_are_masked_and_nothing_else() -> None:
+    assert SECRETS <= {key for _, key in KEYS}
+    assert {key for _, key in KEYS if any(word in key for word in ("password", "token", "secret"))} == SECRETS
+    text = to_toml(Config(kafka=Kafka(sasl_username="me", sasl_password="hunter2")))
+    assert "hunter2" not in text
+    assert f'sasl_password = "{MASK}"' in text
+    assert 'sasl_username = "me"' in text
+    assert 'sasl_password = ""' in to_toml(Config()), "that none is set is no secret"
+
+
+def values(section: str, key: str) -> st.SearchStrategy[Any]:
+    """Whatever a setting may be."""
+    kind, meta = hint(section, key)
+    if key in SECRETS:
+        return st.just("")
+    if get_origin(kind) is Literal:
+        return st.sampled_from(get_args(kind))
+    if kind is bool:
+        return st.booleans()
+    if kind is str:
+        return st.text(st.characters(exclude_categories=["Cs", "Cc"]), max_size=12)
+    low, high = (meta.gt if meta.ge is None else meta.ge), (meta.lt if meta.le is None else meta.le)
+    if kind is int:
+        return st.integers(low, 10**6 if high is None else high)
+    bounds = {"exclude_min": meta.gt is not None, "exclude_max": meta.lt is not None}
+    return st.floats(0 if low is None else low, 1e12 if high is None else high, allow_subnormal=False, **bounds)
+
+
+@settings(deadline=None, derandomize=True, max_examples=60)
+@given(st.fixed_dictionaries({key: values(*key) for key in KEYS}))
+def test_what_is_printed_can_be_read_again(tmp_path_factory: pytest.TempPathFactory, drawn: dict[Any, Any]) -> None:
+    given_: dict[str, dict[str, Any]] = {}
+    for (section, key), value in drawn.items():
+        given_.setdefault(section, {})[key] = value
+    config = Config(**{name: type(getattr(Config(), name))(**keys) for name, keys in given_.items()})
+    text = to_toml(config)
+    assert tomllib.loads(text) == given_
+    assert load(written(tmp_path_factory.getbasetemp(), text), {}) == config
+
+
+def test_the_printed_file_explains_every_key() -> None:
+    lines = to_toml(Config()).splitlines()
+    for section, key in KEYS:
+        place = next(n for n, line in enumerate(lines) if line == f"[{section}]")
+        place = next(n for n, line in enumerate(lines[place:], place) if line.startswith(f"{key} = "))
+        assert lines[place - 1] == f"# {hint(section, key)[1].description}"
+
+
+def test_settings_cannot_be_changed() -> None:
+    with pytest.raises(AttributeError):
+        setattr(Config().policy, "name", "sarsa")  # noqa: B010  a plain assignment is refused by the type checker
+    assert Config().policy == Policy()

@@ -1,0 +1,159 @@
+"""The ranker's columns, computed by hand."""
+
+import math
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from stream.config import Config, Slate
+from stream.features import describe, feature_names, initial_weights
+from stream.log import Batch, Claim, Happening, ItemChange, Step
+from stream.model import Model
+from stream.schemas import Item
+from stream.users import User, Users, apply
+
+SOURCES = ("slow", "fast")
+NAMES = feature_names(SOURCES)
+USER = {"click": 1.0, "purchase": 0.0, "twice": 1.0, "repeat_rate": 0.4, "immediate_rate": 0.2, "events": 9.0, "depth": 3.0}
+T = 1_700_000_000.0
+
+
+def byte(value: float) -> int:
+    """A value of [0, 1] in one byte."""
+    return math.floor(255 * value + 0.5)
+
+
+def tiny() -> dict[str, dict[str, int]]:
+    """Items 0 to 3 as candidates of a user who saw 0 last and 2 before; three lists, the last without scores."""
+    found = describe(
+        items=np.arange(4, dtype=np.int32),
+        ranks=np.array([[0, 1, 0], [1, -1, -1], [-1, 0, 1], [2, 2, -1]], np.int32),
+        scores=np.array([[8.0, 4.0, 0.0, 2.0], [1.0, 0.0, 4.0, 2.0]], np.float32),
+        seen_at=np.array([0, -1, 1, -1], np.int32),
+        times=np.array([2.0, 1.0], np.float32),
+        bought=np.array([0, 1], np.uint8),
+        category=np.array([1, 2, 2, 0], np.int32),
+        recent=np.array([0, 2], np.int32),
+        born=np.array([0, 10, 5, 12], np.int64),
+        used=np.array([12, 10, 6, -1], np.int64),
+        events=12,
+        user=np.array(list(USER.values())),
+    )
+    return {name: dict(zip(NAMES, row, strict=True)) for name, row in zip("abcd", found.tolist(), strict=True)}
+
+
+@pytest.mark.parametrize(
+    ("item", "expected"),
+    [
+        ("a", {"slow_value": 255, "slow_rank": 255, "slow_log_value": 255, "fast_value": byte(1 / 4), "fast_rank": byte(1 / 2)}),
+        ("a", {"fast_log_value": byte(1 + math.log(1 / 4) / 8)}),
+        ("b", {"slow_value": byte(1 / 2), "slow_rank": byte(1 / 2), "fast_value": 0, "fast_rank": 0, "fast_log_value": 0}),
+        ("c", {"slow_value": 0, "slow_rank": 0, "slow_log_value": 0, "fast_value": 255, "fast_rank": 255}),
+        ("a", {"seen": 255, "seen_rank": 255, "seen_bought": 0, "seen_times": byte(math.log(3) / 3)}),
+        ("c", {"seen": 255, "seen_rank": byte(1 / 2), "seen_bought": 255, "seen_times": byte(math.log(2) / 3)}),
+        ("a", {"seen_early": byte(1 / 4), "seen_x_repeat_rate": byte(0.4)}),
+        ("b", {"seen": 0, "seen_rank": 0, "seen_times": 0, "seen_early": 0, "seen_x_repeat_rate": 0, "last": 0}),
+        ("a", {"last": 255, "last_x_click": 255, "last_x_purchase": 0, "last_x_twice": 255, "last_x_immediate_rate": byte(0.2)}),
+        ("c", {"last": 0, "last_x_click": 0, "last_x_twice": 0, "last_x_immediate_rate": 0}),
+        ("a", {"same_category": 255, "category_share": byte(1 / 1.8)}),
+        ("b", {"same_category": 0, "category_share": byte(0.8 / 1.8)}),
+        ("d", {"same_category": 0, "category_share": 0, "idle": 0}),
+        ("a", {"age": byte(1 / (1 + math.log(13) / 2)), "idle": 255, "trend": byte(1 / 8)}),
+        ("b", {"age": byte(1 / (1 + math.log(3) / 2)), "idle": byte(1 / (1 + math.log(3) / 2)), "trend": 0}),
+        ("c", {"trend": 0, "agreement": byte(2 / 3)}),
+        ("d", {"age": 255, "trend": 255, "agreement": byte(2 / 3)}),
+        ("a", {"agreement": 255}),
+        ("b", {"agreement": byte(1 / 3)}),
+        ("d", {"history": byte(math.log(10) / 6), "depth": byte(math.log(4) / 4), "repeat_rate": byte(0.4)}),
+    ],
+)  # fmt: skip
+def test_columns_by_hand(item: str, expected: dict[str, int]) -> None:
+    row = tiny()[item]
+    assert {name: row[name] for name in expected} == expected
+
+
+def test_every_column_says_something() -> None:
+    rows = tiny().values()
+    same = {name for name in NAMES if len({row[name] for row in rows}) == 1}
+    assert same == {"last_x_purchase", "history", "depth", "repeat_rate"}, "no purchase; one user"
+
+
+def test_names_are_unique_and_as_wide_as_the_matrix() -> None:
+    assert len(set(NAMES)) == len(NAMES) == len(tiny()["a"])
+    assert len(feature_names(("one", "two", "three"))) - len(NAMES) == len(NAMES) - len(feature_names(("one",)))
+    names = Model(Config()).ranker.names
+    assert len(set(names)) == len(names)
+
+
+def test_first_weights_are_of_known_columns() -> None:
+    weights = initial_weights(SOURCES)
+    assert set(weights) <= set(NAMES)
+    assert all(weight > 0 for weight in weights.values())
+
+
+@settings(deadline=None, derandomize=True, max_examples=60)
+@given(st.data())
+def test_extreme_numbers_stay_within_a_byte(data: st.DataObject) -> None:
+    """A byte that wraps around would be a small number where a large one is meant."""
+    n, seen, events = 3, data.draw(st.integers(0, 3)), data.draw(st.integers(0, 10**9))
+    big = st.floats(0, 2.0**100, width=32)
+    scores = np.array([[data.draw(big) for _ in range(n)] for _ in SOURCES], np.float32)
+    found = describe(
+        items=np.arange(n, dtype=np.int32),
+        ranks=np.array([[data.draw(st.integers(-1, 99)) for _ in range(3)] for _ in range(n)], np.int32),
+        scores=scores,
+        seen_at=np.array([place if place < seen else -1 for place in range(n)], np.int32),
+        times=np.array([data.draw(st.integers(1, 10**6)) for _ in range(seen)], np.float32),
+        bought=np.array([data.draw(st.integers(0, 1)) for _ in range(seen)], np.uint8),
+        category=np.array([data.draw(st.integers(0, 2)) for _ in range(n)], np.int32),
+        recent=np.arange(seen, dtype=np.int32),
+        born=np.array([data.draw(st.integers(0, events)) for _ in range(n)], np.int64),
+        used=np.array([data.draw(st.integers(-1, events)) for _ in range(n)], np.int64),
+        events=events,
+        user=np.array([1.0, 1.0, 1.0, data.draw(st.floats(0, 1)), data.draw(st.floats(0, 1)), 1e9, 1e9]),
+    )
+    rows = [dict(zip(NAMES, row, strict=True)) for row in found.tolist()]
+    assert all(row["history"] == row["depth"] == 255 for row in rows)
+    for s, source in enumerate(SOURCES):
+        order = np.argsort(scores[s], kind="stable")
+        for part in ("value", "log_value"):
+            values = [rows[item][f"{source}_{part}"] for item in order]
+            assert values == sorted(values), "a higher score is never a lower column"
+        assert scores[s].max() == 0 or rows[order[-1]][f"{source}_value"] == 255
+
+
+def test_what_the_model_says_of_a_candidate() -> None:
+    """Through the model: one user, two items of one category, of which one was bought twice in a row."""
+    model, users = Model(Config(slate=Slate(slots=3))), Users()
+    records: list[Any] = [ItemChange(item, Item(item_id=item, categories=["x"])) for item in "ab"]
+    for n in range(2):
+        event = Happening(2, n, f"e{n}", "a", 2, T + n, None, None)
+        records.append(Step("u", event, ["a"] * n, n, None, None, None))
+        apply(users, records[-1], 1800)
+    model.fold(Claim(1, "users/0", "t"), 0)
+    model.fold(Batch(1, "users/0", 0, 0, {}, T, records), 1)
+    found = model.shelf.candidates(users["u"], T + 2, 3)
+    rows = {
+        model.vocabulary.ids[item]: dict(zip(model.ranker.names, row, strict=True))
+        for item, row in zip(found.items.tolist(), found.features.tolist(), strict=True)
+    }
+    assert {name: rows["a"][name] for name in ("seen", "seen_bought", "last_x_purchase", "last_x_click", "last_x_twice")} == {
+        "seen": 255, "seen_bought": 255, "last_x_purchase": 255, "last_x_click": 0, "last_x_twice": 255,
+    }  # fmt: skip
+    assert rows["a"]["seen_times"] == byte(math.log(3) / 3)
+    assert (rows["b"]["seen"], rows["b"]["same_category"], rows["b"]["category_share"]) == (0, 255, 255)
+    assert rows["a"]["repeat_rate"] == byte(2.5 / 7)
+    assert (rows["a"]["idle"], rows["b"]["idle"]) == (255, 0)
+
+
+def test_a_user_without_a_past_has_no_history() -> None:
+    model = Model(Config(slate=Slate(slots=3)))
+    model.fold(Claim(1, "items/0", "t"), 0)
+    model.fold(Batch(1, "items/0", 0, 0, {}, T, [ItemChange(item, Item(item_id=item)) for item in "abc"]), 1)
+    features = model.shelf.candidates(User(), T, 3).features
+    column = model.ranker.names.index
+    assert features.shape == (3, len(model.ranker.names))
+    assert not features[:, [column("seen"), column("last"), column("same_category"), column("history")]].any()

@@ -1,0 +1,271 @@
+"""The shared model as a fold of the log: equal logs, equal models."""
+
+from typing import Any, get_type_hints
+
+import msgspec
+import numpy as np
+import pytest
+
+from stream.config import Config, Policy, Slate
+from stream.engine import Engine, Partition
+from stream.log import (
+    Batch,
+    Claim,
+    Happening,
+    ItemChange,
+    Message,
+    Record,
+    Rows,
+    Settlement,
+    Step,
+    decode_message,
+    encode_message,
+)
+from stream.model import Model, make_sources, policy_options, unpack_lists
+from stream.observe import Observer
+from stream.schemas import Item
+from stream.users import User
+
+T = 1_700_000_000.0
+CONFIG = Config(slate=Slate(slots=4), policy=Policy(name="sarsa", epsilon=0.3))
+
+
+class Tally(Observer):
+    def __init__(self) -> None:
+        self.at: list[int] = []
+        self.folds = 0
+        self.errors: list[float] = []
+        self.losses: list[float] = []
+
+    def skipped(self, offset: int) -> None:
+        self.at.append(offset)
+
+    def folded(self, record: Record, offset: int) -> None:
+        self.folds += 1
+
+    def learned(self, td_error: float | None, log_loss: float | None) -> None:
+        self.errors += [] if td_error is None else [td_error]
+        self.losses += [] if log_loss is None else [log_loss]
+
+
+def written(events: int = 60, config: Config = CONFIG) -> list[bytes]:
+    """A log as an owner writes it: a small catalogue, then some users' events, three a batch."""
+    model = Model(config)
+    engine, partition = Engine(config, model), Partition("users/0", base=0)
+    log = [encode_message(Claim(1, "users/0", "token"))]
+    catalogue: list[Any] = [ItemChange(item, Item(item_id=item, categories=[item < "d" and "x" or "y"])) for item in "abcdefgh"]
+    arrivals: list[Any] = [
+        ("uvw"[n % 3], Happening(n % 3, n, f"e{n}", "abcdefghij"[n * n % 10], n % 3, T + 60.0 * n, None, None))
+        for n in range(events)
+    ]
+    model.fold(decode_message(log[0], 0), 0)
+    for poll in [catalogue, *(arrivals[n : n + 3] for n in range(0, events, 3))]:
+        message = engine.batch(partition, poll, {})
+        log.append(encode_message(message))
+        model.fold(message, model.offset)
+    return log
+
+
+def folded(log: list[bytes], observer: Observer | None = None) -> Model:
+    model = Model(CONFIG, observer)
+    for data in log:
+        model.fold(decode_message(data, model.offset), model.offset)
+    return model
+
+
+def message(log: list[bytes], n: int) -> Batch:
+    found = decode_message(log[n], n)
+    assert isinstance(found, Batch)
+    return found
+
+
+LOG = written()
+
+
+def test_two_replicas_are_equal_bit_for_bit() -> None:
+    one, other = folded(LOG), folded(LOG)
+    assert one.fingerprint() == other.fingerprint()
+    for mine, theirs in zip(one.sources, other.sources, strict=True):
+        assert all(np.array_equal(a, theirs.state()[name]) for name, a in mine.state().items())
+    assert one.policy.state().keys() == other.policy.state().keys()
+    assert written() == LOG
+
+
+def test_what_was_ignored_teaches_nothing() -> None:
+    second_copy, former_owner = LOG[5], encode_message(msgspec.structs.replace(message(LOG, 5), base=-7))
+    model = folded([*LOG[:8], second_copy, former_owner, *LOG[8:]])
+    assert model.fingerprint() == folded(LOG).fingerprint()
+    assert model.offset == len(LOG) + 2
+
+
+def test_asking_for_slates_changes_nothing() -> None:
+    model = folded(LOG)
+    before = model.fingerprint()
+    Engine(CONFIG, model).draw(User(), T, "a question")
+    assert model.fingerprint() == before
+
+
+def changed(n: int, **fields: Any) -> list[bytes]:
+    """The log with another event in the first record of message `n`."""
+    batch = message(LOG, n)
+    step, *others = batch.records
+    assert isinstance(step, Step)
+    event = msgspec.structs.replace(step.event, **fields) if step.event else None
+    records = [msgspec.structs.replace(step, event=event), *others]
+    return [*LOG[:n], encode_message(msgspec.structs.replace(batch, records=records)), *LOG[n + 1 :]]
+
+
+@pytest.mark.parametrize("fields", [{"item_id": "b"}, {"item_id": "brand new"}, {"kind": 2}])
+def test_one_other_record_makes_another_fingerprint(fields: dict[str, Any]) -> None:
+    n = 2 if "kind" in fields else len(LOG) - 1
+    if "kind" in fields:  # a purchase is something else only where a candidate was taken
+        n = next(n for n in range(2, len(LOG)) if taken_first(n))
+    assert folded(changed(n, **fields)).fingerprint() != folded(LOG).fingerprint()
+
+
+def taken_first(n: int) -> bool:
+    step = message(LOG, n).records[0]
+    return isinstance(step, Step) and step.rows is not None and step.rows.taken and step.event is not None and step.event.kind != 2
+
+
+def test_a_missing_last_message_makes_another_fingerprint() -> None:
+    prints = [folded(LOG[:n]).fingerprint() for n in range(1, len(LOG) + 1)]
+    assert len(set(prints)) == len(LOG)
+
+
+def test_everything_is_learned_once() -> None:
+    seen = Tally()
+    model = folded(LOG, seen)
+    steps = [record for n in range(1, len(LOG)) for record in message(LOG, n).records if isinstance(record, Step)]
+    settled = [step.settled for step in steps if step.settled is not None and step.settled.outcome != "void"]
+    rows = [step.rows for step in steps if step.rows is not None and step.event is not None]
+    assert (model.catalogue.events, model.skipped, model.offset) == (60, 0, len(LOG))
+    assert seen.folds == len(steps) + 8
+    assert len(seen.errors) == len(settled) == model.policy.state()["steps"][0] > 20
+    assert len(seen.losses) == len(rows) > 20
+    width = len(model.ranker.names)
+    assert model.ranker.state()["steps"].tolist() == [
+        sum(len(row.features) // width for row in rows), sum(row.taken for row in rows),
+    ]  # fmt: skip
+    assert len(model.vocabulary) == len({*"abcdefgh"} | {step.event.item_id for step in steps if step.event})
+
+
+class Rebel(Exception):
+    """What a broken learner raises."""
+
+
+def test_a_record_that_raises_is_counted_and_skipped_on_every_replica(monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(model: Model) -> None:
+        source = model.sources[2]
+        learn_one = source.learn_one
+
+        def refuse(event: Any) -> None:
+            if event.item == 4:
+                raise Rebel
+            learn_one(event)
+
+        monkeypatch.setattr(source, "learn_one", refuse)
+
+    prints = []
+    for _ in range(2):
+        seen = Tally()
+        model = Model(CONFIG, seen)
+        broken(model)
+        assert {model.fold(decode_message(data, n), n) for n, data in enumerate(LOG)} == {"claimed", "accepted"}
+        on_it = [
+            n for n in range(2, len(LOG)) for step in message(LOG, n).records
+            if isinstance(step, Step) and step.event is not None and step.event.item_id == "e"
+        ]  # fmt: skip
+        assert seen.at == on_it
+        assert model.skipped == len(on_it) > 0
+        prints.append(model.fingerprint())
+    assert prints[0] == prints[1] != folded(LOG).fingerprint()
+
+
+@pytest.mark.parametrize(
+    "step",
+    [
+        Step("u", None, [], 0, Settlement("d", "hit", 0, 1.0, 0.0, T, T, "sarsa", 99, ["a"], b"\0", b"\0" * 6, b""), None, None),
+        Step("u", None, [], 0, Settlement("d", "miss", -1, 0.0, 0.0, T, T, "sarsa", 0, ["a"], b"\0", b"\0" * 5, b""), None, None),
+        Step("u", Happening(0, 0, "e", "a", 0, T, None, None), [], 0, None, None, Rows(b"\1\2\3", True, 1.0)),
+    ],
+    ids=["state", "heads", "rows"],
+)
+def test_a_record_that_makes_no_sense_stops_nothing(step: Step) -> None:
+    seen = Tally()
+    model = folded(LOG, seen)
+    batch = msgspec.structs.replace(message(LOG, len(LOG) - 1), seq=len(LOG) - 1, records=[step, ItemChange("z", None)])
+    assert model.fold(batch, model.offset) == "accepted"
+    assert (model.skipped, seen.at) == (1, [len(LOG)])
+    assert model.vocabulary.index("z") >= 0
+
+
+def test_running_out_of_memory_is_this_workers_trouble(monkeypatch: pytest.MonkeyPatch) -> None:
+    def exhausted(event: Any) -> None:
+        raise MemoryError
+
+    model = Model(CONFIG)
+    monkeypatch.setattr(model.sources[0], "learn_one", exhausted)
+    with pytest.raises(MemoryError):
+        for n, data in enumerate(LOG):
+            model.fold(decode_message(data, n), n)
+
+
+def catalogue(*changes: ItemChange) -> Model:
+    model = Model(CONFIG)
+    messages: list[Message] = [Claim(1, "items/0", "t"), Batch(1, "items/0", 0, 0, {}, 0.0, list(changes))]
+    for n, entry in enumerate(messages):
+        model.fold(entry, n)
+    return model
+
+
+def test_item_changes_are_folded() -> None:
+    model = catalogue(
+        ItemChange("a", Item(item_id="a", title="A", categories=["x", "y"], expires_at=T)),
+        ItemChange("b", Item(item_id="b", available=False)),
+        ItemChange("c", None),
+    )
+    found = model.catalogue
+    assert model.vocabulary.ids == ["a", "b", "c"]
+    assert (found.blocked[:3].tolist(), found.titles, found.expires[0]) == ([0, 1, 1], {0: "A"}, T)
+    assert found.category[:3].tolist() == [1, 0, 0], "0 is the category of items that nothing is known of"
+
+
+def test_the_catalogue_grows() -> None:
+    model = catalogue(*(ItemChange(f"i{n}", Item(item_id=f"i{n}", available=n != 2999)) for n in range(3000)))
+    assert (len(model.vocabulary), model.catalogue.size) == (3000, 3000)
+    assert model.catalogue.blocked[2998:3000].tolist() == [0, 1]
+    slate = Engine(CONFIG, model).draw(User(), T, "x")[1]
+    assert slate.items.size == 4
+    for n, user in enumerate("uv"):
+        batch = Batch(1, "items/0", 0, 1 + n, {}, 0.0, [Step(user, Happening(0, n, "e", "i2500", 0, T, None, None), [], 0, None, None, None)])
+        assert model.fold(batch, 2 + n) == "accepted"
+    assert model.skipped == 0
+    assert 2500 in Engine(CONFIG, model).draw(User(), T, "x")[0].lists[0]
+
+
+def test_the_lists_are_the_ranking_then_the_sources_and_repeats_are_last() -> None:
+    lists = Model(CONFIG).lists
+    assert lists[:3] == ("ranked", "popularity", "trending"), "features compare these two"
+    assert lists[-1] == "recently_seen"
+    assert len(set(lists)) == len(lists)
+
+
+def test_an_index_into_the_items_of_the_longest_lists_fits_a_byte() -> None:
+    """255 pads the lists in the log; the ranking may show items that are on no other list's head."""
+    (limits,) = get_type_hints(Slate, include_extras=True)["slots"].__metadata__
+    assert len(Model(CONFIG).lists) * limits.le <= 255
+
+
+def test_exploration_follows_the_configuration() -> None:
+    def epsilon(**options: Any) -> float:
+        return Model(Config(policy=Policy(**options))).policy.epsilon
+
+    assert epsilon(name="sarsa", epsilon=0.3, epsilon_floor=0.1) == pytest.approx(0.3)
+    assert epsilon(name="sarsa", epsilon=0.0, epsilon_floor=0.1) == 0.0, "the floor is no higher than the start"
+    assert epsilon(name="ranked") == 0.0
+    assert policy_options(Config(policy=Policy(name="ranked"))) == {}
+
+
+def test_lists_are_packed_with_255_where_they_are_short() -> None:
+    assert unpack_lists(bytes([0, 1, 255, 2, 255, 255]), 2).tolist() == [[0, 1, -1], [2, -1, -1]]

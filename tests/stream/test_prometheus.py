@@ -1,0 +1,168 @@
+"""Metrics: every hook moves one, names keep Prometheus' rules, labels are bounded."""
+
+import inspect
+import re
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from prometheus_client.parser import text_string_to_metric_families
+
+from stream.codec import REASONS
+from stream.log import ItemChange, Settlement
+from stream.observe import Observer
+from stream.prometheus import LATENCY_BUCKETS_S, PrometheusObserver
+from stream.schemas import KINDS
+
+LISTS = ("ranked", "popularity", "recently_seen")
+T = 1_700_000_000.0
+
+
+def settlement(outcome: Any = "hit", hit: int = 1, reward: float = 2.0) -> Settlement:
+    return Settlement("d", outcome, hit, reward, 0.0, T, T, "sarsa", 0, ["secret-item", "b"], bytes([2, 1]), b"", b"")
+
+
+HOOKS: dict[str, tuple[Any, ...]] = {
+    "event": (1,),
+    "duplicate": (),
+    "late": (),
+    "keyless": (),
+    "dead": ("not_json",),
+    "decided": (bytes([0, 0, 2]), 0.25),
+    "settled": (settlement(),),
+    "folded": (ItemChange("secret-item", None), 7),
+    "skipped": (7,),
+    "learned": (-0.5, 0.7),
+    "published": (0.004,),
+}
+
+
+def samples(observer: PrometheusObserver) -> dict[str, float]:
+    """Every series of headwater's own, as `name{label=value}`."""
+    return {
+        sample.name + "".join(f"{{{name}={value}}}" for name, value in sorted(sample.labels.items())): sample.value
+        for family in text_string_to_metric_families(observer.render().decode())
+        for sample in family.samples
+        if sample.name.startswith("headwater_")
+    }
+
+
+def moved(act: Callable[[PrometheusObserver], None]) -> dict[str, float]:
+    """By how much each series moved."""
+    observer = PrometheusObserver(LISTS)
+    before = samples(observer)
+    act(observer)
+    return {name: value - before.get(name, 0.0) for name, value in samples(observer).items() if value != before.get(name, 0.0)}
+
+
+def test_every_hook_is_known_here() -> None:
+    assert {name for name, _ in inspect.getmembers(Observer, inspect.isfunction)} == set(HOOKS)
+
+
+@pytest.mark.parametrize("hook", HOOKS)
+def test_every_hook_moves_a_metric(hook: str) -> None:
+    assert moved(lambda observer: getattr(observer, hook)(*HOOKS[hook]))
+    assert getattr(Observer(), hook)(*HOOKS[hook]) is None
+
+
+@pytest.mark.parametrize(
+    ("hook", "arguments", "expected"),
+    [
+        ("event", (2,), {"headwater_events_total{type=purchase}": 1}),
+        ("dead", ("wrong_key",), {"headwater_dead_letters_total{reason=wrong_key}": 1}),
+        ("learned", (-2.0, None), {"headwater_td_error": 0.002}),
+        ("learned", (None, 0.5), {"headwater_click_log_loss": 0.0005}),
+        (
+            "decided",
+            (bytes([0, 0, 2]), 0.25),
+            {
+                "headwater_decisions_opened_total": 1,
+                "headwater_exploration_ratio": 0.25,
+                "headwater_slots_total{source=ranked}": 2,
+                "headwater_slots_total{source=recently_seen}": 1,
+            },
+        ),
+        (
+            "settled",
+            (settlement(),),
+            {
+                "headwater_decisions_settled_total{outcome=hit}": 1,
+                "headwater_hits_total{source=popularity}": 1,
+                "headwater_prequential_hit_ratio": 0.001,
+                "headwater_reward_total": 2.0,
+            },
+        ),
+        ("settled", (settlement("void", -1, 0.0),), {"headwater_decisions_settled_total{outcome=void}": 1}),
+        ("settled", (settlement("silent", -1, 0.0),), {"headwater_decisions_settled_total{outcome=silent}": 1}),
+    ],
+)  # fmt: skip
+def test_what_a_hook_moves(hook: str, arguments: tuple[Any, ...], expected: dict[str, float]) -> None:
+    assert moved(lambda observer: getattr(observer, hook)(*arguments)) == pytest.approx(expected)
+
+
+def test_latency_is_a_histogram_in_seconds() -> None:
+    def publish(observer: PrometheusObserver) -> None:
+        for seconds in (0.004, 0.04, -0.001):
+            observer.published(seconds)
+
+    found = moved(publish)
+    name = "headwater_event_to_recommendation_seconds"
+    assert (found[f"{name}_count"], found[f"{name}_sum"]) == (3, pytest.approx(0.044)), "clocks differ: never below 0"
+    assert [found.get(f"{name}_bucket{{le={le}}}") for le in ("0.002", "0.005", "0.05", "+Inf")] == [1, 2, 3, 3]
+    assert list(LATENCY_BUCKETS_S) == sorted(LATENCY_BUCKETS_S)
+
+
+def test_running_means_come_to_the_mean() -> None:
+    observer = PrometheusObserver(LISTS)
+    for n in range(8000):
+        observer.settled(settlement() if n % 4 == 0 else settlement("miss", -1, 0.0))
+    assert samples(observer)["headwater_prequential_hit_ratio"] == pytest.approx(0.25, abs=0.01)
+
+
+def test_all_values_of_a_label_are_there_from_the_start() -> None:
+    """A series that appears with its first event hides that event from `rate`."""
+    names = samples(PrometheusObserver(LISTS))
+    assert {f"headwater_events_total{{type={kind}}}" for kind in KINDS} <= names.keys()
+    assert {f"headwater_dead_letters_total{{reason={reason}}}" for reason in REASONS} <= names.keys()
+    assert {f"headwater_slots_total{{source={name}}}" for name in LISTS} <= names.keys()
+    assert {f"headwater_decisions_settled_total{{outcome={name}}}" for name in ("hit", "miss", "silent", "void")} <= names.keys()
+
+
+def test_names_keep_the_rules() -> None:
+    """What `promtool check metrics` would say, for every family."""
+    observer = PrometheusObserver(LISTS)
+    for hook, arguments in HOOKS.items():
+        getattr(observer, hook)(*arguments)
+    observer.lag.labels("events.view", 0).set(1)
+    abbreviated = re.compile(r"_(ms|milliseconds|us|ns|minutes|hours|days|percent|kb|mb|kilobytes|megabytes)(_|$)")
+    families = list(text_string_to_metric_families(observer.render().decode()))
+    assert len(families) > 20
+    for family in families:
+        assert re.fullmatch(r"(headwater|process)_[a-z][a-z0-9_]*[a-z0-9]", family.name)
+        assert family.documentation
+        assert not abbreviated.search(family.name), "base units: seconds, bytes, ratio"
+        assert family.type not in family.name.split("_"), "the type is no part of the name"
+        for sample in family.samples:
+            assert sample.name.endswith("_total") == (family.type == "counter")
+            assert family.type == "histogram" or not re.search(r"_(bucket|count|sum|created)$", sample.name)
+            assert set(sample.labels) <= {"type", "reason", "outcome", "source", "topic", "partition", "le"}
+
+
+def test_no_user_and_no_item_is_in_it() -> None:
+    observer = PrometheusObserver(LISTS)
+    for hook, arguments in HOOKS.items():
+        getattr(observer, hook)(*arguments)
+    assert b"secret" not in observer.render()
+
+
+def test_two_observers_share_nothing() -> None:
+    one, other = PrometheusObserver(LISTS), PrometheusObserver(LISTS)
+    one.duplicate()
+    assert samples(other)["headwater_duplicate_events_total"] == 0
+
+
+def test_lists_can_be_named_later() -> None:
+    observer = PrometheusObserver()
+    observer.name_lists(LISTS)
+    observer.decided(bytes([1]), 0.1)
+    assert samples(observer)["headwater_slots_total{source=popularity}"] == 1
