@@ -22,6 +22,7 @@ from stream.health import Health, Verdict
 from stream.prometheus import PrometheusObserver
 from stream.topics import INPUT_TOPICS, prefixed
 from stream.transport import PollConsumer, PollSchema, Positions, calm_reconnect
+from stream.warm_up import warm_up
 from stream.worker import Worker
 
 log = logging.getLogger(__name__)
@@ -38,7 +39,7 @@ def build(config: Config) -> faust.App:
     observer.name_lists(worker.model.lists)
     positions = Positions(app)
     _register_agent(app, config, worker, positions)
-    _register_service(app, worker, Health(worker, observer, positions), observer)
+    _register_service(app, config, worker, Health(worker, observer, positions), observer)
     return app
 
 
@@ -108,10 +109,13 @@ def _register_agent(app: faust.App, config: Config, worker: Worker, positions: P
     app.on_partitions_revoked.connect(cast("Any", revoked))
 
 
-def _register_service(app: faust.App, worker: Worker, health: Health, observer: PrometheusObserver) -> None:
+def _register_service(
+    app: faust.App, config: Config, worker: Worker, health: Health, observer: PrometheusObserver
+) -> None:
     @app.service
     class WorkerService(mode.Service):
         async def on_start(self) -> None:
+            await asyncio.to_thread(warm_up, config)
             await worker.start()
             self.add_future(health.watch())
             gc.collect()

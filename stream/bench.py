@@ -32,7 +32,7 @@ def workload(events: int, name: str = "shop-1") -> Iterator[tuple[EventType, Eve
 
     >>> kind, event = next(workload(1))
     >>> kind, event.user_id, event.item_id
-    ('view', 'u3303', 'i1')
+    ('view', 'u4943', 'i81')
     """
     rng = random.Random(f"headwater/bench/{name}")
     history: dict[str, list[str]] = {}

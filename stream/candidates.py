@@ -74,7 +74,7 @@ class Shelf:
         lists[0, : len(ranked)] = ranked
         return Candidates(items, features, scores, lists)
 
-    def pack(self, slate: NDArray[np.int32], lists: NDArray[np.int32]) -> tuple[NDArray[np.int32], NDArray[np.uint8]]:
+    def pack(self, slate: NDArray[np.int32], lists: NDArray[np.int32]) -> tuple[NDArray[np.int32], NDArray[np.uint16]]:
         """Every item of the lists once, the slate's first and in order; and the lists as indices into them."""
         return _pack(slate, lists, self._scratch())
 
@@ -186,10 +186,10 @@ def _places(seen: NDArray[np.int32], items: NDArray[np.int32], place: NDArray[np
 @njit(cache=True)
 def _pack(
     slate: NDArray[np.int32], lists: NDArray[np.int32], place: NDArray[np.int32]
-) -> tuple[NDArray[np.int32], NDArray[np.uint8]]:
-    """Every item of the lists once, the slate's first and in order; and the lists as indices into them, 255 pads."""
+) -> tuple[NDArray[np.int32], NDArray[np.uint16]]:
+    """Every item of the lists once, the slate's first and in order; and the lists as indices into them, 65535 pads."""
     items = np.empty(len(slate) + lists.size, np.int32)
-    packed = np.full(lists.shape, 255, np.uint8)
+    packed = np.full(lists.shape, 65535, np.uint16)
     n = 0
     for item in slate:
         place[item], items[n] = n, item

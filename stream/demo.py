@@ -29,7 +29,8 @@ from stream.worker_process import WorkerProcess
 NAMESPACE = "demo"
 HISTORY_RATE = 2_500.0  # events/s that a worker answers without a backlog, sharing two cores with all the rest
 CATCH_UP_S = 20.0  # for the worker to learn the rest of the history
-STOP_S = 4.0  # to end worker and broker
+LAST_SLATES_S = 1.0  # to come back when the last event was sent
+STOP_S = 4.0  # for that, and to end worker and broker
 LOOK_S = 0.01  # between two looks at the recommendations
 FRAME_S = 0.5  # between two pictures
 METRICS_S = 3.0  # between two looks at the worker's metrics
@@ -89,50 +90,54 @@ class Play:
         self.now: Metrics = {}
         self.phase, self.sent = "", 0
         self._begun = self._measured_at = self._shown_at = self._looked_at = time.monotonic()
-        self._end = float("inf")
+        self._end = self._done = float("inf")  # when to stop sending, and when that was
 
     def history(self, events: list[Rating]) -> None:
         """Send events at their own times, then wait until the worker has learned them."""
         self._begin("history", float("inf"))
-        self.now = self.worker.metrics()
-        expected = self.now.get("headwater_events_total", 0.0) + len(events)
         self._send(events, HISTORY_RATE)
-        self.sender.flush()
-        patience = time.monotonic() + CATCH_UP_S
-        while self.now.get("headwater_events_total", 0.0) < expected and time.monotonic() < patience:
-            time.sleep(LOOK_S)
-            self._look(METRICS_S / 10)
+        self._wait_for_worker(CATCH_UP_S)
 
     def live(self, events: Iterable[Rating], rate: float, end: float) -> None:
         """Send events as of now, until that monotonic time, and measure what becomes of them."""
         self._begin("live", end)
-        self.before = self.now = self.worker.metrics()
+        self.before = self.now
         self.score.live = True
         current = ((kind, msgspec.structs.replace(event, timestamp=time.time())) for kind, event in events)
         self._send(current, rate)
-        self.sender.flush()
-        self._look(0.0)
+        self._wait_for_worker(LAST_SLATES_S)
 
     def frame(self) -> Frame:
         """What there is to show now."""
         now = time.monotonic()
+        elapsed, left = min(now, self._done) - self._begun, max(0.0, self._end - now)
         return Frame(
-            self.kafka, self.phase, now - self._begun, max(0.0, self._end - now), self.sent, self.score,
-            self.watcher.titles, self.before, self.now,
-        )  # fmt: skip
+            self.kafka, self.phase, elapsed, left, self.sent, self.score, self.watcher.titles, self.before, self.now
+        )
 
     def _begin(self, phase: str, end: float) -> None:
-        self.phase, self.sent, self._begun, self._end = phase, 0, time.monotonic(), end
+        self.phase, self.sent, self._end = phase, 0, end
+        self.now = self.worker.metrics()
+        self._begun, self._done = time.monotonic(), float("inf")
 
     def _send(self, events: Iterable[Rating], rate: float) -> None:
         for kind, event in paced(events, Pace(rate=rate)):
             if time.monotonic() >= self._end:
-                return
+                break
             self.score.sent(kind, event, self.watcher.slates, time.time())
             self.sender.event(kind, event)
             self.sent += 1
             if time.monotonic() - self._looked_at >= LOOK_S:
                 self._look(METRICS_S)
+        self.sender.flush()
+        self._done = time.monotonic()
+
+    def _wait_for_worker(self, within_s: float) -> None:
+        """Look on until the worker has taken in everything sent so far."""
+        patience = time.monotonic() + within_s
+        while self.now.get("headwater_events_total", 0.0) < self.sender.events and time.monotonic() < patience:
+            time.sleep(LOOK_S)
+            self._look(METRICS_S / 10)
 
     def _look(self, metrics_s: float) -> None:
         for refresh in self.watcher.poll(timeout_ms=0):

@@ -8,10 +8,12 @@ The engine *proposes*: it makes records from events and applies them to the user
 """
 
 from collections import OrderedDict
+from collections.abc import Collection
 from hashlib import shake_128
 from heapq import heappop, heappush
 from typing import NamedTuple
 
+import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
@@ -88,27 +90,33 @@ class Engine:
         self.config, self.model, self.observer = config, model, observer or Observer()
         self._shown: OrderedDict[str, Shown] = OrderedDict()
 
-    def batch(self, partition: Partition, arrivals: list[Arrival], next_: dict[str, int]) -> Batch:
-        """All records of one poll of a source, applied to its users, as the message for the log.
+    def batch(
+        self, partition: Partition, arrivals: list[Arrival], next_: dict[str, int], later: Collection[str] = ()
+    ) -> Batch:
+        """All records of what a source brought, applied to its users, as one message for the log.
 
-        In a backlog every event is learned, but only a user's newest one in the poll makes a slate.
+        In a backlog every event is learned, but only a user's newest one makes a slate: users who come again in what
+        has been fetched already, but goes into the next message, are in `later`.
         """
-        newest = {arrival[0]: n for n, arrival in enumerate(arrivals) if isinstance(arrival, tuple)}
         records: list[Record] = []
-        for n, arrival in enumerate(arrivals):
-            if isinstance(arrival, ItemChange):
-                records.append(arrival)
-                continue
-            if isinstance(arrival, ProfileChange):
-                apply(partition.users, arrival, self.config.rewards.session_gap_s)
-                self._shown.pop(arrival.user_id, None)
-                records.append(arrival)
-                continue
-            user_id, event = arrival
-            decision_id = f"{partition.base}.{partition.seq}.{n}" if newest[user_id] == n else None
-            step = self.step(partition, user_id, event, decision_id)
-            if step is not None:
+        newest: dict[str, tuple[int, Step]] = {}  # every user's newest step and its place
+        for arrival in arrivals:
+            if isinstance(arrival, tuple):
+                step = self.step(partition, *arrival)
+                if step is None:
+                    continue
+                newest[step.user_id] = len(records), step
                 records.append(step)
+            else:
+                if isinstance(arrival, ProfileChange):
+                    apply(partition.users, arrival, self.config.rewards.session_gap_s)
+                    self._shown.pop(arrival.user_id, None)
+                    if arrival.attributes is None:
+                        newest.pop(arrival.user_id, None)
+                records.append(arrival)
+        for user_id, (place, step) in newest.items():
+            if user_id not in later:
+                records[place] = self.answer(partition, step, f"{partition.base}.{partition.seq}.{place}")
         records += self.settle_silence(partition)
         message = Batch(
             LOG_VERSION, partition.source, partition.base, partition.seq, next_, partition.watermark, records
@@ -118,15 +126,13 @@ class Engine:
         partition.pending += len(records)
         return message
 
-    def step(self, partition: Partition, user_id: str, event: Happening, decision_id: str | None) -> Step | None:
-        """One event of one user.
+    def step(self, partition: Partition, user_id: str, event: Happening) -> Step | None:
+        """Take one event of one user.
 
         1. drop it if it came before
         2. settle the user's open decision: was it a hit?
         3. note for the ranker which candidate was taken
         4. take it into the user's history and session
-        5. gather candidates, rank them, draw a slate (`decision_id` names it; None: no slate wanted)
-        6. all of it is one record
         """
         user = partition.users.get(user_id) or User()
         if user.knows_event(event.event_id):  # 1
@@ -143,14 +149,17 @@ class Engine:
         step = Step(user_id, event, recent, in_session, settled, None, rows)
         apply(partition.users, step, self.config.rewards.session_gap_s)  # 4
         partition.watermark = max(partition.watermark, event.time)
-        if decision_id is None:
-            return step
-        decision = self._decide(user_id, partition.users[user_id], decision_id)  # 5
+        return step
+
+    def answer(self, partition: Partition, step: Step, decision_id: str) -> Step:
+        """Make a slate for the user of a step: gather candidates, rank them, draw. The same step, with the decision."""
+        user_id = step.user_id
+        decision = self._decide(user_id, partition.users[user_id], decision_id)
         if decision is None:
             return step
         apply(partition.users, Step(user_id, None, [], 0, None, decision, None), self.config.rewards.session_gap_s)
         partition.opened(user_id, decision)
-        return Step(user_id, event, recent, in_session, settled, decision, rows)  # 6
+        return msgspec.structs.replace(step, decision=decision)
 
     def settle_silence(self, partition: Partition) -> list[Step]:
         """Settle at 0 what the watermark has passed: records without an event, in the same numbered stream."""

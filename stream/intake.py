@@ -1,13 +1,13 @@
 """From Kafka records to what the engine takes: decoded, in order, exactly from the next position on."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 from faust.types import TP
 
 from stream.codec import Rejection, decode_event, decode_item, decode_profile, decode_tombstone
 from stream.config import Config
-from stream.engine import Arrival, Partition
+from stream.engine import Arrival
 from stream.log import Happening, ItemChange, ProfileChange
 from stream.observe import Observer
 from stream.schemas import KINDS, DeadLetter, Event, EventType
@@ -50,13 +50,13 @@ class Intake:
             sources.setdefault(self.source_of(tp), []).append((tp, records))
         yield from sources.items()
 
-    def read(self, partition: Partition, fetched: Iterable[tuple[TP, list[Any]]], now: float) -> Taken:
-        """Decode what stands at the source's next positions, in the order in which it was written to Kafka."""
+    def read(self, position: Mapping[str, int], fetched: Iterable[tuple[TP, list[Any]]], now: float) -> Taken:
+        """Decode what stands at a source's next positions, in the order in which it was written to Kafka."""
         taken = Taken([], {}, [], {}, {})
         found: list[tuple[float, float, Arrival]] = []
         for tp, records in fetched:
             topic = self.topics[tp.topic]
-            fresh = self._at_position(tp, records, partition.next[topic.name], taken)
+            fresh = self._at_position(tp, records, position[topic.name], taken)
             if not fresh:
                 continue
             taken.next[topic.name] = fresh[-1].offset + 1
@@ -101,6 +101,19 @@ class Intake:
         if isinstance(event, Rejection):
             return event
         return event.user_id, _happening(event, topic, record.offset)
+
+
+def pieces(fetched: Iterable[tuple[TP, list[Any]]], size: int) -> Iterator[list[tuple[TP, list[Any]]]]:
+    """The same records in the same order per topic-partition, at most about `size` at a time.
+
+    >>> list(pieces([("a", [1, 2, 3]), ("b", [4])], 2))
+    [[('a', [1]), ('b', [4])], [('a', [2, 3])]]
+    """
+    waiting = list(fetched)
+    while waiting:
+        share = max(1, size // len(waiting))
+        yield [(tp, records[:share]) for tp, records in waiting]
+        waiting = [(tp, records[share:]) for tp, records in waiting if len(records) > share]
 
 
 def dead_letter(record: Any, rejection: Rejection) -> DeadLetter:

@@ -51,7 +51,7 @@ class Decision(Struct, frozen=True, array_like=True, gc=False):
     heads: bytes  # uint8 [slots, lists]: index of each list's head; + 128: it was another item; 255: the list was dry
     propensities: bytes  # float32 [slots]: P(item | items above)
     scores: bytes  # float32 [slots]: ranking score
-    lists: bytes  # uint8 [lists, k]: candidate lists as indices in `items`, 255 pads
+    lists: bytes  # uint16 [lists, k]: candidate lists as indices in `items`, 65535 pads
 
     @property
     def slate(self) -> list[str]:
@@ -205,7 +205,7 @@ class Acceptance:
             return "former owner"
         if message.seq != old.seq:  # 3
             return "second copy" if message.seq < old.seq else "hole"
-        if any(message.next.get(topic, 0) < position for topic, position in old.next.items()):
+        if any(message.next.get(topic, position) < position for topic, position in old.next.items()):
             self.backward += 1
         self.sources[message.source] = SourceState(  # 4
             old.base, old.seq + 1, old.next | message.next, max(old.watermark, message.watermark)

@@ -183,8 +183,8 @@ def policy_options(config: Config) -> dict[str, Any]:
 
 def unpack_lists(data: bytes, lists: int) -> NDArray[np.int32]:
     """Candidate lists of a decision, as int32 [lists, k] with -1 where a list is short."""
-    packed = np.frombuffer(data, np.uint8).reshape(lists, -1).astype(np.int32)
-    return np.where(packed == 255, -1, packed).astype(np.int32)
+    packed = np.frombuffer(data, "<u2").reshape(lists, -1).astype(np.int32)
+    return np.where(packed == 65535, -1, packed).astype(np.int32)
 
 
 def _digest(digest: "blake2b", name: str, state: dict[str, NDArray[np.generic]]) -> None:

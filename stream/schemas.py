@@ -13,9 +13,8 @@ from msgspec import Meta, Struct
 SCHEMA_VERSION = 1
 MAX_ID_BYTES = 256  # of any id, encoded as UTF-8
 MAX_EVENT_BYTES = 64 * 1024  # a larger event is a mistake; items may be as large as the topic allows
-KINDS = ("view", "click", "purchase")  # an event's type; its index is the `kind` that learners know
-
 EventType = Literal["view", "click", "purchase"]
+KINDS: tuple[EventType, ...] = ("view", "click", "purchase")  # the index is the `kind` that learners know
 OutcomeType = Literal["hit", "miss", "silent", "void"]
 Id = Annotated[str, Meta(min_length=1, max_length=MAX_ID_BYTES, description="at most 256 bytes of UTF-8")]
 Timestamp = Annotated[float, Meta(description="seconds since 1970-01-01 UTC; fractions allowed")]

@@ -26,8 +26,9 @@ def _keep(days: int) -> dict[str, str]:
 
 
 COMPACT = {"cleanup.policy": "compact"}
-# A dead letter wraps up to 1 MiB in base64; a log message packs all records of a poll.
-LARGE = {"max.message.bytes": str(4 * 1024 * 1024)}
+DEAD_BYTES = 2 * 1024 * 1024  # a dead letter wraps up to 1 MiB in base64
+# A log message packs up to 200 records, each with up to 8 lists of 40 items of 256 bytes.
+LOG_BYTES = 24 * 1024 * 1024
 
 VIEWS = Topic("events.view", "user_id", Event, "a user looked at an item", _keep(7))
 CLICKS = Topic("events.click", "user_id", Event, "a user clicked, liked or put an item in the cart", _keep(7))
@@ -36,9 +37,23 @@ ITEMS = Topic("catalog.items", "item_id", Item, "the catalogue; tombstone: item 
 USERS = Topic("catalog.users", "user_id", Profile, "user attributes; tombstone: forget this user", COMPACT)
 RECOMMENDATIONS = Topic("recommendations", "user_id", Recommendation, "each user's newest slate", COMPACT)
 OUTCOMES = Topic("outcomes", "user_id", Outcome, "settled decisions with propensities and rewards", _keep(30))
-DEAD = Topic("events.dead", "original key", DeadLetter, "records that could not be read", _keep(30) | LARGE, 1)
-LOG = Topic("headwater.log", "none", None, "what happened, packed; the only truth", {
-    "cleanup.policy": "delete", "retention.ms": "-1", "retention.bytes": "-1"} | LARGE, 1)  # fmt: skip
+DEAD = Topic(
+    "events.dead",
+    "original key",
+    DeadLetter,
+    "records that could not be read",
+    _keep(30) | {"max.message.bytes": str(DEAD_BYTES)},
+    1,
+)
+FOREVER = {"cleanup.policy": "delete", "retention.ms": "-1", "retention.bytes": "-1"}
+LOG = Topic(
+    "headwater.log",
+    "none",
+    None,
+    "what happened, packed; the only truth",
+    FOREVER | {"max.message.bytes": str(LOG_BYTES)},
+    1,
+)
 
 EVENT_TOPICS: dict[EventType, Topic] = {"view": VIEWS, "click": CLICKS, "purchase": PURCHASES}
 USER_TOPICS = (VIEWS, CLICKS, PURCHASES, USERS)  # one source partition = the same partition of these four

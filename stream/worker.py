@@ -15,13 +15,14 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable
+from typing import Any
 from uuid import uuid4
 
 from faust.types import TP
 
 from stream.config import Config
 from stream.engine import Engine, Partition
-from stream.intake import Intake
+from stream.intake import Intake, Taken, pieces
 from stream.log import LOG_VERSION, Batch, Claim, Message, Step, Verdict
 from stream.model import Model
 from stream.observe import Observer
@@ -31,6 +32,8 @@ from stream.replica import LogReader, Replica
 from stream.topics import DEAD, OUTCOMES, RECOMMENDATIONS, Source
 from stream.transport import Poll, Positions
 from stream.writer import Letter, Writer
+
+BATCH_RECORDS = 200  # of one log message: fits topics.LOG_BYTES even if all ids are as long as they may be
 
 log = logging.getLogger(__name__)
 
@@ -96,21 +99,33 @@ class Worker:
             partition = self.partitions.get(source)
             if partition is None:
                 continue  # not recovered yet: it will be read again from its exact position
-            taken = self.intake.read(partition, fetched, time.time())
-            for tp, position in taken.seek.items():
-                await positions.seek(tp, position)
-            if not taken.next:
-                continue
-            batch = self.engine.batch(partition, taken.arrivals, taken.next)
-            letters = [Letter(DEAD, key, letter) for key, letter in taken.dead]
-            letters += self._slates(batch)
-            written_at = [
-                taken.written_at[record.event.topic, record.event.offset]
-                for record in batch.records
-                if isinstance(record, Step) and record.event is not None and record.decision is not None
-            ]
-            await self.writer.submit([batch], letters, written_at)
+            for taken, later in await self._read(partition, fetched, positions):
+                batch = self.engine.batch(partition, taken.arrivals, taken.next, later)
+                letters = [Letter(DEAD, key, letter) for key, letter in taken.dead]
+                letters += self._slates(batch)
+                await self.writer.submit([batch], letters, _written_at(batch, taken))
+                await asyncio.sleep(0)  # the log reader and the pages get their turn
         self.taken_at = time.monotonic()
+
+    async def _read(
+        self, partition: Partition, fetched: list[tuple[TP, list[Any]]], positions: Positions
+    ) -> list[tuple[Taken, set[str]]]:
+        """What one source brought, cut into messages, each with the users who come again in later ones."""
+        position, parts, stale = dict(partition.next), [], set[TP]()
+        for piece in pieces(fetched, BATCH_RECORDS):
+            taken = self.intake.read(position, [(tp, records) for tp, records in piece if tp not in stale], time.time())
+            for tp, wanted in taken.seek.items():
+                await positions.seek(tp, wanted)
+                stale.add(tp)
+            position |= taken.next
+            if taken.next:
+                parts.append(taken)
+        later: set[str] = set()
+        found = []
+        for taken in reversed(parts):
+            found.append((taken, set(later)))
+            later |= {arrival[0] for arrival in taken.arrivals if isinstance(arrival, tuple)}
+        return found[::-1]
 
     async def assign(self, assigned: set[TP], positions: Positions) -> None:
         """Kafka gave these topic-partitions to this worker: recover the sources that it does not own yet."""
@@ -205,3 +220,12 @@ class Worker:
             for outcome in outcomes(batch, self.model.lists)
         ]
         await self.writer.send(letters)
+
+
+def _written_at(batch: Batch, taken: Taken) -> list[float]:
+    """When the events that a batch answers were written."""
+    return [
+        taken.written_at[record.event.topic, record.event.offset]
+        for record in batch.records
+        if isinstance(record, Step) and record.event is not None and record.decision is not None
+    ]

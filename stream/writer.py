@@ -13,11 +13,10 @@ from stream.codec import encode
 from stream.config import Kafka
 from stream.log import Batch, Message, encode_message
 from stream.observe import Observer
-from stream.topics import LOG, Topic, prefixed
+from stream.topics import LOG, LOG_BYTES, Topic, prefixed
 
 REQUEST_S = 40.0  # a send fails for good after so long without an acknowledgement
 MAX_BATCH_BYTES = 256 * 1024
-MAX_REQUEST_BYTES = 4 * 1024 * 1024  # as topics.LARGE
 
 
 class SendError(RuntimeError):
@@ -61,7 +60,7 @@ class Writer:
         """Connect."""
         self._producer = AIOKafkaProducer(
             **aiokafka_options(self.config), acks="all", linger_ms=0, max_batch_size=MAX_BATCH_BYTES,
-            max_request_size=MAX_REQUEST_BYTES, request_timeout_ms=int(REQUEST_S * 1000),
+            max_request_size=LOG_BYTES, request_timeout_ms=int(REQUEST_S * 1000),
         )  # fmt: skip
         await self._producer.start()
         self._order = asyncio.create_task(self._write_in_order(), name="headwater.log writer")

@@ -16,6 +16,7 @@ from stream.formats import FORMATS, read
 from stream.options import configured, examples
 
 MEASURES = ("hit_rate", "mrr", "ndcg", "precision")
+PARTS = {"new": "new to the user", "seen": "seen before"}
 
 
 @click.command(
@@ -84,11 +85,15 @@ def _print(report: dict[str, Any], ks: list[int]) -> None:
         f"{report['events']:,} events, {report['steps']:,} measured steps, {report['known_items']:,} items; "
         f"{report['lists']} lists, policy {report['policy']}"
     )
-    table = Table("", *(f"{name}@{k}" for k in ks for name in MEASURES if k > 1 or name == "hit_rate"))
+    table = Table("", *MEASURES)
+    for k in ks:
+        for learner, scores in report["learners"].items():
+            table.add_row(f"{learner} @{k}", *(f"{scores[f'{name}@{k}']:.4f}" for name in MEASURES))
+        table.add_section()
     for learner, scores in report["learners"].items():
-        for part, values in (("", scores), (" · new items", scores["new"]), (" · seen items", scores["seen"])):
-            cells = (f"{values[f'{name}@{k}']:.4f}" for k in ks for name in MEASURES if k > 1 or name == "hit_rate")
-            table.add_row(learner + part, *cells)
+        for part in ("new", "seen"):
+            values = (f"{scores[part][f'{name}@{ks[-1]}']:.4f}" for name in MEASURES)
+            table.add_row(f"{learner} @{ks[-1]}, items {PARTS[part]}", *values)
     console.print(table)
     table = Table("", "coverage", "reward per step")
     for learner, scores in report["learners"].items():

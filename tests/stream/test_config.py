@@ -103,7 +103,7 @@ def test_a_mistake_in_the_environment_is_reported(environment: dict[str, str], w
 
 
 def test_a_file_that_is_not_there(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match="missing.toml: cannot be read: No such file"):
+    with pytest.raises(ConfigError, match=r"missing\.toml: cannot be read: No such file"):
         load(tmp_path / "missing.toml", {})
 
 
@@ -115,7 +115,7 @@ def test_a_file_that_is_not_text(tmp_path: Path) -> None:
 
 
 def test_secrets_are_masked_and_nothing_else() -> None:
-    assert SECRETS <= {key for _, key in KEYS}
+    assert {key for _, key in KEYS} >= SECRETS
     assert {key for _, key in KEYS if any(word in key for word in ("password", "token", "secret"))} == SECRETS
     text = to_toml(Config(kafka=Kafka(sasl_username="me", sasl_password="hunter2")))
     assert "hunter2" not in text
@@ -134,15 +134,18 @@ def values(section: str, key: str) -> st.SearchStrategy[Any]:
     if kind is bool:
         return st.booleans()
     if kind is str:
+        if meta.pattern is not None:
+            return st.from_regex(meta.pattern, fullmatch=True).filter(str.isprintable)
         return st.text(st.characters(exclude_categories=["Cs", "Cc"]), max_size=12)
     low, high = (meta.gt if meta.ge is None else meta.ge), (meta.lt if meta.le is None else meta.le)
     if kind is int:
         return st.integers(low, 10**6 if high is None else high)
-    bounds = {"exclude_min": meta.gt is not None, "exclude_max": meta.lt is not None}
-    return st.floats(0 if low is None else low, 1e12 if high is None else high, allow_subnormal=False, **bounds)
+    low, high = (0.0 if low is None else low), (1e12 if high is None else high)
+    open_below, open_above = meta.gt is not None, meta.lt is not None
+    return st.floats(low, high, exclude_min=open_below, exclude_max=open_above, allow_subnormal=False)
 
 
-@settings(deadline=None, derandomize=True, max_examples=60)
+@settings(deadline=None, derandomize=True, max_examples=30)
 @given(st.fixed_dictionaries({key: values(*key) for key in KEYS}))
 def test_what_is_printed_can_be_read_again(tmp_path_factory: pytest.TempPathFactory, drawn: dict[Any, Any]) -> None:
     given_: dict[str, dict[str, Any]] = {}

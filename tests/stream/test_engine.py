@@ -372,7 +372,9 @@ def test_a_slate_holds_every_item_that_may_be_shown_once_and_no_other(
         if len(change) == 2:
             item, news = change
             state[item] = news
-            record = Item(item_id=item, available=news != "unavailable", expires_at=T - 1 if news == "expired" else None)
+            record = Item(
+                item_id=item, available=news != "unavailable", expires_at=T - 1 if news == "expired" else None
+            )
             site.take(ItemChange(item, None if news == "tombstone" else record))
             continue
         user, item, wait, kind = change
@@ -384,9 +386,7 @@ def test_a_slate_holds_every_item_that_may_be_shown_once_and_no_other(
         state.setdefault(item, "unknown")
         slate = [] if step.decision is None else step.decision.slate
         fine = {"available"} | ({"unknown"} if allow_unknown else set())
-        may = {
-            item for item, news in known.items() if news in fine and not (exclude_bought and (user, item) in bought)
-        }
+        may = {item for item, news in known.items() if news in fine and not (exclude_bought and (user, item) in bought)}
         assert len(slate) == len(set(slate))
         assert set(slate) == may
 
@@ -456,7 +456,18 @@ def test_uniforms_are_uniform() -> None:
 
 @pytest.mark.parametrize(
     ("depth", "events", "state"),
-    [(0, 0, 0), (1, 4, 0), (1, 5, 1), (1, 25, 2), (2, 4, 3), (3, 24, 4), (4, 1, 6), (6, 25, 8), (7, 4, 9), (99, 99, 11)],
+    [
+        (0, 0, 0),
+        (1, 4, 0),
+        (1, 5, 1),
+        (1, 25, 2),
+        (2, 4, 3),
+        (3, 24, 4),
+        (4, 1, 6),
+        (6, 25, 8),
+        (7, 4, 9),
+        (99, 99, 11),
+    ],
 )
 def test_the_policys_state(depth: int, events: int, state: int) -> None:
     assert policy_state(User(depth=depth, events=events)) == state

@@ -15,7 +15,9 @@ from stream.schemas import DeadLetter, Event, Item, Profile
 from stream.transport import Poll
 
 T = 1_700_000_000.0
-VIEWS, CLICKS, USERS, ITEMS = (TP(name, 0) for name in ("events.view", "events.click", "catalog.users", "catalog.items"))
+VIEWS, CLICKS, USERS, ITEMS = (
+    TP(name, 0) for name in ("events.view", "events.click", "catalog.users", "catalog.items")
+)
 
 
 class Record(NamedTuple):
@@ -61,7 +63,7 @@ class Reader:
         self.partition.next = {name: positions.get(name.split(".")[1], 0) for name in names}
 
     def read(self, *fetched: tuple[TP, list[Record]]) -> Taken:
-        taken = self.intake.read(self.partition, fetched, T + 1000)
+        taken = self.intake.read(self.partition.next, fetched, T + 1000)
         self.partition.next |= taken.next
         return taken
 
@@ -104,7 +106,10 @@ def test_every_topic_stands_for_itself() -> None:
 def test_the_order_is_that_of_writing_then_that_of_event_time() -> None:
     reader = Reader()
     views = [view(0, written=T + 2, item="c"), view(1, written=T + 3, time=T + 9, item="e")]
-    clicks = [view(0, written=T + 1, item="a", time=T + 99, tp=CLICKS), view(1, written=T + 2, time=T - 1, item="b", tp=CLICKS)]
+    clicks = [
+        view(0, written=T + 1, item="a", time=T + 99, tp=CLICKS),
+        view(1, written=T + 2, time=T - 1, item="b", tp=CLICKS),
+    ]
     clicks.append(view(2, written=T + 3, time=T + 8, item="d", tp=CLICKS))
     taken = reader.read((VIEWS, views), (CLICKS, clicks))
     assert [arrival[1].item_id for arrival in taken.arrivals if isinstance(arrival, tuple)] == list("abcde")
@@ -182,7 +187,10 @@ def test_events_without_a_key_are_taken_and_counted() -> None:
 
 def test_a_poll_is_parted_by_source() -> None:
     intake = Intake(Config(kafka=Kafka(namespace="shop")), Observer())
-    tps = [TP(f"shop.{name}", n) for name, n in (("events.view", 1), ("events.view", 0), ("catalog.users", 1), ("catalog.items", 1))]
+    tps = [
+        TP(f"shop.{name}", n)
+        for name, n in (("events.view", 1), ("events.view", 0), ("catalog.users", 1), ("catalog.items", 1))
+    ]
     poll = Poll((tp, []) for tp in tps)
     assert [(source, [tp for tp, _ in parts]) for source, parts in intake.by_source(poll)] == [
         ("users/1", [tps[0], tps[2]]), ("users/0", [tps[1]]), ("items/1", [tps[3]]),

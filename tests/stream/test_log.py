@@ -128,7 +128,7 @@ ITEMS = st.builds(
 RECORDS = st.one_of(
     STEPS,
     st.builds(ProfileChange, TEXT, st.none() | ATTRIBUTES),
-    st.builds(ItemChange, TEXT, st.none() | ITEMS.filter(lambda item: 0 < len(item.item_id))),
+    st.builds(ItemChange, TEXT, st.none() | ITEMS.filter(lambda item: item.item_id != "")),
 )
 MESSAGES = st.one_of(
     st.builds(Claim, st.just(LOG_VERSION), TEXT, TEXT),
@@ -150,7 +150,12 @@ def test_what_is_written_is_what_is_read(message: Message) -> None:
 
 
 @settings(deadline=None, derandomize=True, max_examples=300)
-@given(st.one_of(st.binary(max_size=60), st.builds(lambda m, n, b: encode_message(m)[:n] + b, MESSAGES, st.integers(0, 99), BYTES)))
+@given(
+    st.one_of(
+        st.binary(max_size=60),
+        st.builds(lambda m, n, b: encode_message(m)[:n] + b, MESSAGES, st.integers(0, 99), BYTES),
+    )
+)
 def test_foreign_bytes_are_refused_or_read_and_nothing_else(data: bytes) -> None:
     try:
         message = decode_message(data, 7)
@@ -175,13 +180,17 @@ def test_foreign_bytes_are_refused_or_read_and_nothing_else(data: bytes) -> None
     ids=["empty", "text", "json", "cut", "longer", "other tag", "field missing", "not UTF-8", "deep"],
 )
 def test_what_cannot_be_read_stops_the_fold_and_says_where(data: bytes) -> None:
-    with pytest.raises(ForeignLogError, match=r"headwater.log offset 91: must hold messages of version 1; got b'.*run the"):
+    with pytest.raises(
+        ForeignLogError, match=r"headwater.log offset 91: must hold messages of version 1; got b'.*run the"
+    ):
         decode_message(data, 91)
 
 
 @pytest.mark.parametrize("message", [Claim(2, "users/0", "t"), Batch(2, "users/0", 0, 0, {}, 0.0, [])])
 def test_another_version_is_refused(message: Message) -> None:
-    with pytest.raises(ForeignLogError, match="headwater.log offset 91: must be of version 1; got 2; run the headwater"):
+    with pytest.raises(
+        ForeignLogError, match=r"headwater\.log offset 91: must be of version 1; got 2; run the headwater"
+    ):
         decode_message(encode_message(message), 91)
 
 

@@ -21,7 +21,7 @@ from stream.log import (
     decode_message,
     encode_message,
 )
-from stream.model import Model, make_sources, policy_options, unpack_lists
+from stream.model import Model, policy_options, unpack_lists
 from stream.observe import Observer
 from stream.schemas import Item
 from stream.users import User
@@ -53,7 +53,9 @@ def written(events: int = 60, config: Config = CONFIG) -> list[bytes]:
     model = Model(config)
     engine, partition = Engine(config, model), Partition("users/0", base=0)
     log = [encode_message(Claim(1, "users/0", "token"))]
-    catalogue: list[Any] = [ItemChange(item, Item(item_id=item, categories=[item < "d" and "x" or "y"])) for item in "abcdefgh"]
+    catalogue: list[Any] = [
+        ItemChange(item, Item(item_id=item, categories=["x" if item < "d" else "y"])) for item in "abcdefgh"
+    ]
     arrivals: list[Any] = [
         ("uvw"[n % 3], Happening(n % 3, n, f"e{n}", "abcdefghij"[n * n % 10], n % 3, T + 60.0 * n, None, None))
         for n in range(events)
@@ -125,7 +127,13 @@ def test_one_other_record_makes_another_fingerprint(fields: dict[str, Any]) -> N
 
 def taken_first(n: int) -> bool:
     step = message(LOG, n).records[0]
-    return isinstance(step, Step) and step.rows is not None and step.rows.taken and step.event is not None and step.event.kind != 2
+    return (
+        isinstance(step, Step)
+        and step.rows is not None
+        and step.rows.taken
+        and step.event is not None
+        and step.event.kind != 2
+    )
 
 
 def test_a_missing_last_message_makes_another_fingerprint() -> None:
@@ -150,7 +158,7 @@ def test_everything_is_learned_once() -> None:
     assert len(model.vocabulary) == len({*"abcdefgh"} | {step.event.item_id for step in steps if step.event})
 
 
-class Rebel(Exception):
+class RebelError(Exception):
     """What a broken learner raises."""
 
 
@@ -161,7 +169,7 @@ def test_a_record_that_raises_is_counted_and_skipped_on_every_replica(monkeypatc
 
         def refuse(event: Any) -> None:
             if event.item == 4:
-                raise Rebel
+                raise RebelError
             learn_one(event)
 
         monkeypatch.setattr(source, "learn_one", refuse)
@@ -185,8 +193,24 @@ def test_a_record_that_raises_is_counted_and_skipped_on_every_replica(monkeypatc
 @pytest.mark.parametrize(
     "step",
     [
-        Step("u", None, [], 0, Settlement("d", "hit", 0, 1.0, 0.0, T, T, "sarsa", 99, ["a"], b"\0", b"\0" * 6, b""), None, None),
-        Step("u", None, [], 0, Settlement("d", "miss", -1, 0.0, 0.0, T, T, "sarsa", 0, ["a"], b"\0", b"\0" * 5, b""), None, None),
+        Step(
+            "u",
+            None,
+            [],
+            0,
+            Settlement("d", "hit", 0, 1.0, 0.0, T, T, "sarsa", 99, ["a"], b"\0", b"\0" * 6, b""),
+            None,
+            None,
+        ),
+        Step(
+            "u",
+            None,
+            [],
+            0,
+            Settlement("d", "miss", -1, 0.0, 0.0, T, T, "sarsa", 0, ["a"], b"\0", b"\0" * 5, b""),
+            None,
+            None,
+        ),
         Step("u", Happening(0, 0, "e", "a", 0, T, None, None), [], 0, None, None, Rows(b"\1\2\3", True, 1.0)),
     ],
     ids=["state", "heads", "rows"],
@@ -206,9 +230,11 @@ def test_running_out_of_memory_is_this_workers_trouble(monkeypatch: pytest.Monke
 
     model = Model(CONFIG)
     monkeypatch.setattr(model.sources[0], "learn_one", exhausted)
+    first = next(n for n in range(2, len(LOG)) if message(LOG, n).records)
+    for n in range(first):
+        model.fold(decode_message(LOG[n], n), n)
     with pytest.raises(MemoryError):
-        for n, data in enumerate(LOG):
-            model.fold(decode_message(data, n), n)
+        model.fold(message(LOG, first), first)
 
 
 def catalogue(*changes: ItemChange) -> Model:
@@ -238,7 +264,15 @@ def test_the_catalogue_grows() -> None:
     slate = Engine(CONFIG, model).draw(User(), T, "x")[1]
     assert slate.items.size == 4
     for n, user in enumerate("uv"):
-        batch = Batch(1, "items/0", 0, 1 + n, {}, 0.0, [Step(user, Happening(0, n, "e", "i2500", 0, T, None, None), [], 0, None, None, None)])
+        batch = Batch(
+            1,
+            "items/0",
+            0,
+            1 + n,
+            {},
+            0.0,
+            [Step(user, Happening(0, n, "e", "i2500", 0, T, None, None), [], 0, None, None, None)],
+        )
         assert model.fold(batch, 2 + n) == "accepted"
     assert model.skipped == 0
     assert 2500 in Engine(CONFIG, model).draw(User(), T, "x")[0].lists[0]
@@ -251,10 +285,10 @@ def test_the_lists_are_the_ranking_then_the_sources_and_repeats_are_last() -> No
     assert len(set(lists)) == len(lists)
 
 
-def test_an_index_into_the_items_of_the_longest_lists_fits_a_byte() -> None:
-    """255 pads the lists in the log; the ranking may show items that are on no other list's head."""
+def test_heads_of_the_longest_lists_fit_a_byte() -> None:
+    """A head's index, and 128 more where the slot shows another item."""
     (limits,) = get_type_hints(Slate, include_extras=True)["slots"].__metadata__
-    assert len(Model(CONFIG).lists) * limits.le <= 255
+    assert limits.le <= 127
 
 
 def test_exploration_follows_the_configuration() -> None:
@@ -267,5 +301,5 @@ def test_exploration_follows_the_configuration() -> None:
     assert policy_options(Config(policy=Policy(name="ranked"))) == {}
 
 
-def test_lists_are_packed_with_255_where_they_are_short() -> None:
-    assert unpack_lists(bytes([0, 1, 255, 2, 255, 255]), 2).tolist() == [[0, 1, -1], [2, -1, -1]]
+def test_lists_are_packed_with_65535_where_they_are_short() -> None:
+    assert unpack_lists(np.array([0, 1, 65535, 2, 65535, 65535], "<u2").tobytes(), 2).tolist() == [[0, 1, -1], [2, -1, -1]]

@@ -59,13 +59,15 @@ def test_a_slate_can_be_published_again_unchanged_without_its_event() -> None:
 
 
 @pytest.mark.parametrize(
-    ("outcome", "hit", "reward", "slot"), [("hit", 1, 2.0, 1), ("hit", 0, 1.0, 0), ("miss", -1, 0.0, None), ("void", -1, 0.0, None)]
+    ("outcome", "hit", "reward", "slot"),
+    [("hit", 1, 2.0, 1), ("hit", 0, 1.0, 0), ("miss", -1, 0.0, None), ("void", -1, 0.0, None)],
 )
 def test_an_outcome_as_it_is_published(outcome: OutcomeType, hit: int, reward: float, slot: int | None) -> None:
     (found,) = outcomes(batch(Step("u", EVENT, [], 0, settlement(outcome, hit, reward), None, None)), LISTS)
     assert found == Outcome(
         user_id="u", decision_id="2.9.1", outcome=outcome, reward=reward, hit=slot, event_id="e7", decided_at=T - 60,
-        settled_at=T, policy="sarsa", items=["a", "b"], sources=["popularity", "recently_seen"], propensities=[0.5, 1.0],
+        settled_at=T, policy="sarsa", items=["a", "b"], sources=["popularity", "recently_seen"],
+        propensities=[0.5, 1.0],
     )  # fmt: skip
     assert valid(found)["hit"] == slot
 
@@ -77,12 +79,16 @@ def test_silence_has_no_event() -> None:
 
 def test_only_steps_are_published_in_the_order_of_the_batch() -> None:
     steps = [Step(user, EVENT, [], 0, settlement("miss", -1, 0.0), DECISION, None) for user in "vu"]
-    whole = batch(ItemChange("i", None), steps[0], ProfileChange("w", None), Step("x", EVENT, [], 0, None, None, None), steps[1])
+    whole = batch(
+        ItemChange("i", None), steps[0], ProfileChange("w", None), Step("x", EVENT, [], 0, None, None, None), steps[1]
+    )
     assert [slate.user_id for slate in recommendations(whole, LISTS)] == ["v", "u"]
     assert [outcome.user_id for outcome in outcomes(whole, LISTS)] == ["v", "u"]
-    assert list(recommendations(batch(), LISTS)) == list(outcomes(batch(), LISTS)) == []
+    assert [*recommendations(batch(), LISTS), *outcomes(batch(), LISTS)] == []
 
 
 def test_repeats_are_identical() -> None:
     whole = batch(Step("u", EVENT, [], 0, settlement("miss", -1, 0.0), DECISION, None))
-    assert [encode(record) for record in outcomes(whole, LISTS)] == [encode(record) for record in outcomes(whole, LISTS)]
+    assert [encode(record) for record in outcomes(whole, LISTS)] == [
+        encode(record) for record in outcomes(whole, LISTS)
+    ]

@@ -82,7 +82,11 @@ def test_an_untouched_source_starts_empty() -> None:
 
 
 def test_only_the_first_copy_of_the_own_claim_counts() -> None:
-    twice: list[Message] = [Claim(1, "users/0", "a0"), batch("users/0", 0, 0, 2, step("u", "x")), Claim(1, "users/0", "a0")]
+    twice: list[Message] = [
+        Claim(1, "users/0", "a0"),
+        batch("users/0", 0, 0, 2, step("u", "x")),
+        Claim(1, "users/0", "a0"),
+    ]
     assert recovered({"users/0": "a0"}, *twice)["users/0"].base == 0
 
 
@@ -94,7 +98,10 @@ def test_reading_ends_when_every_claim_is_met() -> None:
 
 
 def test_a_forgotten_user_stays_forgotten() -> None:
-    log = (Claim(1, "users/0", "a"), batch("users/0", 0, 0, 3, step("u", "x"), step("v", "x"), ProfileChange("u", None)))
+    log = (
+        Claim(1, "users/0", "a"),
+        batch("users/0", 0, 0, 3, step("u", "x"), step("v", "x"), ProfileChange("u", None)),
+    )
     assert seen(recovered({"users/0": "b"}, *log, Claim(1, "users/0", "b"))["users/0"].users) == {"v": ["x"]}
 
 
@@ -144,7 +151,7 @@ class Owner:
     def poll(self, source: Input, size: int) -> bytes | None:
         """One batch of at most `size` records of each topic; None when everything has been read."""
         fetched = [(tp, log[self.partition.next[tp.topic] :][:size]) for tp, log in source.items()]
-        taken = self.intake.read(self.partition, [(tp, found) for tp, found in fetched if found], T + 1e6)
+        taken = self.intake.read(self.partition.next, [(tp, found) for tp, found in fetched if found], T + 1e6)
         assert not taken.seek
         if not taken.next:
             return None
@@ -270,14 +277,13 @@ def test_the_owner_that_was_overtaken_is_ignored_for_good() -> None:
     source = written([("events.view", "u", "abcd"[n % 4], n, 0) for n in range(12)])
     log: list[bytes] = []
     first = Owner(log, "first")
-    for _ in range(2):
-        log.append(first.poll(source, 2) or b"")
+    log += [first.poll(source, 2) or b"" for _ in range(2)]
     second = Owner(log, "second")
-    for owner in (first, second, first, second, first):
-        log.append(owner.poll(source, 2) or b"")
+    log += [owner.poll(source, 2) or b"" for owner in (first, second, first, second, first)]
     second.heard(log)
     assert [entry[1] for entry in events(log)] == list(range(8))
     rules = Acceptance()
     assert [rules.judge(message, offset) for offset, message in messages(log)] == [
-        "claimed", "accepted", "accepted", "claimed", "former owner", "accepted", "former owner", "accepted", "former owner",
+        "claimed", "accepted", "accepted", "claimed", "former owner", "accepted", "former owner", "accepted",
+        "former owner",
     ]  # fmt: skip

@@ -85,7 +85,11 @@ def test_whatever_happens_a_user_is_in_order_and_bounded(life: list[tuple[int, i
     users, time = {"u": live(*(event(f"old{n}", T + n) for n in range(SEEN_ITEMS - 10)))}, T + 1000
     for n, (item, wait, kind, session) in enumerate(life):
         time += wait
-        apply(users, Step("u", event(f"i{item}", time, kind, event_id=str(n), session=session), [], 0, None, None, None), GAP)
+        apply(
+            users,
+            Step("u", event(f"i{item}", time, kind, event_id=str(n), session=session), [], 0, None, None, None),
+            GAP,
+        )
         user = users["u"]
         times = [seen.time for seen in user.seen.values()]
         assert times == sorted(times)
