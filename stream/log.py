@@ -146,7 +146,7 @@ def decode_message(data: bytes, offset: int) -> Message:
     """Read a log message; anything foreign stops the fold: to skip it would let replicas drift apart."""
     try:
         message = _DECODER.decode(data)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise ForeignLogError(
             f"headwater.log offset {offset}: must hold messages of version {LOG_VERSION}; got {data[:24]!r} ({error}); "
             "run the headwater version that wrote it, or start with an empty log under another namespace"

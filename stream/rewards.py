@@ -7,13 +7,15 @@ from msgspec import Meta, Struct
 from stream.log import Decision, Happening, Settlement
 from stream.schemas import OutcomeType
 
+MOST = 1e6  # of a reward; also keeps infinity out
+
 
 class Rewards(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The one table of rewards, and the two times that bound a slate's credit."""
 
-    view: Annotated[float, Meta(description="reward of a view of a slate's item")] = 1.0
-    click: Annotated[float, Meta(description="of a click")] = 2.0
-    purchase: Annotated[float, Meta(description="of a purchase")] = 10.0
+    view: Annotated[float, Meta(ge=0, le=MOST, description="reward of a view of a slate's item")] = 1.0
+    click: Annotated[float, Meta(ge=0, le=MOST, description="of a click")] = 2.0
+    purchase: Annotated[float, Meta(ge=0, le=MOST, description="of a purchase")] = 10.0
     session_gap_s: Annotated[float, Meta(gt=0, description="seconds of event time; longer silence ends a session")] = (
         1800.0
     )
