@@ -19,6 +19,8 @@ from stream.broker import Broker, BrokerSettings, kafka_available
 from stream.config import Config
 from stream.demo_data import FOLDER, Rating, load
 from stream.demo_score import Score
+from stream.errors import CheckError
+from stream.kafka_home import last_lines
 from stream.mock_broker import MockBroker
 from stream.replay import Pace, Sender, paced
 from stream.slates import Titles
@@ -31,12 +33,13 @@ HISTORY_RATE = 2_500.0  # events/s that a worker answers without a backlog, shar
 CATCH_UP_S = 20.0  # for the worker to learn the rest of the history
 LAST_SLATES_S = 1.0  # to come back when the last event was sent
 STOP_S = 4.0  # for that, and to end worker and broker
-LOOK_S = 0.01  # between two looks at the recommendations
+LOOK_S = 0.04  # between two looks at the recommendations
 FRAME_S = 0.5  # between two pictures
 METRICS_S = 3.0  # between two looks at the worker's metrics
-FETCH: dict[str, Any] = {"fetch_min_bytes": 32 * 1024, "fetch_max_wait_ms": 50}  # Kafka's clock measures the latency
+FETCH: dict[str, Any] = {"fetch_min_bytes": 32 * 1024, "fetch_max_wait_ms": 50}  # the clocks that measure are elsewhere
+MOCK_FETCH = {"fetch_max_wait_ms": 5}  # it answers late, and with one batch of each partition
+MOCK_RATE = 100.0  # events/s: what it hands out so, before it drops the oldest records
 JVM = BrokerSettings(jvm_options=("-XX:TieredStopAtLevel=1",))  # a minute is too short to repay a better compiler
-MOCK_VERSION = "2.3"  # the mock cluster does not say which protocol it speaks
 
 Metrics = dict[str, float]
 Tell = Callable[[str], None]
@@ -80,11 +83,15 @@ class Play:
     Parameters
     ----------
     kafka : what it goes through, in words
+    log : of the worker
     show : called with every picture
     """
 
-    def __init__(self, kafka: str, sender: Sender, watcher: Watcher, worker: WorkerProcess, show: Show) -> None:
+    def __init__(
+        self, kafka: str, sender: Sender, watcher: Watcher, worker: WorkerProcess, log: Path, show: Show
+    ) -> None:
         self.kafka, self.sender, self.watcher, self.worker, self.show = kafka, sender, watcher, worker, show
+        self.log = log
         self.score = Score()
         self.before: Metrics = {}
         self.now: Metrics = {}
@@ -144,11 +151,18 @@ class Play:
             self.score.arrived(refresh)
         now = time.monotonic()
         if now - self._measured_at >= metrics_s:
+            self._check_worker()
             self.now, self._measured_at = self.worker.metrics() or self.now, now
         if now - self._shown_at >= FRAME_S:
             self.show(self.frame())
             self._shown_at = now
         self._looked_at = time.monotonic()
+
+    def _check_worker(self) -> None:
+        if self.worker.exit_code is not None:
+            lines = self.log.read_text("utf-8", "replace").splitlines()
+            said = last_lines("\n".join(line for line in lines if "[INFO]" not in line))
+            raise CheckError(f"the worker ended with exit code {self.worker.exit_code}; it said:\n{said}")
 
 
 def run(config: Config, seconds: float, rate: float, show: Show, tell: Tell, folder: Path = FOLDER) -> Frame:
@@ -164,42 +178,44 @@ def run(config: Config, seconds: float, rate: float, show: Show, tell: Tell, fol
     started = time.monotonic()
     data = load(folder)
     with ExitStack() as stack:
-        kafka, config, environment = _cluster(config, stack, tell)
+        config = _cluster(config, stack, tell)
+        mock = config.kafka.mock
         log = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="headwater-demo-"))) / "worker.log"
-        worker = stack.enter_context(WorkerProcess(config, log, **environment))
+        worker = stack.enter_context(WorkerProcess(config, log, HEADWATER_KAFKA_MOCK=str(mock)))
         sender = stack.enter_context(Sender(config.kafka))
         tell(f"sending {len(data.films):,} films to the catalogue, starting a worker")
         for film in data.films:
             sender.item(film)
         sender.flush()
-        watcher = stack.enter_context(closing(Watcher(config.kafka, **FETCH)))
+        watcher = stack.enter_context(closing(Watcher(config.kafka, **(MOCK_FETCH if mock else FETCH))))
         worker.wait_ready()
         ready = time.monotonic()
-        play = Play(kafka, sender, watcher, worker, show)
+        play = Play("a mock of Kafka" if mock else "Apache Kafka", sender, watcher, worker, log, show)
         play.history(data.history)
-        play.live(data.live, rate, max(started + seconds - STOP_S, ready + seconds / 2))
+        play.live(
+            data.live, min(rate, MOCK_RATE) if mock else rate, max(started + seconds - STOP_S, ready + seconds / 2)
+        )
         return play.frame()
 
 
-def _cluster(config: Config, stack: ExitStack, tell: Tell) -> tuple[str, Config, dict[str, str]]:
-    """A cluster with topics: what it is, the settings for it, and those that the worker needs besides its address."""
+def _cluster(config: Config, stack: ExitStack, tell: Tell) -> Config:
+    """Start a cluster with all topics; returns the settings for it."""
     reason = kafka_available()
     if reason is None:
         tell("starting Apache Kafka on this machine (the first time, Maven fetches it)")
         config = _at(config, broker=stack.enter_context(Broker(JVM)).address)
         create_or_verify(config.kafka)
-        return "Apache Kafka", config, {}
+        return config
     tell(
         f"no real Kafka here: {reason}. librdkafka's mock cluster stands in: in memory, without compaction and "
-        "retention, slower to react; the loop and its learning are the same, the latency is not"
+        f"retention, and slow, so at most {MOCK_RATE:.0f} events/s; the loop and its learning are the same"
     )
     mock = stack.enter_context(MockBroker())
     for topic in TOPICS:
         mock.create_topic(prefixed(NAMESPACE, topic), topic.partitions or config.kafka.partitions)
-    config = _at(config, broker=mock.address, api_version=MOCK_VERSION)
-    return "a mock of Kafka", config, {"HEADWATER_KAFKA_API_VERSION": MOCK_VERSION}
+    return _at(config, broker=mock.address, mock=True)
 
 
-def _at(config: Config, **changes: str) -> Config:
+def _at(config: Config, **changes: str | bool) -> Config:
     kafka = msgspec.structs.replace(config.kafka, namespace=NAMESPACE, **changes)
     return msgspec.structs.replace(config, kafka=kafka)

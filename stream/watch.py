@@ -1,6 +1,7 @@
 """Recommendations as they arrive, for people: read from Kafka, shown with titles."""
 
 import time
+from itertools import chain
 from typing import Any
 
 from kafka import KafkaConsumer, TopicPartition
@@ -14,7 +15,7 @@ from stream.slates import Refresh, Slates, Titles
 from stream.topics import ITEMS, RECOMMENDATIONS, prefixed
 
 POLL_MS = 100
-HEAD = 3  # slots that the overview shows of each slate
+TABLE_SLOTS, LINE_SLOTS = 2, 3  # that the overview, and a line, show of each slate
 
 
 class Watcher:
@@ -84,14 +85,13 @@ def overview(slates: Slates, titles: Titles, rows: int) -> Table:
     table = Table(expand=True)
     table.add_column("written", no_wrap=True)
     table.add_column("user", no_wrap=True, max_width=20)
-    for place in range(1, HEAD + 1):
-        table.add_column(str(place), no_wrap=True, ratio=1)
+    for place in range(1, TABLE_SLOTS + 1):
+        table.add_column(f"slot {place}", no_wrap=True, ratio=1)
+        table.add_column("source, propensity", no_wrap=True, style="dim")
     for refresh in reversed(list(slates.newest.values())[-rows:]):
-        slots = refresh.slate.slots[:HEAD]
-        cells = (
-            Text.assemble(titles[slot.item_id], (f" {slot.source} {slot.propensity:.2f}", "dim")) for slot in slots
-        )
-        table.add_row(_clock(refresh), Text(refresh.slate.user_id), *cells)
+        slots = refresh.slate.slots[:TABLE_SLOTS]
+        cells = ((Text(titles[slot.item_id]), f"{slot.source} {slot.propensity:.2f}") for slot in slots)
+        table.add_row(_clock(refresh), Text(refresh.slate.user_id), *chain.from_iterable(cells))
     return table
 
 
@@ -111,7 +111,7 @@ def detail(refresh: Refresh, titles: Titles) -> Table:
 
 def line(refresh: Refresh, titles: Titles) -> str:
     """One slate in one line, where nobody draws tables."""
-    slots = refresh.slate.slots[:HEAD]
+    slots = refresh.slate.slots[:LINE_SLOTS]
     head = "; ".join(f"{titles[slot.item_id]} ({slot.source} {slot.propensity:.2f})" for slot in slots)
     return f"{_clock(refresh)} user {refresh.slate.user_id}: {head}"
 

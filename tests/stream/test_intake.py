@@ -4,11 +4,13 @@ from typing import Any, NamedTuple
 
 import pytest
 from faust.types import TP
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from stream.codec import REASONS, encode
 from stream.config import Config, Kafka
 from stream.engine import Partition
-from stream.intake import Intake, Taken
+from stream.intake import Intake, Taken, pieces
 from stream.log import ItemChange, ProfileChange
 from stream.observe import Observer
 from stream.schemas import DeadLetter, Event, Item, Profile
@@ -195,3 +197,12 @@ def test_a_poll_is_parted_by_source() -> None:
     assert [(source, [tp for tp, _ in parts]) for source, parts in intake.by_source(poll)] == [
         ("users/1", [tps[0], tps[2]]), ("users/0", [tps[1]]), ("items/1", [tps[3]]),
     ]  # fmt: skip
+
+
+@settings(deadline=None, derandomize=True)
+@given(st.dictionaries(st.sampled_from([VIEWS, CLICKS, USERS]), st.lists(st.integers(), min_size=1)), st.integers(1, 7))
+def test_pieces_are_the_same_records_in_the_same_order(fetched: dict[TP, list[int]], size: int) -> None:
+    found = list(pieces(fetched.items(), size))
+    assert {tp: [n for piece in found for at, part in piece if at == tp for n in part] for tp in fetched} == fetched
+    assert all(part for piece in found for _, part in piece)
+    assert all(sum(len(part) for _, part in piece) <= max(size, len(fetched)) for piece in found)

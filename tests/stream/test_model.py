@@ -302,4 +302,5 @@ def test_exploration_follows_the_configuration() -> None:
 
 
 def test_lists_are_packed_with_65535_where_they_are_short() -> None:
-    assert unpack_lists(np.array([0, 1, 65535, 2, 65535, 65535], "<u2").tobytes(), 2).tolist() == [[0, 1, -1], [2, -1, -1]]
+    packed = np.array([0, 1, 65535, 2, 65535, 65535], "<u2").tobytes()
+    assert unpack_lists(packed, 2).tolist() == [[0, 1, -1], [2, -1, -1]]

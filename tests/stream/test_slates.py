@@ -102,7 +102,7 @@ def test_the_tables_show_titles_sources_and_propensities() -> None:
     )
     rows = printed(overview(slates, known, rows=5)).splitlines()
     assert [row.split("│")[2].strip() for row in rows if row.startswith("│")] == ["u", "[u]"]
-    assert "Alien [1979] ranked 0.98" in rows[-2]
+    assert [cell.strip() for cell in rows[-2].split("│")[3:-1]] == ["Alien [1979]", "ranked 0.98", "", ""]
     assert line(refresh, known).endswith(" user u: Brazil (ranked 0.98); Alien [1979] (ranked 0.98)")
 
 
