@@ -1,7 +1,6 @@
 """Recommendations as they arrive, for people: read from Kafka, shown with titles."""
 
 import time
-from itertools import chain
 from typing import Any
 
 from kafka import KafkaConsumer, TopicPartition
@@ -90,8 +89,10 @@ def overview(slates: Slates, titles: Titles, rows: int) -> Table:
         table.add_column("source, propensity", no_wrap=True, style="dim")
     for refresh in reversed(list(slates.newest.values())[-rows:]):
         slots = refresh.slate.slots[:TABLE_SLOTS]
-        cells = ((Text(titles[slot.item_id]), f"{slot.source} {slot.propensity:.2f}") for slot in slots)
-        table.add_row(_clock(refresh), Text(refresh.slate.user_id), *chain.from_iterable(cells))
+        cells: list[Text] = []
+        for slot in slots:
+            cells += [Text(titles[slot.item_id]), Text(f"{slot.source} {slot.propensity:.2f}")]
+        table.add_row(_clock(refresh), Text(refresh.slate.user_id), *cells)
     return table
 
 
