@@ -95,7 +95,7 @@ class Folded:
 
     def check(self) -> None:
         """Laws that hold for any log: nothing twice, in order, and only decisions that were made are settled, once."""
-        # TEMP assert self.rules.backward == 0
+        assert self.rules.backward == 0
         for offsets in self.taken.values():
             assert offsets == sorted(set(offsets))
         for counts in (self.events, self.decisions, self.settled):
@@ -211,8 +211,8 @@ def read(records: Sequence[Any], type_: type[R]) -> list[R]:
 
 def recently_seen(decision: Decision) -> list[str]:
     """Items of the last list of a decision, which is the user's own."""
-    own = np.frombuffer(decision.lists, np.uint8)[-SLOTS:]
-    return [decision.items[place] for place in own.tolist() if place != 255]
+    own = np.frombuffer(decision.lists, "<u2")[-SLOTS:]
+    return [decision.items[place] for place in own.tolist() if place != 65535]
 
 
 def slates(records: Sequence[Any], event_id: str) -> list[Recommendation]:

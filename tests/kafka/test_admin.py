@@ -120,11 +120,11 @@ def test_settings_that_would_lose_data(config: Kafka, admin: KafkaAdminClient) -
     before = all_settings(admin, config)
     assert differences(config) == {
         "recommendations": ("cleanup.policy: must be compact; got delete",),
-        "events.dead": ("max.message.bytes: must be at least 4194304; got 1000000",),
+        "events.dead": ("max.message.bytes: must be at least 2097152; got 1000000",),
         "headwater.log": (
             "cleanup.policy: must be delete; got compact",
             "retention.ms: must be -1; got 604800000",
-            "max.message.bytes: must be at least 4194304; got 1048588",
+            "max.message.bytes: must be at least 25165824; got 1048588",
         ),
     }
     assert before.items() <= all_settings(admin, config).items()
