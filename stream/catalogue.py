@@ -1,5 +1,6 @@
 """What the model knows of items beyond their use: may they be shown, their category, their age."""
 
+from heapq import heappop, heappush
 from typing import TypeVar
 
 import numpy as np
@@ -29,7 +30,7 @@ class Catalogue:
         self.category: NDArray[np.int32] = np.empty(0, np.int32)  # index of the item's first category
         self.born: NDArray[np.int64] = np.empty(0, np.int64)  # `events` at the item's first mention
         self.used: NDArray[np.int64] = np.empty(0, np.int64)  # `events` at the item's last event, -1 before it
-        self.titles: dict[int, str] = {}
+        self._expiring: list[tuple[float, int]] = []  # heap of (event time, item)
         self.categories: dict[str, int] = {}
 
     def add_item(self, item: int) -> None:
@@ -49,13 +50,20 @@ class Catalogue:
         """Take a catalogue record into account; None is the item's end."""
         self.blocked[item] = ELIGIBLE if record is not None and record.available else INELIGIBLE
         if record is None:
-            self.titles.pop(item, None)
             return
         self.expires[item] = np.inf if record.expires_at is None else record.expires_at
+        if record.expires_at is not None:
+            heappush(self._expiring, (record.expires_at, item))
+        self.category[item] = NO_CATEGORY
         if record.categories:
             self.category[item] = self.categories.setdefault(record.categories[0], len(self.categories) + 1)
-        if record.title is not None:
-            self.titles[item] = record.title
+
+    def expire(self, now: float) -> None:
+        """Block what has expired by event time `now`, so that sources do not spend their places on it."""
+        while self._expiring and self._expiring[0][0] <= now:
+            _, item = heappop(self._expiring)
+            if self.expires[item] <= now:
+                self.blocked[item] = INELIGIBLE
 
     def touch(self, item: int) -> None:
         """Count an event on the item."""

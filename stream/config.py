@@ -90,10 +90,10 @@ class Ranking(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 class Sources(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """How fast sources forget, in events of the whole site (not hours: sites differ by orders of magnitude)."""
 
-    popularity_half_life: Annotated[float, _doc("events", gt=0)] = 3_000.0
-    trending_half_life: Annotated[float, _doc("events", gt=0)] = 100.0
-    covisitation_half_life: Annotated[float, _doc("events", gt=0)] = 200_000.0
-    rules_half_life: Annotated[float, _doc("events", gt=0)] = 200_000.0
+    popularity_half_life: Annotated[float, _doc("events", ge=1)] = 3_000.0
+    trending_half_life: Annotated[float, _doc("events", ge=1)] = 100.0
+    covisitation_half_life: Annotated[float, _doc("events", ge=1)] = 200_000.0
+    rules_half_life: Annotated[float, _doc("events", ge=1)] = 200_000.0
 
 
 class Worker(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -8,9 +8,10 @@ The engine *proposes*: it makes records from events and applies them to the user
 """
 
 from collections import OrderedDict
-from collections.abc import Collection
+from collections.abc import Sequence
 from hashlib import shake_128
 from heapq import heappop, heappush
+from itertools import takewhile
 from typing import NamedTuple
 
 import msgspec
@@ -65,12 +66,12 @@ class Partition:
         self.pending = 0  # records proposed, but not folded yet
         self._open: list[tuple[float, str, str]] = []  # heap of (time, user, decision) of slates not yet answered
         for user_id, user in self.users.items():
-            self.opened(user_id, user.open)
+            if user.open is not None:
+                self.opened(user_id, user.open, user.open.time)
 
-    def opened(self, user_id: str, decision: Decision | None) -> None:
-        """Remember to settle this decision if nobody answers it."""
-        if decision is not None:
-            heappush(self._open, (decision.time, user_id, decision.decision_id))
+    def opened(self, user_id: str, decision: Decision, at: float) -> None:
+        """Remember to settle this decision, made when the watermark stood at `at`, if nobody answers it."""
+        heappush(self._open, (max(at, decision.time), user_id, decision.decision_id))
 
     def overdue(self, before: float) -> list[tuple[str, Decision]]:
         """Take out the open decisions made before that event time, oldest first."""
@@ -90,41 +91,32 @@ class Engine:
         self.config, self.model, self.observer = config, model, observer or Observer()
         self._shown: OrderedDict[str, Shown] = OrderedDict()
 
-    def batch(
-        self, partition: Partition, arrivals: list[Arrival], next_: dict[str, int], later: Collection[str] = ()
-    ) -> Batch:
-        """All records of what a source brought, applied to its users, as one message for the log.
+    def batch(self, partition: Partition, arrivals: list[Arrival], next_: dict[str, int]) -> Batch:
+        """All records of what a source brought, applied to its users, as one message for the log."""
+        return self.batches(partition, [(arrivals, next_)])[0]
 
-        In a backlog every event is learned, but only a user's newest one makes a slate: users who come again in what
-        has been fetched already, but goes into the next message, are in `later`.
+    def batches(self, partition: Partition, parts: Sequence[tuple[list[Arrival], dict[str, int]]]) -> list[Batch]:
+        """The same as several messages: each with what arrived, and the source's positions after it.
+
+        In a backlog every event is learned, but only the newest of a user in all of the parts makes a slate.
         """
-        records: list[Record] = []
-        newest: dict[str, tuple[int, Step]] = {}  # every user's newest step and its place
-        for arrival in arrivals:
-            if isinstance(arrival, tuple):
-                step = self.step(partition, *arrival)
-                if step is None:
-                    continue
-                newest[step.user_id] = len(records), step
-                records.append(step)
-            else:
-                if isinstance(arrival, ProfileChange):
-                    apply(partition.users, arrival, self.config.rewards.session_gap_s)
-                    self._shown.pop(arrival.user_id, None)
-                    if arrival.attributes is None:
-                        newest.pop(arrival.user_id, None)
-                records.append(arrival)
-        for user_id, (place, step) in newest.items():
-            if user_id not in later:
-                records[place] = self.answer(partition, step, f"{partition.base}.{partition.seq}.{place}")
-        records += self.settle_silence(partition)
-        message = Batch(
-            LOG_VERSION, partition.source, partition.base, partition.seq, next_, partition.watermark, records
-        )
-        partition.seq += 1
-        partition.next |= next_
-        partition.pending += len(records)
-        return message
+        made: list[list[Record]] = []
+        newest: dict[str, tuple[int, int, Step]] = {}  # every user's newest step: part, place
+        for n, (arrivals, _) in enumerate(parts):
+            made.append([])
+            for arrival in arrivals:
+                record = self._take(partition, arrival)
+                if isinstance(record, Step):
+                    newest[record.user_id] = n, len(made[n]), record
+                elif isinstance(record, ProfileChange) and record.attributes is None:
+                    newest.pop(record.user_id, None)
+                if record is not None:
+                    made[n].append(record)
+        for n, place, step in newest.values():
+            made[n][place] = self.answer(partition, step, f"{partition.base}.{partition.seq + n}.{place}")
+        if made:
+            made[-1] += self.settle_silence(partition)
+        return [self._message(partition, records, next_) for records, (_, next_) in zip(made, parts, strict=True)]
 
     def step(self, partition: Partition, user_id: str, event: Happening) -> Step | None:
         """Take one event of one user.
@@ -145,7 +137,7 @@ class Engine:
         settled = self._settle(user, event, same_session=same_session)  # 2
         rows = self._rows(user_id, event)  # 3
         recent = user.recent(CONTEXT_ITEMS)
-        in_session = len(set(recent) & set(user.session)) if same_session else 0
+        in_session = len(list(takewhile(user.session.__contains__, recent))) if same_session else 0
         step = Step(user_id, event, recent, in_session, settled, None, rows)
         apply(partition.users, step, self.config.rewards.session_gap_s)  # 4
         partition.watermark = max(partition.watermark, event.time)
@@ -158,8 +150,25 @@ class Engine:
         if decision is None:
             return step
         apply(partition.users, Step(user_id, None, [], 0, None, decision, None), self.config.rewards.session_gap_s)
-        partition.opened(user_id, decision)
+        partition.opened(user_id, decision, partition.watermark)
         return msgspec.structs.replace(step, decision=decision)
+
+    def _take(self, partition: Partition, arrival: Arrival) -> Record | None:
+        if isinstance(arrival, tuple):
+            return self.step(partition, *arrival)
+        if isinstance(arrival, ProfileChange):
+            apply(partition.users, arrival, self.config.rewards.session_gap_s)
+            self._shown.pop(arrival.user_id, None)
+        return arrival
+
+    def _message(self, partition: Partition, records: list[Record], next_: dict[str, int]) -> Batch:
+        message = Batch(
+            LOG_VERSION, partition.source, partition.base, partition.seq, next_, partition.watermark, records
+        )
+        partition.seq += 1
+        partition.next |= next_
+        partition.pending += len(records)
+        return message
 
     def settle_silence(self, partition: Partition) -> list[Step]:
         """Settle at 0 what the watermark has passed: records without an event, in the same numbered stream."""

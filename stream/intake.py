@@ -1,6 +1,7 @@
 """From Kafka records to what the engine takes: decoded, in order, exactly from the next position on."""
 
 from collections.abc import Iterable, Iterator, Mapping
+from heapq import merge
 from typing import Any, NamedTuple
 
 from faust.types import TP
@@ -14,17 +15,34 @@ from stream.schemas import KINDS, DeadLetter, Event, EventType
 from stream.topics import EVENT_TOPICS, INPUT_TOPICS, ITEMS, USER_TOPICS, USERS, Source, Topic, prefixed
 from stream.transport import Poll
 
+BATCH_RECORDS = 200  # of one log message: fits topics.LOG_BYTES even if all ids are as long as they may be
 EVENT_KINDS: dict[str, EventType] = {topic.name: kind for kind, topic in EVENT_TOPICS.items()}
 
 
 class Taken(NamedTuple):
-    """What one source brought in one poll."""
+    """What goes into one message of the log."""
 
     arrivals: list[Arrival]
     next: dict[str, int]  # topic (without namespace) -> position after it
     dead: list[tuple[bytes | None, DeadLetter]]  # with the key they came with
-    seek: dict[TP, int]  # positions to be read again
     written_at: dict[tuple[int, int], float]  # (topic index, offset) -> when the event was written, unix seconds
+
+
+class Reading(NamedTuple):
+    """What one source brought in one poll, cut into messages."""
+
+    parts: list[Taken]
+    seek: dict[TP, int]  # positions to be read again
+
+
+class _Found(NamedTuple):
+    """One record: decoded, or not."""
+
+    written: float  # to Kafka, unix seconds
+    time: float  # of the event, or again when it was written
+    topic: Topic
+    record: Any
+    arrival: Arrival | Rejection
 
 
 class Intake:
@@ -50,43 +68,54 @@ class Intake:
             sources.setdefault(self.source_of(tp), []).append((tp, records))
         yield from sources.items()
 
-    def read(self, position: Mapping[str, int], fetched: Iterable[tuple[TP, list[Any]]], now: float) -> Taken:
-        """Decode what stands at a source's next positions, in the order in which it was written to Kafka."""
-        taken = Taken([], {}, [], {}, {})
-        found: list[tuple[float, float, Arrival]] = []
-        for tp, records in fetched:
-            topic = self.topics[tp.topic]
-            fresh = self._at_position(tp, records, position[topic.name], taken)
-            if not fresh:
-                continue
-            taken.next[topic.name] = fresh[-1].offset + 1
-            for record in fresh:
-                arrival = self._decode(topic, record, now)
-                if isinstance(arrival, Rejection):
-                    self.observer.dead(arrival.reason)
-                    taken.dead.append((record.key, dead_letter(record, arrival)))
-                    continue
-                written = record.timestamp / 1000
-                time = written
-                if isinstance(arrival, tuple):
-                    time = arrival[1].time
-                    taken.written_at[arrival[1].topic, record.offset] = written
-                found.append((written, time, arrival))
-        found.sort(key=lambda entry: entry[:2])  # stable: what is equal stays in the order of its topic
-        taken.arrivals.extend(arrival for _, _, arrival in found)
-        return taken
+    def read(self, position: Mapping[str, int], fetched: Iterable[tuple[TP, list[Any]]], now: float) -> Reading:
+        """Decode what stands at a source's next positions.
 
-    def _at_position(self, tp: TP, records: list[Any], position: int, taken: Taken) -> list[Any]:
-        """Records from `position` on; none, and a wish to seek, if the poll is one of before a seek.
+        The topics are merged by the time at which their records were written; within a topic the order of offsets
+        stays as it is, so the merged stream can be cut anywhere and the positions are exact.
+        """
+        reading = Reading([], {})
+        streams = [
+            self._decoded(self.topics[tp.topic], self._at_position(tp, records, position, reading.seek), now)
+            for tp, records in fetched
+        ]
+        for n, found in enumerate(merge(*streams, key=lambda found: found[:2])):
+            if n % BATCH_RECORDS == 0:
+                reading.parts.append(Taken([], {}, [], {}))
+            self._add(reading.parts[-1], found)
+        return reading
+
+    def _decoded(self, topic: Topic, records: list[Any], now: float) -> list[_Found]:
+        found = []
+        for record in records:
+            arrival = self._decode(topic, record, now)
+            written = record.timestamp / 1000
+            time = arrival[1].time if isinstance(arrival, tuple) and not isinstance(arrival, Rejection) else written
+            found.append(_Found(written, time, topic, record, arrival))
+        return found
+
+    def _add(self, taken: Taken, found: _Found) -> None:
+        record, arrival = found.record, found.arrival
+        taken.next[found.topic.name] = record.offset + 1
+        if isinstance(arrival, Rejection):
+            self.observer.dead(arrival.reason)
+            taken.dead.append((record.key, dead_letter(record, arrival)))
+            return
+        taken.arrivals.append(arrival)
+        if isinstance(arrival, tuple):
+            taken.written_at[arrival[1].topic, record.offset] = found.written
+
+    def _at_position(self, tp: TP, records: list[Any], position: Mapping[str, int], seek: dict[TP, int]) -> list[Any]:
+        """Records from the next position on; none, and a wish to seek, if the poll is one of before a seek.
 
         Compaction, retention and transaction markers leave holes in the offsets too: the same hole again is real.
         """
-        first = records[0].offset
-        if first < position:
-            return [record for record in records if record.offset >= position]
-        if first > position and self._holes.get(tp) != (position, first):
-            self._holes[tp] = (position, first)
-            taken.seek[tp] = position
+        first, wanted = records[0].offset, position[self.topics[tp.topic].name]
+        if first < wanted:
+            return [record for record in records if record.offset >= wanted]
+        if first > wanted and self._holes.get(tp) != (wanted, first):
+            self._holes[tp] = (wanted, first)
+            seek[tp] = wanted
             return []
         return records
 
@@ -101,19 +130,6 @@ class Intake:
         if isinstance(event, Rejection):
             return event
         return event.user_id, _happening(event, topic, record.offset)
-
-
-def pieces(fetched: Iterable[tuple[TP, list[Any]]], size: int) -> Iterator[list[tuple[TP, list[Any]]]]:
-    """The same records in the same order per topic-partition, at most about `size` at a time.
-
-    >>> list(pieces([("a", [1, 2, 3]), ("b", [4])], 2))
-    [[('a', [1]), ('b', [4])], [('a', [2, 3])]]
-    """
-    waiting = list(fetched)
-    while waiting:
-        share = max(1, size // len(waiting))
-        yield [(tp, records[:share]) for tp, records in waiting]
-        waiting = [(tp, records[share:]) for tp, records in waiting if len(records) > share]
 
 
 def dead_letter(record: Any, rejection: Rejection) -> DeadLetter:

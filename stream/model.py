@@ -68,6 +68,7 @@ class Model:
         if verdict == "accepted" and isinstance(message, Batch):
             for record in message.records:
                 self.learn(record, offset)
+            self.catalogue.expire(message.watermark)
         self.offset = offset + 1
         return verdict
 

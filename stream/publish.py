@@ -4,16 +4,18 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from stream.log import Batch, Decision, Settlement, Step
+from stream.log import Batch, Decision, ProfileChange, Settlement, Step
 from stream.schemas import Outcome, Recommendation, Slot
 
 
-def recommendations(batch: Batch, lists: tuple[str, ...]) -> Iterator[Recommendation]:
-    """The slates of a batch, as they are published; `lists` names the sources by number."""
+def recommendations(batch: Batch, lists: tuple[str, ...]) -> Iterator[tuple[str, Recommendation | None]]:
+    """Users and their new slates; None for a user who is forgotten. `lists` names the sources by number."""
     for record in batch.records:
-        if isinstance(record, Step) and record.decision is not None:
+        if isinstance(record, ProfileChange) and record.attributes is None:
+            yield record.user_id, None
+        elif isinstance(record, Step) and record.decision is not None:
             event_id = None if record.event is None else record.event.event_id
-            yield recommendation(record.user_id, record.decision, event_id, batch.base, lists)
+            yield record.user_id, recommendation(record.user_id, record.decision, event_id, batch.base, lists)
 
 
 def recommendation(

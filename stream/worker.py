@@ -15,14 +15,13 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable
-from typing import Any
 from uuid import uuid4
 
 from faust.types import TP
 
 from stream.config import Config
 from stream.engine import Engine, Partition
-from stream.intake import Intake, Taken, pieces
+from stream.intake import Intake, Taken
 from stream.log import LOG_VERSION, Batch, Claim, Message, Step, Verdict
 from stream.model import Model
 from stream.observe import Observer
@@ -32,8 +31,6 @@ from stream.replica import LogReader, Replica
 from stream.topics import DEAD, OUTCOMES, RECOMMENDATIONS, Source
 from stream.transport import Poll, Positions
 from stream.writer import Letter, Writer
-
-BATCH_RECORDS = 200  # of one log message: fits topics.LOG_BYTES even if all ids are as long as they may be
 
 log = logging.getLogger(__name__)
 
@@ -99,33 +96,16 @@ class Worker:
             partition = self.partitions.get(source)
             if partition is None:
                 continue  # not recovered yet: it will be read again from its exact position
-            for taken, later in await self._read(partition, fetched, positions):
-                batch = self.engine.batch(partition, taken.arrivals, taken.next, later)
-                letters = [Letter(DEAD, key, letter) for key, letter in taken.dead]
-                letters += self._slates(batch)
-                await self.writer.submit([batch], letters, _written_at(batch, taken))
-                await asyncio.sleep(0)  # the log reader and the pages get their turn
-        self.taken_at = time.monotonic()
-
-    async def _read(
-        self, partition: Partition, fetched: list[tuple[TP, list[Any]]], positions: Positions
-    ) -> list[tuple[Taken, set[str]]]:
-        """What one source brought, cut into messages, each with the users who come again in later ones."""
-        position, parts, stale = dict(partition.next), [], set[TP]()
-        for piece in pieces(fetched, BATCH_RECORDS):
-            taken = self.intake.read(position, [(tp, records) for tp, records in piece if tp not in stale], time.time())
-            for tp, wanted in taken.seek.items():
+            reading = self.intake.read(partition.next, fetched, time.time())
+            for tp, wanted in reading.seek.items():
                 await positions.seek(tp, wanted)
-                stale.add(tp)
-            position |= taken.next
-            if taken.next:
-                parts.append(taken)
-        later: set[str] = set()
-        found = []
-        for taken in reversed(parts):
-            found.append((taken, set(later)))
-            later |= {arrival[0] for arrival in taken.arrivals if isinstance(arrival, tuple)}
-        return found[::-1]
+            batches = self.engine.batches(partition, [(part.arrivals, part.next) for part in reading.parts])
+            for part, batch in zip(reading.parts, batches, strict=True):
+                letters = [Letter(DEAD, key, letter) for key, letter in part.dead]
+                letters += self._slates(batch)
+                await self.writer.submit([batch], letters, _written_at(batch, part))
+            await asyncio.sleep(0)  # the log reader and the pages get their turn
+        self.taken_at = time.monotonic()
 
     async def assign(self, assigned: set[TP], positions: Positions) -> None:
         """Kafka gave these topic-partitions to this worker: recover the sources that it does not own yet."""
@@ -185,10 +165,11 @@ class Worker:
             await positions.seek(tp, partition.next[self.intake.topics[tp.topic].name])
 
     def _slates(self, batch: Batch) -> list[Letter]:
+        """What goes to `recommendations`: slates, and a tombstone for who is to be forgotten, in their order."""
         partition = Source.parse(batch.source).partition
         return [
-            Letter(RECOMMENDATIONS, slate.user_id.encode(), slate, partition)
-            for slate in recommendations(batch, self.model.lists)
+            Letter(RECOMMENDATIONS, user_id.encode(), slate, partition)
+            for user_id, slate in recommendations(batch, self.model.lists)
         ]
 
     async def _heard(self, message: Message, verdict: Verdict, offset: int) -> None:

@@ -106,7 +106,8 @@ class WorkerProcess:
     def metrics(self) -> dict[str, float]:
         """Its metrics by name, summed over labels; and one by one as `name{label="value",...}`."""
         found: dict[str, float] = {}
-        for family in text_string_to_metric_families(self.page("/metrics")[1]):
+        status, text = self.page("/metrics")
+        for family in text_string_to_metric_families(text if status == 200 else ""):
             for sample in family.samples:
                 labels = ",".join(f'{key}="{value}"' for key, value in sorted(sample.labels.items()))
                 found[sample.name] = found.get(sample.name, 0.0) + sample.value

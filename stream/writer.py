@@ -30,7 +30,7 @@ class Letter(NamedTuple):
 
     topic: Topic
     key: bytes | None
-    record: Struct
+    record: Struct | None  # None: a tombstone
     partition: int | None = None  # None: by the key
 
 
@@ -89,7 +89,7 @@ class Writer:
         open_batches: dict[tuple[str, int], Any] = {}
         for letter in letters:
             name = prefixed(self.config.namespace, letter.topic)
-            value = encode(letter.record)
+            value = None if letter.record is None else encode(letter.record)
             if letter.partition is None:
                 futures.append(self._watched(await producer.send(name, value=value, key=letter.key)))
                 continue

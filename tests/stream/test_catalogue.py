@@ -51,13 +51,24 @@ def test_the_first_category_counts_and_equal_names_are_equal_numbers() -> None:
     assert len({x, y, none}) == 3
 
 
-def test_titles_follow_the_records() -> None:
-    found = catalogue(2)
-    found.describe(0, Item(item_id="a", title="A"))
-    found.describe(1, Item(item_id="b"))
-    assert found.titles == {0: "A"}
-    found.describe(0, None)
-    assert found.titles == {}
+def test_a_record_replaces_the_one_before() -> None:
+    found = catalogue(1)
+    found.describe(0, Item(item_id="a", categories=["x"], expires_at=T))
+    found.describe(0, Item(item_id="a"))
+    assert (found.category[0], found.expires[0]) == (NO_CATEGORY, float("inf"))
+
+
+def test_what_expires_is_blocked_from_then_on_unless_it_was_prolonged() -> None:
+    found = catalogue(3)
+    for item, expires_at in enumerate((T, T + 10, T)):
+        found.describe(item, Item(item_id=str(item), expires_at=expires_at))
+    found.describe(2, Item(item_id="2", expires_at=T + 20))
+    found.expire(T - 1)
+    assert found.blocked[:3].tolist() == [0, 0, 0]
+    found.expire(T + 10)
+    assert found.blocked[:3].tolist() == [1, 1, 0]
+    found.describe(0, Item(item_id="0"))
+    assert found.blocked[0] == 0
 
 
 def test_age_and_use_are_counted_in_events() -> None:

@@ -56,12 +56,27 @@ def test_a_retry_in_the_same_batch_does_not_cost_the_user_the_slate() -> None:
     assert decision_of(step).slate
 
 
-def test_who_comes_again_in_the_next_message_is_answered_then() -> None:
+def test_of_several_messages_a_users_newest_event_makes_the_slate_and_a_retry_does_not_cost_it() -> None:
     site = Site("abc")
-    first = site.engine.batch(site.partition, [did("u", "a", T), did("v", "a", T)], {}, later={"u"})
-    site.fold(first)
-    assert [step.decision is not None for step in steps(first)] == [False, True]
-    assert decision_of(site.step(did("u", "b", T + 1))).time == T + 1
+    seq = site.partition.seq
+    retried = did("u", "b", T + 1)
+    parts = [[did("u", "a", T), did("v", "a", T)], [retried], [retried, did("w", "c", T + 2)]]
+    made = site.engine.batches(site.partition, [(list(part), {"events.view": n}) for n, part in enumerate(parts)])
+    assert [[step.decision is not None for step in steps(batch)] for batch in made] == [[False, True], [True], [True]]
+    assert [(batch.seq, batch.next) for batch in made] == [
+        (seq + n, {"events.view": n}) for n in range(3)
+    ]  # fmt: skip
+    ids = [step.decision.decision_id for batch in made for step in steps(batch) if step.decision is not None]
+    assert ids == [f"0.{seq}.1", f"0.{seq + 1}.0", f"0.{seq + 2}.0"]
+
+
+def test_the_slate_of_a_late_event_waits_for_its_answer() -> None:
+    site = Site("abc")
+    site.take(did("v", "a", T))
+    late = site.take(did("u", "a", T - 3600))
+    assert [step.settled for step in steps(late)] == [None], "not silent at birth, though the watermark is past it"
+    silent = site.take(did("v", "b", T + 1801))
+    assert "u" in {step.user_id for step in steps(silent) if step.settled is not None}
 
 
 def test_a_user_forgotten_in_the_same_batch_gets_no_slate_unless_he_comes_back() -> None:

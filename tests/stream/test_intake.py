@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 
 from stream.codec import REASONS, encode
 from stream.config import Config, Kafka
-from stream.engine import Partition
-from stream.intake import Intake, Taken, pieces
+from stream.engine import Arrival, Partition
+from stream.intake import BATCH_RECORDS, Intake, Taken
 from stream.log import ItemChange, ProfileChange
 from stream.observe import Observer
 from stream.schemas import DeadLetter, Event, Item, Profile
@@ -54,6 +54,16 @@ def raw(tp: TP, offset: int, key: bytes | None, value: bytes | None) -> Record:
     return Record(tp.topic, tp.partition, offset, int(T * 1000), key, value)
 
 
+class Seen(NamedTuple):
+    """What one read gave, when it is one message at most."""
+
+    arrivals: list[Arrival]
+    next: dict[str, int]
+    dead: list[tuple[bytes | None, DeadLetter]]
+    seek: dict[TP, int]
+    written_at: dict[tuple[int, int], float]
+
+
 class Reader:
     """An intake with the source that it reads."""
 
@@ -64,13 +74,15 @@ class Reader:
         names = ("events.view", "events.click", "events.purchase", "catalog.users", "catalog.items")
         self.partition.next = {name: positions.get(name.split(".")[1], 0) for name in names}
 
-    def read(self, *fetched: tuple[TP, list[Record]]) -> Taken:
-        taken = self.intake.read(self.partition.next, fetched, T + 1000)
+    def read(self, *fetched: tuple[TP, list[Record]]) -> Seen:
+        reading = self.intake.read(self.partition.next, fetched, T + 1000)
+        taken = reading.parts[0] if reading.parts else Taken([], {}, [], {})
+        assert len(reading.parts) <= 1
         self.partition.next |= taken.next
-        return taken
+        return Seen(taken.arrivals, taken.next, taken.dead, reading.seek, taken.written_at)
 
 
-def offsets(taken: Taken) -> list[int]:
+def offsets(taken: Seen) -> list[int]:
     return [arrival[1].offset for arrival in taken.arrivals if isinstance(arrival, tuple)]
 
 
@@ -79,7 +91,7 @@ def test_older_offsets_are_dropped() -> None:
     taken = reader.read((VIEWS, [view(n) for n in range(3, 8)]))
     assert (offsets(taken), taken.next, taken.seek) == ([5, 6, 7], {"events.view": 8}, {})
     again = reader.read((VIEWS, [view(n) for n in range(3, 8)]))
-    assert again == Taken([], {}, [], {}, {})
+    assert again == Seen([], {}, [], {}, {})
 
 
 def test_a_gap_is_asked_for_once_and_then_taken_for_a_real_hole() -> None:
@@ -199,10 +211,28 @@ def test_a_poll_is_parted_by_source() -> None:
     ]  # fmt: skip
 
 
+def test_a_large_poll_is_cut_into_messages_without_losing_the_order_of_time() -> None:
+    views = [view(n, written=T + n, time=T + n) for n in range(900)]
+    clicks = [view(n, written=T + 10 * n + 0.5, time=T + 10 * n, tp=CLICKS) for n in range(90)]
+    reader = Reader()
+    reading = reader.intake.read(reader.partition.next, [(VIEWS, views), (CLICKS, clicks)], T + 1000)
+    assert [len(part.arrivals) for part in reading.parts] == [200] * 4 + [190]
+    times = [arrival[1].time for part in reading.parts for arrival in part.arrivals if isinstance(arrival, tuple)]
+    assert times == sorted(times)
+    position = {"events.view": 0, "events.click": 0}
+    for part in reading.parts:  # each message is complete in itself: its positions follow from what it holds
+        for arrival in part.arrivals:
+            assert isinstance(arrival, tuple)
+            position[("events.view", "events.click")[arrival[1].topic]] += 1
+        assert position == position | part.next
+    assert position == {"events.view": 900, "events.click": 90}
+    assert BATCH_RECORDS == 200
+
+
 @settings(deadline=None, derandomize=True)
-@given(st.dictionaries(st.sampled_from([VIEWS, CLICKS, USERS]), st.lists(st.integers(), min_size=1)), st.integers(1, 7))
-def test_pieces_are_the_same_records_in_the_same_order(fetched: dict[TP, list[int]], size: int) -> None:
-    found = list(pieces(fetched.items(), size))
-    assert {tp: [n for piece in found for at, part in piece if at == tp for n in part] for tp in fetched} == fetched
-    assert all(part for piece in found for _, part in piece)
-    assert all(sum(len(part) for _, part in piece) <= max(size, len(fetched)) for piece in found)
+@given(st.lists(st.tuples(st.integers(0, 3), st.integers(0, 3))))
+def test_a_topic_stays_in_the_order_of_its_offsets_whatever_the_clocks_say(times: list[tuple[int, int]]) -> None:
+    records = [view(n, written=T + written, time=T + time) for n, (written, time) in enumerate(times)]
+    found = Reader().read((VIEWS, records), (CLICKS, [view(0, written=T + 1, tp=CLICKS)])) if records else None
+    own = [] if found is None else [a[1].offset for a in found.arrivals if isinstance(a, tuple) and a[1].topic == 0]
+    assert own == list(range(len(records)))

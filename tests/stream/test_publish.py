@@ -45,7 +45,7 @@ def valid(record: Struct) -> dict[str, Any]:
 
 
 def test_a_slate_as_it_is_published() -> None:
-    (found,) = recommendations(batch(Step("u", EVENT, [], 0, None, DECISION, None)), LISTS)
+    ((_, found),) = recommendations(batch(Step("u", EVENT, [], 0, None, DECISION, None)), LISTS)
     assert found == Recommendation(
         user_id="u", decision_id="3.0.0", event_id="e7", timestamp=T, model_version=12, base=3, policy="sarsa",
         slots=[Slot("a", 0.75, "recently_seen", 0.5), Slot("b", 0.25, "ranked", 1.0)],
@@ -82,7 +82,9 @@ def test_only_steps_are_published_in_the_order_of_the_batch() -> None:
     whole = batch(
         ItemChange("i", None), steps[0], ProfileChange("w", None), Step("x", EVENT, [], 0, None, None, None), steps[1]
     )
-    assert [slate.user_id for slate in recommendations(whole, LISTS)] == ["v", "u"]
+    assert [(user, slate is None) for user, slate in recommendations(whole, LISTS)] == [
+        ("v", False), ("w", True), ("u", False),
+    ], "in order, with a tombstone for who is forgotten"  # fmt: skip
     assert [outcome.user_id for outcome in outcomes(whole, LISTS)] == ["v", "u"]
     assert [*recommendations(batch(), LISTS), *outcomes(batch(), LISTS)] == []
 

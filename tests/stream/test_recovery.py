@@ -151,10 +151,11 @@ class Owner:
     def poll(self, source: Input, size: int) -> bytes | None:
         """One batch of at most `size` records of each topic; None when everything has been read."""
         fetched = [(tp, log[self.partition.next[tp.topic] :][:size]) for tp, log in source.items()]
-        taken = self.intake.read(self.partition.next, [(tp, found) for tp, found in fetched if found], T + 1e6)
-        assert not taken.seek
-        if not taken.next:
+        reading = self.intake.read(self.partition.next, [(tp, found) for tp, found in fetched if found], T + 1e6)
+        assert not reading.seek
+        if not reading.parts:
             return None
+        (taken,) = reading.parts
         return encode_message(self.engine.batch(self.partition, taken.arrivals, taken.next))
 
     def heard(self, log: list[bytes]) -> None:
