@@ -205,8 +205,8 @@ class Site:
 
 
 def read(records: Sequence[Any], type_: type[R]) -> list[R]:
-    """Decode wire records."""
-    return [msgspec.json.decode(record.value, type=type_) for record in records]
+    """Decode wire records, but for tombstones."""
+    return [msgspec.json.decode(record.value, type=type_) for record in records if record.value is not None]
 
 
 def recently_seen(decision: Decision) -> list[str]:
@@ -218,7 +218,7 @@ def recently_seen(decision: Decision) -> list[str]:
 def slates(records: Sequence[Any], event_id: str) -> list[Recommendation]:
     """Slates that an event caused."""
     mark = event_id.encode()
-    candidates = [record for record in records if mark in record.value]
+    candidates = [record for record in records if record.value is not None and mark in record.value]
     return [slate for slate in read(candidates, Recommendation) if slate.event_id == event_id]
 
 
