@@ -95,10 +95,15 @@ class Evaluation:
         return self.report()
 
     def advance(self, entries: Iterable[Entry]) -> Iterator[int]:
-        """Test and learn entry by entry; yields the number of events so far, for a progress bar."""
+        """Test and learn entry by entry; yields the number of events so far, for a progress bar.
+
+        A file tells of an item where it is first mentioned. To learn that before the event is tested would give the
+        answer away, so items wait for the event that follows them.
+        """
+        items: list[Item] = []
         for entry in entries:
             if isinstance(entry, Item):
-                self._learn(ItemChange(entry.item_id, entry))
+                items.append(entry)
                 continue
             kind, event = entry
             happening = Happening(
@@ -106,6 +111,9 @@ class Evaluation:
                 event.timestamp, event.session_id, event.decision_id,
             )  # fmt: skip
             self._test(event.user_id, happening)
+            for item in items:
+                self._learn(ItemChange(item.item_id, item))
+            items.clear()
             self._learn((event.user_id, happening))
             self.events += 1
             yield self.events

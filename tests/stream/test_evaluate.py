@@ -182,3 +182,17 @@ def test_the_same_log_gives_the_same_bytes_whatever_the_order_of_hashes(log: Pat
     assert [report["steps"] > 200 for report in reports] == [True] * 4
     assert len({report["fingerprint"] for report in reports}) == 2, "what is measured changes nothing that is learned"
     assert all(report["skipped_records"] == 0 for report in reports)
+
+
+def test_an_item_that_is_first_described_with_its_event_is_not_given_away() -> None:
+    """Every event is on an item never heard of: nothing can be predicted, whatever the file says just before it."""
+    entries: list[Entry] = []
+    for n in range(60):
+        entries.append(Item(item_id=f"i{n}", categories=["only"]))
+        event = Event(event_id=f"e{n}", user_id="u", item_id=f"i{n}", timestamp=1e9 + n)
+        entries.append(("view", event))
+    both: tuple[Lists, ...] = ("published", "fresh")
+    for lists in both:
+        report: Any = Evaluation(Config(), lists=lists).run(entries)
+        assert report["steps"] == 59
+        assert report["learners"]["engine"]["hit_rate@20"] == 0.0
