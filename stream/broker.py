@@ -34,6 +34,8 @@ __all__ = ["Broker", "BrokerSettings", "BrokerUnavailableError", "kafka_availabl
 HOST = "127.0.0.1"
 CLUSTER_ID = base64.urlsafe_b64encode(b"headwater-broker").decode().rstrip("=")  # Kafka wants 16 bytes
 CLASSES = "classes.jsa"  # in the directory of the jars: Kafka's classes as the JVM keeps them in memory
+# The better compiler takes half a core in the first minutes, and such a broker seldom lives much longer.
+QUICK_JVM = ("-XX:TieredStopAtLevel=1",)
 MIN_FREE_BYTES = 256 << 20  # segments and indexes of a short run
 
 # One copy of everything, one partition of each internal topic, and no waiting for more members of a consumer group.
@@ -84,7 +86,7 @@ class BrokerSettings:
     start_timeout_s: float = 60.0
     stop_timeout_s: float = 10.0
     properties: Mapping[str, str] = field(default_factory=dict)
-    jvm_options: Sequence[str] = ()
+    jvm_options: Sequence[str] = QUICK_JVM
 
 
 class Broker:
@@ -235,7 +237,7 @@ class Broker:
 def _record_classes(home: Path) -> None:
     """Run Kafka once so that the JVM can write the archive of its classes as it exits."""
     record = f"-XX:ArchiveClassesAtExit={home / CLASSES}"
-    with Broker(BrokerSettings(jvm_options=(record,), stop_timeout_s=60.0), home):
+    with Broker(BrokerSettings(jvm_options=(*QUICK_JVM, record), stop_timeout_s=60.0), home):
         pass
 
 

@@ -46,7 +46,7 @@ class Kafka(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     poll_interval_s: Annotated[float, _doc("seconds between polls: lower is quicker and dearer", ge=0)] = 0.004
     max_poll_records: Annotated[
         int, _doc("events taken in at once, of which each user's newest is answered", ge=1, le=5000)
-    ] = 1000
+    ] = 3000
     in_flight_records: Annotated[int, _doc("records that may wait for the log before intake pauses", ge=1)] = 4000
     security_protocol: Annotated[
         Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"], _doc("how to talk to the brokers")

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 import msgspec
 
 from stream.admin import create_or_verify
-from stream.broker import Broker, BrokerSettings, kafka_available
+from stream.broker import Broker, kafka_available
 from stream.config import Config
 from stream.demo_data import FOLDER, Rating, load
 from stream.demo_score import Score
@@ -39,7 +39,6 @@ METRICS_S = 3.0  # between two looks at the worker's metrics
 FETCH: dict[str, Any] = {"fetch_min_bytes": 32 * 1024, "fetch_max_wait_ms": 50}  # the clocks that measure are elsewhere
 MOCK_FETCH = {"fetch_max_wait_ms": 5}  # it answers late, and with one batch of each partition
 MOCK_RATE = 100.0  # events/s: what it hands out so, before it drops the oldest records
-JVM = BrokerSettings(jvm_options=("-XX:TieredStopAtLevel=1",))  # a minute is too short to repay a better compiler
 
 Metrics = dict[str, float]
 Tell = Callable[[str], None]
@@ -203,7 +202,7 @@ def _cluster(config: Config, stack: ExitStack, tell: Tell) -> Config:
     reason = kafka_available()
     if reason is None:
         tell("starting Apache Kafka on this machine (the first time, Maven fetches it)")
-        config = _at(config, broker=stack.enter_context(Broker(JVM)).address)
+        config = _at(config, broker=stack.enter_context(Broker()).address)
         create_or_verify(config.kafka)
         return config
     tell(

@@ -52,7 +52,8 @@ class Shown(NamedTuple):
     time: float
     decision_id: str
     items: NDArray[np.int32]
-    features: NDArray[np.uint8]
+    features: bytes  # uint8 [n, width]
+    width: int
 
 
 class Partition:
@@ -205,7 +206,9 @@ class Engine:
         items, lists = model.shelf.pack(slate.items, found.lists)
         sources = slate.sources.astype(np.uint8).tobytes()
         self.observer.decided(sources, policy.epsilon)
-        self._remember(user_id, Shown(user.time, decision_id, found.items, found.features))
+        self._remember(
+            user_id, Shown(user.time, decision_id, found.items, found.features.tobytes(), found.features.shape[1])
+        )
         return Decision(
             decision_id, user.time, policy.name, policy.epsilon, model.offset, policy_state(user),
             [model.vocabulary.ids[item] for item in items.tolist()], sources, slate.heads.tobytes(),
@@ -223,9 +226,9 @@ class Engine:
         shown = self._shown.pop(user_id, None)
         if shown is None or event.time < shown.time:
             return None
-        taken = self.model.vocabulary.index(event.item_id)
-        place = shown.items.tolist().index(taken) if taken in shown.items else -1
-        others = len(shown.items) - (place >= 0)
+        found = np.flatnonzero(shown.items == self.model.vocabulary.index(event.item_id))
+        place = int(found[0]) if len(found) else -1
+        others = len(shown.items) - len(found)
         if others == 0:
             return None
         luck = uniforms(
@@ -234,7 +237,9 @@ class Engine:
         picks = [int(u * others) for u in luck.tolist()]
         if place >= 0:
             picks = [place, *(pick + (pick >= place) for pick in picks)]  # step over the one that was taken
-        return Rows(shown.features[picks].tobytes(), place >= 0, len(luck) / others)
+        rows, width = shown.features, shown.width
+        chosen = b"".join([rows[pick * width : (pick + 1) * width] for pick in picks])
+        return Rows(chosen, place >= 0, len(luck) / others)
 
 
 def policy_state(user: User) -> int:

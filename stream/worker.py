@@ -200,7 +200,7 @@ class Worker:
             Letter(OUTCOMES, outcome.user_id.encode(), outcome, partition)
             for outcome in outcomes(batch, self.model.lists)
         ]
-        await self.writer.send(letters)
+        self.writer.send_soon(letters)
 
 
 def _written_at(batch: Batch, taken: Taken) -> list[float]:

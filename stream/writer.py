@@ -15,6 +15,7 @@ from stream.log import Batch, Message, encode_message
 from stream.observe import Observer
 from stream.topics import LOG, LOG_BYTES, Topic, prefixed
 
+SOON_S = 0.1  # how long records may wait that nobody waits for
 REQUEST_S = 40.0  # a send fails for good after so long without an acknowledgement
 MAX_BATCH_BYTES = 256 * 1024
 
@@ -54,7 +55,8 @@ class Writer:
         self.config, self.observer, self.failed = config, observer, failed
         self._producer: AIOKafkaProducer | None = None
         self._sent: asyncio.Queue[Sent] = asyncio.Queue()
-        self._order: asyncio.Task[None] | None = None
+        self._soon: list[Letter] = []
+        self._tasks: list[asyncio.Task[None]] = []
 
     async def start(self) -> None:
         """Connect."""
@@ -63,15 +65,17 @@ class Writer:
             max_request_size=LOG_BYTES, request_timeout_ms=int(REQUEST_S * 1000),
         )  # fmt: skip
         await self._producer.start()
-        self._order = asyncio.create_task(self._write_in_order(), name="headwater.log writer")
+        self._tasks = [asyncio.create_task(self._write_in_order()), asyncio.create_task(self._write_soon())]
 
     async def stop(self) -> None:
         """Write what is under way, then disconnect."""
-        if self._order is not None:
-            await self.settle()
-            self._order.cancel()
-        if self._producer is not None:
-            await self._producer.stop()
+        if self._producer is None:
+            return
+        await self.settle()
+        for task in self._tasks:
+            task.cancel()
+        await self._send_waiting()
+        await self._producer.stop()
 
     async def settle(self) -> None:
         """Wait until everything submitted so far has been handed to the log."""
@@ -104,6 +108,10 @@ class Writer:
             futures.append(self._watched(await producer.send_batch(builder, name, partition=partition)))
         return futures
 
+    def send_soon(self, letters: Sequence[Letter]) -> None:
+        """Send records that nobody waits for, several polls' in one request."""
+        self._soon += letters
+
     async def log(self, message: Message) -> "asyncio.Future[Any]":
         """Send one message to headwater.log; the order of calls is the order in the log."""
         name = prefixed(self.config.namespace, LOG)
@@ -125,6 +133,19 @@ class Writer:
                 raise
             finally:
                 self._sent.task_done()
+
+    async def _write_soon(self) -> None:
+        try:
+            while True:
+                await asyncio.sleep(SOON_S)
+                await self._send_waiting()
+        except Exception as error:
+            self.failed(error)
+            raise
+
+    async def _send_waiting(self) -> None:
+        letters, self._soon = self._soon, []
+        await self.send(letters)
 
     def _connected(self) -> AIOKafkaProducer:
         if self._producer is None:
