@@ -27,7 +27,6 @@ from stream.worker import Worker
 
 # Users and records make no cycles, so a full collection finds nothing and stops everything for tens of milliseconds.
 GC_THRESHOLDS = (50_000, 20, 100)
-SWITCH_S = 0.0005  # the thread that fetches waits so long for the interpreter while a slate is made; 0.005 by default
 
 log = logging.getLogger(__name__)
 
@@ -125,7 +124,6 @@ def _register_service(
             gc.collect()
             gc.freeze()  # what is loaded now stays: later collections need not look at it
             gc.set_threshold(*GC_THRESHOLDS)
-            sys.setswitchinterval(SWITCH_S)
 
         async def on_stop(self) -> None:
             await worker.stop()
