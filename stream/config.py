@@ -4,6 +4,7 @@
 key `slots` of section `slate` is `HEADWATER_SLATE_SLOTS`; `HEADWATER_BROKER` is short for `HEADWATER_KAFKA_BROKER`.
 """
 
+import difflib
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
@@ -12,6 +13,7 @@ from typing import Annotated, Any, Literal, get_type_hints
 import msgspec
 from msgspec import Meta, Struct
 
+from stream.errors import UsageError
 from stream.rewards import Rewards
 from stream.topics import DEFAULT_PARTITIONS
 
@@ -21,7 +23,7 @@ MASK = "********"
 NAMESPACE = r"^[A-Za-z0-9._-]{0,100}$"  # what Kafka allows in a topic's name
 
 
-class ConfigError(ValueError):
+class ConfigError(UsageError):
     """A setting that cannot be used; the message says which, why and what would do."""
 
 
@@ -141,7 +143,10 @@ def load(path: Path | None, environment: Mapping[str, str]) -> Config:
     for name in sorted(environment):
         if name.startswith(PREFIX) and name != f"{PREFIX}CONFIG":
             if name not in known:
-                raise ConfigError(f"environment: unknown setting {name}; known are {', '.join(sorted(known))}")
+                near = difflib.get_close_matches(name, known, 1, cutoff=0)[0]
+                raise ConfigError(
+                    f"environment: unknown setting {name}; did you mean {near}? `headwater config` prints every key"
+                )
             section, key = known[name]
             settings.setdefault(section, {})[key] = environment[name]
     return _convert(settings, "environment or " + origin, strict=False)
@@ -158,6 +163,15 @@ def _keys() -> list[tuple[str, str]]:
     return [
         (section, key) for section in Config.__struct_fields__ for key in getattr(Config(), section).__struct_fields__
     ]
+
+
+def to_environment(config: Config) -> dict[str, str]:
+    """All settings as environment variables, for a child process; secrets too, as they are.
+
+    >>> to_environment(Config())["HEADWATER_SLATE_SLOTS"]
+    '20'
+    """
+    return {f"{PREFIX}{section}_{key}".upper(): str(getattr(getattr(config, section), key)) for section, key in _keys()}
 
 
 def to_toml(config: Config) -> str:

@@ -180,7 +180,7 @@ def run(config: Config, seconds: float, rate: float, show: Show, tell: Tell, fol
         config = _cluster(config, stack, tell)
         mock = config.kafka.mock
         log = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="headwater-demo-"))) / "worker.log"
-        worker = stack.enter_context(WorkerProcess(config, log, HEADWATER_KAFKA_MOCK=str(mock)))
+        worker = stack.enter_context(WorkerProcess(config, log))
         sender = stack.enter_context(Sender(config.kafka))
         tell(f"sending {len(data.films):,} films to the catalogue, starting a worker")
         for film in data.films:

@@ -56,6 +56,8 @@ class Health:
     def ready(self) -> Verdict:
         """Whether the worker serves its share of the users."""
         worker = self.worker
+        if not worker.started.is_set():
+            return Verdict(False, "starting: connecting, loading the compiled kernels")
         if not worker.replica.caught_up.is_set():
             return Verdict(False, f"folding headwater.log: at {worker.model.offset} of {worker.replica.log_end}")
         if not worker.assigned:
@@ -73,8 +75,11 @@ class Health:
         for source, partition in list(worker.partitions.items()):
             tps = worker.assigned.get(source, set())
             ends = await self.positions.latest(tps)
+            read = {} if worker.taking else await self.positions.read(tps)
             for tp in sorted(tps):
-                waiting = max(0, ends[tp] - partition.next[worker.intake.topics[tp.topic].name])
+                # Behind the last record there may be offsets without any: transaction markers, compacted tombstones.
+                reached = max(partition.next[worker.intake.topics[tp.topic].name], read.get(tp, 0))
+                waiting = max(0, ends[tp] - reached)
                 self.observer.lag.labels(tp.topic, tp.partition).set(waiting)
                 total += waiting
         return total

@@ -11,13 +11,15 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+from stream.errors import BrokerError
+
 DEPLOY = Path(__file__).resolve().parent.parent / "deploy" / "kafka"
 POM = DEPLOY / "pom.xml"
 JAVA_AT_LEAST = 17  # what Kafka 4 brokers ask for
 RESOLVE_TIMEOUT_S = 900.0  # 54 MB of jars, through a slow line
 
 
-class BrokerUnavailableError(RuntimeError):
+class BrokerUnavailableError(BrokerError):
     """The development broker cannot run; the message says what is missing and what to do."""
 
     retriable = False

@@ -8,8 +8,7 @@ from typing import Concatenate, ParamSpec, TypeVar
 
 import click
 
-from stream.config import Config, ConfigError, load
-from stream.errors import UsageError
+from stream.config import Config, load
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -43,7 +42,4 @@ def settings(config: str, broker: str) -> Config:
     environment = dict(os.environ)
     if broker:
         environment["HEADWATER_KAFKA_BROKER"] = broker
-    try:
-        return load(Path(config) if config else None, environment)
-    except ConfigError as error:
-        raise UsageError(str(error)) from error
+    return load(Path(config) if config else None, environment)

@@ -16,7 +16,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import IO
 
@@ -30,14 +30,17 @@ class Supervised:
         Program and arguments.
     log
         What takes the child's standard error: an open file, or `subprocess.DEVNULL`.
-    cwd
-        Its working directory; the parent's by default.
+    cwd, environment
+        Its working directory and environment; the parent's by default.
     """
 
-    def __init__(self, command: Sequence[str], log: IO[bytes] | int, cwd: Path | None = None) -> None:
+    def __init__(
+        self, command: Sequence[str], log: IO[bytes] | int, cwd: Path | None = None,
+        environment: Mapping[str, str] | None = None,
+    ) -> None:  # fmt: skip
         pipe = subprocess.PIPE
         self._process = subprocess.Popen(  # noqa: S603 - a list, no shell, made by this package
-            command, stdin=pipe, stdout=pipe, stderr=log, cwd=cwd, bufsize=0, start_new_session=True
+            command, stdin=pipe, stdout=pipe, stderr=log, cwd=cwd, env=environment, bufsize=0, start_new_session=True
         )
         assert self._process.stdin and self._process.stdout  # noqa: S101, PT018 - for the type checker
         self._stdin, self._stdout = self._process.stdin, self._process.stdout
@@ -45,7 +48,12 @@ class Supervised:
     @property
     def ended(self) -> bool:
         """Whether the child is gone."""
-        return self._process.poll() is not None
+        return self.exit_code is not None
+
+    @property
+    def exit_code(self) -> int | None:
+        """None while the child lives."""
+        return self._process.poll()
 
     def read_line(self, timeout_s: float) -> str:
         """One line of the child's standard output; empty when it ended, or said nothing for `timeout_s` seconds."""
@@ -80,12 +88,16 @@ class Supervised:
         self._stdout.close()
 
 
-def supervised(command: Sequence[str], log: IO[bytes], grace_s: float, cwd: Path | None = None) -> Supervised:
+def supervised(
+    command: Sequence[str], log: IO[bytes] | int, grace_s: float, cwd: Path | None = None,
+    environment: Mapping[str, str] | None = None,
+) -> Supervised:  # fmt: skip
     """Run any command as a supervised child; its process id is the first line to be read, its output goes to `log`.
 
-    At the end the command gets SIGTERM, and SIGKILL if it lives on for `grace_s` seconds.
+    At the end the command gets SIGTERM, and SIGKILL if it lives on for `grace_s` seconds. The exit code is the
+    command's, or 128 + the number of the signal that ended it.
     """
-    return Supervised([sys.executable, "-I", "-S", __file__, str(grace_s), *command], log, cwd)
+    return Supervised([sys.executable, "-I", "-S", __file__, str(grace_s), *command], log, cwd, environment)
 
 
 def _stop_at_end_of_pipe(process: subprocess.Popen[bytes], grace_s: float) -> None:
@@ -106,7 +118,8 @@ def _main(grace_s: float, command: Sequence[str]) -> int:
     sys.stdout.write(f"{process.pid}\n")
     sys.stdout.flush()
     threading.Thread(target=_stop_at_end_of_pipe, args=(process, grace_s), daemon=True).start()
-    return process.wait()
+    code = process.wait()
+    return code if code >= 0 else 128 - code
 
 
 if __name__ == "__main__":

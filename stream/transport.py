@@ -179,6 +179,10 @@ class Positions:
         found = await self._app.consumer.highwaters(*sorted(tps))
         return {tp: int(found[tp]) for tp in tps}
 
+    async def read(self, tps: set[TP]) -> dict[TP, int]:
+        """Offset up to which each topic-partition has been fetched; 0 where nothing was."""
+        return {tp: int(await self._app.consumer.position(tp) or 0) for tp in sorted(tps)}
+
     async def seek(self, tp: TP, position: int) -> None:
         """Read on from this position."""
         await self._app.consumer.seek(tp, position)

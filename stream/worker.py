@@ -60,7 +60,7 @@ class Worker:
         self.assigned: dict[str, set[TP]] = {}  # the sources that Kafka gave to this worker
         self.started = asyncio.Event()
         self._parked: dict[str, Partition] = {}  # sources let go of; good again if nobody else has claimed them
-        self.taken_at = time.monotonic()  # when a poll was last taken in
+        self.taking = False  # whether a poll is being taken in
         self._room = asyncio.Event()
         self._acquiring = asyncio.Lock()
 
@@ -89,6 +89,7 @@ class Worker:
 
     async def take(self, poll: Poll, positions: Positions) -> None:
         """Take in one poll: when this returns, all that its events cause is under way."""
+        self.taking = True
         while self.in_flight >= self.config.kafka.in_flight_records:
             self._room.clear()
             await self._room.wait()
@@ -105,7 +106,7 @@ class Worker:
                 letters += self._slates(batch)
                 await self.writer.submit([batch], letters, _written_at(batch, part))
             await asyncio.sleep(0)  # the log reader and the pages get their turn
-        self.taken_at = time.monotonic()
+        self.taking = False
 
     async def assign(self, assigned: set[TP], positions: Positions) -> None:
         """Kafka gave these topic-partitions to this worker: recover the sources that it does not own yet."""

@@ -1,5 +1,6 @@
 """A worker as a process of its own, for demo, benchmarks and tests: started, watched through its pages, ended."""
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -11,36 +12,37 @@ from pathlib import Path
 from types import TracebackType
 from typing import IO, Self
 
+import msgspec
 from prometheus_client.parser import text_string_to_metric_families
 
 from stream.broker import free_ports
-from stream.config import Config
+from stream.config import PREFIX, Config, to_environment
 from stream.errors import CheckError
+from stream.supervisor import Supervised, supervised
 
 START_S = 180.0  # to become ready; the first start ever compiles
 STOP_S = 15.0
 
 
 class WorkerProcess:
-    """One `headwater worker` in a process group of its own; settings travel in the environment.
+    """One `headwater worker`, which ends with this process; its settings travel in the environment.
 
     Parameters
     ----------
-    config : only broker, namespace and policy are handed on
+    config : all of it is handed on, but for the port: it gets a free one on loopback
     log : where its output goes; None: nowhere
     """
 
-    def __init__(self, config: Config, log: Path | None = None, **environment: str) -> None:
+    def __init__(self, config: Config, log: Path | None = None) -> None:
         self.port = free_ports(1)[0]
         self.pages = f"http://127.0.0.1:{self.port}"
-        self._environment = {
-            **os.environ, "HEADWATER_KAFKA_BROKER": config.kafka.broker,
-            "HEADWATER_KAFKA_NAMESPACE": config.kafka.namespace, "HEADWATER_POLICY_NAME": config.policy.name,
-            "HEADWATER_WORKER_HOST": "127.0.0.1", "HEADWATER_WORKER_PORT": str(self.port), **environment,
-        }  # fmt: skip
+        worker = msgspec.structs.replace(config.worker, host="127.0.0.1", port=self.port)
+        others = {key: value for key, value in os.environ.items() if not key.startswith(PREFIX)}
+        self._environment = others | to_environment(msgspec.structs.replace(config, worker=worker))
         self._log = log
         self._output: IO[bytes] | None = None
-        self._process: subprocess.Popen[bytes] | None = None
+        self._child: Supervised | None = None
+        self.pid = 0
 
     def __enter__(self) -> Self:
         self.start()
@@ -54,33 +56,35 @@ class WorkerProcess:
     @property
     def exit_code(self) -> int | None:
         """None while it runs."""
-        return None if self._process is None else self._process.poll()
+        return None if self._child is None else self._child.exit_code
 
     def start(self) -> None:
         """Launch it; `wait_ready` tells when it serves."""
         self._output = None if self._log is None else self._log.open("ab")
-        command = [sys.executable, "-m", "stream.cli", "worker", "--log-level", "info" if self._log else "error"]
-        self._process = subprocess.Popen(  # noqa: S603  our own command
-            command, env=self._environment, start_new_session=True,
-            stdout=self._output or subprocess.DEVNULL, stderr=self._output,
-        )  # fmt: skip
+        self._child = supervised(
+            self._command(), self._output or subprocess.DEVNULL, STOP_S, environment=self._environment
+        )
+        self.pid = int(self._child.read_line(START_S))
+
+    def _command(self) -> list[str]:
+        return [sys.executable, "-m", "stream.cli", "worker", "--log-level", "info" if self._log else "error"]
+
+    def kill(self, number: signal.Signals) -> None:
+        """Send it a signal; nothing happens if it has ended."""
+        if self.exit_code is None:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(self.pid, number)
 
     def stop(self, with_signal: signal.Signals = signal.SIGTERM) -> int:
-        """End it; returns the exit code."""
-        process = self._process
-        if process is None:
+        """End it; returns the exit code (128 + n after signal n)."""
+        if self._child is None:
             return 0
-        try:
-            if process.poll() is None:
-                os.killpg(process.pid, with_signal)
-            process.wait(STOP_S)
-        except subprocess.TimeoutExpired:
-            os.killpg(process.pid, signal.SIGKILL)
-            process.wait()
-        finally:
-            if self._output is not None:
-                self._output.close()
-        return process.returncode
+        self.kill(with_signal)
+        self._child.wait(STOP_S)
+        self._child.close(STOP_S)
+        if self._output is not None:
+            self._output.close()
+        return self._child.exit_code or 0
 
     def wait_ready(self, within_s: float = START_S) -> None:
         """Return when it serves."""

@@ -8,7 +8,7 @@ from types import FrameType
 
 import click
 
-from stream.broker import Broker, BrokerSettings, BrokerUnavailableError
+from stream.broker import Broker, BrokerSettings
 from stream.errors import BrokerError
 from stream.options import examples
 
@@ -32,15 +32,12 @@ def command(port: int, data: Path | None) -> None:
     """
     signal.signal(signal.SIGTERM, _end)
     parent = os.getppid()
-    try:
-        with Broker(BrokerSettings(port=port, data_dir=data)) as broker:
-            click.echo(broker.address)
-            while os.getppid() == parent:
-                time.sleep(LOOK_S)
-                if not _lives(broker.pid):
-                    raise BrokerError(f"Kafka on {broker.address} ended by itself; see {broker.data_dir / 'kafka.log'}")
-    except BrokerUnavailableError as error:
-        raise BrokerError(str(error)) from error
+    with Broker(BrokerSettings(port=port, data_dir=data)) as broker:
+        click.echo(broker.address)
+        while os.getppid() == parent:
+            time.sleep(LOOK_S)
+            if not _lives(broker.pid):
+                raise BrokerError(f"Kafka on {broker.address} ended by itself; see {broker.data_dir / 'kafka.log'}")
 
 
 def _lives(pid: int) -> bool:

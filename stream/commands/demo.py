@@ -8,12 +8,11 @@ from types import FrameType
 import click
 from rich.console import Console
 
-from stream.broker import BrokerUnavailableError
 from stream.config import Config
 from stream.demo import Frame, run
 from stream.demo_figures import summary
 from stream.demo_screen import COLUMNS, LINES, Plain, Screen
-from stream.errors import BrokerError, CheckError
+from stream.errors import CheckError
 from stream.options import configured, examples
 
 
@@ -49,8 +48,6 @@ def command(config: Config, seconds: float, rate: float, *, plain: bool) -> None
                 screen.show(frame)
 
             frames.append(run(config, seconds, rate, show, screen.tell))
-    except BrokerUnavailableError as error:
-        raise BrokerError(str(error)) from error
     finally:
         if frames:
             console.print(summary(frames[-1]))

@@ -112,7 +112,12 @@ class Site:
     """
 
     def __init__(self, address: str, namespace: str) -> None:
-        self.config = Config(kafka=Kafka(broker=address, namespace=namespace, partitions=PARTITIONS))
+        self.config = Config(
+            kafka=Kafka(
+                broker=address, namespace=namespace, partitions=PARTITIONS,
+                session_timeout_s=6,  # Kafka's least: until a killed worker's partitions are free
+            )
+        )  # fmt: skip
         create_or_verify(self.config.kafka)
         self.producer = KafkaProducer(bootstrap_servers=address, acks="all", linger_ms=2, delivery_timeout_ms=60_000)
 

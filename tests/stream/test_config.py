@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stream.config import MASK, PREFIX, SECRETS, Config, ConfigError, Kafka, Policy, load, to_toml
+from stream.config import MASK, PREFIX, SECRETS, Config, ConfigError, Kafka, Policy, load, to_environment, to_toml
 
 KEYS = [
     (section, key) for section in Config.__struct_fields__ for key in getattr(Config(), section).__struct_fields__
@@ -89,7 +89,7 @@ def test_a_reward_is_a_number_that_can_be_counted(tmp_path: Path, key: str, valu
 @pytest.mark.parametrize(
     ("environment", "words"),
     [
-        ({"HEADWATER_SLATE_SLOTZ": "7"}, "unknown setting HEADWATER_SLATE_SLOTZ; known are .*HEADWATER_SLATE_SLOTS"),
+        ({"HEADWATER_SLATE_SLOTZ": "7"}, "unknown setting HEADWATER_SLATE_SLOTZ; did you mean HEADWATER_SLATE_SLOTS"),
         ({"HEADWATER_": "7"}, "unknown setting HEADWATER_;"),
         ({"HEADWATER_SLATE_SLOTS": "seven"}, r"Expected `int`, got `str` - at `\$\.slate\.slots`"),
         ({"HEADWATER_SLATE_SLOTS": "0"}, r"`int` >= 1 - at `\$\.slate\.slots`"),
@@ -100,6 +100,12 @@ def test_a_reward_is_a_number_that_can_be_counted(tmp_path: Path, key: str, valu
 def test_a_mistake_in_the_environment_is_reported(environment: dict[str, str], words: str) -> None:
     with pytest.raises(ConfigError, match=f"^environment.*{words}"):
         load(None, environment)
+
+
+def test_settings_travel_to_a_child_process_through_the_environment() -> None:
+    config = Config(kafka=Kafka(broker="a:1,b:2", mock=True, sasl_password="secret"), policy=Policy(epsilon=0.25))
+    assert load(None, to_environment(config)) == config
+    assert load(None, to_environment(Config())) == Config()
 
 
 def test_a_file_that_is_not_there(tmp_path: Path) -> None:

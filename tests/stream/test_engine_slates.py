@@ -224,7 +224,7 @@ def test_the_policys_state(depth: int, events: int, state: int) -> None:
 def rows_of(engine: Engine, width: int, taken: str, name: str) -> tuple[list[int], bool, float]:
     """Rows taught after a slate from five candidates, each described by its own number."""
     features = np.repeat(np.arange(5, dtype=np.uint8), width).reshape(5, width)
-    engine._shown["u"] = Shown(T, name, np.arange(5, dtype=np.int32), features)
+    engine._shown["u"] = Shown(T, name, np.arange(5, dtype=np.int32), features.tobytes(), width)
     rows = engine._rows("u", did("u", taken, T + 1)[1])
     assert rows is not None
     return np.frombuffer(rows.features, np.uint8).reshape(-1, width)[:, 0].tolist(), rows.taken, rows.rate
