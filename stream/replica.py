@@ -13,7 +13,6 @@ from stream.model import Model
 from stream.topics import LOG, prefixed
 
 IDLE_MS = 100  # an idle read waits so long; data ends the wait at once
-PAUSE_S = 0.0  # between two reads: no slate waits for the fold, and each read costs CPU that slates could use
 FOLD_AT_ONCE = 50  # log messages folded before other tasks get their turn
 
 Heard = Callable[[Message, Verdict, int], Awaitable[None]]
@@ -96,7 +95,6 @@ class Replica:
         while True:
             if self.model.offset >= self.log_end:
                 self.caught_up.set()
-            await asyncio.sleep(PAUSE_S)
             messages = await self.reader.read()
             self.alive_at = time.monotonic()
             for n, entry in enumerate(messages):
