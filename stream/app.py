@@ -21,7 +21,7 @@ from stream.config import Config, Kafka, load
 from stream.health import Health, Verdict
 from stream.prometheus import PrometheusObserver
 from stream.topics import INPUT_TOPICS, prefixed
-from stream.transport import PollConsumer, PollSchema, Positions, calm_reconnect
+from stream.transport import PollConsumer, PollSchema, Positions, calm_reconnect, survive_closed_transports
 from stream.warm_up import warm_up
 from stream.worker import Worker
 
@@ -35,6 +35,7 @@ def build(config: Config) -> faust.App:
     """Make the app. Each step is one thing that Faust must be told."""
     logging.disable(logging.DEBUG)  # aiokafka formats debug records whatever the level: a quarter of the busy time
     calm_reconnect()
+    survive_closed_transports()
     app = faust.App(**_settings(config))
     _use_polls(app, config.kafka)
     observer = PrometheusObserver()

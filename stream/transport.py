@@ -12,6 +12,8 @@ from typing import Any
 
 import faust
 from aiokafka.client import AIOKafkaClient
+from aiokafka.conn import AIOKafkaConnection, CloseReason
+from aiokafka.errors import KafkaConnectionError
 from faust.transport.drivers.aiokafka import AIOKafkaConsumerThread
 from faust.transport.drivers.aiokafka import Consumer as AIOKafkaFaustConsumer
 from faust.types import TP, ConsumerMessage
@@ -161,6 +163,27 @@ def calm_reconnect() -> None:
 
     _metadata_update.calm = True  # type: ignore[attr-defined]  # a mark, so that it is wrapped once
     AIOKafkaClient._metadata_update = _metadata_update  # noqa: SLF001
+
+
+def survive_closed_transports() -> None:
+    """Let a request on a connection that has just closed fail as aiokafka expects it.
+
+    uvloop raises RuntimeError where asyncio's own transports raise OSError or nothing. Nobody catches it, so the one
+    task that refreshes the metadata ended, and the client waited for it for ever after the broker had come back.
+    """
+    original = AIOKafkaConnection.send
+    if getattr(original, "survives", False):
+        return
+
+    def send(self: Any, request: Any, expect_response: bool = True) -> Any:
+        try:
+            return original(self, request, expect_response)
+        except RuntimeError as error:
+            self.close(reason=CloseReason.CONNECTION_BROKEN)
+            raise KafkaConnectionError(f"Connection at {self.host}:{self.port} broken: {error}") from error
+
+    send.survives = True  # type: ignore[attr-defined]  # a mark, so that it is wrapped once
+    AIOKafkaConnection.send = send
 
 
 class Positions:

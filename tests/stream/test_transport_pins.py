@@ -13,11 +13,13 @@ from typing import Any, NamedTuple
 
 import faust
 import pytest
-from aiokafka.client import AIOKafkaClient
+from aiokafka.client import AIOKafkaClient, MetadataRequest
+from aiokafka.conn import AIOKafkaConnection
+from aiokafka.errors import KafkaConnectionError
 from faust.transport.drivers.aiokafka import AIOKafkaConsumerThread
 from faust.types import TP
 
-from stream.transport import Poll, PollConsumer, PollSchema, PollThread, calm_reconnect
+from stream.transport import Poll, PollConsumer, PollSchema, PollThread, calm_reconnect, survive_closed_transports
 
 ROOT = Path(__file__).resolve().parents[2]
 PINNED = ("faust-streaming", "mode-streaming", "aiokafka")
@@ -78,6 +80,7 @@ PINS: dict[str, tuple[str, str]] = {
         "check calm_reconnect: it must return False when no broker answered",
     ),
     f"{CLIENT}._md_synchronizer": ("1447213d7a36", "check calm_reconnect: this is the loop that it slows down"),
+    "aiokafka.conn:AIOKafkaConnection.send": ("03fa7b3cd627", "check survive_closed_transports"),
     "faust.types.tuples:ConsumerMessage.on_final_ack": ("6ef10c83c534", "check PollConsumer.ack"),
     "faust.types.tuples:Message.ack": (
         "6b3946295cd1",
@@ -266,3 +269,28 @@ def test_reconnecting_is_made_calm_once() -> None:
     calm_reconnect()
     assert AIOKafkaClient._metadata_update is once
     assert once.calm
+
+
+class ClosedWriter:
+    """A stream on uvloop whose transport has been closed."""
+
+    def write(self, data: bytes) -> None:
+        raise RuntimeError("unable to perform operation on <TCPTransport closed=True>; the handler is closed")
+
+    def close(self) -> None:
+        pass
+
+
+def test_a_request_on_a_closed_uvloop_transport_fails_as_a_broken_connection() -> None:
+    survive_closed_transports()
+    survive_closed_transports()
+
+    async def ask() -> None:
+        connection = AIOKafkaConnection("127.0.0.1", 1)
+        connection._writer = ClosedWriter()
+        connection._versions = {MetadataRequest.API_KEY: (0, 5)}
+        with pytest.raises(KafkaConnectionError, match="handler is closed"):
+            await connection.send(MetadataRequest([]))
+        assert not connection.connected()
+
+    asyncio.run(ask())
