@@ -20,7 +20,7 @@ def test_record_goes_through_and_the_broker_goes() -> None:
         consumer = KafkaConsumer(
             "events", bootstrap_servers=broker.address, api_version=(2, 3), auto_offset_reset="earliest"
         )
-        deadline, values = time.monotonic() + 10, list[bytes]()
+        deadline, values = time.monotonic() + 30, list[bytes]()
         while not values and time.monotonic() < deadline:
             values = [record.value for batch in consumer.poll(timeout_ms=200).values() for record in batch]
         consumer.close()
