@@ -9,7 +9,7 @@ click and a purchase are. Every event is first predicted, then learned, and no e
 Start with `base` for the interface; `checks` holds the laws every source keeps, yours too.
 """
 
-from learners.base import CLICK, ELIGIBLE, INELIGIBLE, PURCHASE, TOUCHED, VIEW, Interaction, Query, Source
+from learners.base import CLICK, ELIGIBLE, INELIGIBLE, PURCHASE, TOUCHED, VIEW, Interaction, Query, Source, State
 from learners.categories import Categories
 from learners.checks import Check, yield_checks
 from learners.covisitation import CoVisitation
@@ -39,6 +39,7 @@ __all__ = [
     "RecentlySeen",
     "SequentialRules",
     "Source",
+    "State",
     "TwoHeads",
     "Vocabulary",
     "best_first",

@@ -1,9 +1,12 @@
 """Names of items as dense indices, so that everything behind them can be an array."""
 
 from collections.abc import Iterable
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+from learners.base import State
 
 
 class Vocabulary:
@@ -53,3 +56,17 @@ class Vocabulary:
         """Return the indices of `names` in their order, unknown ones skipped."""
         get = self._index.get
         return np.array([index for name in names if (index := get(name)) is not None], dtype=np.int32)
+
+    def state(self) -> dict[str, NDArray[Any]]:
+        """Return all ids in order, as UTF-8 bytes and where each ends."""
+        encoded = [name.encode() for name in self.ids]
+        return {
+            "text": np.frombuffer(b"".join(encoded), np.uint8),
+            "ends": np.cumsum([len(name) for name in encoded], dtype=np.int64),
+        }
+
+    def restore(self, state: State) -> None:
+        """Continue from `state`."""
+        text, ends = state["text"].tobytes(), state["ends"].tolist()
+        self.ids = [text[start:end].decode() for start, end in zip([0, *ends], ends)]
+        self._index = {name: index for index, name in enumerate(self.ids)}

@@ -65,6 +65,7 @@ def _settings(config: Config) -> dict[str, Any]:
         "broker_commit_interval": 1.0,
         "broker_max_poll_records": 5000,
         "consumer_auto_offset_reset": "earliest",
+        "consumer_group_instance_id": kafka.instance_id or None,
         "web_host": config.worker.host,
         "web_bind": config.worker.host,
         "web_port": config.worker.port,
@@ -139,6 +140,11 @@ def _register_service(
     @app.page("/readyz")
     async def readyz(view: Any, _: Any) -> Any:
         return answer(view, health.ready())
+
+    @app.page("/fingerprint")
+    async def fingerprint(view: Any, _: Any) -> Any:
+        copy = worker.model.copy()
+        return view.json({"offset": copy.offset, "fingerprint": await asyncio.to_thread(copy.fingerprint)})
 
     @app.page("/metrics")
     async def metrics(view: Any, _: Any) -> Any:

@@ -25,7 +25,7 @@ from stream.schemas import (
     Slot,
     json_schema,
 )
-from stream.topics import DEFAULT_PARTITIONS, INPUT_TOPICS, LOG, TOPICS, Topic
+from stream.topics import DEFAULT_PARTITIONS, INPUT_TOPICS, LOG, MODEL_SNAPSHOTS, TOPICS, USER_SNAPSHOTS, Topic
 
 DEPLOY = Path(__file__).resolve().parent.parent / "deploy"
 BINDING = "0.5.0"  # version of AsyncAPI's Kafka bindings
@@ -58,6 +58,8 @@ EXAMPLES: tuple[Struct, ...] = (
         value=b'{"event_id": "e-7003", "user_id": "u-42", "timestamp": 1767268831}',
     ),
 )  # fmt: skip
+
+OWN = (LOG, USER_SNAPSHOTS, MODEL_SNAPSHOTS)  # written and read by workers only
 
 
 def document() -> dict[str, object]:
@@ -123,7 +125,7 @@ def _channel(topic: Topic) -> dict[str, object]:
 
 def _operations() -> Iterator[tuple[str, dict[str, object]]]:
     for topic in TOPICS:
-        for action in ("receive",) if topic in INPUT_TOPICS else ("send", "receive") if topic is LOG else ("send",):
+        for action in ("receive",) if topic in INPUT_TOPICS else ("send", "receive") if topic in OWN else ("send",):
             yield (
                 f"{action}-{topic.name}",
                 {

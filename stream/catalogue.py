@@ -1,12 +1,13 @@
 """What the model knows of items beyond their use: may they be shown, their category, their age."""
 
-from heapq import heappop, heappush
-from typing import TypeVar
+from heapq import heapify, heappop, heappush
+from typing import Any, TypeVar
 
+import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from learners import ELIGIBLE, INELIGIBLE
+from learners import ELIGIBLE, INELIGIBLE, State
 from stream.schemas import Item
 
 T = TypeVar("T", bound=np.generic)
@@ -54,6 +55,8 @@ class Catalogue:
         self.expires[item] = np.inf if record.expires_at is None else record.expires_at
         if record.expires_at is not None:
             heappush(self._expiring, (record.expires_at, item))
+            if len(self._expiring) > 2 * self.size + 16:  # items described again and again
+                self._list_expiring()
         self.category[item] = NO_CATEGORY
         if record.categories:
             self.category[item] = self.categories.setdefault(record.categories[0], len(self.categories) + 1)
@@ -70,13 +73,32 @@ class Catalogue:
         self.events += 1
         self.used[item] = self.events
 
-    def state(self) -> dict[str, NDArray[np.generic]]:
-        """The arrays that decide what is recommended, for fingerprints."""
+    def state(self) -> dict[str, NDArray[Any]]:
+        """Everything, as arrays in a fixed order; views, valid until the next change."""
         n = self.size
         return {
             "blocked": self.blocked[:n], "expires": self.expires[:n], "category": self.category[:n],
-            "born": self.born[:n], "used": self.used[:n],
+            "born": self.born[:n], "used": self.used[:n], "events": np.array([self.events]),
+            "categories": np.frombuffer(msgspec.msgpack.encode(list(self.categories)), np.uint8),
         }  # fmt: skip
+
+    def restore(self, state: State) -> None:
+        """Continue from a copy of `state`."""
+        self.blocked = np.array(state["blocked"], np.uint8)
+        self.expires = np.array(state["expires"], np.float64)
+        self.category = np.array(state["category"], np.int32)
+        self.born = np.array(state["born"], np.int64)
+        self.used = np.array(state["used"], np.int64)
+        self.size, self.events = len(self.blocked), int(state["events"][0])
+        names = msgspec.msgpack.decode(state["categories"].tobytes(), type=list[str])
+        self.categories = {name: number for number, name in enumerate(names, start=1)}
+        self._list_expiring()
+
+    def _list_expiring(self) -> None:
+        """One entry per item that expires; what has expired is blocked already, to meet it again changes nothing."""
+        expires = self.expires[: self.size]
+        self._expiring = [(float(expires[item]), int(item)) for item in np.flatnonzero(expires < np.inf)]
+        heapify(self._expiring)
 
 
 def _grown(array: NDArray[T], room: int, fill: float) -> NDArray[T]:

@@ -44,6 +44,13 @@ class Kafka(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     )
     replication: Annotated[int, _doc("copies of each partition that `headwater topics` asks for", ge=1)] = 1
     group: Annotated[str, _doc("consumer group of the workers")] = "headwater"
+    instance_id: Annotated[
+        str,
+        _doc(
+            "name of this worker that outlives its process: restarted within the session time-out, it gets its "
+            "partitions back and the others are not disturbed; empty: any worker takes over"
+        ),
+    ] = ""
     session_timeout_s: Annotated[float, _doc("seconds until a silent worker loses its partitions", gt=0)] = 10.0
     poll_interval_s: Annotated[float, _doc("seconds between polls: lower is quicker and dearer", ge=0)] = 0.004
     max_poll_records: Annotated[
@@ -93,6 +100,9 @@ class Sources(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """How fast sources forget, in events of the whole site (not hours: sites differ by orders of magnitude)."""
 
     popularity_half_life: Annotated[float, _doc("events", ge=1)] = 3_000.0
+    max_items: Annotated[int, _doc("items learned, about 1 KB each; further ones are counted and left out", ge=1)] = (
+        2_000_000
+    )
     trending_half_life: Annotated[float, _doc("events", ge=1)] = 100.0
     covisitation_half_life: Annotated[float, _doc("events", ge=1)] = 200_000.0
     rules_half_life: Annotated[float, _doc("events", ge=1)] = 200_000.0
@@ -103,6 +113,12 @@ class Worker(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
     host: Annotated[str, _doc("address of /metrics, /healthz and /readyz")] = "0.0.0.0"  # noqa: S104  scraped from outside
     port: Annotated[int, _doc("their port", ge=0, le=65535)] = 6066
+    snapshot_s: Annotated[
+        float, _doc("seconds in which everything owned is stored once, so that little of the log is needed", gt=0)
+    ] = 120.0
+    fingerprint_every: Annotated[
+        int, _doc("messages of headwater.log between two comparisons of the workers' models", ge=1)
+    ] = 10_000
     stuck_after_s: Annotated[float, _doc("seconds with events waiting and no progress until /healthz fails", gt=0)] = (
         30.0
     )

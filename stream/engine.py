@@ -10,7 +10,7 @@ The engine *proposes*: it makes records from events and applies them to the user
 from collections import OrderedDict
 from collections.abc import Sequence
 from hashlib import shake_128
-from heapq import heappop, heappush
+from heapq import heapify, heappop, heappush
 from itertools import takewhile
 from typing import NamedTuple
 
@@ -31,12 +31,14 @@ from stream.log import (
     Record,
     Rows,
     Settlement,
+    SourceState,
     Step,
 )
 from stream.model import Model
 from stream.observe import Observer
-from stream.rewards import settle, silence
-from stream.users import CONTEXT_ITEMS, User, Users, apply
+from stream.rewards import Rewards, settle, silence
+from stream.snapshot import UsersCopy
+from stream.users import CONTEXT_ITEMS, User, Users, apply, close
 
 SHOWN_USERS = 20_000  # users whose last candidates are kept for learning; about 8 KB each
 
@@ -59,30 +61,69 @@ class Shown(NamedTuple):
 class Partition:
     """What the owner of a source holds: its users, and where it stands in the log."""
 
-    def __init__(self, source: str, base: int, *, users: Users | None = None, watermark: float = 0.0) -> None:
-        self.source, self.base, self.seq = source, base, 0
-        self.users: Users = {} if users is None else users
+    def __init__(
+        self, source: str, base: int, rewards: Rewards, *, users: Users | None = None, watermark: float = 0.0
+    ) -> None:
+        self.source, self.base, self.seq, self.rewards = source, base, 0, rewards
+        self.users: Users = OrderedDict() if users is None else users
         self.watermark = watermark  # highest event time so far, unix seconds
         self.next: dict[str, int] = {}  # topic (without namespace) -> position of the next record to take
         self.pending = 0  # records proposed, but not folded yet
+        self.copy: UsersCopy | None = None  # of a snapshot under way
         self._open: list[tuple[float, str, str]] = []  # heap of (time, user, decision) of slates not yet answered
         for user_id, user in self.users.items():
             if user.open is not None:
                 self.opened(user_id, user.open, user.open.time)
 
+    def apply(self, record: Step | ProfileChange) -> None:
+        """Change a user by one record."""
+        self._keep(record.user_id)
+        apply(self.users, record, self.rewards.session_gap_s)
+
+    def message(self, records: list[Record], next_: dict[str, int], *, last: bool) -> Batch:
+        """Close a batch: number it, move the positions, drop idle users at the last one of a poll.
+
+        Not before: the records of the later ones have been applied already.
+        """
+        idle_before = self.watermark - self.rewards.idle_s if last else 0.0
+        message = Batch(LOG_VERSION, self.source, self.base, self.seq, next_, self.watermark, records, idle_before)
+        close(self.users, message, self._keep)
+        self.seq += 1
+        self.next |= next_
+        self.pending += len(records)
+        return message
+
+    def start_copy(self) -> UsersCopy:
+        """Begin to copy all users as they are now, after the batches numbered so far."""
+        state = SourceState(self.base, self.seq, dict(self.next), self.watermark)
+        self.copy = UsersCopy(self.users, state)
+        return self.copy
+
+    def _keep(self, user_id: str) -> None:
+        if self.copy is not None:
+            self.copy.keep(user_id)
+
     def opened(self, user_id: str, decision: Decision, at: float) -> None:
         """Remember to settle this decision, made when the watermark stood at `at`, if nobody answers it."""
         heappush(self._open, (max(at, decision.time), user_id, decision.decision_id))
+        if len(self._open) > 2 * len(self.users) + 1_000:  # most of them were answered long ago
+            self._open = [entry for entry in self._open if self._is_open(entry[1], entry[2])]
+            heapify(self._open)
 
     def overdue(self, before: float) -> list[tuple[str, Decision]]:
         """Take out the open decisions made before that event time, oldest first."""
         found = []
         while self._open and self._open[0][0] < before:
             _, user_id, decision_id = heappop(self._open)
-            user = self.users.get(user_id)
-            if user is not None and user.open is not None and user.open.decision_id == decision_id:
-                found.append((user_id, user.open))
+            decision = self._is_open(user_id, decision_id)
+            if decision is not None:
+                found.append((user_id, decision))
         return found
+
+    def _is_open(self, user_id: str, decision_id: str) -> Decision | None:
+        user = self.users.get(user_id)
+        open_ = None if user is None else user.open
+        return open_ if open_ is not None and open_.decision_id == decision_id else None
 
 
 class Engine:
@@ -117,7 +158,10 @@ class Engine:
             made[n][place] = self.answer(partition, step, f"{partition.base}.{partition.seq + n}.{place}")
         if made:
             made[-1] += self.settle_silence(partition)
-        return [self._message(partition, records, next_) for records, (_, next_) in zip(made, parts, strict=True)]
+        return [
+            partition.message(records, next_, last=n == len(parts) - 1)
+            for n, (records, (_, next_)) in enumerate(zip(made, parts, strict=True))
+        ]
 
     def step(self, partition: Partition, user_id: str, event: Happening) -> Step | None:
         """Take one event of one user.
@@ -140,7 +184,7 @@ class Engine:
         recent = user.recent(CONTEXT_ITEMS)
         in_session = len(list(takewhile(user.session.__contains__, recent))) if same_session else 0
         step = Step(user_id, event, recent, in_session, settled, None, rows)
-        apply(partition.users, step, self.config.rewards.session_gap_s)  # 4
+        partition.apply(step)  # 4
         partition.watermark = max(partition.watermark, event.time)
         return step
 
@@ -150,7 +194,7 @@ class Engine:
         decision = self._decide(user_id, partition.users[user_id], decision_id)
         if decision is None:
             return step
-        apply(partition.users, Step(user_id, None, [], 0, None, decision, None), self.config.rewards.session_gap_s)
+        partition.apply(Step(user_id, None, [], 0, None, decision, None))
         partition.opened(user_id, decision, partition.watermark)
         return msgspec.structs.replace(step, decision=decision)
 
@@ -158,18 +202,9 @@ class Engine:
         if isinstance(arrival, tuple):
             return self.step(partition, *arrival)
         if isinstance(arrival, ProfileChange):
-            apply(partition.users, arrival, self.config.rewards.session_gap_s)
+            partition.apply(arrival)
             self._shown.pop(arrival.user_id, None)
         return arrival
-
-    def _message(self, partition: Partition, records: list[Record], next_: dict[str, int]) -> Batch:
-        message = Batch(
-            LOG_VERSION, partition.source, partition.base, partition.seq, next_, partition.watermark, records
-        )
-        partition.seq += 1
-        partition.next |= next_
-        partition.pending += len(records)
-        return message
 
     def settle_silence(self, partition: Partition) -> list[Step]:
         """Settle at 0 what the watermark has passed: records without an event, in the same numbered stream."""
@@ -178,7 +213,7 @@ class Engine:
             settled = silence(open_, self.config.rewards)
             self.observer.settled(settled)
             step = Step(user_id, None, [], 0, settled, None, None)
-            apply(partition.users, step, self.config.rewards.session_gap_s)
+            partition.apply(step)
             steps.append(step)
         return steps
 

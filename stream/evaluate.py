@@ -86,7 +86,7 @@ class Evaluation:
         self._shown: dict[str, Shown] = {}
         self._offset = 0
         self.model.fold(Claim(LOG_VERSION, SOURCE, "evaluate"), self._next_offset())
-        self.partition = Partition(SOURCE, base=0)
+        self.partition = Partition(SOURCE, 0, config.rewards)
 
     def run(self, entries: Iterable[Entry]) -> dict[str, object]:
         """Test and learn every entry; returns the report."""

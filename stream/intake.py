@@ -117,6 +117,8 @@ class Intake:
             self._holes[tp] = (wanted, first)
             seek[tp] = wanted
             return []
+        if first > wanted:
+            self.observer.skipped_offsets(first - wanted)
         return records
 
     def _decode(self, topic: Topic, record: Any, now: float) -> Arrival | Rejection:

@@ -2,8 +2,9 @@
 
 A *claim* makes its writer the owner of a source; the offset at which the log holds it is the claim's id, `base`. A
 *batch* carries the records that the owner made of one poll, the number of the batch within the claim, and the input
-positions after it. Whoever folds the log accepts or ignores a batch as a whole, by the same three comparisons, so all
-that is folded from accepted batches (users, open decisions, model) agrees everywhere.
+positions after it. Whoever folds the log accepts or ignores a batch as a whole, by the same comparisons, so all that is
+folded from accepted batches (users, open decisions, model) agrees everywhere. *Stored* says that a snapshot is whole;
+what lies before all snapshots may be cut off. A *mark* is one worker's fingerprint of the model.
 """
 
 from typing import Literal, NamedTuple
@@ -124,9 +125,38 @@ class Batch(Struct, frozen=True, array_like=True, tag="batch", gc=False):
     next: dict[str, int]  # topic (without namespace) -> input position after this batch
     watermark: float  # highest event time of the source so far
     records: list[Record]
+    idle_before: float = 0.0  # event time: who was last touched before it leaves the working memory after the records
 
 
-Message = Claim | Batch
+class Stored(Struct, frozen=True, array_like=True, tag="stored", gc=False):
+    """A snapshot is whole: every chunk of it has been acknowledged. Written by the source's owner."""
+
+    version: int
+    source: str
+    base: int  # the owner's claim of `source`
+    what: Literal["users", "model"]  # the model's snapshots are taken by the owner of `topics.KEEPER`
+    offset: int  # it holds the fold of the log before this offset
+    first: int  # position of its first chunk in the topic of snapshots
+    chunks: int
+
+    @property
+    def subject(self) -> str:
+        """What it is a snapshot of: the model, or the users of a source."""
+        return self.what if self.what == "model" else self.source
+
+
+class Mark(Struct, frozen=True, array_like=True, tag="mark", gc=False):
+    """The fingerprint of one worker's model, for the others to compare with theirs."""
+
+    version: int
+    source: str  # none: a mark concerns all
+    worker: str
+    keeper: bool  # whether it takes the snapshots of the model
+    offset: int  # of the log, up to which (without) the model was folded
+    digest: str
+
+
+Message = Claim | Batch | Stored | Mark
 _DECODER: msgspec.msgpack.Decoder[Message] = msgspec.msgpack.Decoder(Message)
 _ENCODER = msgspec.msgpack.Encoder()
 
@@ -159,7 +189,7 @@ def decode_message(data: bytes, offset: int) -> Message:
     return message
 
 
-Verdict = Literal["claimed", "accepted", "former owner", "second copy", "hole"]
+Verdict = Literal["claimed", "accepted", "stored", "marked", "former owner", "second copy", "hole"]
 
 
 class SourceState(NamedTuple):
@@ -169,6 +199,7 @@ class SourceState(NamedTuple):
     seq: int  # of the batch to come
     next: dict[str, int]
     watermark: float
+    changed: int = 0  # log offset after the last batch accepted
 
 
 class Acceptance:
@@ -183,10 +214,17 @@ class Acceptance:
     'second copy'
     >>> rules.judge(Batch(1, "users/0", 2, 5, {"events.view": 9}, 0.0, []), 10)
     'former owner'
+    >>> rules.judge(Stored(1, "users/0", 7, "users", 9, 0, 1), 11)
+    'stored'
+    >>> rules.judge(Stored(1, "users/0", 7, "model", 8, 0, 1), 12)
+    'stored'
+    >>> rules.cut
+    8
     """
 
     def __init__(self) -> None:
         self.sources: dict[str, SourceState] = {}
+        self.stored: dict[str, Stored] = {}  # subject -> its newest snapshot
         self.backward = 0  # batches whose `next` went back: a bug, to be alarmed on
 
     def judge(self, message: Message, offset: int) -> Verdict:
@@ -196,18 +234,44 @@ class Acceptance:
         2. A batch of another claim than the last one comes from a former owner: ignored.
         3. A batch with another number than expected is a second copy, or stands behind a hole: ignored.
         4. Else it is accepted: the next number is expected, the input positions move.
+        5. A snapshot counts if the source's owner wrote it and it is newer than the one known. Whatever a former owner
+           has stored was stored before the claim, so its chunks stand before all of the new owner's: what precedes
+           the first chunk of the newest one that counts can be deleted, however late that is done.
         """
+        if isinstance(message, Mark):
+            return "marked"
         old = self.sources.get(message.source, SourceState(-1, 0, {}, 0.0))
         if isinstance(message, Claim):  # 1
             self.sources[message.source] = old._replace(base=offset, seq=0)
             return "claimed"
         if message.base != old.base:  # 2
             return "former owner"
+        if isinstance(message, Stored):  # 5
+            known = self.stored.get(message.subject)
+            if known is not None and message.offset <= known.offset:
+                return "second copy"
+            self.stored[message.subject] = message
+            return "stored"
         if message.seq != old.seq:  # 3
             return "second copy" if message.seq < old.seq else "hole"
         if any(message.next.get(topic, position) < position for topic, position in old.next.items()):
             self.backward += 1
         self.sources[message.source] = SourceState(  # 4
-            old.base, old.seq + 1, old.next | message.next, max(old.watermark, message.watermark)
+            old.base, old.seq + 1, old.next | message.next, max(old.watermark, message.watermark), offset + 1
         )
         return "accepted"
+
+    @property
+    def cut(self) -> int:
+        """Offset before which nobody needs the log: everything of it is in whole snapshots."""
+        subjects = ["model", *(source for source in self.sources if source.startswith("users/"))]
+        return min(self.stored[subject].offset if subject in self.stored else 0 for subject in subjects)
+
+    def snapshot(self) -> bytes:
+        """Everything, for a snapshot of the model."""
+        return msgspec.msgpack.encode((self.sources, self.stored, self.backward))
+
+    def restore(self, data: bytes) -> None:
+        """Continue from what `snapshot` returned."""
+        kind = tuple[dict[str, SourceState], dict[str, Stored], int]
+        self.sources, self.stored, self.backward = msgspec.msgpack.decode(data, type=kind)

@@ -4,11 +4,14 @@ Every worker folds every accepted record in log order, so all replicas at one lo
 is no clock, no randomness and no iteration over sets in here.
 """
 
-from collections.abc import Sequence
+import math
+from collections.abc import Mapping, Sequence
 from hashlib import blake2b
-from typing import Any
+from typing import Any, NamedTuple, Protocol, Self
 
+import msgspec
 import numpy as np
+from msgspec import Struct
 from numpy.typing import NDArray
 
 from bandits import ExponentialDecay, Outcome, Policy, make_policy
@@ -30,10 +33,71 @@ from stream.features import feature_names, initial_weights
 from stream.log import Acceptance, Batch, ItemChange, Message, Record, Rows, Settlement, Step, Verdict
 from stream.observe import Observer
 from stream.schemas import KINDS
+from stream.snapshot import ForeignSnapshotError, sliced
 
 RANKED = "ranked"  # name of list 0
 STATES = 12
 PURCHASE = KINDS.index("purchase")
+
+
+class Part(Protocol):
+    """Something that learns and can be copied."""
+
+    def state(self) -> dict[str, NDArray[Any]]:
+        """The arrays that are the whole state, in a fixed order."""
+
+    def restore(self, state: Mapping[str, NDArray[Any]], /) -> None:
+        """Continue from a copy of them."""
+
+
+class ModelCopy(NamedTuple):
+    """A model as of one log offset, apart from the one that goes on."""
+
+    offset: int  # of the next log message to fold
+    skipped: int
+    acceptance: bytes
+    parts: dict[str, dict[str, NDArray[Any]]]
+
+    def fingerprint(self) -> str:
+        """Digest of all that was learned."""
+        digest = blake2b(self.acceptance, digest_size=16)
+        for name, part in self.parts.items():
+            digest.update(name.encode())
+            for key, array in part.items():
+                digest.update(key.encode())
+                digest.update(np.ascontiguousarray(array).data)
+        return digest.hexdigest()
+
+    def encode(self) -> list[bytes]:
+        """In parts of a snapshot: a header, then the bytes of all arrays."""
+        arrays = [(name, key, array) for name, part in self.parts.items() for key, array in part.items()]
+        header = Header(
+            self.offset, self.skipped, self.acceptance, list(self.parts),
+            [(name, key, array.dtype.str, array.shape) for name, key, array in arrays],
+        )  # fmt: skip
+        return [msgspec.msgpack.encode(header), *sliced(b"".join(array.tobytes() for _, _, array in arrays))]
+
+    @classmethod
+    def decode(cls, parts: Sequence[bytes]) -> Self:
+        """Read back what `encode` made."""
+        header = msgspec.msgpack.decode(parts[0], type=Header)
+        data, start = b"".join(parts[1:]), 0
+        found: dict[str, dict[str, NDArray[Any]]] = {name: {} for name in header.parts}
+        for name, key, kind, shape in header.arrays:
+            size = math.prod(shape) * np.dtype(kind).itemsize
+            found[name][key] = np.ndarray(shape, kind, data[start : start + size])
+            start += size
+        return cls(header.offset, header.skipped, header.acceptance, found)
+
+
+class Header(Struct, frozen=True, array_like=True):
+    """First part of a snapshot of the model."""
+
+    offset: int
+    skipped: int
+    acceptance: bytes
+    parts: list[str]
+    arrays: list[tuple[str, str, str, tuple[int, ...]]]  # part, key, type, shape
 
 
 class Model:
@@ -42,6 +106,10 @@ class Model:
     def __init__(self, config: Config, observer: Observer | None = None) -> None:
         self.config = config
         self.observer = observer or Observer()
+        self._start_empty()
+
+    def _start_empty(self) -> None:
+        config = self.config
         self.vocabulary = Vocabulary()
         self.catalogue = Catalogue(allow_unknown=config.slate.allow_unknown_items)
         self.categories = Categories(half_life=config.sources.popularity_half_life)
@@ -88,14 +156,50 @@ class Model:
 
     def fingerprint(self) -> str:
         """Digest of all that was learned: equal on two workers if and only if their models are."""
-        digest = blake2b(digest_size=16)
-        for source in self.sources:
-            _digest(digest, source.name, source.state())
-        _digest(digest, "ranker", self.ranker.state())
-        _digest(digest, "policy", self.policy.state())
-        _digest(digest, "catalogue", self.catalogue.state())
-        digest.update("\0".join(self.vocabulary.ids).encode())
-        return digest.hexdigest()
+        return self.copy().fingerprint()
+
+    def copy(self) -> ModelCopy:
+        """Everything, as it is now."""
+        return ModelCopy(
+            self.offset, self.skipped, self.acceptance.snapshot(),
+            {name: {key: array.copy() for key, array in part.state().items()} for name, part in self._parts().items()},
+        )  # fmt: skip
+
+    def restore(self, saved: ModelCopy | None) -> None:
+        """Become what was copied; None: empty.
+
+        Raises
+        ------
+        ForeignSnapshotError
+            if the copy is of a model with other parts, as another configuration makes
+        """
+        self._start_empty()
+        if saved is None:
+            return
+        parts = self._parts()
+        if list(parts) != list(saved.parts):
+            raise ForeignSnapshotError(
+                f"snapshot of the model: must hold {', '.join(parts)}; got {', '.join(saved.parts)}: start the worker "
+                "with the configuration that made it, or with another namespace"
+            )
+        for name, part in parts.items():
+            try:
+                part.restore(saved.parts[name])
+            except (KeyError, ValueError, TypeError) as error:
+                raise ForeignSnapshotError(
+                    f"snapshot of the model: {name} does not fit the configuration ({error}): start the worker with "
+                    "the configuration that made it, or with another namespace"
+                ) from error
+        self.acceptance.restore(saved.acceptance)
+        self.offset, self.skipped = saved.offset, saved.skipped
+
+    def _parts(self) -> dict[str, Part]:
+        """All that learns, in a fixed order."""
+        return {
+            "vocabulary": self.vocabulary, "catalogue": self.catalogue,
+            **{source.name: source for source in self.sources},
+            "ranker": self.ranker, f"policy {self.policy.name}": self.policy,
+        }  # fmt: skip
 
     def _learn_step(self, step: Step) -> None:
         """Teach one step.
@@ -109,24 +213,31 @@ class Model:
             td_error = self.policy.learn_one(self._outcome(step.settled, step))
         if step.rows is not None and step.event is not None:  # 2
             log_loss = self._learn_rows(step.rows, purchased=step.event.kind == PURCHASE)
+        self.observer.learned(td_error, log_loss)
         if step.event is not None:  # 3
             item = self._intern(step.event.item_id)
+            if item < 0:
+                return
             recent = self.vocabulary.indices(step.recent)
             session = self.vocabulary.indices(step.recent[: step.session_items])
             interaction = Interaction(item, step.event.kind, step.event.time, recent, session)
             for source in self.sources:
                 source.learn_one(interaction)
             self.catalogue.touch(item)
-        self.observer.learned(td_error, log_loss)
 
     def _describe(self, change: ItemChange) -> None:
         item = self._intern(change.item_id)
+        if item < 0:
+            return
         self.catalogue.describe(item, change.item)
         self.categories.describe(item, int(self.catalogue.category[item]))
 
     def _intern(self, item_id: str) -> int:
+        """Number of an item, a new one if need be; -1 when there is no room for one more."""
         item = self.vocabulary.index(item_id)
-        if item < 0:
+        if item < 0 and len(self.vocabulary) >= self.config.sources.max_items:
+            self.observer.no_room()
+        elif item < 0:
             item = self.vocabulary.intern(item_id)
             self.catalogue.add_item(item)
             for source in self.sources:
@@ -186,10 +297,3 @@ def unpack_lists(data: bytes, lists: int) -> NDArray[np.int32]:
     """Candidate lists of a decision, as int32 [lists, k] with -1 where a list is short."""
     packed = np.frombuffer(data, "<u2").reshape(lists, -1).astype(np.int32)
     return np.where(packed == 65535, -1, packed).astype(np.int32)
-
-
-def _digest(digest: "blake2b", name: str, state: dict[str, NDArray[np.generic]]) -> None:
-    digest.update(name.encode())
-    for key, array in state.items():
-        digest.update(key.encode())
-        digest.update(np.ascontiguousarray(array).tobytes())

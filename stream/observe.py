@@ -36,5 +36,23 @@ class Observer:
     def learned(self, td_error: float | None, log_loss: float | None) -> None:
         """The policy's TD error and the ranker's log-loss before it learned, where there was something to learn."""
 
+    def no_room(self) -> None:
+        """An event or a description of a new item was not learned: there are `sources.max_items` already."""
+
+    def recovered(self, seconds: float) -> None:
+        """Sources were claimed and recovered."""
+
+    def stored(self, subject: str, size: int) -> None:
+        """A snapshot of a source's users, or of the model, was written; its size in bytes."""
+
+    def marked(self, offset: int, digest: str) -> None:
+        """The fingerprint of this worker's model at log offset `offset`."""
+
+    def disagreed(self) -> None:
+        """Workers have different models at the same log offset; must never happen."""
+
+    def skipped_offsets(self, count: int) -> None:
+        """Input offsets without a record: deleted before anybody took them in, compacted, or transaction markers."""
+
     def published(self, seconds: float) -> None:
         """A recommendation was acknowledged so many seconds after its event was written."""

@@ -18,6 +18,7 @@ from stream.log import Record, Settlement
 from stream.observe import Observer
 from stream.schemas import KINDS
 
+RECOVERY_BUCKETS_S = (0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 60, 300)
 LATENCY_BUCKETS_S = (0.002, 0.005, 0.01, 0.015, 0.02, 0.03, 0.05, 0.075, 0.1, 0.25, 0.5, 1, 5, 30)
 RECENT = 0.001  # weight of the newest value in running means: they look back about a thousand steps
 
@@ -64,6 +65,19 @@ class PrometheusObserver(Observer):
         self._td_error = gauge("td_error", "running mean of the policy's absolute TD error")
         self._log_loss = gauge("click_log_loss", "running mean of the click head's log-loss before learning, in nats")
         self._hit_ratio = gauge("prequential_hit_ratio", "running share of settled slates with a hit")
+        self._skipped_offsets = counter(
+            "skipped_offsets", "input offsets without a record: deleted before they were read, compacted, or markers"
+        )
+        self._no_room = counter("items_without_room", "records of new items beyond `sources.max_items`, not learned")
+        self._recoveries = Histogram(
+            "headwater_recovery_seconds", "from a claim of sources until they are served",
+            buckets=RECOVERY_BUCKETS_S, registry=registry,
+        )  # fmt: skip
+        self._stored = counter("snapshots_stored", "snapshots written", "type")
+        self._stored_bytes = counter("snapshot_bytes", "bytes of the snapshots written", "type")
+        self._disagreements = counter("fingerprint_disagreements", "other models at the same log offset; must stay 0")
+        self._fingerprint = gauge("fingerprint", "first 48 bits of the model's fingerprint at `fingerprint_offset`")
+        self._fingerprint_offset = gauge("fingerprint_offset", "log offset of `fingerprint`")
         self.lag = gauge("consumer_lag_events", "input records not taken in yet", "topic", "partition")
         self.model_offset = gauge("model_offset", "next offset of headwater.log to fold")
         self.model_age = gauge("model_age_seconds", "since the newest folded message of headwater.log was written")
@@ -124,6 +138,27 @@ class PrometheusObserver(Observer):
             _move(self._td_error, abs(td_error))
         if log_loss is not None:
             _move(self._log_loss, log_loss)
+
+    def skipped_offsets(self, count: int) -> None:
+        self._skipped_offsets.inc(count)
+
+    def no_room(self) -> None:
+        self._no_room.inc()
+
+    def recovered(self, seconds: float) -> None:
+        self._recoveries.observe(seconds)
+
+    def stored(self, subject: str, size: int) -> None:
+        what = "model" if subject == "model" else "users"
+        self._stored.labels(what).inc()
+        self._stored_bytes.labels(what).inc(size)
+
+    def marked(self, offset: int, digest: str) -> None:
+        self._fingerprint.set(int(digest[:12], 16))
+        self._fingerprint_offset.set(offset)
+
+    def disagreed(self) -> None:
+        self._disagreements.inc()
 
     def published(self, seconds: float) -> None:
         self._latency.observe(max(0.0, seconds))

@@ -1,59 +1,86 @@
-"""How a worker takes over a source: claim it in the log, then fold the log up to that claim.
+"""How a worker takes over a source: claim it in the log, then fold its users up to that claim.
 
-1. write `claim(source)` with a token of one's own
-2. read the log from its start to the first copy of that token; its offset is the claim's `base`
-3. apply the accepted batches of the source on the way: users, input positions and watermark, exact at `base`
+1. write `claim(source)` with a token of one's own, and fold the log to the first copy of it: its offset is `base`. The
+   source's positions are exact there for good: later messages of older claims are ignored by everyone
+2. load the newest snapshot of its users that the log up to `base` names, of offset L; without one, start empty
+3. apply the accepted batches of the source in [L, base)
+4. read every input topic on from the positions; the first batch has number 0
+5. publish again, unchanged, the open slates of the users of step 3, since a former owner may have published others, and
+   write the outcomes of step 3 again
 
 No input event is ever processed a second time as a "replay": what the log accepted before `base` is taken from the
 log, and what it did not accept is read again from the input.
 """
 
-from collections.abc import Iterable
+from collections import OrderedDict
+from collections.abc import Iterator
 from typing import NamedTuple
 
-from stream.log import Acceptance, Batch, Claim, ItemChange, Message
-from stream.users import Users, apply
+from stream.log import Acceptance, Batch, Message, ProfileChange, SourceState, Step, Stored
+from stream.publish import outcomes, recommendation
+from stream.schemas import Outcome, Recommendation
+from stream.snapshot import users_of
+from stream.users import Users, apply, close
 
 
-class Recovered(NamedTuple):
-    """A source as the fold of the log up to the claim `base` has it."""
+class Claimed(NamedTuple):
+    """What the fold knew of a source when it met the own claim."""
 
     base: int
-    users: Users
-    next: dict[str, int]
-    watermark: float
+    state: SourceState
+    snapshot: Stored | None
 
 
 class Recovery:
-    """Folds the log for the sources that are being claimed, until each of their claims is met.
+    """The fold of one source's users, from a snapshot to the claim: steps 2, 3 and 5.
 
     Parameters
     ----------
-    tokens : source -> token of the claim that was written for it
+    parts : of the snapshot that `claimed` names
+    lists : names of the sources of slots
     """
 
-    def __init__(self, tokens: dict[str, str], session_gap_s: float) -> None:
-        self.tokens, self.session_gap_s = tokens, session_gap_s
-        self.done: dict[str, Recovered] = {}
+    def __init__(
+        self, source: str, claimed: Claimed, parts: list[bytes], session_gap_s: float, lists: tuple[str, ...]
+    ) -> None:
+        self.source, self.claimed, self.session_gap_s, self.lists = source, claimed, session_gap_s, lists
+        self.users: Users = OrderedDict()
+        self.start = 0  # where to read the log from
+        self.end = claimed.state.changed  # and to where: from there to the claim nothing was accepted
+        self.outcomes: list[Outcome] = []
         self._rules = Acceptance()
-        self._users: dict[str, Users] = {source: {} for source in tokens}
+        self._newest: dict[str, tuple[Step, int] | None] = {}  # the last decision of who changed, None: forgotten
+        if claimed.snapshot is not None:  # 2
+            state, self.users = users_of(parts)
+            self._rules.sources[source] = state
+            self.start = claimed.snapshot.offset
 
-    def read(self, messages: Iterable[tuple[int, Message]]) -> bool:
-        """Fold more of the log, as (offset, message); True when every claim has been met."""
-        for offset, message in messages:
-            verdict = self._rules.judge(message, offset)
-            source = message.source
-            if source not in self.tokens or source in self.done:
+    def read(self, message: Message, offset: int) -> None:
+        """Take the log message at `offset`; those outside [L, base) and of other sources change nothing."""
+        if message.source != self.source or not self.start <= offset < self.end:
+            return
+        if self._rules.judge(message, offset) == "accepted" and isinstance(message, Batch):
+            self._apply(message)
+
+    def slates(self) -> Iterator[tuple[str, Recommendation | None]]:
+        """The open slates of the users that changed; None for a user who was forgotten."""
+        for user_id, made in self._newest.items():
+            if made is None:
+                yield user_id, None
                 continue
-            if isinstance(message, Claim):
-                if message.token == self.tokens[source]:
-                    state = self._rules.sources[source]
-                    self.done[source] = Recovered(offset, self._users[source], dict(state.next), state.watermark)
-            elif verdict == "accepted":
-                self._apply(source, message)
-        return len(self.done) == len(self.tokens)
+            step, base = made
+            user, decision = self.users.get(user_id), step.decision
+            if user is not None and decision is not None and user.open == decision:
+                event_id = None if step.event is None else step.event.event_id
+                yield user_id, recommendation(user_id, decision, event_id, base, self.lists)
 
-    def _apply(self, source: str, batch: Batch) -> None:
-        for record in batch.records:
-            if not isinstance(record, ItemChange):
-                apply(self._users[source], record, self.session_gap_s)
+    def _apply(self, batch: Batch) -> None:
+        for record in batch.records:  # 3
+            if isinstance(record, Step | ProfileChange):
+                apply(self.users, record, self.session_gap_s)
+            if isinstance(record, Step) and record.decision is not None:
+                self._newest[record.user_id] = record, batch.base
+            elif isinstance(record, ProfileChange) and record.attributes is None:
+                self._newest[record.user_id] = None
+        close(self.users, batch)
+        self.outcomes += outcomes(batch, self.lists)

@@ -15,7 +15,7 @@ from stream.config import Kafka
 from stream.errors import BrokerError
 from stream.formats import Entry
 from stream.schemas import Event, EventType, Item
-from stream.topics import EVENT_TOPICS, ITEMS, Topic, prefixed
+from stream.topics import EVENT_TOPICS, ITEMS, USERS, Topic, prefixed
 
 LINGER_MS = 5  # gathers records into requests; without it every record is a request of its own
 BATCH_BYTES = 64 * 1024
@@ -65,6 +65,10 @@ class Sender:
         self.events += 1
         self._send(EVENT_TOPICS[kind], event.user_id, event)
 
+    def forget(self, user_id: str) -> None:
+        """Ask for everything about a user to be forgotten: a tombstone in catalog.users."""
+        self._send(USERS, user_id, None)
+
     def flush(self) -> None:
         """Return when everything is acknowledged; raise BrokerError if something cannot be."""
         try:
@@ -89,11 +93,13 @@ class Sender:
     ) -> None:
         self.close()
 
-    def _send(self, topic: Topic, key: str, record: Struct) -> None:
+    def _send(self, topic: Topic, key: str, record: Struct | None) -> None:
         self._raise_failure()
         try:
             future = self._producer.send(
-                prefixed(self.config.namespace, topic), value=encode(record), key=key.encode()
+                prefixed(self.config.namespace, topic),
+                key=key.encode(),
+                value=None if record is None else encode(record),
             )  # by murmur2 of the key, as everything that is keyed by user must be
         except KafkaError as error:
             self._failure = error

@@ -1,57 +1,29 @@
-"""Reads headwater.log and folds it into this worker's copy of the model; every worker reads all of it."""
+"""The log reader: folds headwater.log into this worker's model, and tells whom it concerns what was accepted."""
 
 import asyncio
+import logging
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 
-from aiokafka import AIOKafkaConsumer, TopicPartition
-
-from stream.admin import aiokafka_options
-from stream.config import Kafka
+from stream.connections import Connections, CutError
+from stream.errors import HeadwaterError
 from stream.log import Message, Verdict, decode_message
-from stream.model import Model
-from stream.topics import LOG, prefixed
+from stream.model import Model, ModelCopy
+from stream.snapshot import Assembly, Whole
+from stream.topics import LOG, MODEL_SNAPSHOTS
 
-IDLE_MS = 100  # an idle read waits so long; data ends the wait at once
 FOLD_AT_ONCE = 50  # log messages folded before other tasks get their turn
+LOOKS = 5  # for a snapshot that is newer than the start of the log: it may be cut while one looks
+LOOK_S = 0.5
+SAY_S = 5.0  # between two lines about the progress of a start
+
+log = logging.getLogger(__name__)
 
 Heard = Callable[[Message, Verdict, int], Awaitable[None]]
 
 
-class LogReader:
-    """A consumer of headwater.log from its beginning, without a group."""
-
-    def __init__(self, config: Kafka) -> None:
-        self._tp = TopicPartition(prefixed(config.namespace, LOG), 0)
-        self._options = aiokafka_options(config)
-        self.written_at = 0.0  # when the newest message read was written, unix seconds
-
-    async def start(self) -> int:
-        """Connect and go to the first message; returns the offset after the last one."""
-        self._consumer = AIOKafkaConsumer(
-            **self._options, group_id=None, enable_auto_commit=False, auto_offset_reset="none",
-            fetch_max_wait_ms=IDLE_MS, max_partition_fetch_bytes=16 * 1024 * 1024,
-        )  # fmt: skip
-        await self._consumer.start()
-        self._consumer.assign([self._tp])
-        await self._consumer.seek_to_beginning(self._tp)
-        return await self.end()
-
-    async def stop(self) -> None:
-        """Disconnect."""
-        await self._consumer.stop()
-
-    async def end(self) -> int:
-        """Offset of the next message to be written."""
-        ends = await self._consumer.end_offsets([self._tp])
-        return int(ends[self._tp])
-
-    async def read(self) -> list[tuple[int, Message]]:
-        """The next messages with their offsets; empty after a while without any."""
-        found = await self._consumer.getmany(self._tp, timeout_ms=IDLE_MS)
-        if found:
-            self.written_at = found[self._tp][-1].timestamp / 1000
-        return [(record.offset, decode_message(record.value, record.offset)) for record in found.get(self._tp, [])]
+class LogCutError(HeadwaterError):
+    """The log no longer holds what a fold needs, and no snapshot replaces it."""
 
 
 class Replica:
@@ -63,41 +35,112 @@ class Replica:
     failed : called when reading or folding ends for good
     """
 
-    def __init__(self, config: Kafka, model: Model, heard: Heard, failed: Callable[[BaseException], None]) -> None:
-        self.model, self.heard, self.failed = model, heard, failed
+    def __init__(
+        self, connections: Connections, model: Model, heard: Heard, failed: Callable[[BaseException], None]
+    ) -> None:
+        self.connections, self.model, self.heard, self.failed = connections, model, heard, failed
         self.caught_up = asyncio.Event()  # the log's end at the start has been folded
         self.log_end = 0
+        self.heard_to = 0  # offset after the last message that others were told of
         self.alive_at = time.monotonic()  # when the log was last read, even if it held nothing new
-        self.reader = LogReader(config)
+        self.reader = connections.reader(LOG)
+        self._rebuild = False
         self._task: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
-        """Connect and begin to fold."""
-        self.log_end = await self.reader.start()
+        """Load the newest snapshot, connect to the log behind it and begin to fold."""
+        await self._load()
         self._task = asyncio.create_task(self._run(), name="headwater.log reader")
 
     async def stop(self) -> None:
         """Stop reading."""
         if self._task is not None:
             self._task.cancel()
-        await self.reader.stop()
+            await self.reader.stop()
+
+    def rebuild(self) -> None:
+        """Throw the model away and fold it again from the newest snapshot; nobody is told anything twice."""
+        self._rebuild = True
+
+    async def _load(self) -> None:
+        """Go to the log behind the newest whole snapshot of the model.
+
+        Raises
+        ------
+        LogCutError
+            if the log starts behind it, or ends before it
+        """
+        for look in range(LOOKS):
+            whole = await newest_model(self.connections)
+            start, self.log_end = await self.reader.start(0 if whole is None else whole.offset)
+            offset = 0 if whole is None else whole.offset
+            if start <= offset:
+                break
+            await self.reader.stop()
+            if look == LOOKS - 1:
+                raise LogCutError(
+                    f"headwater.log: must start at or before offset {offset}, where the newest whole snapshot of the "
+                    f"model ends; it starts at {start}: restore a saved model with `headwater model load`"
+                )
+            await asyncio.sleep(LOOK_S)
+        if self.log_end < offset:
+            raise LogCutError(
+                f"headwater.log: must reach offset {offset} of the newest snapshot; it ends at {self.log_end}: the "
+                "broker has lost acknowledged messages (an unclean leader election?)"
+            )
+        self.model.restore(None if whole is None else ModelCopy.decode(whole.parts))
+        log.info("folding headwater.log from %d to %d", offset, self.log_end)
 
     async def _run(self) -> None:
         try:
             async for offset, message in self._messages():
                 verdict = self.model.fold(message, offset)
-                await self.heard(message, verdict, offset)
+                if offset >= self.heard_to:
+                    self.heard_to = offset + 1
+                    await self.heard(message, verdict, offset)
         except Exception as error:
             self.failed(error)
             raise
 
     async def _messages(self) -> AsyncIterator[tuple[int, Message]]:
+        said_at = time.monotonic()
         while True:
             if self.model.offset >= self.log_end:
                 self.caught_up.set()
-            messages = await self.reader.read()
+            if self._rebuild:
+                self._rebuild = False
+                await self.reader.stop()
+                await self._load()
+            try:
+                records = await self.reader.read()
+            except CutError as error:  # asleep for so long that the log has been cut: a newer snapshot is there
+                log.warning("%s; starting from a snapshot", error)
+                self._rebuild = True
+                continue
             self.alive_at = time.monotonic()
-            for n, entry in enumerate(messages):
-                yield entry
+            if not self.caught_up.is_set() and self.alive_at > said_at + SAY_S:
+                said_at = self.alive_at
+                log.info("folding headwater.log: at %d of %d", self.model.offset, self.log_end)
+            for n, (offset, data) in enumerate(records):
+                yield offset, decode_message(data, offset)
                 if n % FOLD_AT_ONCE == FOLD_AT_ONCE - 1:
                     await asyncio.sleep(0)
+
+
+async def newest_model(connections: Connections) -> Whole | None:
+    """The newest whole snapshot of the model, if there is one."""
+    reader, newest = connections.reader(MODEL_SNAPSHOTS), None
+    position, end = await reader.start()
+    assembly = Assembly()
+    try:
+        while position < end:
+            for at, record in await reader.read():
+                whole = assembly.add(at, record)
+                if whole is not None and (newest is None or whole.offset > newest.offset):
+                    newest = whole
+                position = at + 1
+    except CutError:
+        pass  # a newer one is whole; the caller looks again if it needs it
+    finally:
+        await reader.stop()
+    return newest

@@ -19,6 +19,10 @@ class Rewards(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     session_gap_s: Annotated[float, Meta(gt=0, description="seconds of event time; longer silence ends a session")] = (
         1800.0
     )
+    idle_s: Annotated[
+        float,
+        Meta(gt=0, description="seconds of event time until a user without any event leaves the working memory"),
+    ] = 90 * 86_400.0
     attribution_window_s: Annotated[
         float, Meta(gt=0, description="seconds of event time until an unanswered slate is settled at 0")
     ] = 1800.0

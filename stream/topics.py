@@ -26,6 +26,7 @@ def _keep(days: int) -> dict[str, str]:
 
 
 COMPACT = {"cleanup.policy": "compact"}
+CHUNK_LIMIT = 4 * 1024 * 1024  # of a snapshot; chunks are made much smaller
 DEAD_BYTES = 2 * 1024 * 1024  # a dead letter wraps up to 1 MiB in base64
 # A log message packs up to 200 records, each with up to 8 lists of 40 items of 256 bytes.
 LOG_BYTES = 24 * 1024 * 1024
@@ -55,11 +56,28 @@ LOG = Topic(
     1,
 )
 
+USER_SNAPSHOTS = Topic(
+    "headwater.users",
+    "none",
+    None,
+    "snapshots of the users of a partition",
+    FOREVER | {"max.message.bytes": str(CHUNK_LIMIT)},
+)
+MODEL_SNAPSHOTS = Topic(
+    "headwater.model",
+    "none",
+    None,
+    "snapshots of the shared model",
+    FOREVER | {"max.message.bytes": str(CHUNK_LIMIT)},
+    1,
+)
+
 EVENT_TOPICS: dict[EventType, Topic] = {"view": VIEWS, "click": CLICKS, "purchase": PURCHASES}
 USER_TOPICS = (VIEWS, CLICKS, PURCHASES, USERS)  # one source partition = the same partition of these four
 INPUT_TOPICS = (*USER_TOPICS, ITEMS)
-KEYED_BY_USER = (*USER_TOPICS, RECOMMENDATIONS, OUTCOMES)  # must have equal partition counts
-TOPICS = (*INPUT_TOPICS, RECOMMENDATIONS, OUTCOMES, DEAD, LOG)
+KEYED_BY_USER = (*USER_TOPICS, RECOMMENDATIONS, OUTCOMES, USER_SNAPSHOTS)  # must have equal partition counts
+TOPICS = (*INPUT_TOPICS, RECOMMENDATIONS, OUTCOMES, DEAD, LOG, USER_SNAPSHOTS, MODEL_SNAPSHOTS)
+KEEPER = "users/0"  # the owner of this source takes the snapshots of the model and cuts the log
 
 
 class Source(NamedTuple):

@@ -8,12 +8,13 @@ file, each with its reason. Their versions are pinned exactly, and a test fails 
 import asyncio
 import time
 from collections.abc import AsyncIterator, Mapping
+from contextlib import suppress
 from typing import Any
 
 import faust
 from aiokafka.client import AIOKafkaClient
 from aiokafka.conn import AIOKafkaConnection, CloseReason
-from aiokafka.errors import KafkaConnectionError
+from aiokafka.errors import IllegalStateError, KafkaConnectionError
 from faust.transport.drivers.aiokafka import AIOKafkaConsumerThread
 from faust.transport.drivers.aiokafka import Consumer as AIOKafkaFaustConsumer
 from faust.types import TP, ConsumerMessage
@@ -68,6 +69,10 @@ class PollConsumer(AIOKafkaFaustConsumer):
         for poll in self._polls(records, active):
             if self._is_current(generation):
                 yield self._carry(poll, generation)
+
+    async def perform_seek(self) -> None:
+        """Forget what was read. Overridden: the base class seeks to committed offsets, and fails in a rebalance."""
+        self._read_offset.clear()
 
     def _is_current(self, generation: int) -> bool:
         """Whether the assignment is still the one that the records were fetched under."""
@@ -207,5 +212,6 @@ class Positions:
         return {tp: int(await self._app.consumer.position(tp) or 0) for tp in sorted(tps)}
 
     async def seek(self, tp: TP, position: int) -> None:
-        """Read on from this position."""
-        await self._app.consumer.seek(tp, position)
+        """Read on from this position; nothing happens if Kafka has just taken the topic-partition away."""
+        with suppress(IllegalStateError):
+            await self._app.consumer.seek(tp, position)

@@ -1,12 +1,14 @@
 """What a source's owner knows of each user, and `apply`, the one function that changes it."""
 
+from collections import OrderedDict
+from collections.abc import Callable
 from hashlib import blake2b
-from itertools import islice
+from itertools import islice, takewhile
 from typing import Literal
 
 from msgspec import Struct
 
-from stream.log import Decision, Happening, ProfileChange, Step
+from stream.log import Batch, Decision, Happening, ItemChange, ProfileChange, Step
 from stream.schemas import Scalar
 
 SEEN_ITEMS = 200  # distinct items remembered per user
@@ -17,7 +19,7 @@ EVENT_IDS = 128  # a producer's retry arrives within so many of the user's own e
 PURCHASE = 2
 
 
-class Seen(Struct, gc=False):
+class Seen(Struct, array_like=True, gc=False):
     """One item in a user's memory."""
 
     times: int
@@ -26,7 +28,7 @@ class Seen(Struct, gc=False):
     time: float  # of the last event on it
 
 
-class User(Struct):
+class User(Struct, array_like=True):
     """A user's state: a fold of the accepted steps. Every field is bounded."""
 
     seen: dict[str, Seen] = {}  # oldest first
@@ -41,6 +43,7 @@ class User(Struct):
     event_ids: dict[int, Literal[True]] = {}  # hashes, oldest first
     open: Decision | None = None
     attributes: dict[str, Scalar] = {}
+    touched: float = 0.0  # the source's watermark at the last record
 
     def recent(self, n: int) -> list[str]:
         """Distinct items, newest first, at most `n`."""
@@ -59,7 +62,7 @@ class User(Struct):
         return event.time - self.time <= session_gap_s
 
 
-Users = dict[str, User]
+Users = OrderedDict[str, User]  # last touched last
 
 
 def apply(users: Users, record: Step | ProfileChange, session_gap_s: float) -> None:
@@ -83,6 +86,21 @@ def apply(users: Users, record: Step | ProfileChange, session_gap_s: float) -> N
         _remember(user, record.event, session_gap_s)
     if record.decision is not None:  # 4
         user.open = record.decision
+
+
+def close(users: Users, batch: Batch, leaving: Callable[[str], None] | None = None) -> None:
+    """End a batch: who has not been touched for long leaves; `leaving` is told of each before.
+
+    Owner and recovery both call it after the last record of every batch.
+    """
+    for record in batch.records:
+        if not isinstance(record, ItemChange) and record.user_id in users:
+            users[record.user_id].touched = batch.watermark
+            users.move_to_end(record.user_id)
+    for user_id in list(takewhile(lambda user_id: users[user_id].touched < batch.idle_before, users)):
+        if leaving is not None:
+            leaving(user_id)
+        del users[user_id]
 
 
 def _remember(user: User, event: Happening, session_gap_s: float) -> None:

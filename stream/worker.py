@@ -2,43 +2,52 @@
 
 Order of writes, per source:
 
-1. take events at exactly the next positions, apply them, draw slates: one batch (`Engine.batch`)
-2. send the batch's recommendations and dead letters (`Writer.send`)
+1. take events at exactly the next positions, apply them, draw slates: batches (`Engine.batches`)
+2. send a batch's recommendations and dead letters (`Writer.submit`)
 3. when all of them are acknowledged, send the batch to headwater.log, in order of its number (`Writer`)
 4. fold the log (`Replica`); the own batch comes back accepted: it has happened. Now send its outcomes
+5. now and then, store a snapshot of what was accepted (`Keeper`)
 
-Nobody waits in between: polls are pipelined. A send that fails for good, or an own batch that the log does not
-accept, ends the process; whoever starts next claims its sources and goes on from the log.
+Nobody waits in between: polls are pipelined. A source is let go of, with all that is known of its users, when somebody
+claims it after this worker, when the log ignores an own batch, when something could not be written, or when an own
+batch does not come back. There is never anything to roll back. If Kafka still assigns it to this worker, it is claimed
+and recovered again (`recovery.py`), after a growing pause.
 """
 
 import asyncio
 import logging
 import time
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Iterable
 from uuid import uuid4
 
+from aiokafka.errors import KafkaError
 from faust.types import TP
 
 from stream.config import Config
+from stream.connections import Connections, CutError
 from stream.engine import Engine, Partition
 from stream.intake import Intake, Taken
-from stream.log import LOG_VERSION, Batch, Claim, Message, Step, Verdict
+from stream.keeper import BACK_S, Keeper
+from stream.log import LOG_VERSION, Batch, Claim, Message, Step, Verdict, decode_message
 from stream.model import Model
 from stream.observe import Observer
 from stream.publish import outcomes, recommendations
-from stream.recovery import Recovered, Recovery
-from stream.replica import LogReader, Replica
-from stream.topics import DEAD, OUTCOMES, RECOMMENDATIONS, Source
+from stream.recovery import Claimed, Recovery
+from stream.replica import LogCutError, Replica
+from stream.schemas import Outcome
+from stream.snapshot import Assembly
+from stream.topics import DEAD, LOG, OUTCOMES, RECOMMENDATIONS, USER_SNAPSHOTS, Source
 from stream.transport import Poll, Positions
-from stream.writer import Letter, Writer
+from stream.writer import Letter, SendError, Writer
+
+CLAIM_S = 30.0  # a claim that has not come back after so long is written again
+PAUSE_S, LONGEST_PAUSE_S = 0.5, 30.0  # before a lost source is claimed again: doubled with every loss
+SETTLE_LOOK_S = 0.002
+LOOK_S = 5.0  # between two looks for batches that do not come back
+SETTLE_S = 10.0  # for what is under way, when Kafka takes a source away
 
 log = logging.getLogger(__name__)
-
-
-class FencedError(RuntimeError):
-    """The log ignored a batch of this worker: somebody else owns the source, or a batch before it was lost."""
-
-    retriable = True
 
 
 class Worker:
@@ -47,22 +56,39 @@ class Worker:
     Parameters
     ----------
     failed : called when the process cannot go on
+    clock : unix seconds
+    name : of this process, unlike any other's
     """
 
-    def __init__(self, config: Config, observer: Observer, failed: Callable[[BaseException], None]) -> None:
-        self.config, self.observer, self.failed = config, observer, failed
+    def __init__(
+        self, config: Config, observer: Observer, failed: Callable[[BaseException], None], *,
+        connections: Connections | None = None, clock: Callable[[], float] = time.time, name: str | None = None,
+    ) -> None:  # fmt: skip
+        self.config, self.observer, self.failed, self.clock = config, observer, failed, clock
+        self.name = name or uuid4().hex
+        self.connections = connections or Connections(config.kafka)
         self.model = Model(config, observer)
         self.engine = Engine(config, self.model, observer)
         self.intake = Intake(config, observer)
-        self.writer = Writer(config.kafka, observer, failed)
-        self.replica = Replica(config.kafka, self.model, self._heard, failed)
+        self.writer = Writer(self.connections, config.kafka.namespace, observer, clock, self._unwritten)
+        self.replica = Replica(self.connections, self.model, self._heard, failed)
         self.partitions: dict[str, Partition] = {}  # the sources owned, recovered
+        self.keeper = Keeper(
+            config, self.name, self.model, self.writer, self.connections, self.partitions, observer,
+            self.replica.rebuild,
+        )  # fmt: skip
         self.assigned: dict[str, set[TP]] = {}  # the sources that Kafka gave to this worker
         self.started = asyncio.Event()
-        self._parked: dict[str, Partition] = {}  # sources let go of; good again if nobody else has claimed them
         self.taking = False  # whether a poll is being taken in
+        self._parked: dict[str, Partition] = {}  # sources let go of; good again if nobody else has claimed them
+        self._claims: dict[str, asyncio.Future[Claimed]] = {}  # by token: written, not met in the log yet
+        self._claims_written = 0
+        self._heard_at: dict[str, float] = {}  # when the log last accepted an own batch of a source, or none was due
+        self._losses: Counter[str] = Counter()
+        self._positions: Positions | None = None
+        self._wanted = asyncio.Event()  # there may be sources to be claimed
         self._room = asyncio.Event()
-        self._acquiring = asyncio.Lock()
+        self._tasks: list[asyncio.Task[None]] = []
 
     @property
     def ready(self) -> bool:
@@ -80,16 +106,26 @@ class Worker:
         """Connect; the log is folded in the background from here on."""
         await self.writer.start()
         await self.replica.start()
+        self._tasks = [asyncio.create_task(task) for task in (self._own(), self._watch(), self.keeper.run())]
         self.started.set()
 
     async def stop(self) -> None:
         """Finish what is under way, then disconnect."""
+        for task in self._tasks:
+            task.cancel()
+        await self._let_go(set(self.assigned))
         await self.writer.stop()
         await self.replica.stop()
 
     async def take(self, poll: Poll, positions: Positions) -> None:
         """Take in one poll: when this returns, all that its events cause is under way."""
         self.taking = True
+        try:
+            await self._take(poll, positions)
+        finally:
+            self.taking = False
+
+    async def _take(self, poll: Poll, positions: Positions) -> None:
         while self.in_flight >= self.config.kafka.in_flight_records:
             self._room.clear()
             await self._room.wait()
@@ -97,73 +133,193 @@ class Worker:
             partition = self.partitions.get(source)
             if partition is None:
                 continue  # not recovered yet: it will be read again from its exact position
-            reading = self.intake.read(partition.next, fetched, time.time())
-            for tp, wanted in reading.seek.items():
-                await positions.seek(tp, wanted)
-            batches = self.engine.batches(partition, [(part.arrivals, part.next) for part in reading.parts])
+            reading = self.intake.read(partition.next, fetched, self.clock())
+            batches = self.engine.batches(partition, [(part.arrivals, part.next) for part in reading.parts])  # 1
             for part, batch in zip(reading.parts, batches, strict=True):
                 letters = [Letter(DEAD, key, letter) for key, letter in part.dead]
                 letters += self._slates(batch)
-                await self.writer.submit([batch], letters, _written_at(batch, part))
+                await self.writer.submit(batch, letters, _written_at(batch, part))  # 2, 3
+            for tp, wanted in reading.seek.items():
+                await positions.seek(tp, wanted)
             await asyncio.sleep(0)  # the log reader and the pages get their turn
-        self.taking = False
 
     async def assign(self, assigned: set[TP], positions: Positions) -> None:
-        """Kafka gave these topic-partitions to this worker: recover the sources that it does not own yet."""
+        """Kafka gave these topic-partitions to this worker: the sources that it does not own yet will be recovered."""
         self.assigned = {}
         for tp in sorted(assigned):
             if tp.topic in self.intake.topics:
                 self.assigned.setdefault(self.intake.source_of(tp), set()).add(tp)
-        await self.started.wait()
-        async with self._acquiring:
-            claims = self.model.acceptance.sources
-            for source in self.assigned.keys() & self._parked.keys():
-                partition = self._parked.pop(source)
-                if claims[source].base == partition.base:
-                    self.partitions[source] = partition
-            wanted = {source: tps for source, tps in self.assigned.items() if source not in self.partitions}
-            if wanted:
-                await self._acquire(wanted, positions)
+        self._positions = positions
+        self._wanted.set()
 
     async def revoke(self, revoked: set[TP]) -> None:
         """Kafka takes these topic-partitions away: finish what is under way, then let go."""
-        for source in {self.intake.source_of(tp) for tp in revoked if tp.topic in self.intake.topics}:
+        await self._let_go({self.intake.source_of(tp) for tp in revoked if tp.topic in self.intake.topics})
+
+    async def _let_go(self, sources: set[str]) -> None:
+        """Take no more events of these sources, and return when what was taken has gone to the log."""
+        for source in sorted(sources):
             self.assigned.pop(source, None)
             partition = self.partitions.pop(source, None)
+            self.keeper.let_go(source)
             if partition is not None:
                 self._parked[source] = partition
+        self._room.set()
+        try:
+            await asyncio.wait_for(self._settled(), SETTLE_S)
+        except TimeoutError:
+            log.warning("%s: what is under way was not written within %.0f s", ", ".join(sorted(sources)), SETTLE_S)
+
+    async def _settled(self) -> None:
+        while self.taking:
+            await asyncio.sleep(SETTLE_LOOK_S)
         await self.writer.settle()
 
-    async def _acquire(self, wanted: dict[str, set[TP]], positions: Positions) -> None:
-        """Claim sources and recover them from the log, see recovery.py."""
-        started = time.monotonic()
-        tokens = {source: uuid4().hex for source in wanted}
-        for source, token in tokens.items():
-            await self.writer.log(Claim(LOG_VERSION, source, token))
-        recovery = Recovery(tokens, self.config.rewards.session_gap_s)
-        reader = LogReader(self.config.kafka)
+    def lose(self, source: str, why: str) -> None:
+        """Throw away all that is known of a source's users; claim it again if it is still assigned."""
+        self._parked.pop(source, None)  # somebody else has it now, as Kafka wanted
+        if self.partitions.pop(source, None) is None:
+            return
+        self.keeper.let_go(source)
+        self._losses[source] += 1
+        pause = min(LONGEST_PAUSE_S, PAUSE_S * 2 ** (self._losses[source] - 1))
+        log.warning("%s: let go of, since %s; claimed again in %.1f s if it is still assigned", source, why, pause)
+        self._room.set()
+        asyncio.get_running_loop().call_later(pause, self._wanted.set)
+
+    async def _own(self) -> None:
+        """Claim and recover what is assigned and not owned, whenever there is such a source."""
         try:
-            await reader.start()
-            while not recovery.read(await reader.read()):
-                pass
+            while True:
+                await self._wanted.wait()
+                self._wanted.clear()
+                await self.replica.caught_up.wait()
+                self._resume_parked()
+                wanted = {source: tps for source, tps in self.assigned.items() if source not in self.partitions}
+                if not wanted:
+                    continue
+                try:
+                    await self._acquire(wanted)
+                except (KafkaError, TimeoutError, CutError) as error:
+                    log.warning("recovering %s: %r; trying again", ", ".join(sorted(wanted)), error)
+                if self.assigned.keys() - self.partitions.keys():
+                    asyncio.get_running_loop().call_later(PAUSE_S, self._wanted.set)
+        except Exception as error:
+            self.failed(error)
+            raise
+
+    async def _watch(self) -> None:
+        """Let go of sources whose batches do not come back from the log."""
+        while True:
+            await asyncio.sleep(LOOK_S)
+            for source, partition in list(self.partitions.items()):
+                if partition.pending == 0:
+                    self._heard_at[source] = self.clock()
+                elif self.clock() - self._heard_at.get(source, self.clock()) > BACK_S:
+                    self.lose(source, f"its batches have not come back from headwater.log for {BACK_S:.0f} s")
+
+    def _resume_parked(self) -> None:
+        """Sources that came back and that nobody else has claimed: what is known of them still holds."""
+        for source in self.assigned.keys() & self._parked.keys():
+            partition = self._parked.pop(source)
+            if self.model.acceptance.sources[source].base == partition.base:
+                self.partitions[source] = partition
+
+    async def _acquire(self, wanted: dict[str, set[TP]]) -> None:
+        """Claim sources and recover them; the numbers are those of `recovery.py`."""
+        started = self.clock()
+        claimed = await asyncio.wait_for(self._claim(list(wanted)), CLAIM_S)  # 1
+        recoveries = []
+        for source, claim in claimed.items():
+            parts = await self._snapshot(claim) if claim.snapshot is not None else []  # 2
+            recoveries.append(Recovery(source, claim, parts, self.config.rewards.session_gap_s, self.model.lists))
+        await self._fold([recovery for recovery in recoveries if Source.parse(recovery.source).group == "users"])  # 3
+        for recovery in recoveries:
+            await self._adopt(recovery, wanted[recovery.source])
+        seconds = self.clock() - started
+        self.observer.recovered(seconds)
+        log.info("recovered %d sources in %.1f s: %s", len(wanted), seconds, ", ".join(sorted(wanted)))
+
+    async def _claim(self, sources: list[str]) -> dict[str, Claimed]:
+        """Claim sources; returns what the fold knows of them where it meets the claims."""
+        written = {}
+        for source in sources:
+            token = f"{self.name}/{self._claims_written}"
+            self._claims_written += 1
+            written[source] = self._claims[token] = asyncio.get_running_loop().create_future()
+            await self.writer.log(Claim(LOG_VERSION, source, token))
+        return {source: await future for source, future in written.items()}
+
+    async def _snapshot(self, claim: Claimed) -> list[bytes]:
+        """Chunks of the newest snapshot of a source's users."""
+        stored, assembly = claim.snapshot, Assembly()
+        assert stored is not None  # noqa: S101  for the type checker: the caller looked
+        reader = self.connections.reader(USER_SNAPSHOTS, Source.parse(stored.source).partition)
+        try:
+            position, end = await reader.start(stored.first)
+            if position > stored.first:
+                raise CutError(f"{stored.source}: snapshot at {stored.first} has been cut; it starts at {position}")
+            while position < end:
+                for at, record in await reader.read():
+                    position = at + 1
+                    whole = assembly.add(at, record)
+                    if whole is not None and (whole.subject, whole.offset) == (stored.source, stored.offset):
+                        return whole.parts
         finally:
             await reader.stop()
-        await self.replica.caught_up.wait()
-        for source, tps in wanted.items():
-            await self._adopt(source, recovery.done[source], tps, positions)
-        log.info(
-            "recovered %d sources in %.1f s: %s", len(wanted), time.monotonic() - started, ", ".join(sorted(wanted))
-        )
+        raise CutError(f"{stored.source}: the snapshot of log offset {stored.offset} is not whole")
 
-    async def _adopt(self, source: str, recovered: Recovered, tps: set[TP], positions: Positions) -> None:
-        partition = Partition(source, recovered.base, users=recovered.users, watermark=recovered.watermark)
+    async def _fold(self, recoveries: list[Recovery]) -> None:
+        """Show the recoveries the log, from the oldest snapshot to the newest claim."""
+        behind = [recovery for recovery in recoveries if recovery.start < recovery.end]
+        if not behind:
+            return
+        start, end = min(recovery.start for recovery in behind), max(recovery.end for recovery in behind)
+        reader = self.connections.reader(LOG)
+        try:
+            first, _ = await reader.start(start)
+            if first > start:
+                sources = ", ".join(recovery.source for recovery in behind if recovery.start < first)
+                raise LogCutError(
+                    f"headwater.log: must start at or before offset {start} to recover {sources}; it starts at "
+                    f"{first}, and there is no newer snapshot of their users"
+                )
+            while start < end:
+                for offset, data in await reader.read():
+                    message = decode_message(data, offset)
+                    for recovery in behind:
+                        recovery.read(message, offset)
+                    start = offset + 1
+        finally:
+            await reader.stop()
+
+    async def _adopt(self, recovery: Recovery, tps: set[TP]) -> None:
+        """Serve a recovered source, unless it was claimed or taken away meanwhile."""
+        source, claimed, positions = recovery.source, recovery.claimed, self._positions
+        if positions is None or source not in self.assigned:
+            return
         first = await positions.earliest(tps)
+        wanted = {}
         for tp in sorted(tps):
-            name = self.intake.topics[tp.topic].name
-            partition.next[name] = max(recovered.next.get(name, 0), first[tp])
+            position = claimed.state.next.get(self.intake.topics[tp.topic].name, 0)
+            wanted[tp] = max(position, first[tp])
+            if 0 < position < first[tp]:
+                self.observer.skipped_offsets(first[tp] - position)
+        letters = [  # 5; sent before anything of this claim
+            Letter(RECOMMENDATIONS, user_id.encode(), slate, Source.parse(source).partition)
+            for user_id, slate in recovery.slates()
+        ]
+        for future in await self.writer.send(source, [*letters, *_outcome_letters(source, recovery.outcomes)]):
+            await future
+        if source not in self.assigned or self.model.acceptance.sources[source].base != claimed.base:
+            return
+        partition = Partition(
+            source, claimed.base, self.config.rewards, users=recovery.users, watermark=claimed.state.watermark
+        )
+        partition.next = {self.intake.topics[tp.topic].name: position for tp, position in wanted.items()}
         self.partitions[source] = partition
-        for tp in sorted(tps):
-            await positions.seek(tp, partition.next[self.intake.topics[tp.topic].name])
+        for tp, position in wanted.items():  # 4
+            await positions.seek(tp, position)
 
     def _slates(self, batch: Batch) -> list[Letter]:
         """What goes to `recommendations`: slates, and a tombstone for who is to be forgotten, in their order."""
@@ -175,33 +331,38 @@ class Worker:
 
     async def _heard(self, message: Message, verdict: Verdict, offset: int) -> None:
         """A message of the log was folded; see whether it concerns this worker."""
+        self.keeper.heard(message, verdict, offset)
         owned = self.partitions.get(message.source) or self._parked.get(message.source)
-        if owned is None:
-            return
         if isinstance(message, Claim):
-            if offset > owned.base:  # somebody claimed the source after this worker did
-                log.warning("%s was claimed at log offset %d; letting go of it", message.source, offset)
-                self.partitions.pop(message.source, None)
-                self._parked.pop(message.source, None)
-        elif message.base == owned.base:
-            await self._own_batch(owned, message, verdict)
+            if owned is not None and offset > owned.base:
+                self.lose(message.source, f"somebody claimed it at log offset {offset}")
+            waiting = self._claims.pop(message.token, None)
+            if waiting is not None and not waiting.done():
+                state = self.model.acceptance.sources[message.source]
+                snapshot = self.model.acceptance.stored.get(message.source)
+                waiting.set_result(Claimed(offset, state, snapshot))
+        elif isinstance(message, Batch) and owned is not None and message.base == owned.base:
+            self._own_batch(owned, message, verdict)
 
-    async def _own_batch(self, owned: Partition, batch: Batch, verdict: Verdict) -> None:
+    def _own_batch(self, owned: Partition, batch: Batch, verdict: Verdict) -> None:
         if verdict == "second copy":
             return
         if verdict != "accepted":
-            self.failed(
-                FencedError(f"{batch.source}: headwater.log ignored batch {batch.seq} of claim {batch.base}: {verdict}")
-            )
+            self.lose(batch.source, f"headwater.log ignored its batch {batch.seq}: {verdict}")
             return
         owned.pending -= len(batch.records)
+        self._heard_at[batch.source] = self.clock()
+        self._losses.pop(batch.source, None)
         self._room.set()
-        partition = Source.parse(batch.source).partition
-        letters = [
-            Letter(OUTCOMES, outcome.user_id.encode(), outcome, partition)
-            for outcome in outcomes(batch, self.model.lists)
-        ]
-        self.writer.send_soon(letters)
+        self.writer.send_soon(batch.source, _outcome_letters(batch.source, outcomes(batch, self.model.lists)))
+
+    def _unwritten(self, source: str, error: SendError) -> None:
+        self.lose(source, str(error))
+
+
+def _outcome_letters(source: str, settled: Iterable[Outcome]) -> list[Letter]:
+    partition = Source.parse(source).partition
+    return [Letter(OUTCOMES, outcome.user_id.encode(), outcome, partition) for outcome in settled]
 
 
 def _written_at(batch: Batch, taken: Taken) -> list[float]:

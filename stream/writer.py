@@ -1,27 +1,25 @@
 """The order of writes: a batch goes to the log when all its recommendations and dead letters are acknowledged."""
 
 import asyncio
-import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import Any, NamedTuple
 
-from aiokafka import AIOKafkaProducer
 from msgspec import Struct
 
-from stream.admin import aiokafka_options
 from stream.codec import encode
-from stream.config import Kafka
+from stream.connections import REQUEST_S, Connections
 from stream.log import Batch, Message, encode_message
 from stream.observe import Observer
-from stream.topics import LOG, LOG_BYTES, Topic, prefixed
+from stream.topics import LOG, Topic, prefixed
 
 SOON_S = 0.1  # how long records may wait that nobody waits for
-REQUEST_S = 40.0  # a send fails for good after so long without an acknowledgement
-MAX_BATCH_BYTES = 256 * 1024
+
+Future = asyncio.Future[Any]
 
 
 class SendError(RuntimeError):
-    """A record was not acknowledged in time; the process ends, and whoever starts next goes on from the log."""
+    """A record was not acknowledged in time; its source is let go of, and recovered from the log."""
 
     retriable = True
 
@@ -36,10 +34,10 @@ class Letter(NamedTuple):
 
 
 class Sent(NamedTuple):
-    """Batches that wait for the acknowledgements that must come before the log has them."""
+    """A batch that waits for the acknowledgements that must come before the log has it."""
 
-    acknowledgements: list["asyncio.Future[Any]"]
-    batches: list[Batch]
+    acknowledgements: list[Future]
+    batch: Batch
     written_at: list[float]  # when the events of the slates were written, unix seconds
 
 
@@ -48,23 +46,24 @@ class Writer:
 
     Parameters
     ----------
-    failed : called when a send fails for good
+    clock : unix seconds
+    lost : called with the source when something that belongs to it could not be written
     """
 
-    def __init__(self, config: Kafka, observer: Observer, failed: Callable[[BaseException], None]) -> None:
-        self.config, self.observer, self.failed = config, observer, failed
-        self._producer: AIOKafkaProducer | None = None
+    def __init__(
+        self, connections: Connections, namespace: str, observer: Observer, clock: Callable[[], float],
+        lost: Callable[[str, SendError], None],
+    ) -> None:  # fmt: skip
+        self.connections, self.namespace, self.observer = connections, namespace, observer
+        self.clock, self.lost = clock, lost
+        self._producer: Any = None
         self._sent: asyncio.Queue[Sent] = asyncio.Queue()
-        self._soon: list[Letter] = []
+        self._soon: dict[str, list[Letter]] = {}
         self._tasks: list[asyncio.Task[None]] = []
 
     async def start(self) -> None:
         """Connect."""
-        self._producer = AIOKafkaProducer(
-            **aiokafka_options(self.config), acks="all", linger_ms=0, max_batch_size=MAX_BATCH_BYTES,
-            max_request_size=LOG_BYTES, request_timeout_ms=int(REQUEST_S * 1000),
-        )  # fmt: skip
-        await self._producer.start()
+        self._producer = await self.connections.producer()
         self._tasks = [asyncio.create_task(self._write_in_order()), asyncio.create_task(self._write_soon())]
 
     async def stop(self) -> None:
@@ -74,48 +73,59 @@ class Writer:
         await self.settle()
         for task in self._tasks:
             task.cancel()
-        await self._send_waiting()
+        await self.flush_soon()
         await self._producer.stop()
 
     async def settle(self) -> None:
         """Wait until everything submitted so far has been handed to the log."""
         await self._sent.join()
 
-    async def submit(self, batches: list[Batch], letters: Sequence[Letter], written_at: list[float]) -> None:
-        """Send the letters now, and the batches to the log when all letters are acknowledged. Waits for neither."""
-        acknowledgements = await self.send(letters)
-        self._sent.put_nowait(Sent(acknowledgements, batches, written_at))
+    async def submit(self, batch: Batch, letters: Sequence[Letter], written_at: list[float]) -> None:
+        """Send the letters now, and the batch to the log when all letters are acknowledged. Waits for neither."""
+        self._sent.put_nowait(Sent(await self.send(batch.source, letters), batch, written_at))
 
-    async def send(self, letters: Sequence[Letter]) -> list["asyncio.Future[Any]"]:
-        """Send records, those of one partition in one batch; returns when they are queued."""
+    async def send(self, source: str, letters: Sequence[Letter]) -> list[Future]:
+        """Send records of a source, those of one partition in one batch; returns when they are queued."""
         producer = self._connected()
-        futures: list[asyncio.Future[Any]] = []
+        futures: list[Future] = []
         open_batches: dict[tuple[str, int], Any] = {}
         for letter in letters:
-            name = prefixed(self.config.namespace, letter.topic)
+            name = prefixed(self.namespace, letter.topic)
             value = None if letter.record is None else encode(letter.record)
             if letter.partition is None:
-                futures.append(self._watched(await producer.send(name, value=value, key=letter.key)))
+                futures.append(await producer.send(name, value=value, key=letter.key))
                 continue
             target = name, letter.partition
             builder = open_batches.get(target) or producer.create_batch()
             if builder.append(key=letter.key, value=value, timestamp=None) is None:  # it is full
-                futures.append(self._watched(await producer.send_batch(builder, name, partition=letter.partition)))
+                futures.append(await producer.send_batch(builder, name, partition=letter.partition))
                 builder = producer.create_batch()
                 builder.append(key=letter.key, value=value, timestamp=None)
             open_batches[target] = builder
         for (name, partition), builder in open_batches.items():
-            futures.append(self._watched(await producer.send_batch(builder, name, partition=partition)))
-        return futures
+            futures.append(await producer.send_batch(builder, name, partition=partition))
+        return [self._watched(source, future) for future in futures]
 
-    def send_soon(self, letters: Sequence[Letter]) -> None:
+    async def send_chunk(self, topic: Topic, partition: int, data: bytes) -> int:
+        """Send one chunk of a snapshot; returns its position when it is acknowledged."""
+        future = await self._connected().send(prefixed(self.namespace, topic), value=data, partition=partition)
+        return int((await future).offset)
+
+    def send_soon(self, source: str, letters: Sequence[Letter]) -> None:
         """Send records that nobody waits for, several polls' in one request."""
-        self._soon += letters
+        self._soon.setdefault(source, []).extend(letters)
 
-    async def log(self, message: Message) -> "asyncio.Future[Any]":
+    async def flush_soon(self) -> None:
+        """Return when all that was given to `send_soon` so far is acknowledged."""
+        for future in await self._send_waiting():
+            with suppress(Exception):  # `lost` has been told
+                await future
+
+    async def log(self, message: Message) -> Future:
         """Send one message to headwater.log; the order of calls is the order in the log."""
-        name = prefixed(self.config.namespace, LOG)
-        return self._watched(await self._connected().send(name, value=encode_message(message), partition=0))
+        name = prefixed(self.namespace, LOG)
+        future = await self._connected().send(name, value=encode_message(message), partition=0)
+        return self._watched(message.source, future)
 
     async def _write_in_order(self) -> None:
         while True:
@@ -123,40 +133,45 @@ class Writer:
             try:
                 for acknowledgement in sent.acknowledgements:
                     await acknowledgement
-                now = time.time()
+                now = self.clock()
                 for written_at in sent.written_at:
                     self.observer.published(now - written_at)
-                for batch in sent.batches:
-                    await self.log(batch)
+                await self.log(sent.batch)
             except Exception as error:
-                self.failed(error)
-                raise
+                # The batches behind it may still go out: they stand behind a hole, and nobody accepts them.
+                self.lost(sent.batch.source, _send_error(error))
             finally:
                 self._sent.task_done()
 
     async def _write_soon(self) -> None:
-        try:
-            while True:
-                await asyncio.sleep(SOON_S)
-                await self._send_waiting()
-        except Exception as error:
-            self.failed(error)
-            raise
+        while True:
+            await asyncio.sleep(SOON_S)
+            await self._send_waiting()
 
-    async def _send_waiting(self) -> None:
-        letters, self._soon = self._soon, []
-        await self.send(letters)
+    async def _send_waiting(self) -> list[Future]:
+        waiting, self._soon = self._soon, {}
+        futures = []
+        for source, letters in waiting.items():
+            try:
+                futures += await self.send(source, letters)
+            except Exception as error:
+                self.lost(source, _send_error(error))
+        return futures
 
-    def _connected(self) -> AIOKafkaProducer:
+    def _connected(self) -> Any:
         if self._producer is None:
             raise RuntimeError("Writer: must be started before it sends; got a record before `start`")
         return self._producer
 
-    def _watched(self, future: "asyncio.Future[Any]") -> "asyncio.Future[Any]":
-        future.add_done_callback(self._check)
+    def _watched(self, source: str, future: Future) -> Future:
+        def check(done: Future) -> None:
+            error = None if done.cancelled() else done.exception()
+            if error is not None:
+                self.lost(source, _send_error(error))
+
+        future.add_done_callback(check)
         return future
 
-    def _check(self, future: "asyncio.Future[Any]") -> None:
-        error = None if future.cancelled() else future.exception()
-        if error is not None:
-            self.failed(SendError(f"a record could not be written within {REQUEST_S:.0f} s: {error!r}"))
+
+def _send_error(error: BaseException) -> SendError:
+    return SendError(f"a record could not be written within {REQUEST_S:.0f} s: {error!r}")

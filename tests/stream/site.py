@@ -48,7 +48,7 @@ class Site:
         self.model = Model(self.config)
         self.engine = Engine(self.config, self.model, self.seen)
         self.model.fold(Claim(1, "users/0", "token"), 0)
-        self.partition = Partition("users/0", base=0)
+        self.partition = Partition("users/0", 0, self.config.rewards)
         if items:
             self.take(*(ItemChange(item, Item(item_id=item)) for item in items))
 

@@ -14,7 +14,8 @@ CORE = {
     f"stream.{name}"
     for name in (
         "schemas", "topics", "codec", "config", "rewards", "log", "users", "catalogue", "features", "candidates",
-        "observe", "model", "engine", "publish", "recovery", "evaluate", "formats", "layouts", "errors",
+        "observe", "model", "engine", "publish", "recovery", "snapshot", "fingerprints", "evaluate", "formats",
+        "layouts", "errors",
     )
 }  # fmt: skip
 INPUT_OUTPUT = {"faust", "mode", "aiokafka", "kafka", "confluent_kafka", "prometheus_client", "click", "rich"}

@@ -99,7 +99,7 @@ def test_decision_ids_are_unique() -> None:
     ]
     assert len(ids) == len(set(ids)) == 60
     other = Engine(site.config, site.model)
-    batch = other.batch(Partition("users/1", base=7), [did("x", "a")], {})
+    batch = other.batch(Partition("users/1", 7, site.config.rewards), [did("x", "a")], {})
     assert decision_of(steps(batch)[0]).decision_id not in ids
 
 
@@ -211,7 +211,7 @@ def test_silences_come_oldest_first_and_never_twice() -> None:
 def test_the_owner_of_recovered_users_settles_their_silence() -> None:
     site = Site("abc")
     shown(site)
-    heir = Partition("users/0", base=9, users=site.partition.users, watermark=T)
+    heir = Partition("users/0", 9, site.config.rewards, users=site.partition.users, watermark=T)
     batch = site.engine.batch(heir, [did("v", "a", T + 1801)], {})
     assert [step.user_id for step in steps(batch)] == ["v", "u"]
 

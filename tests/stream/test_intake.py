@@ -13,6 +13,7 @@ from stream.engine import Arrival, Partition
 from stream.intake import BATCH_RECORDS, Intake, Taken
 from stream.log import ItemChange, ProfileChange
 from stream.observe import Observer
+from stream.rewards import Rewards
 from stream.schemas import DeadLetter, Event, Item, Profile
 from stream.transport import Poll
 
@@ -70,7 +71,7 @@ class Reader:
     def __init__(self, source: str = "users/0", **positions: int) -> None:
         self.seen = Tally()
         self.intake = Intake(Config(), self.seen)
-        self.partition = Partition(source, base=0)
+        self.partition = Partition(source, 0, Rewards())
         names = ("events.view", "events.click", "events.purchase", "catalog.users", "catalog.items")
         self.partition.next = {name: positions.get(name.split(".")[1], 0) for name in names}
 

@@ -49,7 +49,7 @@ def judged(*messages: Message) -> tuple[list[Verdict], Acceptance]:
 def test_batches_of_the_claim_are_accepted_in_order() -> None:
     verdicts, rules = judged(claim(), batch(0, 0, 3), batch(0, 1, 5, watermark=9.0), batch(0, 2))
     assert verdicts == ["claimed", "accepted", "accepted", "accepted"]
-    assert rules.sources == {"users/0": SourceState(0, 3, {"events.view": 5}, 9.0)}
+    assert rules.sources == {"users/0": SourceState(0, 3, {"events.view": 5}, 9.0, 4)}
 
 
 def test_nothing_is_accepted_without_a_claim() -> None:
@@ -61,7 +61,7 @@ def test_the_last_claim_in_the_log_wins_whoever_wrote_it() -> None:
         claim("a"), claim("b"), batch(0, 0, 3), batch(1, 0, 4), claim("a"), batch(1, 1, 5), batch(4, 0, 6)
     )
     assert verdicts == ["claimed", "claimed", "former owner", "accepted", "claimed", "former owner", "accepted"]
-    assert rules.sources["users/0"] == SourceState(4, 1, {"events.view": 6}, 0.0)
+    assert rules.sources["users/0"] == SourceState(4, 1, {"events.view": 6}, 0.0, 7)
 
 
 def test_a_second_copy_of_the_own_claim_ends_the_first() -> None:
@@ -88,7 +88,7 @@ def test_sources_do_not_know_each_other() -> None:
 
 def test_a_claim_keeps_positions_and_watermark_which_only_rises() -> None:
     _, rules = judged(claim(), batch(0, 0, 3, watermark=9.0), claim(), batch(2, 0, 4, watermark=7.0))
-    assert rules.sources["users/0"] == SourceState(2, 1, {"events.view": 4}, 9.0)
+    assert rules.sources["users/0"] == SourceState(2, 1, {"events.view": 4}, 9.0, 4)
 
 
 def test_positions_that_go_back_are_counted() -> None:

@@ -51,7 +51,7 @@ class Tally(Observer):
 def written(events: int = 60, config: Config = CONFIG) -> list[bytes]:
     """A log as an owner writes it: a small catalogue, then some users' events, three a batch."""
     model = Model(config)
-    engine, partition = Engine(config, model), Partition("users/0", base=0)
+    engine, partition = Engine(config, model), Partition("users/0", 0, config.rewards)
     log = [encode_message(Claim(1, "users/0", "token"))]
     catalogue: list[Any] = [
         ItemChange(item, Item(item_id=item, categories=["x" if item < "d" else "y"])) for item in "abcdefgh"

@@ -34,6 +34,12 @@ HOOKS: dict[str, tuple[Any, ...]] = {
     "skipped": (7,),
     "learned": (-0.5, 0.7),
     "published": (0.004,),
+    "no_room": (),
+    "recovered": (0.3,),
+    "stored": ("users/3", 4096),
+    "marked": (7, "ff" * 16),
+    "disagreed": (),
+    "skipped_offsets": (2,),
 }
 
 

@@ -1,5 +1,6 @@
 """Taking over a source: after a crash anywhere between two writes, every input event has happened exactly once."""
 
+from collections.abc import Sequence
 from itertools import groupby
 from typing import NamedTuple
 
@@ -13,16 +14,28 @@ from stream.codec import encode
 from stream.config import Config, Slate
 from stream.engine import Engine, Partition
 from stream.intake import Intake
-from stream.log import Acceptance, Batch, Claim, Happening, Message, ProfileChange, Step, decode_message, encode_message
+from stream.log import (
+    Acceptance,
+    Batch,
+    Claim,
+    Happening,
+    Message,
+    ProfileChange,
+    SourceState,
+    Step,
+    decode_message,
+    encode_message,
+)
 from stream.model import Model
 from stream.observe import Observer
-from stream.recovery import Recovered, Recovery
+from stream.recovery import Claimed, Recovery
 from stream.schemas import Event
 from stream.topics import EVENT_TOPICS, USER_TOPICS
 from stream.users import Users
 
 T = 1_700_000_000.0
 GAP = 1800.0
+LISTS = Model(Config()).lists
 TOPICS = {topic.name: kind for kind, topic in EVENT_TOPICS.items()}
 
 
@@ -37,10 +50,17 @@ def batch(source: str, base: int, seq: int, views: int, *records: Step | Profile
     return Batch(1, source, base, seq, {"events.view": views}, T + views, list(records))
 
 
-def recovered(tokens: dict[str, str], *log: Message) -> dict[str, Recovered]:
-    recovery = Recovery(tokens, GAP)
-    recovery.read(enumerate(log))
-    return recovery.done
+def take_over(source: str, token: str, log: Sequence[Message]) -> Recovery:
+    """What a worker makes of the log whose claim of `source` has this token."""
+    rules = Acceptance()
+    for offset, message in enumerate(log):
+        rules.judge(message, offset)
+        if isinstance(message, Claim) and message.token == token:
+            break
+    recovery = Recovery(source, Claimed(offset, rules.sources[source], None), [], GAP, LISTS)
+    for at, message in enumerate(log):
+        recovery.read(message, at)
+    return recovery
 
 
 def seen(users: Users) -> dict[str, list[str]]:
@@ -63,38 +83,23 @@ INTERLEAVED: list[Message] = [
 
 
 def test_sources_and_claims_interleaved() -> None:
-    found = recovered({"users/0": "b0", "users/1": "b1"}, *INTERLEAVED)
-    assert {source: (state.base, state.next, state.watermark) for source, state in found.items()} == {
-        "users/1": (5, {"events.view": 9}, T + 9),
-        "users/0": (9, {"events.view": 3}, T + 3),
-    }
-    assert [seen(state.users) for state in found.values()] == [{"v": ["y"]}, {"u": ["x", "z"]}]
+    found = [take_over("users/0", "b0", INTERLEAVED), take_over("users/1", "b1", INTERLEAVED)]
+    assert [(recovery.claimed.base, recovery.claimed.state) for recovery in found] == [
+        (9, SourceState(9, 0, {"events.view": 3}, T + 3, 5)),
+        (5, SourceState(5, 0, {"events.view": 9}, T + 9, 4)),
+    ]
+    assert [seen(recovery.users) for recovery in found] == [{"u": ["x", "z"]}, {"v": ["y"]}]
 
 
 def test_a_later_claim_takes_over_what_the_former_owner_did_in_time() -> None:
-    found = recovered({"users/1": "c1"}, *INTERLEAVED, Claim(1, "users/1", "c1"))["users/1"]
-    assert (found.base, found.next, seen(found.users)) == (11, {"events.view": 10}, {"v": ["y", "w"]})
+    found = take_over("users/1", "c1", [*INTERLEAVED, Claim(1, "users/1", "c1")])
+    assert (found.claimed.base, found.claimed.state.next) == (11, {"events.view": 10})
+    assert seen(found.users) == {"v": ["y", "w"]}
 
 
 def test_an_untouched_source_starts_empty() -> None:
-    found = recovered({"users/7": "t"}, *INTERLEAVED, Claim(1, "users/7", "t"))["users/7"]
-    assert found == Recovered(11, {}, {}, 0.0)
-
-
-def test_only_the_first_copy_of_the_own_claim_counts() -> None:
-    twice: list[Message] = [
-        Claim(1, "users/0", "a0"),
-        batch("users/0", 0, 0, 2, step("u", "x")),
-        Claim(1, "users/0", "a0"),
-    ]
-    assert recovered({"users/0": "a0"}, *twice)["users/0"].base == 0
-
-
-def test_reading_ends_when_every_claim_is_met() -> None:
-    recovery = Recovery({"users/0": "a0", "users/1": "b1"}, GAP)
-    met = [recovery.read([entry]) for entry in enumerate(INTERLEAVED)]
-    assert met.index(True) == 5
-    assert not Recovery({"users/0": "never written"}, GAP).read(enumerate(INTERLEAVED))
+    found = take_over("users/7", "t", [*INTERLEAVED, Claim(1, "users/7", "t")])
+    assert (found.claimed.state, found.users) == (SourceState(11, 0, {}, 0.0), {})
 
 
 def test_a_forgotten_user_stays_forgotten() -> None:
@@ -102,7 +107,9 @@ def test_a_forgotten_user_stays_forgotten() -> None:
         Claim(1, "users/0", "a"),
         batch("users/0", 0, 0, 3, step("u", "x"), step("v", "x"), ProfileChange("u", None)),
     )
-    assert seen(recovered({"users/0": "b"}, *log, Claim(1, "users/0", "b"))["users/0"].users) == {"v": ["x"]}
+    found = take_over("users/0", "b", [*log, Claim(1, "users/0", "b")])
+    assert seen(found.users) == {"v": ["x"]}
+    assert list(found.slates()) == [("u", None)]  # a former owner may have published one behind the tombstone
 
 
 # Crashes
@@ -137,15 +144,14 @@ class Owner:
 
     def __init__(self, log: list[bytes], token: str) -> None:
         log.append(encode_message(Claim(1, "users/0", token)))
-        recovery = Recovery({"users/0": token}, CONFIG.rewards.session_gap_s)
-        assert recovery.read(messages(log))
-        state = recovery.done["users/0"]
-        self.recovered = msgspec.msgpack.encode(state.users)
+        recovery = take_over("users/0", token, [message for _, message in messages(log)])
+        base, state, _ = recovery.claimed
+        self.recovered = msgspec.msgpack.encode(recovery.users)
         self.model = Model(CONFIG)
         for offset, message in messages(log):
             self.model.fold(message, offset)
         self.engine, self.intake = Engine(CONFIG, self.model), Intake(CONFIG, Observer())
-        self.partition = Partition("users/0", state.base, users=state.users, watermark=state.watermark)
+        self.partition = Partition("users/0", base, CONFIG.rewards, users=recovery.users, watermark=state.watermark)
         self.partition.next = {topic.name: state.next.get(topic.name, 0) for topic in USER_TOPICS}
 
     def poll(self, source: Input, size: int) -> bytes | None:

@@ -1,5 +1,6 @@
 """The fold of one user: what the owner holds is what anybody makes of the log; and every field is bounded."""
 
+from collections import OrderedDict
 from typing import Any
 
 import msgspec
@@ -11,7 +12,7 @@ from stream.config import Config, Slate
 from stream.engine import Arrival, Engine, Partition
 from stream.log import Batch, Claim, Happening, ItemChange, ProfileChange, Step, decode_message, encode_message
 from stream.model import Model
-from stream.users import EVENT_IDS, RECENT_ITEMS, SEEN_ITEMS, SESSION_ITEMS, User, Users, apply
+from stream.users import EVENT_IDS, RECENT_ITEMS, SEEN_ITEMS, SESSION_ITEMS, User, Users, apply, close
 
 VIEW, CLICK, PURCHASE = range(3)
 GAP = 1800.0
@@ -26,7 +27,7 @@ def event(
 
 def live(*events: Happening) -> User:
     """A user with this life."""
-    users: Users = {}
+    users: Users = OrderedDict()
     for happening in events:
         apply(users, Step("u", happening, [], 0, None, None, None), GAP)
     return users["u"]
@@ -57,8 +58,8 @@ def test_applying_the_records_of_the_log_gives_the_owners_users(polls: list[list
     config = Config(slate=Slate(slots=3))
     model = Model(config)
     model.fold(Claim(1, "users/0", "token"), 0)
-    engine, partition = Engine(config, model), Partition("users/0", base=0)
-    users: Users = {}
+    engine, partition = Engine(config, model), Partition("users/0", 0, config.rewards)
+    users: Users = OrderedDict()
     time = T
     for poll in polls:
         arrivals = []
@@ -71,6 +72,7 @@ def test_applying_the_records_of_the_log_gives_the_owners_users(polls: list[list
         for record in message.records:
             assert not isinstance(record, ItemChange)
             apply(users, record, config.rewards.session_gap_s)
+        close(users, message)
         assert msgspec.msgpack.encode(users) == msgspec.msgpack.encode(partition.users)
 
 
@@ -82,7 +84,7 @@ def test_applying_the_records_of_the_log_gives_the_owners_users(polls: list[list
     )
 )
 def test_whatever_happens_a_user_is_in_order_and_bounded(life: list[tuple[int, int, int, str | None]]) -> None:
-    users, time = {"u": live(*(event(f"old{n}", T + n) for n in range(SEEN_ITEMS - 10)))}, T + 1000
+    users, time = OrderedDict({"u": live(*(event(f"old{n}", T + n) for n in range(SEEN_ITEMS - 10)))}), T + 1000
     for n, (item, wait, kind, session) in enumerate(life):
         time += wait
         apply(
@@ -196,7 +198,7 @@ def test_a_late_event_of_another_session_does_not_end_this_one() -> None:
 
 
 def test_attributes_come_go_and_do_not_make_events() -> None:
-    users: Users = {}
+    users: Users = OrderedDict()
     apply(users, ProfileChange("u", {"tier": "gold"}), GAP)
     apply(users, Step("u", event("a", T), [], 0, None, None, None), GAP)
     assert (users["u"].attributes, users["u"].events, users["u"].depth) == ({"tier": "gold"}, 1, 1)
@@ -205,7 +207,7 @@ def test_attributes_come_go_and_do_not_make_events() -> None:
 
 
 def test_forgetting_removes_the_user_and_only_this_one() -> None:
-    users: Users = {}
+    users: Users = OrderedDict()
     for user in "uv":
         apply(users, Step(user, event("a", T), [], 0, None, None, None), GAP)
     apply(users, ProfileChange("u", None), GAP)
