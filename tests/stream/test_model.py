@@ -6,7 +6,7 @@ import msgspec
 import numpy as np
 import pytest
 
-from stream.config import Config, Policy, Slate
+from stream.config import Config, Policy, Slate, Sources
 from stream.engine import Engine, Partition
 from stream.log import (
     Batch,
@@ -21,9 +21,10 @@ from stream.log import (
     decode_message,
     encode_message,
 )
-from stream.model import Model, policy_options, unpack_lists
+from stream.model import Model, ModelCopy, policy_options, unpack_lists
 from stream.observe import Observer
 from stream.schemas import Item
+from stream.snapshot import ForeignSnapshotError
 from stream.users import User
 
 T = 1_700_000_000.0
@@ -96,7 +97,8 @@ def test_two_replicas_are_equal_bit_for_bit() -> None:
 def test_what_was_ignored_teaches_nothing() -> None:
     second_copy, former_owner = LOG[5], encode_message(msgspec.structs.replace(message(LOG, 5), base=-7))
     model = folded([*LOG[:8], second_copy, former_owner, *LOG[8:]])
-    assert model.fingerprint() == folded(LOG).fingerprint()
+    learned, others = (copy._replace(acceptance=b"").fingerprint() for copy in (model.copy(), folded(LOG).copy()))
+    assert learned == others
     assert model.offset == len(LOG) + 2
 
 
@@ -304,3 +306,85 @@ def test_exploration_follows_the_configuration() -> None:
 def test_lists_are_packed_with_65535_where_they_are_short() -> None:
     packed = np.array([0, 1, 65535, 2, 65535, 65535], "<u2").tobytes()
     assert unpack_lists(packed, 2).tolist() == [[0, 1, -1], [2, -1, -1]]
+
+
+# Snapshots
+
+
+@pytest.mark.parametrize("at", [1, 2, 7, len(LOG)])
+@pytest.mark.parametrize("policy", ["sarsa", "q_learning", "disagreement", "ranked"])
+def test_a_restored_model_goes_on_as_the_other_would_have(at: int, policy: Any) -> None:
+    config = Config(slate=Slate(slots=4), policy=Policy(name=policy, epsilon=0.3))
+    log = written(config=config)
+    whole, first, heir = Model(config), Model(config), Model(config)
+    for offset, data in enumerate(log):
+        whole.fold(decode_message(data, offset), offset)
+        if offset < at:
+            first.fold(decode_message(data, offset), offset)
+    heir.restore(ModelCopy.decode(first.copy().encode()))
+    assert heir.fingerprint() == first.fingerprint()
+    for offset in range(at, len(log)):
+        heir.fold(decode_message(log[offset], offset), offset)
+    assert heir.fingerprint() == whole.fingerprint()
+    assert (heir.offset, heir.acceptance.sources) == (whole.offset, whole.acceptance.sources)
+    slates = [Engine(config, model).draw(User(), T + 9e9, "one name")[1].items.tolist() for model in (heir, whole)]
+    assert slates[0] == slates[1]
+
+
+def test_a_copy_is_not_touched_by_what_is_learned_later() -> None:
+    model = folded(LOG[:9])
+    copy = model.copy()
+    before = copy.fingerprint()
+    for offset in range(9, len(LOG)):
+        model.fold(decode_message(LOG[offset], offset), offset)
+    assert copy.fingerprint() == before != model.fingerprint()
+
+
+def test_restoring_nothing_is_an_empty_model() -> None:
+    model = folded(LOG)
+    model.restore(None)
+    assert model.fingerprint() == Model(CONFIG).fingerprint()
+    assert model.offset == 0
+
+
+def test_expiring_items_still_expire_after_a_restore() -> None:
+    model, heir = Model(CONFIG), Model(CONFIG)
+    model.fold(Claim(1, "items/0", "t"), 0)
+    items: list[Record] = [ItemChange(item, Item(item_id=item, expires_at=T + n)) for n, item in enumerate("abc")]
+    model.fold(Batch(1, "items/0", 0, 0, {}, T, items), 1)
+    heir.restore(ModelCopy.decode(model.copy().encode()))
+    for each in (model, heir):
+        each.fold(Batch(1, "items/0", 0, 1, {}, T + 1, []), 2)
+    assert heir.catalogue.blocked[:3].tolist() == model.catalogue.blocked[:3].tolist() == [1, 1, 0]
+
+
+def test_items_described_again_and_again_take_no_room() -> None:
+    model = Model(CONFIG)
+    model.fold(Claim(1, "items/0", "t"), 0)
+    again: list[Record] = [ItemChange("a", Item(item_id="a", expires_at=T + n)) for n in range(500)]
+    model.fold(Batch(1, "items/0", 0, 0, {}, T - 1, again), 1)
+    assert len(model.catalogue._expiring) < 30
+
+
+def test_another_configuration_is_refused() -> None:
+    saved = folded(LOG).copy()
+    with pytest.raises(ForeignSnapshotError, match=r"must hold .*policy q_learning; got .*policy sarsa"):
+        Model(Config(policy=Policy(name="q_learning"))).restore(saved)
+    with pytest.raises(ForeignSnapshotError, match="policy sarsa does not fit the configuration"):
+        Model(Config(slate=Slate(slots=5), policy=Policy(name="sarsa"))).restore(saved)
+
+
+def test_items_beyond_the_limit_are_counted_and_not_learned() -> None:
+    seen = Crowded()
+    model = Model(msgspec.structs.replace(CONFIG, sources=Sources(max_items=3)), seen)
+    for data in LOG:
+        model.fold(decode_message(data, model.offset), model.offset)
+    assert (model.vocabulary.ids, model.skipped) == (["a", "b", "c"], 0)
+    assert seen.refused > 5
+
+
+class Crowded(Observer):
+    refused = 0
+
+    def no_room(self) -> None:
+        self.refused += 1
