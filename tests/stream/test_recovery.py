@@ -146,7 +146,7 @@ class Owner:
         log.append(encode_message(Claim(1, "users/0", token)))
         recovery = take_over("users/0", token, [message for _, message in messages(log)])
         base, state, _ = recovery.claimed
-        self.recovered = msgspec.msgpack.encode(recovery.users)
+        self.recovered = msgspec.msgpack.encode(list(recovery.users.items()))
         self.model = Model(CONFIG)
         for offset, message in messages(log):
             self.model.fold(message, offset)
@@ -247,7 +247,7 @@ def test_no_event_is_lost_or_comes_twice_whenever_the_owner_crashes(
     assert heir.partition.watermark == owner.partition.watermark
     assert habits(heir.partition.users) == habits(owner.partition.users)
     last = Owner(log, "last")
-    assert last.recovered == msgspec.msgpack.encode(heir.partition.users)
+    assert last.recovered == msgspec.msgpack.encode(list(heir.partition.users.items()))
     assert (last.partition.next, last.partition.watermark) == (heir.partition.next, heir.partition.watermark)
 
 

@@ -33,7 +33,7 @@ def step(user: str, item: str, time: float) -> Step:
 
 
 def encoded(users: Users) -> bytes:
-    return msgspec.msgpack.encode(users)
+    return msgspec.msgpack.encode(list(users.items()))  # an OrderedDict itself would go out in another order
 
 
 CHANGES = st.one_of(
