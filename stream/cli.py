@@ -22,6 +22,7 @@ COMMANDS = {  # in the order in which one meets them
     "forget": "Remove a user from everything that headwater knows",
     "model": "Look at the shared model, save it, load it",
     "bench": "Measure speed through a real Kafka on this machine",
+    "chaos": "Kill workers and the broker at random; check exactly-once",
     "config": "Print every setting with its meaning and value, as TOML",
 }
 

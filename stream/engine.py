@@ -69,6 +69,7 @@ class Partition:
         self.watermark = watermark  # highest event time so far, unix seconds
         self.next: dict[str, int] = {}  # topic (without namespace) -> position of the next record to take
         self.pending = 0  # records proposed, but not folded yet
+        self.told = 0  # log offset before which all outcomes are acknowledged
         self.copy: UsersCopy | None = None  # of a snapshot under way
         self._open: list[tuple[float, str, str]] = []  # heap of (time, user, decision) of slates not yet answered
         for user_id, user in self.users.items():
@@ -86,7 +87,9 @@ class Partition:
         Not before: the records of the later ones have been applied already.
         """
         idle_before = self.watermark - self.rewards.idle_s if last else 0.0
-        message = Batch(LOG_VERSION, self.source, self.base, self.seq, next_, self.watermark, records, idle_before)
+        message = Batch(
+            LOG_VERSION, self.source, self.base, self.seq, next_, self.watermark, records, self.told, idle_before
+        )
         close(self.users, message, self._keep)
         self.seq += 1
         self.next |= next_

@@ -125,6 +125,7 @@ class Batch(Struct, frozen=True, array_like=True, tag="batch", gc=False):
     next: dict[str, int]  # topic (without namespace) -> input position after this batch
     watermark: float  # highest event time of the source so far
     records: list[Record]
+    told: int = 0  # log offset before which all outcomes of the source are acknowledged
     idle_before: float = 0.0  # event time: who was last touched before it leaves the working memory after the records
 
 
@@ -200,6 +201,7 @@ class SourceState(NamedTuple):
     next: dict[str, int]
     watermark: float
     changed: int = 0  # log offset after the last batch accepted
+    told: int = 0  # log offset before which all outcomes are acknowledged
 
 
 class Acceptance:
@@ -257,7 +259,12 @@ class Acceptance:
         if any(message.next.get(topic, position) < position for topic, position in old.next.items()):
             self.backward += 1
         self.sources[message.source] = SourceState(  # 4
-            old.base, old.seq + 1, old.next | message.next, max(old.watermark, message.watermark), offset + 1
+            old.base,
+            old.seq + 1,
+            old.next | message.next,
+            max(old.watermark, message.watermark),
+            offset + 1,
+            max(old.told, message.told),
         )
         return "accepted"
 

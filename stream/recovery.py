@@ -5,20 +5,21 @@
 2. load the newest snapshot of its users that the log up to `base` names, of offset L; without one, start empty
 3. apply the accepted batches of the source in [L, base)
 4. read every input topic on from the positions; the first batch has number 0
-5. publish again, unchanged, the open slates of the users of step 3, since a former owner may have published others, and
-   write the outcomes of step 3 again
+5. write again the outcomes that the former owner does not say are acknowledged
+
+Slates are not published again: what the log accepted was acknowledged before. Where a former owner has published a
+later one that the log did not accept, its event is read again, and makes the next slate of that user.
 
 No input event is ever processed a second time as a "replay": what the log accepted before `base` is taken from the
 log, and what it did not accept is read again from the input.
 """
 
 from collections import OrderedDict
-from collections.abc import Iterator
 from typing import NamedTuple
 
 from stream.log import Acceptance, Batch, Message, ProfileChange, SourceState, Step, Stored
-from stream.publish import outcomes, recommendation
-from stream.schemas import Outcome, Recommendation
+from stream.publish import outcomes
+from stream.schemas import Outcome
 from stream.snapshot import users_of
 from stream.users import Users, apply, close
 
@@ -47,9 +48,8 @@ class Recovery:
         self.users: Users = OrderedDict()
         self.start = 0  # where to read the log from
         self.end = claimed.state.changed  # and to where: from there to the claim nothing was accepted
-        self.outcomes: list[Outcome] = []
+        self.outcomes: list[Outcome] = []  # not known to be acknowledged
         self._rules = Acceptance()
-        self._newest: dict[str, tuple[Step, int] | None] = {}  # the last decision of who changed, None: forgotten
         if claimed.snapshot is not None:  # 2
             state, self.users = users_of(parts)
             self._rules.sources[source] = state
@@ -60,27 +60,12 @@ class Recovery:
         if message.source != self.source or not self.start <= offset < self.end:
             return
         if self._rules.judge(message, offset) == "accepted" and isinstance(message, Batch):
-            self._apply(message)
+            self._apply(message, offset)
 
-    def slates(self) -> Iterator[tuple[str, Recommendation | None]]:
-        """The open slates of the users that changed; None for a user who was forgotten."""
-        for user_id, made in self._newest.items():
-            if made is None:
-                yield user_id, None
-                continue
-            step, base = made
-            user, decision = self.users.get(user_id), step.decision
-            if user is not None and decision is not None and user.open == decision:
-                event_id = None if step.event is None else step.event.event_id
-                yield user_id, recommendation(user_id, decision, event_id, base, self.lists)
-
-    def _apply(self, batch: Batch) -> None:
+    def _apply(self, batch: Batch, offset: int) -> None:
         for record in batch.records:  # 3
             if isinstance(record, Step | ProfileChange):
                 apply(self.users, record, self.session_gap_s)
-            if isinstance(record, Step) and record.decision is not None:
-                self._newest[record.user_id] = record, batch.base
-            elif isinstance(record, ProfileChange) and record.attributes is None:
-                self._newest[record.user_id] = None
         close(self.users, batch)
-        self.outcomes += outcomes(batch, self.lists)
+        if offset >= self.claimed.state.told:  # 5
+            self.outcomes += outcomes(batch, self.lists)

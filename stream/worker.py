@@ -134,6 +134,7 @@ class Worker:
             if partition is None:
                 continue  # not recovered yet: it will be read again from its exact position
             reading = self.intake.read(partition.next, fetched, self.clock())
+            partition.told = max(partition.told, self.writer.told.get(source, 0))
             batches = self.engine.batches(partition, [(part.arrivals, part.next) for part in reading.parts])  # 1
             for part, batch in zip(reading.parts, batches, strict=True):
                 letters = [Letter(DEAD, key, letter) for key, letter in part.dead]
@@ -182,13 +183,14 @@ class Worker:
             return
         self.keeper.let_go(source)
         self._losses[source] += 1
-        pause = min(LONGEST_PAUSE_S, PAUSE_S * 2 ** (self._losses[source] - 1))
+        pause = _pause(self._losses[source] - 1)
         log.warning("%s: let go of, since %s; claimed again in %.1f s if it is still assigned", source, why, pause)
         self._room.set()
         asyncio.get_running_loop().call_later(pause, self._wanted.set)
 
     async def _own(self) -> None:
         """Claim and recover what is assigned and not owned, whenever there is such a source."""
+        failures = 0
         try:
             while True:
                 await self._wanted.wait()
@@ -200,10 +202,12 @@ class Worker:
                     continue
                 try:
                     await self._acquire(wanted)
+                    failures = 0
                 except (KafkaError, TimeoutError, CutError) as error:
+                    failures += 1
                     log.warning("recovering %s: %r; trying again", ", ".join(sorted(wanted)), error)
                 if self.assigned.keys() - self.partitions.keys():
-                    asyncio.get_running_loop().call_later(PAUSE_S, self._wanted.set)
+                    asyncio.get_running_loop().call_later(_pause(failures), self._wanted.set)
         except Exception as error:
             self.failed(error)
             raise
@@ -263,7 +267,7 @@ class Worker:
                 for at, record in await reader.read():
                     position = at + 1
                     whole = assembly.add(at, record)
-                    if whole is not None and (whole.subject, whole.offset) == (stored.source, stored.offset):
+                    if whole is not None and (whole.subject, whole.first) == (stored.source, stored.first):
                         return whole.parts
         finally:
             await reader.stop()
@@ -305,17 +309,14 @@ class Worker:
             wanted[tp] = max(position, first[tp])
             if 0 < position < first[tp]:
                 self.observer.skipped_offsets(first[tp] - position)
-        letters = [  # 5; sent before anything of this claim
-            Letter(RECOMMENDATIONS, user_id.encode(), slate, Source.parse(source).partition)
-            for user_id, slate in recovery.slates()
-        ]
-        for future in await self.writer.send(source, [*letters, *_outcome_letters(source, recovery.outcomes)]):
+        for future in await self.writer.send(source, _outcome_letters(source, recovery.outcomes)):  # 5
             await future
         if source not in self.assigned or self.model.acceptance.sources[source].base != claimed.base:
             return
         partition = Partition(
             source, claimed.base, self.config.rewards, users=recovery.users, watermark=claimed.state.watermark
         )
+        partition.told = claimed.base
         partition.next = {self.intake.topics[tp.topic].name: position for tp, position in wanted.items()}
         self.partitions[source] = partition
         for tp, position in wanted.items():  # 4
@@ -354,10 +355,16 @@ class Worker:
         self._heard_at[batch.source] = self.clock()
         self._losses.pop(batch.source, None)
         self._room.set()
-        self.writer.send_soon(batch.source, _outcome_letters(batch.source, outcomes(batch, self.model.lists)))
+        letters = _outcome_letters(batch.source, outcomes(batch, self.model.lists))
+        self.writer.send_soon(batch.source, letters, self.model.offset)
 
     def _unwritten(self, source: str, error: SendError) -> None:
         self.lose(source, str(error))
+
+
+def _pause(failures: int) -> float:
+    """Seconds before the next attempt, after so many that failed."""
+    return min(LONGEST_PAUSE_S, PAUSE_S * 2.0 ** min(failures, 16))
 
 
 def _outcome_letters(source: str, settled: Iterable[Outcome]) -> list[Letter]:

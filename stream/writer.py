@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from typing import Any, NamedTuple
 
 from msgspec import Struct
@@ -58,7 +57,9 @@ class Writer:
         self.clock, self.lost = clock, lost
         self._producer: Any = None
         self._sent: asyncio.Queue[Sent] = asyncio.Queue()
-        self._soon: dict[str, list[Letter]] = {}
+        self.told: dict[str, int] = {}  # source -> log offset before which all its outcomes are acknowledged
+        self._soon: dict[str, tuple[int, list[Letter]]] = {}
+        self._flushing = asyncio.Lock()
         self._tasks: list[asyncio.Task[None]] = []
 
     async def start(self) -> None:
@@ -111,15 +112,25 @@ class Writer:
         future = await self._connected().send(prefixed(self.namespace, topic), value=data, partition=partition)
         return int((await future).offset)
 
-    def send_soon(self, source: str, letters: Sequence[Letter]) -> None:
-        """Send records that nobody waits for, several polls' in one request."""
-        self._soon.setdefault(source, []).extend(letters)
+    def send_soon(self, source: str, letters: Sequence[Letter], offset: int) -> None:
+        """Send outcomes that nobody waits for, several polls' in one request.
+
+        Parameters
+        ----------
+        offset : of the log, up to which (without) these are all outcomes of the source
+        """
+        _, waiting = self._soon.get(source, (0, []))
+        self._soon[source] = offset, [*waiting, *letters]
 
     async def flush_soon(self) -> None:
-        """Return when all that was given to `send_soon` so far is acknowledged."""
-        for future in await self._send_waiting():
-            with suppress(Exception):  # `lost` has been told
-                await future
+        """Return when all that was given to `send_soon` so far is acknowledged, or its source is lost."""
+        async with self._flushing:
+            waiting, self._soon = self._soon, {}
+            sent = {source: await self._send_safely(source, letters) for source, (_, letters) in waiting.items()}
+            for source, futures in sent.items():
+                done = await asyncio.gather(*futures, return_exceptions=True)
+                if not any(isinstance(result, BaseException) for result in done):
+                    self.told[source] = waiting[source][0]
 
     async def log(self, message: Message) -> Future:
         """Send one message to headwater.log; the order of calls is the order in the log."""
@@ -146,17 +157,16 @@ class Writer:
     async def _write_soon(self) -> None:
         while True:
             await asyncio.sleep(SOON_S)
-            await self._send_waiting()
+            await self.flush_soon()
 
-    async def _send_waiting(self) -> list[Future]:
-        waiting, self._soon = self._soon, {}
-        futures = []
-        for source, letters in waiting.items():
-            try:
-                futures += await self.send(source, letters)
-            except Exception as error:
-                self.lost(source, _send_error(error))
-        return futures
+    async def _send_safely(self, source: str, letters: Sequence[Letter]) -> list[Future]:
+        try:
+            return await self.send(source, letters)
+        except Exception as error:
+            self.lost(source, _send_error(error))
+            failed: Future = asyncio.get_running_loop().create_future()
+            failed.set_exception(error)
+            return [failed]
 
     def _connected(self) -> Any:
         if self._producer is None:

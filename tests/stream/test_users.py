@@ -3,7 +3,6 @@
 from collections import OrderedDict
 from typing import Any
 
-import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
