@@ -5,11 +5,14 @@ import logging
 import time
 from typing import NamedTuple
 
+from aiokafka.errors import KafkaError
+
 from stream.prometheus import PrometheusObserver
 from stream.transport import Positions
 from stream.worker import Worker
 
 PERIOD_S = 2.0  # between two looks
+ENDED_AFTER = 4  # times `stuck_after_s`: a broker may be gone for a minute
 ASK_S = 10.0  # an answer about positions that takes longer counts as none
 
 log = logging.getLogger(__name__)
@@ -32,15 +35,15 @@ class Health:
         self._stand = -1
 
     async def watch(self) -> None:
-        """Look every two seconds; end the process when it has been stuck for twice the limit."""
+        """Look every two seconds; end the process when it has been stuck for four times the limit."""
         while True:
             await asyncio.sleep(PERIOD_S)
             try:
                 lag = await asyncio.wait_for(self._measure(), ASK_S)
-            except TimeoutError:
+            except (TimeoutError, KafkaError):
                 lag = 1  # a consumer thread that does not answer is as bad as one that does not fetch
             self._judge(lag)
-            if self._stuck_s() > 2 * self.stuck_after_s:
+            if self._stuck_s() > ENDED_AFTER * self.stuck_after_s:
                 self.worker.failed(RuntimeError(f"no progress for {self._stuck_s():.0f} s with {lag} events waiting"))
                 return
 

@@ -75,8 +75,9 @@ class Keeper:
         if partition is None:
             return
         known, state = self.model.acceptance.stored.get(source), self.model.acceptance.sources[source]
-        idle = partition.pending == 0 and known is not None and state.changed <= known.offset
-        if idle and known.base == partition.base:  # else the state of the source in it is that of another claim
+        idle = known is not None and state.changed <= known.offset and partition.pending == 0
+        # Of another claim than the own one, the state of the source in the snapshot would be out of date.
+        if idle and known is not None and known.base == partition.base:
             await self._say(source, partition.base, "users", self.model.offset, known.first, known.chunks)
             return
         copy = partition.start_copy()  # a

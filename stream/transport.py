@@ -209,7 +209,11 @@ class Positions:
 
     async def read(self, tps: set[TP]) -> dict[TP, int]:
         """Offset up to which each topic-partition has been fetched; 0 where nothing was."""
-        return {tp: int(await self._app.consumer.position(tp) or 0) for tp in sorted(tps)}
+        found = {}
+        for tp in sorted(tps):
+            with suppress(IllegalStateError):  # Kafka has just taken it away
+                found[tp] = int(await self._app.consumer.position(tp) or 0)
+        return found
 
     async def seek(self, tp: TP, position: int) -> None:
         """Read on from this position; nothing happens if Kafka has just taken the topic-partition away."""
