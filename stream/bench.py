@@ -5,8 +5,10 @@ Workloads are made up, seeded, and have permanent names; broker, worker, generat
 
 import asyncio
 import random
+import signal
 import time
 from collections.abc import Iterator
+from itertools import islice
 from typing import Any, NamedTuple
 
 import msgspec
@@ -24,10 +26,13 @@ from stream.worker_process import WorkerProcess
 
 TICK_S = 0.005  # the generator sends what is due so often: one request for all partitions
 USERS, ITEMS, CATEGORIES = 5_000, 10_000, 100
+EVENTS_PER_USER = 4  # of those who are there when a worker is killed
 KINDS: tuple[EventType, ...] = (*("view",) * 8, "click", "purchase")
 
 
-def workload(events: int, name: str = "shop-1") -> Iterator[tuple[EventType, Event]]:
+def workload(
+    events: int, name: str = "shop-1", *, users: int = USERS, items: int = ITEMS
+) -> Iterator[tuple[EventType, Event]]:
     """Made-up shoppers: popular items are taken often, sessions stay in a category, a quarter of events are repeats.
 
     >>> kind, event = next(workload(1))
@@ -37,13 +42,13 @@ def workload(events: int, name: str = "shop-1") -> Iterator[tuple[EventType, Eve
     rng = random.Random(f"headwater/bench/{name}")
     history: dict[str, list[str]] = {}
     for n in range(events):
-        user = f"u{int(USERS * rng.random())}"
+        user = f"u{int(users * rng.random())}"
         past = history.setdefault(user, [])
         if past and rng.random() < 0.25:
             item = past[-1 - int(len(past) * rng.random() ** 3)]
         else:
             category = int(past[-1][1:]) % CATEGORIES if past and rng.random() < 0.7 else int(CATEGORIES * rng.random())
-            item = f"i{int(ITEMS / CATEGORIES * rng.random() ** 3) * CATEGORIES + category}"
+            item = f"i{int(items / CATEGORIES * rng.random() ** 3) * CATEGORIES + category}"
         past.append(item)
         del past[:-50]
         yield rng.choice(KINDS), Event(event_id=f"{name}-{n}", user_id=user, item_id=item, timestamp=time.time())
@@ -69,6 +74,54 @@ class Backlog(NamedTuple):
     seconds: float
     rate: float  # events per second
     worker_cpu: float  # share of one core
+
+
+class Restart(NamedTuple):
+    """A worker that was killed, and the one that goes on."""
+
+    users: int
+    events: int
+    model_mb: float  # snapshot of the model
+    users_mb: float  # snapshots of the users
+    ready_s: float  # from the start of the process until it serves
+    recovery_s: float  # of which: from the claims until its partitions are served
+
+
+async def measure_restart(config: Config, users: int) -> Restart:
+    """Let a worker learn `users` users and as many items, kill it when all is in snapshots, and start it again."""
+    config = prepared(config, "restart")
+    kafka = msgspec.structs.replace(config.kafka, instance_id="one")  # else the next one waits for the session's end
+    settings = msgspec.structs.replace(config.worker, snapshot_s=10.0)
+    config = msgspec.structs.replace(config, kafka=kafka, worker=settings)
+    events = EVENTS_PER_USER * users
+    async with _producer(config) as producer:
+        partitions = len(await producer.partitions_for(prefixed(config.kafka.namespace, EVENT_TOPICS["view"])))
+        made = workload(events, users=users, items=users)
+        while part := list(islice(made, 20_000)):
+            await _send(producer, config, part, partitions)
+    with WorkerProcess(config) as worker:
+        worker.wait_ready()
+        await _until(worker, "headwater_records_folded_total", events)
+        before = _page(worker).metrics
+        stored = before.get("headwater_snapshots_stored_total", 0.0)
+        after = (await _until(worker, "headwater_snapshots_stored_total", stored + 2 * (partitions + 1))).metrics
+        worker.stop(signal.SIGKILL)
+        started = time.monotonic()
+        worker.start()
+        worker.wait_ready()
+        ready_s = time.monotonic() - started
+        recovery_s = _page(worker).metrics["headwater_recovery_seconds_sum"]
+    sizes = {what: _mean_bytes(before, after, what) / 1e6 for what in ("model", "users")}
+    return Restart(users, events, sizes["model"], sizes["users"] * partitions, ready_s, recovery_s)
+
+
+def _mean_bytes(before: dict[str, float], after: dict[str, float], what: str) -> float:
+    label = f'{{type="{what}"}}'
+    count, size = (
+        after.get(f"headwater_{name}_total{label}", 0.0) - before.get(f"headwater_{name}_total{label}", 0.0)
+        for name in ("snapshots_stored", "snapshot_bytes")
+    )
+    return size / max(1.0, count)
 
 
 async def measure_backlog(config: Config, events: int) -> Backlog:

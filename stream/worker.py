@@ -34,13 +34,14 @@ from stream.model import Model
 from stream.observe import Observer
 from stream.publish import outcomes, recommendations
 from stream.recovery import Claimed, Recovery
-from stream.replica import LogCutError, Replica
+from stream.replica import Replica
 from stream.schemas import Outcome
 from stream.snapshot import Assembly
 from stream.topics import DEAD, LOG, OUTCOMES, RECOMMENDATIONS, USER_SNAPSHOTS, Source
 from stream.transport import Poll, Positions
 from stream.writer import Letter, SendError, Writer
 
+MOST_CUTS = 10  # in a row: what a recovery needs is not there
 CLAIM_S = 30.0  # a claim that has not come back after so long is written again
 PAUSE_S, LONGEST_PAUSE_S = 0.5, 30.0  # before a lost source is claimed again: doubled with every loss
 SETTLE_LOOK_S = 0.002
@@ -196,7 +197,7 @@ class Worker:
                 await self._wanted.wait()
                 self._wanted.clear()
                 await self.replica.caught_up.wait()
-                self._resume_parked()
+                await self._resume_parked()
                 wanted = {source: tps for source, tps in self.assigned.items() if source not in self.partitions}
                 if not wanted:
                     continue
@@ -205,6 +206,8 @@ class Worker:
                     failures = 0
                 except (KafkaError, TimeoutError, CutError) as error:
                     failures += 1
+                    if isinstance(error, CutError) and failures > MOST_CUTS:
+                        raise
                     log.warning("recovering %s: %r; trying again", ", ".join(sorted(wanted)), error)
                 if self.assigned.keys() - self.partitions.keys():
                     asyncio.get_running_loop().call_later(_pause(failures), self._wanted.set)
@@ -222,12 +225,19 @@ class Worker:
                 elif self.clock() - self._heard_at.get(source, self.clock()) > BACK_S:
                     self.lose(source, f"its batches have not come back from headwater.log for {BACK_S:.0f} s")
 
-    def _resume_parked(self) -> None:
+    async def _resume_parked(self) -> None:
         """Sources that came back and that nobody else has claimed: what is known of them still holds."""
-        for source in self.assigned.keys() & self._parked.keys():
+        for source in sorted(self.assigned.keys() & self._parked.keys()):
             partition = self._parked.pop(source)
             if self.model.acceptance.sources[source].base == partition.base:
                 self.partitions[source] = partition
+                await self._seek(partition)  # what came meanwhile was dropped
+
+    async def _seek(self, partition: Partition) -> None:
+        """Read a source on from exactly its next positions."""
+        for tp in sorted(self.assigned.get(partition.source, ())):
+            if self._positions is not None:
+                await self._positions.seek(tp, partition.next[self.intake.topics[tp.topic].name])
 
     async def _acquire(self, wanted: dict[str, set[TP]]) -> None:
         """Claim sources and recover them; the numbers are those of `recovery.py`."""
@@ -284,7 +294,7 @@ class Worker:
             first, _ = await reader.start(start)
             if first > start:
                 sources = ", ".join(recovery.source for recovery in behind if recovery.start < first)
-                raise LogCutError(
+                raise CutError(  # somebody has claimed it meanwhile, and stored it, or all is lost
                     f"headwater.log: must start at or before offset {start} to recover {sources}; it starts at "
                     f"{first}, and there is no newer snapshot of their users"
                 )
@@ -319,8 +329,7 @@ class Worker:
         partition.told = claimed.base
         partition.next = {self.intake.topics[tp.topic].name: position for tp, position in wanted.items()}
         self.partitions[source] = partition
-        for tp, position in wanted.items():  # 4
-            await positions.seek(tp, position)
+        await self._seek(partition)  # 4
 
     def _slates(self, batch: Batch) -> list[Letter]:
         """What goes to `recommendations`: slates, and a tombstone for who is to be forgotten, in their order."""
