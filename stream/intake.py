@@ -46,12 +46,12 @@ class _Found(NamedTuple):
 
 
 class Intake:
-    """Reads polls. Holds nothing but which holes in the offsets it has asked for again."""
+    """Reads polls. Holds nothing but which holes in the offsets are real."""
 
     def __init__(self, config: Config, observer: Observer) -> None:
         self.observer = observer
         self.topics = {prefixed(config.kafka.namespace, topic): topic for topic in INPUT_TOPICS}
-        self._holes: dict[TP, tuple[int, int]] = {}
+        self._holes: dict[TP, tuple[int, int]] = {}  # the newest one: a position, and where the next record stands
 
     def source_of(self, tp: TP) -> str:
         """The source that a topic-partition belongs to.
@@ -85,6 +85,10 @@ class Intake:
             self._add(reading.parts[-1], found)
         return reading
 
+    def hole(self, tp: TP, wanted: int, first: int) -> None:
+        """Know that from position `wanted` on, the next record stands at `first`."""
+        self._holes[tp] = (wanted, first)
+
     def _decoded(self, topic: Topic, records: list[Any], now: float) -> list[_Found]:
         found = []
         for record in records:
@@ -108,13 +112,12 @@ class Intake:
     def _at_position(self, tp: TP, records: list[Any], position: Mapping[str, int], seek: dict[TP, int]) -> list[Any]:
         """Records from the next position on; none, and a wish to seek, if the poll is one of before a seek.
 
-        Compaction, retention and transaction markers leave holes in the offsets too: the same hole again is real.
+        Compaction, retention and transaction markers leave holes in the offsets too; those are real that `hole` names.
         """
         first, wanted = records[0].offset, position[self.topics[tp.topic].name]
         if first < wanted:
             return [record for record in records if record.offset >= wanted]
         if first > wanted and self._holes.get(tp) != (wanted, first):
-            self._holes[tp] = (wanted, first)
             seek[tp] = wanted
             return []
         if first > wanted:

@@ -142,6 +142,7 @@ class Worker:
                 letters += self._slates(batch)
                 await self.writer.submit(batch, letters, _written_at(batch, part))  # 2, 3
             for tp, wanted in reading.seek.items():
+                self.intake.hole(tp, wanted, await self._next_record(tp, wanted))
                 await positions.seek(tp, wanted)
             await asyncio.sleep(0)  # the log reader and the pages get their turn
 
@@ -176,6 +177,20 @@ class Worker:
         while self.taking:
             await asyncio.sleep(SETTLE_LOOK_S)
         await self.writer.settle()
+
+    async def _next_record(self, tp: TP, position: int) -> int:
+        """Where the first record from a position on stands: what Faust's consumer says may be of before a seek."""
+        reader = self.connections.reader(self.intake.topics[tp.topic], tp.partition)
+        try:
+            first, end = await reader.start(position)
+            while max(first, position) < end:
+                if records := await reader.read():
+                    return records[0][0]
+        except (KafkaError, CutError) as error:
+            log.warning("%s/%d: looking for the record at %d: %r", tp.topic, tp.partition, position, error)
+        finally:
+            await reader.stop()
+        return position
 
     def lose(self, source: str, why: str) -> None:
         """Throw away all that is known of a source's users; claim it again if it is still assigned."""

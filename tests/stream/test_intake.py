@@ -95,10 +95,13 @@ def test_older_offsets_are_dropped() -> None:
     assert again == Seen([], {}, [], {}, {})
 
 
-def test_a_gap_is_asked_for_once_and_then_taken_for_a_real_hole() -> None:
+def test_a_gap_is_asked_for_until_it_is_known_to_be_a_real_hole() -> None:
     reader = Reader(view=5)
+    assert reader.read((VIEWS, [view(9)])).seek == {VIEWS: 5}
     stale = reader.read((VIEWS, [view(9)]), (CLICKS, [view(0, tp=CLICKS)]))
     assert (stale.seek, stale.next, offsets(stale)) == ({VIEWS: 5}, {"events.click": 1}, [0])
+    reader.intake.hole(VIEWS, 5, 9)
+    assert reader.read((VIEWS, [view(11)])).seek == {VIEWS: 5}
     real = reader.read((VIEWS, [view(9)]))
     assert (real.seek, real.next, offsets(real)) == ({}, {"events.view": 10}, [9])
 
