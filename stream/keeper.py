@@ -14,7 +14,7 @@ A snapshot of the model needs no b: it is the fold itself. While nothing happens
 
 import asyncio
 import logging
-from collections.abc import Callable, Coroutine, Mapping, Sequence
+from collections.abc import Coroutine, Mapping, Sequence
 from typing import Any
 
 from aiokafka.errors import KafkaError
@@ -24,8 +24,9 @@ from stream.connections import Connections
 from stream.engine import Partition
 from stream.fingerprints import Marks
 from stream.log import LOG_VERSION, Batch, Mark, Message, Stored, Verdict
-from stream.model import Model
+from stream.model import ModelCopy
 from stream.observe import Observer
+from stream.replica import Replica
 from stream.snapshot import UsersCopy, chunks
 from stream.topics import KEEPER, LOG, MODEL_SNAPSHOTS, USER_SNAPSHOTS, Source, Topic
 from stream.writer import Writer
@@ -44,15 +45,14 @@ class Keeper:
     ----------
     name : of the worker
     partitions : the sources owned, as they come and go
-    rebuild : called when this worker's model is the wrong one
     """
 
     def __init__(
-        self, config: Config, name: str, model: Model, writer: Writer, connections: Connections,
-        partitions: Mapping[str, Partition], observer: Observer, rebuild: Callable[[], None],
+        self, config: Config, name: str, replica: Replica, writer: Writer, connections: Connections,
+        partitions: Mapping[str, Partition], observer: Observer,
     ) -> None:  # fmt: skip
-        self.config, self.model, self.writer, self.connections = config, model, writer, connections
-        self.name, self.partitions, self.observer, self.rebuild = name, partitions, observer, rebuild
+        self.config, self.replica, self.writer, self.connections = config, replica, writer, connections
+        self.name, self.partitions, self.observer = name, partitions, observer
         self._marks = Marks(name)
         self._awaited: dict[str, tuple[int, asyncio.Future[int]]] = {}  # source -> batch, and the offset after it
         self._cut_at = 0  # the log was cut before this offset
@@ -74,11 +74,11 @@ class Keeper:
         partition = self.partitions.get(source)
         if partition is None:
             return
-        known, state = self.model.acceptance.stored.get(source), self.model.acceptance.sources[source]
+        known, state = self.replica.acceptance.stored.get(source), self.replica.acceptance.sources[source]
         idle = known is not None and state.changed <= known.offset and partition.pending == 0
         # Of another claim than the own one, the state of the source in the snapshot would be out of date.
         if idle and known is not None and known.base == partition.base:
-            await self._say(source, partition.base, "users", self.model.offset, known.first, known.chunks)
+            await self._say(source, partition.base, "users", self.replica.heard_to, known.first, known.chunks)
             return
         copy = partition.start_copy()  # a
         try:
@@ -97,11 +97,11 @@ class Keeper:
 
     async def store_model(self) -> None:
         """Store a snapshot of the model, if this worker is its keeper and there is news."""
-        partition, known = self.partitions.get(KEEPER), self.model.acceptance.stored.get("model")
-        news = max((state.changed for state in self.model.acceptance.sources.values()), default=0)
+        partition, known = self.partitions.get(KEEPER), self.replica.acceptance.stored.get("model")
+        news = max((state.changed for state in self.replica.acceptance.sources.values()), default=0)
         if partition is None or (known is not None and news <= known.offset):
             return
-        copy = self.model.copy()  # a
+        copy = self.replica.model.copy()  # a
         parts = await asyncio.to_thread(copy.encode)
         first = await self._write(MODEL_SNAPSHOTS, "model", partition.base, copy.offset, parts)  # c
         await self._say(KEEPER, partition.base, "model", copy.offset, first, len(parts))  # d
@@ -121,7 +121,7 @@ class Keeper:
         elif isinstance(message, Mark):
             self._compare(message)
         if (offset + 1) % self.config.worker.fingerprint_every == 0:
-            self._start(self._mark())
+            self._start(self._mark(self.replica.model.copy()))
 
     def let_go(self, source: str) -> None:
         """The source is not owned any more."""
@@ -132,9 +132,9 @@ class Keeper:
     def _accepted(self, partition: Partition, copy: UsersCopy) -> "asyncio.Future[int]":
         """The log offset at which the copy is what the fold has."""
         future: asyncio.Future[int] = asyncio.get_running_loop().create_future()
-        state = self.model.acceptance.sources[partition.source]
+        state = self.replica.acceptance.sources[partition.source]
         if (state.base, state.seq) == (partition.base, copy.state.seq):
-            future.set_result(self.model.offset)
+            future.set_result(self.replica.heard_to)
         else:
             self._awaited[partition.source] = copy.state.seq - 1, future
         return future
@@ -159,13 +159,12 @@ class Keeper:
             await self.connections.delete_before(MODEL_SNAPSHOTS, 0, stored.first)
 
     async def _cut(self) -> None:  # f
-        cut = self.model.acceptance.cut
+        cut = self.replica.acceptance.cut
         if cut > self._cut_at:
             self._cut_at = cut
             await self.connections.delete_before(LOG, 0, cut)
 
-    async def _mark(self) -> None:
-        copy = self.model.copy()
+    async def _mark(self, copy: ModelCopy) -> None:
         digest = await asyncio.to_thread(copy.fingerprint)
         self.observer.marked(copy.offset, digest)
         await self.writer.log(Mark(LOG_VERSION, "", self.name, KEEPER in self.partitions, copy.offset, digest))
@@ -176,7 +175,7 @@ class Keeper:
             self.observer.disagreed()
             log.error("the models of workers differ at log offset %d; this worker's is %s", mark.offset, opinion)
         if opinion == "wrong":
-            self.rebuild()
+            self.replica.rebuild()
 
     def _start(self, coroutine: Coroutine[Any, Any, None]) -> None:
         task = asyncio.create_task(self._safely(coroutine))

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 
 from stream.connections import Connections, CutError
 from stream.errors import HeadwaterError
-from stream.log import Message, Verdict, decode_message
+from stream.log import Acceptance, Message, Verdict, decode_message
 from stream.model import Model, ModelCopy
 from stream.snapshot import Assembly, Whole
 from stream.topics import LOG, MODEL_SNAPSHOTS
@@ -27,18 +27,23 @@ class LogCutError(HeadwaterError):
 
 
 class Replica:
-    """The model of this worker, as far as the log has been folded.
+    """The model of this worker, as far as the log has been folded; and the log's rules, as far as it has been heard.
+
+    The two differ only while the model is being rebuilt: what was heard stays heard.
 
     Parameters
     ----------
-    heard : called for each message after it was folded, with the fold's verdict and the offset
+    heard : called once for each message after it was folded, with the fold's verdict and the offset
+    jumped : called when messages were cut off that nobody here has heard
     failed : called when reading or folding ends for good
     """
 
     def __init__(
-        self, connections: Connections, model: Model, heard: Heard, failed: Callable[[BaseException], None]
-    ) -> None:
-        self.connections, self.model, self.heard, self.failed = connections, model, heard, failed
+        self, connections: Connections, model: Model, heard: Heard, jumped: Callable[[], None],
+        failed: Callable[[BaseException], None],
+    ) -> None:  # fmt: skip
+        self.connections, self.model, self.heard, self.jumped, self.failed = connections, model, heard, jumped, failed
+        self.acceptance = Acceptance()
         self.caught_up = asyncio.Event()  # the log's end at the start has been folded
         self.log_end = 0
         self.heard_to = 0  # offset after the last message that others were told of
@@ -88,16 +93,22 @@ class Replica:
                 f"headwater.log: must reach offset {offset} of the newest snapshot; it ends at {self.log_end}: the "
                 "broker has lost acknowledged messages (an unclean leader election?)"
             )
-        self.model.restore(None if whole is None else ModelCopy.decode(whole.parts))
+        saved = None if whole is None else ModelCopy.decode(whole.parts)
+        self.model.restore(saved)
+        if saved is not None and saved.offset > self.heard_to:
+            self.acceptance.restore(saved.acceptance)
+            if self.heard_to > 0:
+                self.jumped()
+            self.heard_to = saved.offset
         log.info("folding headwater.log from %d to %d", offset, self.log_end)
 
     async def _run(self) -> None:
         try:
             async for offset, message in self._messages():
-                verdict = self.model.fold(message, offset)
+                self.model.fold(message, offset)
                 if offset >= self.heard_to:
                     self.heard_to = offset + 1
-                    await self.heard(message, verdict, offset)
+                    await self.heard(message, self.acceptance.judge(message, offset), offset)
         except Exception as error:
             self.failed(error)
             raise

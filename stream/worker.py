@@ -72,11 +72,10 @@ class Worker:
         self.engine = Engine(config, self.model, observer)
         self.intake = Intake(config, observer)
         self.writer = Writer(self.connections, config.kafka.namespace, observer, clock, self._unwritten)
-        self.replica = Replica(self.connections, self.model, self._heard, failed)
+        self.replica = Replica(self.connections, self.model, self._heard, self._jumped, failed)
         self.partitions: dict[str, Partition] = {}  # the sources owned, recovered
         self.keeper = Keeper(
-            config, self.name, self.model, self.writer, self.connections, self.partitions, observer,
-            self.replica.rebuild,
+            config, self.name, self.replica, self.writer, self.connections, self.partitions, observer
         )  # fmt: skip
         self.assigned: dict[str, set[TP]] = {}  # the sources that Kafka gave to this worker
         self.started = asyncio.Event()
@@ -115,8 +114,11 @@ class Worker:
         for task in self._tasks:
             task.cancel()
         await self._let_go(set(self.assigned))
-        await self.writer.stop()
-        await self.replica.stop()
+        for stopped in (self.writer.stop(), self.replica.stop()):
+            try:
+                await asyncio.wait_for(stopped, SETTLE_S)
+            except (TimeoutError, KafkaError) as error:  # nothing is lost: the next owner goes on from the log
+                log.warning("stopping: %r", error)
 
     async def take(self, poll: Poll, positions: Positions) -> None:
         """Take in one poll: when this returns, all that its events cause is under way."""
@@ -244,7 +246,7 @@ class Worker:
         """Sources that came back and that nobody else has claimed: what is known of them still holds."""
         for source in sorted(self.assigned.keys() & self._parked.keys()):
             partition = self._parked.pop(source)
-            if self.model.acceptance.sources[source].base == partition.base:
+            if self.replica.acceptance.sources[source].base == partition.base:
                 self.partitions[source] = partition
                 await self._seek(partition)  # what came meanwhile was dropped
 
@@ -336,7 +338,7 @@ class Worker:
                 self.observer.skipped_offsets(first[tp] - position)
         for future in await self.writer.send(source, _outcome_letters(source, recovery.outcomes)):  # 5
             await future
-        if source not in self.assigned or self.model.acceptance.sources[source].base != claimed.base:
+        if source not in self.assigned or self.replica.acceptance.sources[source].base != claimed.base:
             return
         partition = Partition(
             source, claimed.base, self.config.rewards, users=recovery.users, watermark=claimed.state.watermark
@@ -363,8 +365,8 @@ class Worker:
                 self.lose(message.source, f"somebody claimed it at log offset {offset}")
             waiting = self._claims.pop(message.token, None)
             if waiting is not None and not waiting.done():
-                state = self.model.acceptance.sources[message.source]
-                snapshot = self.model.acceptance.stored.get(message.source)
+                state = self.replica.acceptance.sources[message.source]
+                snapshot = self.replica.acceptance.stored.get(message.source)
                 waiting.set_result(Claimed(offset, state, snapshot))
         elif isinstance(message, Batch) and owned is not None and message.base == owned.base:
             self._own_batch(owned, message, verdict)
@@ -380,7 +382,11 @@ class Worker:
         self._losses.pop(batch.source, None)
         self._room.set()
         letters = _outcome_letters(batch.source, outcomes(batch, self.model.lists))
-        self.writer.send_soon(batch.source, letters, self.model.offset)
+        self.writer.send_soon(batch.source, letters, self.replica.heard_to)
+
+    def _jumped(self) -> None:
+        for source in [*self.partitions, *self._parked]:
+            self.lose(source, "headwater.log was cut before it was read: who owns the source is not known")
 
     def _unwritten(self, source: str, error: SendError) -> None:
         self.lose(source, str(error))

@@ -1,0 +1,30 @@
+"""A short run of chaos: everything happens exactly once, and every model is that of the uninterrupted fold."""
+
+from pathlib import Path
+
+import pytest
+
+from stream.chaos import run
+from stream.chaos_fleet import END, KILL, LONG_STOP, Fault, Plan, Settings, plan
+from stream.config import Config
+
+pytestmark = pytest.mark.kafka
+
+
+def test_everything_happens_exactly_once(needs_kafka: None, tmp_path: Path) -> None:
+    """Two workers: one is killed, one stops for longer than its session, one ends in good order."""
+    faults = Plan([[Fault(2.0, KILL, 1.0), Fault(30.0, KILL, 0.0)], [Fault(5.0, LONG_STOP, 8.0), Fault(6.0, END, 1.0)]])
+    result = run(Config(), Settings(1, 25.0, 2, 300.0), lambda _: None, faults, tmp_path)
+    assert [(row.kind, row.times) for row in result.faults] == [(KILL, 1), (END, 1), (LONG_STOP, 1)]
+    assert result.acknowledged == result.sent > 25 * 300 * 0.9
+    assert (result.lost, result.doubled, result.broken, result.remarks) == (0, 0, {}, [])
+    assert result.workers_equal == [True, True]
+    assert result.log["accepted"] > 0
+    assert result.good
+
+
+def test_a_seed_names_the_faults() -> None:
+    settings = Settings(seed=7, seconds=120.0)
+    assert plan(settings, 6.0) == plan(settings, 6.0) != plan(settings._replace(seed=8), 6.0)
+    assert plan(settings, 6.0).broker is not None
+    assert plan(settings._replace(seconds=60.0), 6.0).broker is None
