@@ -102,26 +102,16 @@ async def measure_restart(config: Config, users: int) -> Restart:
     with WorkerProcess(config) as worker:
         worker.wait_ready()
         await _until(worker, "headwater_records_folded_total", events)
-        before = _page(worker).metrics
-        stored = before.get("headwater_snapshots_stored_total", 0.0)
-        after = (await _until(worker, "headwater_snapshots_stored_total", stored + 2 * (partitions + 1))).metrics
+        await asyncio.sleep(2.5 * settings.snapshot_s)  # everything is stored once, with all of it
+        sizes = _page(worker).metrics
         worker.stop(signal.SIGKILL)
         started = time.monotonic()
         worker.start()
         worker.wait_ready()
         ready_s = time.monotonic() - started
         recovery_s = _page(worker).metrics["headwater_recovery_seconds_sum"]
-    sizes = {what: _mean_bytes(before, after, what) / 1e6 for what in ("model", "users")}
-    return Restart(users, events, sizes["model"], sizes["users"] * partitions, ready_s, recovery_s)
-
-
-def _mean_bytes(before: dict[str, float], after: dict[str, float], what: str) -> float:
-    label = f'{{type="{what}"}}'
-    count, size = (
-        after.get(f"headwater_{name}_total{label}", 0.0) - before.get(f"headwater_{name}_total{label}", 0.0)
-        for name in ("snapshots_stored", "snapshot_bytes")
-    )
-    return size / max(1.0, count)
+    model_mb, users_mb = (sizes[f'headwater_snapshot_size_bytes{{type="{what}"}}'] / 1e6 for what in ("model", "users"))
+    return Restart(users, events, model_mb, users_mb * partitions, ready_s, recovery_s)
 
 
 async def measure_backlog(config: Config, events: int) -> Backlog:

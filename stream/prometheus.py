@@ -74,7 +74,9 @@ class PrometheusObserver(Observer):
             buckets=RECOVERY_BUCKETS_S, registry=registry,
         )  # fmt: skip
         self._stored = counter("snapshots_stored", "snapshots written", "type")
-        self._stored_bytes = counter("snapshot_bytes", "bytes of the snapshots written", "type")
+        self._stored_bytes = gauge(
+            "snapshot_size_bytes", "of the newest snapshot written: the model, or the users of one source", "type"
+        )
         self._disagreements = counter("fingerprint_disagreements", "other models at the same log offset; must stay 0")
         self._fingerprint = gauge("fingerprint", "first 48 bits of the model's fingerprint at `fingerprint_offset`")
         self._fingerprint_offset = gauge("fingerprint_offset", "log offset of `fingerprint`")
@@ -151,7 +153,7 @@ class PrometheusObserver(Observer):
     def stored(self, subject: str, size: int) -> None:
         what = "model" if subject == "model" else "users"
         self._stored.labels(what).inc()
-        self._stored_bytes.labels(what).inc(size)
+        self._stored_bytes.labels(what).set(size)
 
     def marked(self, offset: int, digest: str) -> None:
         self._fingerprint.set(int(digest[:12], 16))
