@@ -202,6 +202,7 @@ class SourceState(NamedTuple):
     watermark: float
     changed: int = 0  # log offset after the last batch accepted
     told: int = 0  # log offset before which all outcomes are acknowledged
+    since: int = 0  # log offset of the first claim ever: before it there is nothing of the source
 
 
 class Acceptance:
@@ -244,7 +245,9 @@ class Acceptance:
             return "marked"
         old = self.sources.get(message.source, SourceState(-1, 0, {}, 0.0))
         if isinstance(message, Claim):  # 1
-            self.sources[message.source] = old._replace(base=offset, seq=0)
+            self.sources[message.source] = old._replace(
+                base=offset, seq=0, since=old.since if old.base >= 0 else offset
+            )
             return "claimed"
         if message.base != old.base:  # 2
             return "former owner"
@@ -265,14 +268,19 @@ class Acceptance:
             max(old.watermark, message.watermark),
             offset + 1,
             max(old.told, message.told),
+            old.since,
         )
         return "accepted"
 
     @property
     def cut(self) -> int:
         """Offset before which nobody needs the log: everything of it is in whole snapshots."""
-        subjects = ["model", *(source for source in self.sources if source.startswith("users/"))]
-        return min(self.stored[subject].offset if subject in self.stored else 0 for subject in subjects)
+        needed = {"model": 0} | {
+            source: state.since for source, state in self.sources.items() if source.startswith("users/")
+        }
+        return min(
+            self.stored[subject].offset if subject in self.stored else start for subject, start in needed.items()
+        )
 
     def snapshot(self) -> bytes:
         """Everything, for a snapshot of the model."""

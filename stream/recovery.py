@@ -46,7 +46,7 @@ class Recovery:
     ) -> None:
         self.source, self.claimed, self.session_gap_s, self.lists = source, claimed, session_gap_s, lists
         self.users: Users = OrderedDict()
-        self.start = 0  # where to read the log from
+        self.start = claimed.state.since  # where to read the log from
         self.end = claimed.state.changed  # and to where: from there to the claim nothing was accepted
         self.outcomes: list[Outcome] = []  # not known to be acknowledged
         self._rules = Acceptance()

@@ -245,7 +245,9 @@ class Worker:
     async def _resume_parked(self) -> None:
         """Sources that came back and that nobody else has claimed: what is known of them still holds."""
         for source in sorted(self.assigned.keys() & self._parked.keys()):
-            partition = self._parked.pop(source)
+            partition = self._parked.pop(source, None)  # it may go while another one is sought
+            if partition is None or source not in self.assigned:
+                continue
             if self.replica.acceptance.sources[source].base == partition.base:
                 self.partitions[source] = partition
                 await self._seek(partition)  # what came meanwhile was dropped

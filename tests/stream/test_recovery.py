@@ -86,7 +86,7 @@ def test_sources_and_claims_interleaved() -> None:
     found = [take_over("users/0", "b0", INTERLEAVED), take_over("users/1", "b1", INTERLEAVED)]
     assert [(recovery.claimed.base, recovery.claimed.state) for recovery in found] == [
         (9, SourceState(9, 0, {"events.view": 3}, T + 3, 5)),
-        (5, SourceState(5, 0, {"events.view": 9}, T + 9, 4)),
+        (5, SourceState(5, 0, {"events.view": 9}, T + 9, 4, since=1)),
     ]
     assert [seen(recovery.users) for recovery in found] == [{"u": ["x", "z"]}, {"v": ["y"]}]
 
@@ -99,7 +99,7 @@ def test_a_later_claim_takes_over_what_the_former_owner_did_in_time() -> None:
 
 def test_an_untouched_source_starts_empty() -> None:
     found = take_over("users/7", "t", [*INTERLEAVED, Claim(1, "users/7", "t")])
-    assert (found.claimed.state, found.users) == (SourceState(11, 0, {}, 0.0), {})
+    assert (found.claimed.state, found.users) == (SourceState(11, 0, {}, 0.0, since=11), {})
 
 
 def test_a_forgotten_user_stays_forgotten() -> None:

@@ -1,0 +1,400 @@
+"""What must always hold, checked after every append and every deletion; the numbers are those of `RULES`."""
+
+from bisect import bisect_right
+from collections import OrderedDict
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import msgspec
+
+from stream.codec import encode
+from stream.config import Config
+from stream.engine import Partition
+from stream.log import Batch, ItemChange, Mark, Message, ProfileChange, SourceState, Step, Stored, decode_message
+from stream.model import Model, ModelCopy
+from stream.publish import outcomes, recommendations
+from stream.snapshot import Assembly, Whole, users_of
+from stream.topics import (
+    DEAD,
+    EVENT_TOPICS,
+    ITEMS,
+    LOG,
+    MODEL_SNAPSHOTS,
+    OUTCOMES,
+    RECOMMENDATIONS,
+    USER_SNAPSHOTS,
+    USER_TOPICS,
+    USERS,
+    Source,
+)
+from stream.users import User, Users, apply, close
+from tests.simulation.kafka import Cluster, Written
+from tests.simulation.members import SOURCES, Member
+
+RULES = {
+    1: "accepted source offsets: no repeat, no hole, in order",
+    2: "an owner's memory is the fold of the log and its own batches under way",
+    3: "a whole snapshot is the fold of the log up to its offset",
+    4: "a decision in the log was published before, with the same propensities",
+    5: "a decision is settled at most once, by an event after the record that made it",
+    6: "what is on outcomes is what the log settled, at least once, always the same",
+    7: "everything is accepted in the end, all models are equal, nobody ends by an error",
+    8: "what a recovery needs is never deleted",
+}
+
+
+class Violation(AssertionError):  # noqa: N818  a rule is violated; no code has erred
+    """A rule that does not hold."""
+
+    def __init__(self, rule: int, text: str) -> None:
+        super().__init__(f"({rule}) {RULES[rule]}: {text}")
+        self.rule = rule
+
+
+class Checker:
+    """Folds the whole log on its own, from the first message on.
+
+    Parameters
+    ----------
+    broken : called with the first violation
+    members : the live members
+    """
+
+    def __init__(
+        self, config: Config, broken: Callable[[Violation], None], members: Callable[[], Iterable[Member]]
+    ) -> None:
+        self.config, self.members, self._broken = config, members, broken
+        self.cluster: Cluster  # set by who makes both
+        self.model = Model(config)
+        self.users: dict[str, Users] = {source: OrderedDict() for source in SOURCES}
+        self.violation: Violation | None = None
+        self.proposed: dict[tuple[str, int], list[Batch]] = {}  # (source, base) -> what the owner made
+        self.settled: dict[str, bytes] = {}  # decision -> its outcome
+        self.accepted = 0
+        self._empty = encoded(OrderedDict())
+        self._histories: dict[str, list[tuple[int, bytes]]] = {source: [] for source in SOURCES}
+        self._states: dict[str, list[tuple[int, SourceState]]] = {source: [] for source in SOURCES}
+        self._digests = [self.model.fingerprint()]
+        self._acceptances = [self.model.acceptance.snapshot()]
+        self._published: dict[str, bytes] = {}
+        self._answered: set[str] = set()  # decisions on outcomes
+        self._open: dict[str, str] = {}
+        self._known: dict[str, set[str]] = {}  # user -> accepted event ids since the user was forgotten
+        self._ever: set[str] = set()
+        self._dead: set[tuple[str, int, int]] = set()
+        self._assemblies = {partition: Assembly() for partition in range(len(SOURCES))}
+        self._model_assembly = Assembly()
+        self._wholes: dict[tuple[str, int], list[Whole]] = {}  # (subject, offset) -> snapshots stored
+
+    # What is told
+
+    def appended(self, record: Written, by: str) -> None:
+        """A record was written."""
+        del by
+        value = record.value or b""
+        try:
+            if record.topic == LOG.name:
+                self._fold(decode_message(value, record.offset), record.offset)
+            elif record.topic == RECOMMENDATIONS.name and record.value is not None:
+                self._publish(msgspec.json.decode(value)["decision_id"], value)
+            elif record.topic == OUTCOMES.name:
+                self._answer(msgspec.json.decode(value)["decision_id"], value)
+            elif record.topic == DEAD.name:
+                letter = msgspec.json.decode(value)
+                self._dead.add((letter["topic"], letter["partition"], letter["offset"]))
+            elif record.topic == USER_SNAPSHOTS.name:
+                self._users_snapshot(self._assemblies[record.partition].add(record.offset, value))
+            elif record.topic == MODEL_SNAPSHOTS.name:
+                self._model_snapshot(self._model_assembly.add(record.offset, value))
+        except Violation as violation:
+            self.fail(violation)
+
+    def deleted(self, topic: str, partition: int, start: int) -> None:
+        """Records before `start` were deleted."""
+        try:
+            self._check_cut(topic, partition, start)
+        except Violation as violation:
+            self.fail(violation)
+
+    def fail(self, violation: Violation) -> None:
+        """Keep the first violation."""
+        if self.violation is None:
+            self.violation = violation
+            self._broken(violation)
+
+    # The log
+
+    def _fold(self, message: Message, offset: int) -> None:
+        before = self.model.acceptance.sources.get(message.source, SourceState(-1, 0, {}, 0.0))
+        verdict = self.model.fold(message, offset)
+        state = self.model.acceptance.sources.get(message.source)
+        if state is not None and message.source:
+            self._states[message.source].append((offset + 1, state))
+        if isinstance(message, Batch) and verdict == "accepted":
+            self.accepted += 1
+            self._check_offsets(message, before, offset)
+            self._check_decisions(message, offset)
+            self._fold_users(message, offset)
+        self._digests.append(self.model.fingerprint())
+        self._acceptances.append(self.model.acceptance.snapshot())
+        if isinstance(message, Stored) and verdict == "stored" and message.what == "users":
+            self._check_stored(message)
+            self._check_cut(LOG.name, 0, self.cluster.partitions[LOG.name, 0].start)
+        if isinstance(message, Mark) and message.digest != self._digests[message.offset]:
+            raise Violation(7, f"{message.worker} has another model at log offset {message.offset}")
+        for member in self.members():
+            self.check_memory(member)
+
+    def _fold_users(self, batch: Batch, offset: int) -> None:
+        users = self.users[batch.source]
+        for record in batch.records:
+            if isinstance(record, Step | ProfileChange):
+                apply(users, record, self.config.rewards.session_gap_s)
+        close(users, batch)
+        for user_id in [user_id for user_id in self._open if user_id not in users and self._source(user_id, batch)]:
+            del self._open[user_id]
+        self._histories[batch.source].append((offset + 1, encoded(users)))
+
+    @staticmethod
+    def _source(user_id: str, batch: Batch) -> bool:
+        return any(not isinstance(record, ItemChange) and record.user_id == user_id for record in batch.records)
+
+    def _users_at(self, source: str, offset: int) -> bytes:
+        history = self._histories[source]
+        at = bisect_right(history, offset, key=lambda entry: entry[0])
+        return history[at - 1][1] if at else self._empty
+
+    def _state_at(self, source: str, offset: int) -> SourceState:
+        states = self._states[source]
+        return states[bisect_right(states, offset, key=lambda entry: entry[0]) - 1][1]
+
+    def _check_offsets(self, batch: Batch, before: SourceState, offset: int) -> None:
+        partition = Source.parse(batch.source).partition
+        for topic, end in sorted(batch.next.items()):
+            start = before.next.get(topic, 0)
+            if end < start:
+                raise Violation(1, f"log offset {offset}: {topic}/{partition} goes back from {start} to {end}")
+            records = self.cluster.partitions[topic, partition].records[start:end]
+            if topic == USERS.name:
+                _same(
+                    [(r.user_id, r.attributes is None) for r in batch.records if isinstance(r, ProfileChange)],
+                    [((r.key or b"").decode(), r.value is None) for r in records], topic, offset,
+                )  # fmt: skip
+            elif topic == ITEMS.name:
+                _same(
+                    [(r.item_id, r.item is None) for r in batch.records if isinstance(r, ItemChange)],
+                    [((r.key or b"").decode(), r.value is None) for r in records], topic, offset,
+                )  # fmt: skip
+        self._check_events(batch, before, offset, partition)
+
+    def _check_events(self, batch: Batch, before: SourceState, offset: int, partition: int) -> None:
+        seen: dict[str, int] = {}
+        taken: dict[tuple[str, int], str] = {}
+        for record in batch.records:
+            if isinstance(record, ProfileChange) and record.attributes is None:
+                self._known.pop(record.user_id, None)
+            if not isinstance(record, Step) or record.event is None:
+                continue
+            event, topic = record.event, USER_TOPICS[record.event.topic].name
+            if not seen.get(topic, before.next.get(topic, 0) - 1) < event.offset < batch.next.get(topic, 0):
+                raise Violation(1, f"log offset {offset}: {topic}/{partition} offset {event.offset} is out of order")
+            known = self._known.setdefault(record.user_id, set())
+            if event.event_id in known:
+                raise Violation(1, f"log offset {offset}: event {event.event_id} of {record.user_id} comes twice")
+            known.add(event.event_id)
+            self._ever.add(event.event_id)
+            seen[topic] = event.offset
+            taken[topic, event.offset] = event.event_id
+        for topic in (topic.name for topic in EVENT_TOPICS.values()):
+            for at in range(before.next.get(topic, 0), batch.next.get(topic, 0)):
+                self._check_event(topic, partition, at, taken.get((topic, at)), offset)
+
+    def _check_event(self, topic: str, partition: int, at: int, taken: str | None, offset: int) -> None:
+        """One input record below the new position: it is in the batch, or there is a reason."""
+        value = self.cluster.partitions[topic, partition].records[at].value or b""
+        try:
+            wanted = msgspec.json.decode(value)["event_id"]
+        except msgspec.DecodeError:
+            if taken is not None or (topic, partition, at) not in self._dead:
+                raise Violation(1, f"log offset {offset}: {topic}/{partition} {at} is not a dead letter") from None
+            return
+        if taken != wanted and (taken is not None or wanted not in self._ever):
+            raise Violation(1, f"log offset {offset}: {topic}/{partition} {at} must be event {wanted}; got {taken}")
+
+    # Decisions
+
+    def _publish(self, decision_id: str, value: bytes) -> None:
+        if self._published.setdefault(decision_id, value) != value:
+            raise Violation(4, f"decision {decision_id} is published with different contents")
+
+    def _check_decisions(self, batch: Batch, offset: int) -> None:
+        for user_id, made in recommendations(batch, self.model.lists):
+            if made is not None and self._published.get(made.decision_id) != encode(made):
+                raise Violation(4, f"log offset {offset}: decision {made.decision_id} of {user_id} was not published")
+        for record in batch.records:
+            if isinstance(record, ProfileChange) and record.attributes is None:
+                self._open.pop(record.user_id, None)
+            if isinstance(record, Step) and record.settled is not None:
+                wanted = self._open.pop(record.user_id, None)
+                if wanted != record.settled.decision_id:
+                    raise Violation(
+                        5, f"log offset {offset}: {record.settled.decision_id} of {record.user_id} is settled; "
+                        f"open is {wanted}",
+                    )  # fmt: skip
+            if isinstance(record, Step) and record.decision is not None:
+                if record.user_id in self._open:
+                    raise Violation(5, f"log offset {offset}: {record.user_id} has two open decisions")
+                self._open[record.user_id] = record.decision.decision_id
+        for outcome in outcomes(batch, self.model.lists):
+            if outcome.decision_id in self.settled:
+                raise Violation(5, f"log offset {offset}: {outcome.decision_id} is settled twice")
+            self.settled[outcome.decision_id] = encode(outcome)
+
+    def _answer(self, decision_id: str, value: bytes) -> None:
+        if self.settled.get(decision_id) != value:
+            raise Violation(6, f"outcome of {decision_id} is not what the log says")
+        self._answered.add(decision_id)
+
+    # Memory
+
+    def check_memory(self, member: Member) -> None:
+        """Compare what an owner holds with the fold."""
+        for source, partition in sorted(member.worker.partitions.items()):
+            state = self.model.acceptance.sources[source]
+            if state.base == partition.base:
+                self._check_partition(member.process.name, partition, state)
+
+    def _check_partition(self, name: str, partition: Partition, state: SourceState) -> None:
+        users: Users = OrderedDict(
+            msgspec.msgpack.decode(self._users_at(partition.source, self.model.offset), type=list[tuple[str, User]])
+        )
+        next_, watermark = dict(state.next), state.watermark
+        for batch in self.proposed.get((partition.source, partition.base), [])[state.seq :]:
+            for record in batch.records:
+                if isinstance(record, Step | ProfileChange):
+                    apply(users, record, self.config.rewards.session_gap_s)
+            close(users, batch)
+            next_ |= batch.next
+            watermark = max(watermark, batch.watermark)
+        ours = (encoded(users), {k: v for k, v in next_.items() if v}, watermark)
+        held = {k: v for k, v in partition.next.items() if v}
+        if ours != (encoded(partition.users), held, partition.watermark):
+            what = [a == b for a, b in zip(ours, (encoded(partition.users), held, partition.watermark))]
+            raise Violation(2, f"{name}: {partition.source}: users, positions, watermark equal: {what}")
+
+    # Snapshots
+
+    def _users_snapshot(self, whole: Whole | None) -> None:
+        if whole is None:
+            return
+        self._wholes.setdefault((whole.subject, whole.offset), []).append(whole)
+        state, users = users_of(whole.parts)
+        if encoded(users) != self._users_at(whole.subject, whole.offset):
+            raise Violation(3, f"snapshot of {whole.subject} at {whole.offset}: other users than the log says")
+        wanted = self._state_at(whole.subject, whole.offset)
+        held = {topic: position for topic, position in state.next.items() if position}
+        if (state.base, state.seq, held, state.watermark) != (*wanted[:2], wanted.next, wanted.watermark):
+            raise Violation(3, f"snapshot of {whole.subject} at {whole.offset}: state {state}, the log says {wanted}")
+
+    def _check_stored(self, stored: Stored) -> None:
+        """A snapshot that the log names must be there, and be what a recovery from its offset needs."""
+        whole = self._read(stored)
+        if whole is None:
+            raise Violation(3, f"{stored}: no whole snapshot is there")
+        state, users = users_of(whole.parts)
+        wanted = self._state_at(stored.source, stored.offset)
+        if encoded(users) != self._users_at(stored.source, stored.offset):
+            raise Violation(3, f"{stored}: other users than the log says")
+        if whole.offset != stored.offset and (state.base, state.seq) != (wanted.base, wanted.seq):
+            raise Violation(3, f"{stored}: its state is {state}; the log says {wanted}")
+
+    def _read(self, stored: Stored) -> Whole | None:
+        """What a recovery finds at the place that the log names."""
+        assembly = Assembly()
+        records = self.cluster.partitions[USER_SNAPSHOTS.name, Source.parse(stored.source).partition].records
+        for record in records[stored.first :]:
+            whole = assembly.add(record.offset, record.value or b"")
+            if whole is not None and (whole.subject, whole.first) == (stored.source, stored.first):
+                return whole
+        return None
+
+    def _model_snapshot(self, whole: Whole | None) -> None:
+        if whole is None:
+            return
+        self._wholes.setdefault((whole.subject, whole.offset), []).append(whole)
+        copy = ModelCopy.decode(whole.parts)
+        if copy.fingerprint() != self._digests[whole.offset] or copy.acceptance != self._acceptances[whole.offset]:
+            raise Violation(3, f"snapshot of the model at {whole.offset} is not the fold of the log")
+
+    def _check_cut(self, topic: str, partition: int, start: int) -> None:
+        """What is named as stored must be left, and the log behind it."""
+        stored = self.model.acceptance.stored
+        log_start = self.cluster.partitions[LOG.name, 0].start
+        for source in self.model.acceptance.sources:
+            if not source.startswith("users/"):
+                continue
+            known = stored.get(source)
+            if known is None:
+                first = self._histories[source][0][0] - 1 if self._histories[source] else log_start
+                if log_start > first:
+                    raise Violation(8, f"{topic} cut at {start}: {source} has no snapshot")
+                continue
+            if log_start > known.offset:
+                raise Violation(8, f"log cut at {start}: {source} needs it from {known.offset}")
+            first = self.cluster.partitions[USER_SNAPSHOTS.name, Source.parse(source).partition].start
+            if first > known.first:
+                raise Violation(8, f"{topic}/{partition} cut at {start}: {source} needs it from {known.first}")
+        first = self.cluster.partitions[MODEL_SNAPSHOTS.name, 0].start
+        offsets = [
+            whole.offset
+            for (subject, _), found in self._wholes.items()
+            for whole in found
+            if subject == "model" and whole.first >= first
+        ]
+        if log_start > max(offsets, default=0):
+            raise Violation(8, f"{topic} cut at {start}: no snapshot of the model reaches the log's start {log_start}")
+
+    # The end
+
+    def unfinished(self) -> list[str]:
+        """What has not been accepted or folded yet."""
+        found = []
+        for source, tps in SOURCES.items():
+            state = self.model.acceptance.sources.get(source, SourceState(-1, 0, {}, 0.0))
+            for tp in tps:
+                end = self.cluster.partitions[tp.topic, tp.partition].end
+                if state.next.get(tp.topic, 0) != end:
+                    found.append(f"{tp.topic}/{tp.partition} accepted to {state.next.get(tp.topic, 0)} of {end}")
+        for member in self.members():
+            worker, name = member.worker, member.process.name
+            if not worker.ready:
+                found.append(
+                    f"{name} is not ready: assigned {sorted(worker.assigned)}, has {sorted(worker.partitions)}"
+                )
+            if worker.in_flight:
+                found.append(f"{name} has {worker.in_flight} records under way")
+            if worker.model.offset != self.model.offset:
+                found.append(f"{name} has folded {worker.model.offset} of {self.model.offset}")
+        missing = sorted(self.settled.keys() - self._answered)
+        if missing:
+            found.append(f"settled, but not on outcomes: {missing}")
+        return found
+
+    def check_end(self) -> None:
+        """Everything has been read, nothing is under way."""
+        for member in self.members():
+            self.check_memory(member)
+            if member.worker.model.fingerprint() != self._digests[-1]:
+                raise Violation(7, f"{member.process.name} has another model than the log says")
+            if member.worker.model.acceptance.snapshot() != self._acceptances[-1]:
+                raise Violation(7, f"{member.process.name} has another state of acceptance than the log says")
+
+
+def _same(found: list[Any], wanted: list[Any], topic: str, offset: int) -> None:
+    if found != wanted:
+        raise Violation(1, f"log offset {offset}: {topic} must be {wanted}; got {found}")
+
+
+def encoded(users: Users) -> bytes:
+    """Users as bytes, in their order (msgspec writes an OrderedDict in the order of insertion, whatever was moved)."""
+    return msgspec.msgpack.encode(list(users.items()))

@@ -1,0 +1,224 @@
+"""The protocol with one rule switched off each: the simulation must notice."""
+
+import asyncio
+import random
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
+
+import msgspec
+from faust.types import TP
+
+from stream.engine import Partition
+from stream.intake import Intake
+from stream.keeper import Keeper
+from stream.log import Acceptance, Batch, Claim, Message, Stored, Verdict
+from stream.recovery import Recovery
+from stream.snapshot import UsersCopy
+from stream.topics import LOG
+from stream.worker import Worker
+from stream.writer import Letter, Sent, Writer
+from tests.simulation.members import SESSION_S
+from tests.simulation.schedule import ProcessFault, Schedule, draw
+
+
+class Mutant(NamedTuple):
+    """One rule less."""
+
+    name: str
+    patches: dict[str, Any]
+    suits: Callable[[Schedule], bool]  # schedules that may show it
+    caught_by: frozenset[int]  # rules of `invariants.RULES`, one of which notices
+    made: Callable[[int], Schedule] = draw  # of a seed
+
+
+JUDGE = Acceptance.judge
+HEARD = Worker._heard
+ADOPT = Worker._adopt
+INIT = Recovery.__init__
+
+
+def no_base_check(self: Acceptance, message: Message, offset: int) -> Verdict:
+    """A batch of any claim is judged as one of the last."""
+    if isinstance(message, Batch) and message.source in self.sources:
+        message = msgspec.structs.replace(message, base=self.sources[message.source].base)
+    return JUDGE(self, message, offset)
+
+
+def no_number_check(self: Acceptance, message: Message, offset: int) -> Verdict:
+    """A batch of any number is accepted."""
+    old = self.sources.get(message.source)
+    if isinstance(message, Batch) and old is not None and message.base == old.base:
+        self.sources[message.source] = old._replace(seq=message.seq)
+    return JUDGE(self, message, offset)
+
+
+def stored_from_anybody(self: Acceptance, message: Message, offset: int) -> Verdict:
+    """A snapshot counts whoever wrote it, older or not."""
+    if isinstance(message, Stored):
+        self.stored[message.subject] = message
+        return "stored"
+    return JUDGE(self, message, offset)
+
+
+def heard_and_deleted(self: Keeper, message: Message, verdict: Verdict, offset: int) -> None:
+    """Whoever wrote a snapshot that counts deletes what stands before it."""
+    HEARD_BY_KEEPER(self, message, verdict, offset)
+    if isinstance(message, Stored) and verdict == "stored":
+        self._start(self._delete(message))
+
+
+HEARD_BY_KEEPER = Keeper.heard
+
+
+async def submit_at_once(self: Writer, batch: Batch, letters: Sequence[Letter], written_at: list[float]) -> None:
+    """The log has the batch before its recommendations are acknowledged."""
+    await self.send(batch.source, letters)
+    self._sent.put_nowait(Sent([], batch, written_at))
+
+
+def accepted_at_once(self: Keeper, partition: Partition, copy: UsersCopy) -> "asyncio.Future[int]":
+    """A snapshot does not wait until its last batch is accepted."""
+    del partition, copy
+    future: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+    future.set_result(self.replica.heard_to)
+    return future
+
+
+async def heard_without_claims(self: Worker, message: Message, verdict: Verdict, offset: int) -> None:
+    """An owner goes on when somebody else has claimed its source, and when its batches are ignored."""
+    source = message.source
+    if isinstance(message, Claim) and source in self.partitions and message.token not in self._claims:
+        return
+    if isinstance(message, Batch) and verdict != "accepted":
+        return
+    await HEARD(self, message, verdict, offset)
+
+
+def lose_nothing(self: Worker, source: str, error: Exception) -> None:
+    """An owner goes on after a failed send."""
+    del self, source, error
+
+
+def no_seek(self: Intake, tp: TP, records: list[Any], position: Any, seek: dict[TP, int]) -> list[Any]:
+    """What comes is taken, wherever it stands."""
+    del seek
+    wanted = position[self.topics[tp.topic].name]
+    return [record for record in records if record.offset >= wanted]
+
+
+def without_acceptance(
+    self: Recovery, source: str, claimed: Any, parts: list[bytes], session_gap_s: float, lists: tuple[str, ...]
+) -> None:
+    """The snapshot's users are used, but not where they stood in the numbers of their claim."""
+    INIT(self, source, claimed, parts, session_gap_s, lists)
+    self._rules = Acceptance()
+
+
+async def adopt_from_committed(self: Worker, recovery: Recovery, tps: set[TP]) -> None:
+    """The input is read on from the offsets that the group has committed."""
+    positions: Any = self._positions
+    if positions is not None:
+        committed = positions._member.group.committed
+        next_ = {self.intake.topics[tp.topic].name: committed.get(tp, 0) for tp in tps}
+        claimed = recovery.claimed
+        recovery.claimed = claimed._replace(state=claimed.state._replace(next=next_))
+    await ADOPT(self, recovery, tps)
+
+
+def no_outcomes(self: Recovery, batch: Batch, offset: int) -> None:
+    """Recovery does not write outcomes again."""
+    APPLY(self, batch, offset)
+    self.outcomes.clear()
+
+
+APPLY = Recovery._apply
+
+
+def cut_at_model(self: Acceptance) -> int:
+    """The log is cut behind the model's snapshot, whatever the users' snapshots need."""
+    return self.stored["model"].offset if "model" in self.stored else 0
+
+
+def keep_nothing(self: UsersCopy, user_id: str) -> None:
+    """A copy takes each user as it is when its turn comes."""
+    del self, user_id
+
+
+def some_late(self: UsersCopy, count: int) -> bool:
+    """Copy the next users, as they are now."""
+    for user_id in self._rest:
+        self._encoded[user_id] = msgspec.msgpack.encode((user_id, self._users.get(user_id)))
+        count -= 1
+        if count <= 0:
+            return False
+    return True
+
+
+def _any(schedule: Schedule) -> bool:
+    return bool(schedule.inputs)
+
+
+def _overtaken(schedule: Schedule) -> bool:
+    """Somebody sleeps past the session time-out while others live."""
+    return schedule.workers > 1 and any(
+        fault.kind == "pause" and fault.amount > SESSION_S for fault in schedule.process_faults
+    )
+
+
+def _unsent(schedule: Schedule) -> bool:
+    """A send fails for good."""
+    return any(fault.how in ("lost", "unacknowledged", "late") for fault in schedule.send_faults)
+
+
+def _restarted(schedule: Schedule) -> bool:
+    """Somebody must recover."""
+    return any(fault.kind.startswith("crash") for fault in schedule.process_faults)
+
+
+def _twice(schedule: Schedule) -> bool:
+    """A second copy comes to the log."""
+    return any(fault.topic == LOG.name and fault.how == "twice" for fault in schedule.send_faults)
+
+
+def _sleepy(seed: int) -> Schedule:
+    """Two workers sleep past the session time-out again and again, also in the middle of a snapshot."""
+    luck = random.Random(f"{seed}/sleepy")
+    pauses = [ProcessFault(2.0 + 7.5 * n + luck.random(), "pause", n % 2, 2 * SESSION_S) for n in range(3)]
+    return draw(seed)._replace(workers=2, process_faults=tuple(pauses))
+
+
+def _claimed_twice(schedule: Schedule) -> bool:
+    """A second copy comes early, where the claims are."""
+    return any(fault.topic == LOG.name and fault.how == "twice" and fault.nth < 6 for fault in schedule.send_faults)
+
+
+MUTANTS = [
+    Mutant("no base check", {"stream.log.Acceptance.judge": no_base_check}, _overtaken, frozenset({1, 2, 5})),
+    Mutant("no number check", {"stream.log.Acceptance.judge": no_number_check}, _twice, frozenset({1, 2, 5})),
+    Mutant("log before recommendations", {"stream.writer.Writer.submit": submit_at_once}, _any, frozenset({4})),
+    Mutant("snapshot before acceptance", {"stream.keeper.Keeper._accepted": accepted_at_once}, _any, frozenset({3})),
+    Mutant(
+        "snapshots of former owners count",
+        {"stream.log.Acceptance.judge": stored_from_anybody, "stream.keeper.Keeper.heard": heard_and_deleted},
+        _overtaken,
+        frozenset({3, 8}),
+        _sleepy,
+    ),
+    Mutant(
+        "owner ignores claims", {"stream.worker.Worker._heard": heard_without_claims}, _claimed_twice, frozenset({7})
+    ),
+    Mutant("owner ignores failed sends", {"stream.worker.Worker._unwritten": lose_nothing}, _unsent, frozenset({7})),
+    Mutant("no seek back", {"stream.intake.Intake._at_position": no_seek}, _any, frozenset({1})),
+    Mutant(
+        "no state of acceptance", {"stream.recovery.Recovery.__init__": without_acceptance}, _any, frozenset({2, 5})
+    ),
+    Mutant("from committed offsets", {"stream.worker.Worker._adopt": adopt_from_committed}, _any, frozenset({1, 2})),
+    Mutant("no outcomes again", {"stream.recovery.Recovery._apply": no_outcomes}, _restarted, frozenset({7})),
+    Mutant("log cut at the model", {"stream.log.Acceptance.cut": property(cut_at_model)}, _any, frozenset({8})),
+    Mutant(
+        "copy while users change",
+        {"stream.snapshot.UsersCopy.keep": keep_nothing, "stream.snapshot.UsersCopy.some": some_late},
+        _any,
+        frozenset({3}),
+    ),
+]

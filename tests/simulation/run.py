@@ -1,0 +1,232 @@
+"""Plays a schedule on real workers."""
+
+import asyncio
+import logging
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from types import MappingProxyType
+from typing import Any, NamedTuple
+from unittest.mock import patch
+
+from stream.config import Config, Kafka, Slate
+from stream.config import Worker as WorkerSettings
+from stream.log import Batch
+from stream.observe import Observer
+from stream.rewards import Rewards
+from stream.worker import Worker
+from tests.simulation.clock import Process, VirtualLoop
+from tests.simulation.invariants import Checker, Violation
+from tests.simulation.kafka import Cluster, SimulatedConnections
+from tests.simulation.members import SESSION_S, Group, Member
+from tests.simulation.schedule import EPOCH, FAULTS_S, GAP_S, PARTITIONS, WINDOW_S, ProcessFault, Schedule
+
+CONFIG = Config(
+    kafka=Kafka(partitions=PARTITIONS, in_flight_records=12),
+    slate=Slate(slots=3),
+    rewards=Rewards(session_gap_s=GAP_S, attribution_window_s=WINDOW_S),
+    worker=WorkerSettings(snapshot_s=3.0, fingerprint_every=20),
+)
+SMALL = {  # so that a short run meets every boundary
+    "stream.intake.BATCH_RECORDS": 3,
+    "stream.keeper.SLICE": 1,
+    "stream.replica.FOLD_AT_ONCE": 2,
+    "stream.snapshot.CHUNK_BYTES": 8192,
+}
+END_S = 200.0  # after the faults everything must be read within so long
+RESTART_S = 1.0  # a process that ended is started again
+CALM_S = 8.0  # at the end: time for snapshots and outcomes
+
+
+class Result(NamedTuple):
+    """What came of a schedule."""
+
+    violation: Violation | None
+    trace: tuple[str, ...]
+    accepted: int  # batches
+    seconds: float  # of virtual time
+
+
+class Simulation:
+    """One schedule, with all that it needs."""
+
+    def __init__(self, schedule: Schedule) -> None:
+        self.schedule = schedule
+        self.loop = VirtualLoop(f"{schedule.seed}")
+        self.broken: asyncio.Future[None] = self.loop.create_future()
+        self.slots: list[Member | None] = [None] * schedule.workers
+        self.checker = Checker(CONFIG, self._break, self._live)
+        self.cluster = Cluster(
+            self.loop, f"{schedule.seed}", schedule.send_faults, self.checker.appended, self.checker.deleted
+        )
+        self.checker.cluster = self.cluster
+        self.group = Group(self.loop, self.cluster)
+        self.cluster.news.append(self._news)
+        self._started = 0
+        self._over = False
+
+    def run(self) -> Result:
+        """Play it."""
+        try:
+            self.loop.run_until_complete(self._main())
+            seconds = self.loop.time()
+        finally:
+            self.loop.abandon()
+        return Result(self.checker.violation, tuple(self.cluster.trace), self.checker.accepted, seconds)
+
+    async def _main(self) -> None:
+        main = self.loop.create_task(self._play())
+        await asyncio.wait({main, self.broken}, return_when=asyncio.FIRST_COMPLETED)
+        if main.done() and (error := main.exception()) is not None:
+            if not isinstance(error, Violation):
+                raise error
+            self.checker.fail(error)
+
+    async def _play(self) -> None:
+        self.loop.create_task(self.group.run())
+        for slot in range(self.schedule.workers):
+            self.loop.later(0.1 * slot, self._start, slot)
+        for entry in self.schedule.inputs:
+            self.loop.later(entry.at, self._append, entry)
+        for fault in self.schedule.process_faults:
+            self.loop.later(fault.at if not fault.kind.startswith("crash_") else 0.2, self._inflict, fault)
+        await asyncio.sleep(FAULTS_S)
+        self._end_faults()
+        await self._finish()
+        await asyncio.sleep(CALM_S)
+        await self._finish()
+        self.checker.check_end()
+        await self._last_recovery()
+        if errors := self.loop.errors():
+            raise Violation(7, f"tasks ended by errors: {errors}")
+
+    async def _finish(self) -> None:
+        """Wait until everything is read and nothing is under way."""
+        end = self.loop.time() + END_S
+        while unfinished := self.checker.unfinished():
+            if self.loop.time() > end:
+                raise Violation(7, f"after {END_S:.0f} s: {'; '.join(unfinished)}")
+            await asyncio.sleep(0.25)
+
+    async def _last_recovery(self) -> None:
+        """Whoever starts last finds the same as the fold of the whole log."""
+        for member in list(self._live()):
+            self._over = True
+            member.process.crash()
+            self.group.part(member.process.name)
+        self._start(0)
+        await self._finish()
+        self.checker.check_end()
+
+    def _end_faults(self) -> None:
+        self.cluster.faults.clear()
+        self.cluster.crashes_at.clear()
+        for member in self._live():
+            member.process.dies_at_step = None
+            member.connections.slowness = 1.0
+            self.loop.go_on(member.process)
+        self._over = True
+
+    # Processes
+
+    def _live(self) -> Iterator[Member]:
+        return (member for member in self.slots if member is not None and member.process.state != "dead")
+
+    def _start(self, slot: int) -> None:
+        old = self.slots[slot]
+        if old is not None and old.process.state != "dead":
+            return
+        name = f"w{slot}.{self._started}"
+        self._started += 1
+        process = Process(name)
+        connections = SimulatedConnections(self.cluster, process)
+        member = Member(self.group, slot, process, connections, keeps_polls=self.schedule.keeps_polls)
+        member.worker = Worker(
+            CONFIG, Observer(), lambda error: self._failed(member, error),
+            connections=connections,  # type: ignore[arg-type]  # it has the same methods
+            clock=lambda: EPOCH + self.loop.time(), name=name,
+        )  # fmt: skip
+        self._record(member.worker)
+        process.died = lambda: self._died(member)
+        self.slots[slot] = member
+        self.cluster.note(f"{name}: starts")
+        member.start()
+
+    def _record(self, worker: Worker) -> None:
+        """Remember what it proposes."""
+        make = worker.engine.batches
+
+        def batches(partition: Any, parts: Any) -> list[Batch]:
+            made = make(partition, parts)
+            self.checker.proposed.setdefault((partition.source, partition.base), []).extend(made)
+            return made
+
+        worker.engine.batches = batches  # type: ignore[method-assign]
+
+    def _failed(self, member: Member, error: BaseException) -> None:
+        self.cluster.note(f"{member.process.name}: ends: {error!r}")
+        self.checker.fail(Violation(7, f"{member.process.name} ended: {error!r}"))
+
+    def _died(self, member: Member) -> None:
+        self.cluster.note(f"{member.process.name}: is dead")
+        self.loop.later(SESSION_S, self.group.expire, member)
+        self.loop.later(RESTART_S, self._start, member.slot)
+
+    # Faults
+
+    def _append(self, entry: Any) -> None:
+        self.cluster.append(entry.topic, entry.partition, entry.key, entry.value, "input")
+
+    def _inflict(self, fault: ProcessFault) -> None:
+        member = self.slots[fault.slot]
+        if self._over or member is None or member.process.state == "dead":
+            return
+        process = member.process
+        self.cluster.note(f"{process.name}: {fault.kind} {fault.amount}")
+        if fault.kind == "crash":
+            process.crash()
+        elif fault.kind == "crash_step":
+            process.dies_at_step = int(fault.amount)
+        elif fault.kind == "crash_append":
+            self.cluster.crashes_at.add(int(fault.amount))
+        elif fault.kind == "pause":
+            process.stop()
+            self.loop.later(SESSION_S, self.group.expire, member)
+            self.loop.later(fault.amount, self.loop.go_on, process)
+        elif fault.kind == "leave":
+            member.order("leave")
+        elif fault.kind == "slow":
+            member.connections.slowness = fault.amount
+            self.loop.later(2.0, setattr, member.connections, "slowness", 1.0)
+        elif fault.kind == "rebuild":
+            member.worker.replica.rebuild()
+        else:
+            self.group.rebalance()
+
+    def _news(self) -> None:
+        for member in self._live():
+            member.awake.set()
+
+    def _break(self, violation: Violation) -> None:
+        self.cluster.note(f"VIOLATION {violation}")
+        if not self.broken.done():
+            self.broken.set_result(None)
+
+
+@contextmanager
+def small(patches: Mapping[str, Any]) -> Iterator[None]:
+    """Small limits, and no log output."""
+    with ExitStack() as stack:
+        for name, value in (SMALL | dict(patches)).items():
+            stack.enter_context(patch(name, value))
+        before = logging.root.manager.disable
+        logging.disable(logging.CRITICAL)
+        try:
+            yield
+        finally:
+            logging.disable(before)
+
+
+def play(schedule: Schedule, patches: Mapping[str, Any] = MappingProxyType({})) -> Result:
+    """Run a schedule from start to end; with parts of the real code replaced, if names are given."""
+    with small(patches):
+        return Simulation(schedule).run()

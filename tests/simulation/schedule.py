@@ -1,0 +1,193 @@
+"""What happens in one simulation: input records and faults, drawn from a seed, or fewer of them."""
+
+import random
+from collections.abc import Callable, Iterator
+from typing import Literal, NamedTuple
+
+from stream.codec import encode
+from stream.schemas import KINDS, Event, Item, Profile
+from stream.topics import EVENT_TOPICS, ITEMS, LOG, MODEL_SNAPSHOTS, OUTCOMES, RECOMMENDATIONS, USER_SNAPSHOTS, USERS
+
+EPOCH = 1_700_000_000.0  # unix seconds of the start
+PARTITIONS = 2
+SLOTS = 3  # places for workers
+INPUT_S = 20.0  # input arrives for so long
+FAULTS_S = 25.0  # and faults happen for so long
+WINDOW_S, GAP_S = 6.0, 9.0  # of the rewards: short, so that silence and the ends of sessions occur
+
+
+class Input(NamedTuple):
+    """A record of an input topic."""
+
+    at: float
+    topic: str
+    partition: int
+    key: bytes | None
+    value: bytes | None
+
+
+class SendFault(NamedTuple):
+    """What becomes of the n-th request to a topic."""
+
+    topic: str
+    nth: int
+    how: Literal["lost", "unacknowledged", "late", "twice"]
+    delay: float
+
+
+class ProcessFault(NamedTuple):
+    """What happens to the process in a place for workers; `amount` in seconds, or a number of steps or appends."""
+
+    at: float
+    kind: Literal["crash", "crash_step", "crash_append", "pause", "leave", "slow", "rebuild", "rebalance"]
+    slot: int
+    amount: float
+
+
+class Schedule(NamedTuple):
+    """All of it. Faults and inputs can be left out one at a time; the rest stays as it is."""
+
+    seed: int
+    workers: int
+    keeps_polls: bool  # whether polls that were fetched outlive a rebalance
+    inputs: tuple[Input, ...]
+    process_faults: tuple[ProcessFault, ...]
+    send_faults: tuple[SendFault, ...]
+
+    def __str__(self) -> str:
+        faults = [f"  {fault}" for fault in (*self.process_faults, *self.send_faults)]
+        head = f"seed {self.seed}, {self.workers} workers, keeps_polls={self.keeps_polls}, {len(self.inputs)} inputs"
+        return "\n".join([head, *faults, *(f"  {entry}" for entry in self.inputs)])
+
+
+def draw(seed: int) -> Schedule:
+    """The schedule of a seed."""
+    luck = random.Random(f"{seed}/shape")
+    workers = luck.choice((1, 2, 2, 3))
+    return Schedule(
+        seed, workers, luck.random() < 0.5, tuple(_inputs(seed)), tuple(_process_faults(seed, workers)),
+        tuple(_send_faults(seed)),
+    )  # fmt: skip
+
+
+def rough(seed: int) -> Schedule:
+    """The schedule of a seed, with many more faults of one sort."""
+    luck = random.Random(f"{seed}/rough")
+    schedule = draw(seed)
+    sort = luck.choice(("storm", "sends", "rebuilds", "slow rebuilds"))
+    if sort == "sends":
+        more = tuple(_more_send_faults(luck))
+        return schedule._replace(send_faults=schedule.send_faults + more)
+    faults = tuple(_more_process_faults(luck, sort, schedule.workers))
+    return schedule._replace(process_faults=schedule.process_faults + faults)
+
+
+def _more_send_faults(luck: random.Random) -> Iterator[SendFault]:
+    topics = (LOG, LOG, RECOMMENDATIONS, OUTCOMES, USER_SNAPSHOTS, MODEL_SNAPSHOTS)
+    for _ in range(14):
+        how = luck.choice(("lost", "late", "twice", "unacknowledged"))
+        yield SendFault(luck.choice(topics).name, luck.randrange(80), how, luck.choice((0.01, 0.3, 2.0, 8.0)))  # type: ignore[arg-type]
+
+
+def _more_process_faults(luck: random.Random, sort: str, workers: int) -> Iterator[ProcessFault]:
+    for _ in range(12):
+        slot = luck.randrange(workers)
+        if sort == "rebuilds":
+            yield ProcessFault(0.3 + luck.random() * 3.5, "rebuild", slot, 0.0)
+        elif sort == "slow rebuilds":
+            at = 3.0 + luck.random() * 20.0
+            yield ProcessFault(at, "slow", slot, luck.choice((50.0, 200.0)))
+            yield ProcessFault(at + luck.random() * 2.0, "rebuild", slot, 0.0)
+        else:
+            kind = luck.choice(("crash", "pause", "pause", "leave", "rebalance", "rebalance", "slow"))
+            yield ProcessFault(luck.random() * FAULTS_S, kind, slot, luck.choice((0.3, 1.0, 3.2, 6.0)))  # type: ignore[arg-type]
+
+
+def _inputs(seed: int) -> Iterator[Input]:
+    luck = random.Random(f"{seed}/inputs")
+    items = [f"i{n}" for n in range(luck.randint(5, 12))]
+    users = [f"u{n}" for n in range(luck.randint(2, 6))]
+    for item in items[: luck.randint(1, len(items))]:
+        record = Item(item_id=item, categories=[luck.choice(("c", "d"))])
+        yield Input(0.1, ITEMS.name, 0, item.encode(), encode(record))
+    times = sorted(luck.random() * INPUT_S for _ in range(luck.randint(30, 60)))
+    if luck.random() < 0.3:  # bursts
+        times = sorted(at - at % 4.0 for at in times)
+    events: list[Input] = []
+    for n, at in enumerate(times):
+        user, chance = luck.choice(users), luck.random()
+        partition = users.index(user) % PARTITIONS
+        if chance < 0.06:
+            value = None if luck.random() < 0.7 else encode(Profile(user_id=user, attributes={"n": n}))
+            yield Input(at, USERS.name, partition, user.encode(), value)
+        elif chance < 0.09:
+            item = luck.choice(items)
+            value = None if luck.random() < 0.5 else encode(Item(item_id=item, categories=["e"], available=n % 2 == 0))
+            yield Input(at, ITEMS.name, 0, item.encode(), value)
+        elif chance < 0.12:
+            yield Input(at, EVENT_TOPICS["click"].name, partition, user.encode(), b"not JSON")
+        elif chance < 0.17 and events:
+            yield luck.choice(events[-6:])._replace(at=at)
+        else:
+            kind = luck.choice(KINDS)
+            time = EPOCH + at - luck.choice((0, 0, 0, 0, 3, 12))
+            session = luck.choice((None, None, f"s{n // 8}"))
+            event = Event(
+                event_id=f"e{n}", user_id=user, item_id=luck.choice(items), timestamp=time, session_id=session
+            )
+            events.append(Input(at, EVENT_TOPICS[kind].name, partition, user.encode(), encode(event)))
+            yield events[-1]
+
+
+def _process_faults(seed: int, workers: int) -> Iterator[ProcessFault]:
+    luck = random.Random(f"{seed}/faults")
+    for _ in range(luck.choice((0, 1, 2, 3, 4, 6))):
+        at, slot = luck.random() * FAULTS_S, luck.randrange(workers)
+        kind = luck.choice(("crash", "crash_step", "crash_append", "crash_append", "pause", "pause", "pause", "leave",
+                            "slow", "rebuild", "rebalance"))  # fmt: skip
+        amount = {
+            "crash": luck.choice((0.2, 1.0, 6.0)),
+            "crash_step": float(luck.randint(1, 4000)),
+            "crash_append": float(luck.randint(1, 250)),
+            "pause": luck.choice((0.3, 1.0, 2.9, 3.1, 5.0, 9.0)),
+            "leave": luck.choice((0.2, 2.0, 8.0)),
+            "slow": luck.choice((20.0, 100.0)),
+            "rebuild": 0.0,
+            "rebalance": 0.0,
+        }[kind]
+        yield ProcessFault(at, kind, slot, amount)  # type: ignore[arg-type]  # the choices are written out above
+
+
+def _send_faults(seed: int) -> Iterator[SendFault]:
+    luck = random.Random(f"{seed}/sends")
+    topics = [LOG, LOG, LOG, RECOMMENDATIONS, OUTCOMES, USER_SNAPSHOTS]
+    for _ in range(luck.choice((0, 0, 1, 2, 4))):
+        topic = luck.choice(topics)
+        nth = luck.randrange({LOG.name: 120, RECOMMENDATIONS.name: 60, OUTCOMES.name: 25}.get(topic.name, 15))
+        how = luck.choice(("lost", "unacknowledged", "late", "twice", "twice"))
+        yield SendFault(topic.name, nth, how, luck.choice((0.01, 0.3, 2.0, 8.0)))  # type: ignore[arg-type]
+
+
+def shortest(schedule: Schedule, fails: Callable[[Schedule], bool], tries: int = 300) -> Schedule:
+    """A smaller schedule that still fails: faults and inputs are left out one at a time, halves of the inputs first."""
+    for smaller in _smaller(schedule):
+        if tries <= 0:
+            break
+        tries -= 1
+        candidate = smaller(schedule)
+        if candidate != schedule and fails(candidate):
+            schedule = candidate
+    return schedule
+
+
+def _smaller(first: Schedule) -> Iterator[Callable[[Schedule], Schedule]]:
+    for fault in first.process_faults:
+        yield lambda s, f=fault: s._replace(process_faults=tuple(x for x in s.process_faults if x is not f))  # type: ignore[misc]
+    for sent in first.send_faults:
+        yield lambda s, f=sent: s._replace(send_faults=tuple(x for x in s.send_faults if x is not f))  # type: ignore[misc]
+    size = len(first.inputs) // 2
+    while size:
+        for start in range(0, len(first.inputs), size):
+            gone = {id(entry) for entry in first.inputs[start : start + size]}
+            yield lambda s, g=gone: s._replace(inputs=tuple(x for x in s.inputs if id(x) not in g))  # type: ignore[misc]
+        size //= 2

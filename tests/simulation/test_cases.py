@@ -1,0 +1,31 @@
+"""Schedules that have found a bug once, made small."""
+
+import pytest
+
+from stream.topics import LOG
+from tests.simulation.run import play
+from tests.simulation.schedule import ProcessFault, Schedule, SendFault, draw
+
+LATE_FIRST_CLAIM = draw(59)._replace(
+    process_faults=(ProcessFault(0.2, "crash_append", 1, 50.0),), send_faults=(SendFault(LOG.name, 1, "lost", 0.01),)
+)
+LOST_WHILE_RESUMING = draw(175)._replace(
+    process_faults=(ProcessFault(23.6, "rebalance", 0, 0.0),),
+    send_faults=(
+        SendFault(LOG.name, 1, "late", 8.0),
+        SendFault(LOG.name, 9, "unacknowledged", 8.0),
+        SendFault(LOG.name, 28, "late", 2.0),
+    ),
+)
+
+
+@pytest.mark.parametrize(
+    "schedule",
+    [
+        pytest.param(LATE_FIRST_CLAIM, id="a source is claimed for the first time when the log has been cut"),
+        pytest.param(LOST_WHILE_RESUMING, id="a parked source is lost while another one resumes"),
+    ],
+)
+def test_what_was_found_stays_mended(schedule: Schedule) -> None:
+    violation = play(schedule).violation
+    assert violation is None, violation
