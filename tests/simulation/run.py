@@ -13,6 +13,7 @@ from stream.config import Worker as WorkerSettings
 from stream.log import Batch
 from stream.observe import Observer
 from stream.rewards import Rewards
+from stream.topics import KEEPER
 from stream.worker import Worker
 from tests.simulation.clock import Process, VirtualLoop
 from tests.simulation.invariants import Checker, Violation
@@ -199,6 +200,10 @@ class Simulation:
             self.loop.later(2.0, setattr, member.connections, "slowness", 1.0)
         elif fault.kind == "rebuild":
             member.worker.replica.rebuild()
+        elif fault.kind == "corrupt":
+            if KEEPER not in member.worker.partitions:  # its snapshots would carry it on, see docs/exactness.md
+                member.worker.model.catalogue.events += 1
+                self.checker.corrupted = True
         else:
             self.group.rebalance()
 

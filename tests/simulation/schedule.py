@@ -39,7 +39,7 @@ class ProcessFault(NamedTuple):
     """What happens to the process in a place for workers; `amount` in seconds, or a number of steps or appends."""
 
     at: float
-    kind: Literal["crash", "crash_step", "crash_append", "pause", "leave", "slow", "rebuild", "rebalance"]
+    kind: Literal["crash", "crash_step", "crash_append", "pause", "leave", "slow", "rebuild", "rebalance", "corrupt"]
     slot: int
     amount: float
 

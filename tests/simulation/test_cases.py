@@ -19,6 +19,18 @@ LOST_WHILE_RESUMING = draw(175)._replace(
 )
 
 
+@pytest.mark.parametrize("slot", [1, 2])
+def test_a_worker_whose_model_is_wrong_rebuilds_itself(slot: int) -> None:
+    """One bit of a model flips; the fingerprints tell, and at the end all models are right again."""
+    faults = (ProcessFault(8.0, "corrupt", slot, 0.0),)
+    schedule = draw(7)._replace(workers=3, process_faults=faults, send_faults=())
+    silent = {"stream.keeper.Keeper._compare": lambda *_: None}
+    unnoticed = play(schedule, silent).violation
+    assert unnoticed is not None
+    assert unnoticed.rule == 7
+    assert play(schedule).violation is None
+
+
 @pytest.mark.parametrize(
     "schedule",
     [
