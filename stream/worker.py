@@ -29,20 +29,19 @@ from stream.connections import Connections, CutError
 from stream.engine import Engine, Partition
 from stream.intake import Intake, Taken
 from stream.keeper import BACK_S, Keeper
-from stream.log import LOG_VERSION, Batch, Claim, Message, Step, Verdict, decode_message
+from stream.log import Batch, Claim, Message, Step, Verdict
 from stream.model import Model
 from stream.observe import Observer
 from stream.publish import outcomes, recommendations
-from stream.recovery import Claimed, Recovery
+from stream.recovery import Recovery
 from stream.replica import Replica
 from stream.schemas import Outcome
-from stream.snapshot import Assembly
-from stream.topics import DEAD, LOG, OUTCOMES, RECOMMENDATIONS, USER_SNAPSHOTS, Source
+from stream.takeover import Takeover
+from stream.topics import DEAD, OUTCOMES, RECOMMENDATIONS, Source
 from stream.transport import Poll, Positions
 from stream.writer import Letter, SendError, Writer
 
 MOST_CUTS = 10  # in a row: what a recovery needs is not there
-CLAIM_S = 30.0  # a claim that has not come back after so long is written again
 PAUSE_S, LONGEST_PAUSE_S = 0.5, 30.0  # before a lost source is claimed again: doubled with every loss
 SETTLE_LOOK_S = 0.002
 LOOK_S = 5.0  # between two looks for batches that do not come back
@@ -77,12 +76,13 @@ class Worker:
         self.keeper = Keeper(
             config, self.name, self.replica, self.writer, self.connections, self.partitions, observer
         )  # fmt: skip
+        self.takeover = Takeover(
+            config, self.name, self.model.lists, self.connections, self.writer, self.replica.acceptance
+        )  # fmt: skip
         self.assigned: dict[str, set[TP]] = {}  # the sources that Kafka gave to this worker
         self.started = asyncio.Event()
         self.taking = False  # whether a poll is being taken in
         self._parked: dict[str, Partition] = {}  # sources let go of; good again if nobody else has claimed them
-        self._claims: dict[str, asyncio.Future[Claimed]] = {}  # by token: written, not met in the log yet
-        self._claims_written = 0
         self._heard_at: dict[str, float] = {}  # when the log last accepted an own batch of a source, or none was due
         self._losses: Counter[str] = Counter()
         self._positions: Positions | None = None
@@ -261,70 +261,12 @@ class Worker:
     async def _acquire(self, wanted: dict[str, set[TP]]) -> None:
         """Claim sources and recover them; the numbers are those of `recovery.py`."""
         started = self.clock()
-        claimed = await asyncio.wait_for(self._claim(list(wanted)), CLAIM_S)  # 1
-        recoveries = []
-        for source, claim in claimed.items():
-            parts = await self._snapshot(claim) if claim.snapshot is not None else []  # 2
-            recoveries.append(Recovery(source, claim, parts, self.config.rewards.session_gap_s, self.model.lists))
-        await self._fold([recovery for recovery in recoveries if Source.parse(recovery.source).group == "users"])  # 3
+        recoveries = await self.takeover.recover(list(wanted))  # 1, 2, 3
         for recovery in recoveries:
             await self._adopt(recovery, wanted[recovery.source])
         seconds = self.clock() - started
         self.observer.recovered(seconds)
         log.info("recovered %d sources in %.1f s: %s", len(wanted), seconds, ", ".join(sorted(wanted)))
-
-    async def _claim(self, sources: list[str]) -> dict[str, Claimed]:
-        """Claim sources; returns what the fold knows of them where it meets the claims."""
-        written = {}
-        for source in sources:
-            token = f"{self.name}/{self._claims_written}"
-            self._claims_written += 1
-            written[source] = self._claims[token] = asyncio.get_running_loop().create_future()
-            await self.writer.log(Claim(LOG_VERSION, source, token))
-        return {source: await future for source, future in written.items()}
-
-    async def _snapshot(self, claim: Claimed) -> list[bytes]:
-        """Chunks of the newest snapshot of a source's users."""
-        stored, assembly = claim.snapshot, Assembly()
-        assert stored is not None  # noqa: S101  for the type checker: the caller looked
-        reader = self.connections.reader(USER_SNAPSHOTS, Source.parse(stored.source).partition)
-        try:
-            position, end = await reader.start(stored.first)
-            if position > stored.first:
-                raise CutError(f"{stored.source}: snapshot at {stored.first} has been cut; it starts at {position}")
-            while position < end:
-                for at, record in await reader.read():
-                    position = at + 1
-                    whole = assembly.add(at, record)
-                    if whole is not None and (whole.subject, whole.first) == (stored.source, stored.first):
-                        return whole.parts
-        finally:
-            await reader.stop()
-        raise CutError(f"{stored.source}: the snapshot of log offset {stored.offset} is not whole")
-
-    async def _fold(self, recoveries: list[Recovery]) -> None:
-        """Show the recoveries the log, from the oldest snapshot to the newest claim."""
-        behind = [recovery for recovery in recoveries if recovery.start < recovery.end]
-        if not behind:
-            return
-        start, end = min(recovery.start for recovery in behind), max(recovery.end for recovery in behind)
-        reader = self.connections.reader(LOG)
-        try:
-            first, _ = await reader.start(start)
-            if first > start:
-                sources = ", ".join(recovery.source for recovery in behind if recovery.start < first)
-                raise CutError(  # somebody has claimed it meanwhile, and stored it, or all is lost
-                    f"headwater.log: must start at or before offset {start} to recover {sources}; it starts at "
-                    f"{first}, and there is no newer snapshot of their users"
-                )
-            while start < end:
-                for offset, data in await reader.read():
-                    message = decode_message(data, offset)
-                    for recovery in behind:
-                        recovery.read(message, offset)
-                    start = offset + 1
-        finally:
-            await reader.stop()
 
     async def _adopt(self, recovery: Recovery, tps: set[TP]) -> None:
         """Serve a recovered source, unless it was claimed or taken away meanwhile."""
@@ -365,11 +307,7 @@ class Worker:
         if isinstance(message, Claim):
             if owned is not None and offset > owned.base:
                 self.lose(message.source, f"somebody claimed it at log offset {offset}")
-            waiting = self._claims.pop(message.token, None)
-            if waiting is not None and not waiting.done():
-                state = self.replica.acceptance.sources[message.source]
-                snapshot = self.replica.acceptance.stored.get(message.source)
-                waiting.set_result(Claimed(offset, state, snapshot))
+            self.takeover.heard(message, offset)
         elif isinstance(message, Batch) and owned is not None and message.base == owned.base:
             self._own_batch(owned, message, verdict)
 

@@ -87,7 +87,7 @@ def accepted_at_once(self: Keeper, partition: Partition, copy: UsersCopy) -> "as
 async def heard_without_claims(self: Worker, message: Message, verdict: Verdict, offset: int) -> None:
     """An owner goes on when somebody else has claimed its source, and when its batches are ignored."""
     source = message.source
-    if isinstance(message, Claim) and source in self.partitions and message.token not in self._claims:
+    if isinstance(message, Claim) and source in self.partitions and message.token not in self.takeover._claims:
         return
     if isinstance(message, Batch) and verdict != "accepted":
         return
