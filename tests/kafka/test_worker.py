@@ -308,6 +308,26 @@ def test_a_forgotten_user_begins_anew(site: Site, worker: WorkerProcess) -> None
     assert open_.decision_id not in log.settled
 
 
+def test_markers_of_transactions_are_holes_and_no_lag(site: Site, worker: WorkerProcess) -> None:
+    """A producer with transactions leaves an offset without a record behind each."""
+    before = worker.metrics().get("headwater_skipped_offsets_total", 0.0)
+    producer = confluent_kafka.Producer(
+        {
+            "bootstrap.servers": site.config.kafka.broker,
+            "transactional.id": f"{site.config.kafka.namespace}-shop",
+            "partitioner": "murmur2_random",
+        }
+    )
+    producer.init_transactions(30)
+    for n in range(3):
+        producer.begin_transaction()
+        producer.produce(site.name(VIEWS), encode(event("banker", f"first-{n}", f"banker.{n}")), b"banker")
+        producer.commit_transaction(30)
+        site.learned([f"banker.{n}"])
+    until(lambda: worker.metrics()["headwater_skipped_offsets_total"] >= before + 2, "two markers between three events")
+    until(lambda: worker.metrics()["headwater_consumer_lag_events"] == 0, "no lag behind the last marker")
+
+
 def test_the_pages_tell_the_truth(worker: WorkerProcess) -> None:
     status, text = worker.page("/metrics")
     assert status == 200
