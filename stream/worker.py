@@ -233,14 +233,34 @@ class Worker:
             raise
 
     async def _watch(self) -> None:
-        """Let go of sources whose batches do not come back from the log."""
+        """Let go of sources whose batches do not come back from the log; mend positions."""
+        stands: dict[TP, int] = {}
         while True:
             await asyncio.sleep(LOOK_S)
+            try:
+                await asyncio.wait_for(self._mend_positions(stands), LOOK_S)
+            except (KafkaError, TimeoutError) as error:
+                log.warning("looking at the consumer's positions: %r", error)
             for source, partition in list(self.partitions.items()):
                 if partition.pending == 0:
                     self._heard_at[source] = self.clock()
                 elif self.clock() - self._heard_at.get(source, self.clock()) > BACK_S:
                     self.lose(source, f"its batches have not come back from headwater.log for {BACK_S:.0f} s")
+
+    async def _mend_positions(self, stands: dict[TP, int]) -> None:
+        """Seek where the consumer has read on while the source stood still between two looks.
+
+        A seek is lost when a rebalance comes between, and the consumer starts at the committed offset, which may lie
+        behind polls that nobody took in. The next record would show the gap; but there may be none for long.
+        """
+        for source, partition in list(self.partitions.items()):
+            if self.taking or self._positions is None:
+                return
+            for tp, position in (await self._positions.read(self.assigned.get(source, set()))).items():
+                wanted = partition.next[self.intake.topics[tp.topic].name]
+                if position > wanted == stands.get(tp):
+                    await self._positions.seek(tp, wanted)
+                stands[tp] = wanted
 
     async def _resume_parked(self) -> None:
         """Sources that came back and that nobody else has claimed: what is known of them still holds."""
