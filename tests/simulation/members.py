@@ -22,6 +22,8 @@ SOURCES = {
 
 Order = tuple[Literal["revoke", "assign", "kicked", "leave"], frozenset[TP], "asyncio.Future[None] | None"]
 
+LOST_SEEKS = 0.05  # share of the seeks
+
 
 class Member:
     """One process with its worker, and what Faust holds in it."""
@@ -122,6 +124,7 @@ class SimulatedPositions(Positions):
     def __init__(self, member: Member) -> None:
         super().__init__(None)
         self._member = member
+        self._luck = random.Random(f"{member.group.cluster.seed}/seeks/{member.process.name}")
 
     async def earliest(self, tps: set[TP]) -> dict[TP, int]:
         """First offset of each."""
@@ -138,9 +141,9 @@ class SimulatedPositions(Positions):
         return {tp: self._member.positions.get(tp, 0) for tp in sorted(tps)}
 
     async def seek(self, tp: TP, position: int) -> None:
-        """Read on from this position."""
+        """Read on from this position; now and then that is lost, as in a rebalance."""
         await asyncio.sleep(0.001)
-        if tp in self._member.tps:
+        if tp in self._member.tps and self._luck.random() >= LOST_SEEKS:
             self._member.positions[tp] = position
             self._member.awake.set()
 

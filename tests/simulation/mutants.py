@@ -106,6 +106,11 @@ def no_seek(self: Intake, tp: TP, records: list[Any], position: Any, seek: dict[
     return [record for record in records if record.offset >= wanted]
 
 
+async def mend_nothing(self: Worker, stands: dict[TP, int]) -> None:
+    """Where the consumer reads is not looked at again."""
+    del self, stands
+
+
 def without_acceptance(
     self: Recovery, source: str, claimed: Any, parts: list[bytes], session_gap_s: float, lists: tuple[str, ...]
 ) -> None:
@@ -209,6 +214,7 @@ MUTANTS = [
     ),
     Mutant("owner ignores failed sends", {"stream.worker.Worker._unwritten": lose_nothing}, _unsent, frozenset({7})),
     Mutant("no seek back", {"stream.intake.Intake._at_position": no_seek}, _any, frozenset({1})),
+    Mutant("lost seeks stay lost", {"stream.worker.Worker._mend_positions": mend_nothing}, _any, frozenset({7})),
     Mutant(
         "no state of acceptance", {"stream.recovery.Recovery.__init__": without_acceptance}, _any, frozenset({2, 5})
     ),
