@@ -94,6 +94,7 @@ def test_a_small_film_club(kafka: str, tmp_path: Path, temporary: Path, monkeypa
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_ended_early_nothing_is_left(tmp_path: Path, temporary: Path, number: signal.Signals, code: int) -> None:
     marker = f"early-{tmp_path}"
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background job hands down that it is ignored
     environment = os.environ | {"HEADWATER_POLICY_SEED": marker}
     with subprocess.Popen(
         [sys.executable, "-m", "stream.cli", "demo", "--plain", "--seconds", "60"],
