@@ -9,14 +9,30 @@ click and a purchase are. Every event is first predicted, then learned, and no e
 Start with `base` for the interface; `checks` holds the laws every source keeps, yours too.
 """
 
-from learners.base import CLICK, ELIGIBLE, INELIGIBLE, PURCHASE, TOUCHED, VIEW, Interaction, Query, Source, State
+from learners.base import (
+    CLICK,
+    ELIGIBLE,
+    INELIGIBLE,
+    NO_TRAITS,
+    NOBODY,
+    PURCHASE,
+    TOUCHED,
+    VIEW,
+    About,
+    Impersonal,
+    Interaction,
+    Query,
+    Source,
+    State,
+    Traits,
+)
 from learners.categories import Categories
 from learners.checks import Check, yield_checks
 from learners.covisitation import CoVisitation
 from learners.metrics import LogLoss, RankMetrics
 from learners.popularity import Popularity
 from learners.ranker import TwoHeads, corrected, ranking_score
-from learners.recency import RecentlySeen
+from learners.recently_seen import RecentlySeen
 from learners.selection import best_first
 from learners.sequential_rules import SequentialRules
 from learners.vocabulary import Vocabulary
@@ -25,12 +41,16 @@ __all__ = [
     "CLICK",
     "ELIGIBLE",
     "INELIGIBLE",
+    "NOBODY",
+    "NO_TRAITS",
     "PURCHASE",
     "TOUCHED",
     "VIEW",
+    "About",
     "Categories",
     "Check",
     "CoVisitation",
+    "Impersonal",
     "Interaction",
     "LogLoss",
     "Popularity",
@@ -40,6 +60,7 @@ __all__ = [
     "SequentialRules",
     "Source",
     "State",
+    "Traits",
     "TwoHeads",
     "Vocabulary",
     "best_first",

@@ -1,6 +1,7 @@
 """What every candidate source is told, asked and held to."""
 
 from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any, Final, NamedTuple, Protocol
 
 import numpy as np
@@ -15,6 +16,9 @@ INELIGIBLE: Final = 1  # a rule forbids the item: nobody proposes it
 TOUCHED: Final = 2  # the user knows the item: only `RecentlySeen` proposes it
 
 State = Mapping[str, NDArray[Any]]
+Traits = Mapping[str, str]
+NO_TRAITS: Final[Traits] = MappingProxyType({})
+NOBODY: Final = 0  # the user of an interaction or query without one
 
 
 class Interaction(NamedTuple):
@@ -24,7 +28,9 @@ class Interaction(NamedTuple):
     kind: int  # VIEW, CLICK or PURCHASE
     time: float  # event time, unix seconds
     recent: NDArray[np.int32]  # the user's distinct items before this event, newest first, at most 50
-    session: NDArray[np.int32]  # items of the current session before this event, newest first, repeats allowed
+    session: NDArray[np.int32]  # items of the current session before this event, newest first; empty: a new session
+    user: int = NOBODY  # a 64-bit number (signed) that stands for the user and for nobody else
+    traits: Traits = NO_TRAITS  # groups the user belongs to now: {"country": "NL", "device": "phone", "segment": "3"}
 
 
 class Query(NamedTuple):
@@ -33,6 +39,20 @@ class Query(NamedTuple):
     recent: NDArray[np.int32]  # the user's distinct items, newest first, at most 50
     time: float  # unix seconds
     session: NDArray[np.int32]  # items of the current session, newest first, repeats allowed; may be empty
+    user: int = NOBODY  # as in `Interaction`: learners that keep individual histories leave the user's own out
+    traits: Traits = NO_TRAITS
+
+
+class About(NamedTuple):
+    """What the catalogue says of an item; everything may be missing."""
+
+    title: str = ""
+    text: str = ""
+    tags: tuple[str, ...] = ()
+    categories: tuple[str, ...] = ()  # the most telling one first
+    price: float | None = None
+    attributes: Mapping[str, str | float | bool | None] = NO_TRAITS
+    vectors: Mapping[str, tuple[float, ...]] = MappingProxyType({})  # named embeddings
 
 
 class Source(Protocol):
@@ -40,14 +60,22 @@ class Source(Protocol):
 
     Predictions (`top_k`, `score_many`) change nothing observable and ignore unknown indices in a query. Learning an
     item that was never added raises `IndexError`. No call costs more as the catalogue grows, `add_item` amortised.
+    Inherit from `Impersonal` for the two verbs that most sources have no use for.
     """
 
     @property
     def name(self) -> str:
         """Stable identifier, used in records, metrics and feature names."""
 
+    @property
+    def proposes_touched(self) -> bool:
+        """Whether `top_k` may name items that are `TOUCHED`: true of repeats, false of discovery."""
+
     def add_item(self, item: int) -> None:
         """Make room for every index up to and including `item`; known ones are left alone."""
+
+    def describe(self, item: int, about: About) -> None:
+        """Take in what the catalogue says of a known item, in place of what it said before."""
 
     def learn_one(self, event: Interaction) -> None:
         """Learn from one event."""
@@ -61,11 +89,26 @@ class Source(Protocol):
     def score_many(self, query: Query, items: NDArray[np.int32]) -> NDArray[np.float32]:
         """Return the score of each of `items`, 0 where the source knows nothing; the same numbers as `top_k`."""
 
+    def forget(self, user: int) -> None:
+        """Drop all that is kept of one user apart from others; what was only counted stays."""
+
     def state(self) -> dict[str, NDArray[Any]]:
         """Return the arrays that are the whole state, in a fixed order: views, valid until the next change."""
 
     def restore(self, state: State) -> None:
         """Continue from a copy of what `state` returned on an equally configured source."""
+
+
+class Impersonal:
+    """A source that proposes only new items, does not read the catalogue and keeps no individual histories."""
+
+    proposes_touched = False
+
+    def describe(self, item: int, about: About) -> None:
+        """Ignore the catalogue."""
+
+    def forget(self, user: int) -> None:
+        """Keep nothing of a user alone, so there is nothing to forget."""
 
 
 def require_known(source: str, item: int, size: int) -> None:

@@ -6,7 +6,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from learners.base import Interaction, Query, State, require_known
+from learners.base import Impersonal, Interaction, Query, State, require_known
 from learners.growth import grown
 from learners.selection import best_first
 
@@ -102,7 +102,7 @@ def _scores(
     return scores
 
 
-class Categories:
+class Categories(Impersonal):
     """The most popular items of the user's recent categories: reaches items that nobody near has touched.
 
     An item scores its decayed count times the share that its category has among the user's last items, the newest
@@ -122,7 +122,7 @@ class Categories:
     >>> source, nothing = Categories(), np.empty(0, np.int32)
     >>> for item, category in ((0, 1), (1, 2), (2, 1)):
     ...     source.add_item(item)
-    ...     source.describe(item, category)
+    ...     source.put(item, category)
     >>> source.learn_one(Interaction(0, 0, 0.0, nothing, nothing))
     >>> source.top_k(Query(np.array([0], np.int32), 0.0, nothing), 5, np.array([2, 0, 0], np.uint8))[0].tolist()
     [2]
@@ -140,14 +140,14 @@ class Categories:
         self._top = np.full((1, listed), -1, np.int32)  # [categories, listed], best first, -1: free
 
     def add_item(self, item: int) -> None:
-        """Make room for `item`; until it is described it is of category 0."""
+        """Make room for `item`; until it is put elsewhere it is of category 0."""
         self._weights = grown(self._weights, item + 1)
         self._category = grown(self._category, item + 1)
         for new in range(self._size, item + 1):
             _enlist(self._weights, self._top[0], new)
         self._size = max(self._size, item + 1)
 
-    def describe(self, item: int, category: int) -> None:
+    def put(self, item: int, category: int) -> None:
         """Put an item into a category, a number >= 0."""
         require_known(self.name, item, self._size)
         if category == self._category[item]:

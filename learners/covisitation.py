@@ -7,7 +7,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from learners.base import Interaction, Query, State, require_known
+from learners.base import Impersonal, Interaction, Query, State, require_known
 from learners.growth import grown
 from learners.neighbours import NeighbourTable
 from learners.selection import best_first
@@ -84,7 +84,7 @@ def _look_up(
     return scores
 
 
-class CoVisitation:
+class CoVisitation(Impersonal):
     r"""Item-to-item similarity from what users touched close together.
 
     $$score(j) = \sum_{q} e^{-q/5} \frac{w_{i_q j}}{\sqrt{(c_{i_q} + 3)(c_j + 3)}}$$

@@ -7,7 +7,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from learners.base import Interaction, Query, State, require_known
+from learners.base import Impersonal, Interaction, Query, State, require_known
 from learners.growth import grown
 
 # A power of two rescales exactly; reached every 512 half-lives, so the pass over all items is paid for by then.
@@ -66,7 +66,7 @@ def _scores(weights: NDArray[np.float64], size: int, unit: float, items: NDArray
     return scores
 
 
-class Popularity:
+class Popularity(Impersonal):
     r"""Exponentially decayed event count, the same list for everybody.
 
     $$score_n(i) = \sum_{m \le n,\, i_m = i} w_{kind_m} \, 2^{-(n - m) / h}$$

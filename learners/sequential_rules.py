@@ -6,7 +6,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from learners.base import Interaction, Query, State, require_known
+from learners.base import Impersonal, Interaction, Query, State, require_known
 from learners.growth import grown
 from learners.neighbours import NeighbourTable
 from learners.selection import best_first
@@ -54,7 +54,7 @@ def _look_up(
     return scores
 
 
-class SequentialRules:
+class SequentialRules(Impersonal):
     r"""Rules "after i comes j" from sessions.
 
     $$score(j \mid i) = \frac{1}{c_i + 3} \sum_{i \rightarrow j} \frac{1}{distance}$$

@@ -230,7 +230,7 @@ class Model:
         if item < 0:
             return
         self.catalogue.describe(item, change.item)
-        self.categories.describe(item, int(self.catalogue.category[item]))
+        self.categories.put(item, int(self.catalogue.category[item]))
 
     def _intern(self, item_id: str) -> int:
         """Number of an item, a new one if need be; -1 when there is no room for one more."""

@@ -6,7 +6,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from learners.base import INELIGIBLE, Interaction, Query, State, require_known
+from learners.base import INELIGIBLE, Impersonal, Interaction, Query, State, require_known
 from learners.growth import grown
 
 
@@ -46,7 +46,7 @@ def _look_up(
     return scores
 
 
-class RecentlySeen:
+class RecentlySeen(Impersonal):
     r"""The user's own last distinct items, newest first: people come back to what they have looked at.
 
     $$score(i) = \frac{1}{1 + rank(i)}$$ with rank 0 for the newest. The one source that proposes `TOUCHED` items;
@@ -67,6 +67,7 @@ class RecentlySeen:
     """
 
     name = "recently_seen"
+    proposes_touched = True
 
     def __init__(self, history: int = 50) -> None:
         self.history = history
