@@ -30,6 +30,7 @@ from learners.categories import Categories
 from learners.checks import Check, yield_checks
 from learners.covisitation import CoVisitation
 from learners.metrics import LogLoss, RankMetrics
+from learners.mixer import Mixer
 from learners.popularity import Popularity
 from learners.ranker import TwoHeads, corrected, ranking_score
 from learners.recently_seen import RecentlySeen
@@ -53,6 +54,7 @@ __all__ = [
     "Impersonal",
     "Interaction",
     "LogLoss",
+    "Mixer",
     "Popularity",
     "Query",
     "RankMetrics",

@@ -7,10 +7,11 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from learners import ELIGIBLE, INELIGIBLE, TOUCHED, Query, Source, TwoHeads, Vocabulary, best_first, ranking_score
+from learners import ELIGIBLE, INELIGIBLE, TOUCHED, Query, Source, Vocabulary, best_first
 from stream.catalogue import Catalogue
-from stream.features import describe
-from stream.users import RECENT_ITEMS, User
+from stream.features import Known, Moment, Past, describe, retime
+from stream.ranking import Ranking
+from stream.users import RECENT_ITEMS, User, number
 
 PROPOSED = 100  # best new items that each source proposes
 CATEGORY_ITEMS = 10
@@ -20,39 +21,33 @@ class Candidates(NamedTuple):
     """All that may be shown to a user now, described and scored."""
 
     items: NDArray[np.int32]  # [n]
-    features: NDArray[np.uint8]  # [n, features], quantised
+    features: NDArray[np.uint8]  # [n, features + 1], quantised, the mixer's score last
     scores: NDArray[np.float32]  # [n] ranking scores
     lists: NDArray[np.int32]  # [1 + sources, k] best items of the ranking and of each source, -1 pads
 
 
-class _Memory(NamedTuple):
-    """A user's items as the model numbers them, newest first."""
-
-    items: NDArray[np.int32]
-    times: NDArray[np.float32]
-    bought: NDArray[np.uint8]
-
-
 class Shelf:
-    """Sources, catalogue and ranker together: all that a user could like, ranked.
+    """Sources, catalogue and ranking together: all that a user could like, ranked.
 
     Parameters
     ----------
     sources : discovery sources, and last the one that proposes the user's own items again
-    weights : of the heads' probabilities (click, purchase) in the ranking score
-    negatives : candidates that each settled step teaches the ranker, for its probabilities to be corrected
     """
 
     def __init__(
-        self, vocabulary: Vocabulary, catalogue: Catalogue, sources: Sequence[Source], ranker: TwoHeads,
-        weights: tuple[float, float], *, negatives: int, exclude_bought: bool,
+        self, vocabulary: Vocabulary, catalogue: Catalogue, sources: Sequence[Source], ranking: Ranking, *,
+        exclude_bought: bool,
     ) -> None:  # fmt: skip
-        self.vocabulary, self.catalogue, self.sources, self.ranker = vocabulary, catalogue, sources, ranker
-        self.weights = np.asarray(weights, np.float32)
-        self.negatives, self.exclude_bought = negatives, exclude_bought
+        self.vocabulary, self.catalogue, self.sources, self.ranking = vocabulary, catalogue, sources, ranking
+        self.exclude_bought = exclude_bought
         self._place = np.full(0, -1, np.int32)  # scratch: an item's place among the candidates
 
-    def candidates(self, user: User, now: float, k: int) -> Candidates:
+    def query(self, user_id: str, user: User, now: float) -> Query:
+        """What the sources are asked for a user at event time `now`."""
+        index = self.vocabulary.indices
+        return Query(index(user.recent(RECENT_ITEMS)), now, index(user.session[::-1]), number(user_id), user.traits)
+
+    def candidates(self, user_id: str, user: User, now: float, k: int) -> Candidates:
         """Gather, describe and score; the catalogue's rules hold from here on.
 
         Parameters
@@ -60,19 +55,23 @@ class Shelf:
         now : event time, unix seconds; items that expired by then are left out
         k : length of the lists
         """
-        memory = self._memory(user)
-        query = Query(recent=memory.items[:RECENT_ITEMS], session=self.vocabulary.indices(user.session[::-1]), time=now)
-        proposals = self._propose(query, memory)
+        past, query = self.past(user), self.query(user_id, user, now)
+        proposals = self._propose(query, past)
         items, ranks, lists = _join(
             np.concatenate(proposals), np.array([len(p) for p in proposals]), self.catalogue.expires, now,
             self._scratch(), k,
         )  # fmt: skip
-        features = self._describe(user, query, items, ranks, memory)
-        rate = min(1.0, self.negatives / max(1, len(items)))
-        scores = ranking_score(self.ranker.score_many(features, rate), self.weights)
+        features = self._describe(user, query, items, ranks, past)
+        scores, rows = self.ranking.score_many(features)
         ranked, _ = best_first(items, scores, k)
         lists[0, : len(ranked)] = ranked
-        return Candidates(items, features, scores, lists)
+        return Candidates(items, rows, scores, lists)
+
+    def retime(self, user: User, now: float, items: NDArray[np.int32], rows: NDArray[np.uint8]) -> None:
+        """Let features of some items say that the list is looked at only `now`, though it was made earlier."""
+        past = self.past(user)
+        places = _places(past.items, items, self._scratch())
+        retime(past, places, max(0.0, now - user.time), now, rows[:, 3 * (len(self.sources) - 1) :])
 
     def pack(self, slate: NDArray[np.int32], lists: NDArray[np.int32]) -> tuple[NDArray[np.int32], NDArray[np.uint16]]:
         """Every item of the lists once, the slate's first and in order; and the lists as indices into them."""
@@ -82,36 +81,39 @@ class Shelf:
         """Ranking scores of some of the candidates."""
         return found.scores[_places(found.items, items, self._scratch())]
 
-    def _memory(self, user: User) -> "_Memory":
+    def past(self, user: User) -> Past:
         """The user's items that the model knows already; a brand-new one is folded some milliseconds later."""
         index = self.vocabulary.index
         known = [(i, entry) for item, entry in reversed(user.seen.items()) if (i := index(item)) >= 0]
-        return _Memory(
+        return Past(
             np.array([i for i, _ in known], np.int32),
             np.array([entry.times for _, entry in known], np.float32),
             np.array([entry.bought for _, entry in known], np.uint8),
+            np.array([entry.kind for _, entry in known], np.uint8),
+            np.array([entry.time for _, entry in known], np.float64),
         )
 
-    def _propose(self, query: Query, memory: "_Memory") -> list[NDArray[np.int32]]:
+    def _propose(self, query: Query, past: Past) -> list[NDArray[np.int32]]:
         blocked = self.catalogue.blocked
-        before = _block(blocked, memory.items, memory.bought, self.exclude_bought)
+        before = _block(blocked, past.items, past.bought, self.exclude_bought)
         try:
             return [source.top_k(query, PROPOSED, blocked)[0] for source in self.sources]
         finally:
-            blocked[memory.items] = before
+            blocked[past.items] = before
 
     def _describe(
-        self, user: User, query: Query, items: NDArray[np.int32], ranks: NDArray[np.int32], memory: "_Memory"
+        self, user: User, query: Query, items: NDArray[np.int32], ranks: NDArray[np.int32], past: Past
     ) -> NDArray[np.uint8]:
         catalogue, discovery = self.catalogue, self.sources[:-1]
         scores = np.empty((len(discovery), len(items)), np.float32)
         for row, source in enumerate(discovery):
             scores[row] = source.score_many(query, items)
-        return describe(
-            items, ranks, scores, _places(memory.items, items, self._scratch()), memory.times, memory.bought,
-            catalogue.category, query.recent[:CATEGORY_ITEMS], catalogue.born, catalogue.used, catalogue.events,
-            _traits(user),
-        )  # fmt: skip
+        known = Known(catalogue.category, catalogue.born, catalogue.used, catalogue.events)
+        places = _places(past.items, items, self._scratch())
+        features: NDArray[np.uint8] = describe(
+            items, ranks, scores, places, past, query.recent[:CATEGORY_ITEMS], known, _moment(user, query.time)
+        )
+        return features
 
     def _scratch(self) -> NDArray[np.int32]:
         if len(self._place) < len(self.catalogue.blocked):
@@ -119,12 +121,20 @@ class Shelf:
         return self._place
 
 
-def _traits(user: User) -> NDArray[np.float64]:
-    """The user's part of the features; rates are smoothed towards 0.3 by five pseudo-events."""
+def _moment(user: User, now: float) -> Moment:
+    """The user's part of the features; rates are smoothed towards 0.3 and 0.2 by five pseudo-events."""
     newest = next(reversed(user.seen.values()), None)
-    kind = -1 if newest is None else newest.kind
-    rates = (user.repeats + 1.5) / (user.events + 5), (user.immediate + 1.0) / (user.events + 5)
-    return np.array([kind == 1, kind == 2, user.twice, *rates, user.events, user.depth], np.float64)
+    return Moment(
+        kind=-1 if newest is None else newest.kind,
+        twice=user.twice,
+        repeat_rate=(user.repeats + 1.5) / (user.events + 5),
+        immediate_rate=(user.immediate + 1.0) / (user.events + 5),
+        events=float(user.events),
+        depth=float(user.depth),
+        in_session=len(set(user.session)),
+        gap=max(0.0, now - user.time),
+        now=now,
+    )
 
 
 @njit(cache=True)

@@ -88,12 +88,15 @@ class Policy(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
 
 class Ranking(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """How candidates are scored: click_weight · P(click) + purchase_weight · P(purchase)."""
+    """The ranking score: next_weight · P(next) + click_weight · P(click) + purchase_weight · P(purchase)."""
 
-    learning_rate: Annotated[float, _doc("step of the logistic regressions", gt=0)] = 0.1
-    negatives: Annotated[int, _doc("candidates not taken that each settled step teaches", ge=1, le=32)] = 4
-    click_weight: Annotated[float, _doc("worth of a click on the item", ge=0)] = 1.0
-    purchase_weight: Annotated[float, _doc("worth of a purchase of the item", ge=0)] = 1.0
+    learning_rate: Annotated[float, _doc("step of the mixer (AdaGrad)", gt=0)] = 0.1
+    units: Annotated[int, _doc("hidden units of the mixer; 0: linear, a third of the cost", ge=0, le=256)] = 16
+    head_learning_rate: Annotated[float, _doc("step of the heads for click and purchase (SGD)", gt=0)] = 0.05
+    negatives: Annotated[int, _doc("candidates not taken that each step teaches, half of them hard", ge=2, le=64)] = 16
+    next_weight: Annotated[float, _doc("worth of being the candidate that is taken next", ge=0)] = 1.0
+    click_weight: Annotated[float, _doc("worth of a click on the item, as the click head sees it", ge=0)] = 0.0
+    purchase_weight: Annotated[float, _doc("worth of a purchase of the item", ge=0)] = 0.0
 
 
 class Sources(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -40,7 +40,8 @@ from stream.rewards import Rewards, settle, silence
 from stream.snapshot import UsersCopy
 from stream.users import CONTEXT_ITEMS, User, Users, apply, close
 
-SHOWN_USERS = 20_000  # users whose last candidates are kept for learning; about 8 KB each
+SHOWN_USERS = 20_000  # users whose last candidates are kept for learning; about 20 KB each
+TRIES = 4  # random candidates, the best of which is a hard one
 
 Arrival = tuple[str, Happening] | ProfileChange | ItemChange  # a user's event, or news of a user or an item
 
@@ -53,9 +54,9 @@ class Shown(NamedTuple):
 
     time: float
     decision_id: str
-    items: NDArray[np.int32]
-    features: bytes  # uint8 [n, width]
-    width: int
+    items: NDArray[np.int32]  # [n]
+    features: NDArray[np.uint8]  # [n, columns of the ranking]
+    scores: NDArray[np.float32]  # [n]
 
 
 class Partition:
@@ -183,10 +184,10 @@ class Engine:
             self.observer.late()
         same_session = user.continues_session(event, self.config.rewards.session_gap_s)
         settled = self._settle(user, event, same_session=same_session)  # 2
-        rows = self._rows(user_id, event)  # 3
+        rows = self._rows(user_id, user, event)  # 3
         recent = user.recent(CONTEXT_ITEMS)
         in_session = len(list(takewhile(user.session.__contains__, recent))) if same_session else 0
-        step = Step(user_id, event, recent, in_session, settled, None, rows)
+        step = Step(user_id, event, recent, in_session, settled, None, rows, {**user.traits, **event.traits})
         partition.apply(step)  # 4
         partition.watermark = max(partition.watermark, event.time)
         return step
@@ -220,9 +221,9 @@ class Engine:
             steps.append(step)
         return steps
 
-    def draw(self, user: User, now: float, name: str) -> tuple[Candidates, Slate]:
+    def draw(self, user_id: str, user: User, now: float, name: str) -> tuple[Candidates, Slate]:
         """Candidates and slate for a user at event time `now`; `name` decides the luck. Changes nothing."""
-        found = self.model.shelf.candidates(user, now, self.config.slate.slots)
+        found = self.model.shelf.candidates(user_id, user, now, self.config.slate.slots)
         luck = uniforms(f"{self.config.policy.seed}/policy/{name}", self.config.slate.slots)
         return found, self.model.policy.draw(policy_state(user), found.lists, luck)
 
@@ -238,15 +239,13 @@ class Engine:
 
     def _decide(self, user_id: str, user: User, decision_id: str) -> Decision | None:
         model, policy = self.model, self.model.policy
-        found, slate = self.draw(user, user.time, decision_id)
+        found, slate = self.draw(user_id, user, user.time, decision_id)
         if len(slate.items) == 0:
             return None
         items, lists = model.shelf.pack(slate.items, found.lists)
         sources = slate.sources.astype(np.uint8).tobytes()
         self.observer.decided(sources, policy.epsilon)
-        self._remember(
-            user_id, Shown(user.time, decision_id, found.items, found.features.tobytes(), found.features.shape[1])
-        )
+        self._remember(user_id, Shown(user.time, decision_id, found.items, found.features, found.scores))
         return Decision(
             decision_id, user.time, policy.name, policy.epsilon, model.offset, policy_state(user),
             [model.vocabulary.ids[item] for item in items.tolist()], sources, slate.heads.tobytes(),
@@ -259,8 +258,8 @@ class Engine:
         if len(self._shown) > SHOWN_USERS:
             self._shown.popitem(last=False)
 
-    def _rows(self, user_id: str, event: Happening) -> Rows | None:
-        """The candidate that was taken, and a uniform sample of those that were not."""
+    def _rows(self, user_id: str, user: User, event: Happening) -> Rows | None:
+        """The candidate that was taken, a uniform sample of the others, and some of them that scored high."""
         shown = self._shown.pop(user_id, None)
         if shown is None or event.time < shown.time:
             return None
@@ -269,15 +268,28 @@ class Engine:
         others = len(shown.items) - len(found)
         if others == 0:
             return None
-        luck = uniforms(
-            f"{self.config.policy.seed}/rows/{shown.decision_id}", min(self.config.ranking.negatives, others)
-        )
-        picks = [int(u * others) for u in luck.tolist()]
+        name = f"{self.config.policy.seed}/rows/{shown.decision_id}"
+        picks, uniform = _sample(shown.scores, place, self.config.ranking.negatives, name)
         if place >= 0:
-            picks = [place, *(pick + (pick >= place) for pick in picks)]  # step over the one that was taken
-        rows, width = shown.features, shown.width
-        chosen = b"".join([rows[pick * width : (pick + 1) * width] for pick in picks])
-        return Rows(chosen, place >= 0, len(luck) / others)
+            picks = np.concatenate([found[:1], picks])
+        rows = shown.features[picks]
+        self.model.shelf.retime(user, event.time, shown.items[picks], rows)
+        return Rows(rows.tobytes(), place >= 0, uniform, min(1.0, uniform / others))
+
+
+def _sample(scores: NDArray[np.float32], place: int, n: int, name: str) -> tuple[NDArray[np.int64], int]:
+    """Half of `n` at random, half "hard": the best of some random ones. Never `place`.
+
+    A mixer that learns from random candidates alone has soon nothing to learn; one that learns from the best alone
+    unlearns what tells them from the rest.
+    """
+    others, hard = len(scores) - (place >= 0), n // 2
+    luck = (uniforms(name, n - hard + hard * TRIES) * others).astype(np.int64)
+    if place >= 0:
+        luck += luck >= place  # step over the one that was taken
+    tries = luck[n - hard :].reshape(hard, TRIES)
+    best = tries[np.arange(hard), scores[tries].argmax(axis=1)]
+    return np.concatenate([luck[: n - hard], best]), n - hard
 
 
 def policy_state(user: User) -> int:

@@ -136,7 +136,7 @@ class Evaluation:
                 name: {"share": float(shares[n]), "hit_rate": float(self.hits[n] / max(1, self.slots[n]))}
                 for n, name in enumerate(self.model.lists)
             },
-            "click_log_loss": self.model.ranker.log_loss.get(),
+            "click_log_loss": self.model.ranking.heads.log_loss.get(),
             "skipped_records": self.model.skipped,
             "fingerprint": self.model.fingerprint(),
         }
@@ -146,7 +146,7 @@ class Evaluation:
         if user is None or user.events == 0 or user.knows_event(event.event_id):
             return
         if self.lists == "fresh":
-            _, slate = self.engine.draw(user, event.time, f"fresh/{self.events}")
+            _, slate = self.engine.draw(user_id, user, event.time, f"fresh/{self.events}")
             ids = [self.model.vocabulary.ids[item] for item in slate.items.tolist()]
             shown: Shown | None = Shown(ids, slate.sources.tobytes(), self._popular())
         else:

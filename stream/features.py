@@ -5,6 +5,7 @@ by its age. Times are counted in events where possible: logs differ by orders of
 """
 
 from math import log
+from typing import NamedTuple
 
 import numpy as np
 from numba import njit
@@ -12,14 +13,51 @@ from numpy.typing import NDArray
 
 PER_SOURCE = ("value", "rank", "log_value")
 OWN = (
-    "seen", "seen_times", "seen_rank", "seen_bought", "seen_early", "seen_x_repeat_rate",
-    "last", "last_x_click", "last_x_purchase", "last_x_twice", "last_x_immediate_rate",
-    "same_category", "category_share", "age", "idle", "trend", "agreement", "history", "depth", "repeat_rate",
+    "seen", "seen_times", "seen_rank", "seen_bought", "seen_clicked", "seen_early", "seen_in_session",
+    "seen_x_repeat_rate", "last", "last_x_click", "last_x_purchase", "last_x_twice", "last_x_immediate_rate",
+    "seen_recency", "seen_x_gap", "last_x_gap", "gap",
+    "same_category", "category_share", "age", "idle", "trend", "agreement",
+    "history", "depth", "repeat_rate", "after_click", "after_purchase",
 )  # fmt: skip
+SCORE = "score"  # the last column of a row: what the mixer said of it when the list was made
+RECENCY, SEEN_GAP, LAST_GAP, GAP = (OWN.index(name) for name in ("seen_recency", "seen_x_gap", "last_x_gap", "gap"))
+
+
+class Past(NamedTuple):
+    """A user's items as the model numbers them, newest first."""
+
+    items: NDArray[np.int32]
+    times: NDArray[np.float32]  # events on it
+    bought: NDArray[np.uint8]
+    kind: NDArray[np.uint8]  # of the last event on it
+    time: NDArray[np.float64]  # of the last event on it, unix seconds
+
+
+class Known(NamedTuple):
+    """What the catalogue knows of all items."""
+
+    category: NDArray[np.int32]  # 0: unknown
+    born: NDArray[np.int64]  # events before the item's first mention
+    used: NDArray[np.int64]  # events until its last event, -1: none
+    events: int  # so far
+
+
+class Moment(NamedTuple):
+    """The user and the time, apart from any candidate."""
+
+    kind: int  # of the last event, -1: none
+    twice: bool  # whether the last two events were on the same item
+    repeat_rate: float  # share of events on an item seen before
+    immediate_rate: float  # share of events on the item of the event before
+    events: float
+    depth: float  # events of the session
+    in_session: int  # so many of the user's newest items belong to the session
+    gap: float  # seconds since the last event
+    now: float  # event time, unix seconds
 
 
 def feature_names(sources: tuple[str, ...]) -> tuple[str, ...]:
-    """Names of the columns that `fill` writes, given the sources' names (repeats last, they have no columns).
+    """Names of the columns that `describe` writes, given the sources' names (repeats last, they have no columns).
 
     >>> feature_names(("popularity",))[:4]
     ('popularity_value', 'popularity_rank', 'popularity_log_value', 'seen')
@@ -33,15 +71,21 @@ def initial_weights(sources: tuple[str, ...]) -> dict[str, float]:
 
 
 @njit(cache=True)
-def _byte(value: float) -> int:
+def byte(value: float) -> int:
     """A feature as it travels in the log: one byte. Learning and serving both read the same rounding."""
-    return int(min(1.0, value) * 255.0 + 0.5)
+    return int(max(0.0, min(1.0, value)) * 255.0 + 0.5)
 
 
 @njit(cache=True)
 def _slow(count: float) -> float:
     """1 for 0 events ago, falling slowly."""
     return 1.0 / (1.0 + log(1.0 + count) / 2.0)
+
+
+@njit(cache=True)
+def _of_time(seconds: float) -> float:
+    """From 0 for no time at all to 1 for six weeks, by the logarithm."""
+    return log(1.0 + max(0.0, seconds)) / 15.0
 
 
 @njit(cache=True)
@@ -54,10 +98,34 @@ def _source_columns(ranks: NDArray[np.int32], scores: NDArray[np.float32], out: 
         for c in range(scores.shape[1]):
             if best > 0 and scores[s, c] > 0:
                 value = scores[s, c] / best
-                out[c, 3 * s] = _byte(value)
-                out[c, 3 * s + 2] = _byte(max(0.0, 1.0 + log(value) / 8.0))
+                out[c, 3 * s] = byte(value)
+                out[c, 3 * s + 2] = byte(1.0 + log(value) / 8.0)
             if ranks[c, s] >= 0:
-                out[c, 3 * s + 1] = _byte(1.0 / (1.0 + ranks[c, s]))
+                out[c, 3 * s + 1] = byte(1.0 / (1.0 + ranks[c, s]))
+
+
+@njit(cache=True)
+def _seen_columns(past: Past, place: int, moment: Moment, row: NDArray[np.uint8]) -> None:
+    row[0], row[1] = 255, byte(log(1.0 + past.times[place]) / 3.0)
+    row[2], row[3], row[4] = byte(1.0 / (1.0 + place)), 255 * past.bought[place], 255 * (past.kind[place] == 1)
+    row[5], row[6] = byte(1.0 / (1.0 + moment.depth)), 255 * (place < moment.in_session)
+    row[7] = byte(moment.repeat_rate)
+    if place == 0:
+        row[8], row[9], row[10] = 255, 255 * (moment.kind == 1), 255 * (moment.kind == 2)
+        row[11], row[12] = 255 * moment.twice, byte(moment.immediate_rate)
+
+
+@njit(cache=True)
+def retime(past: Past, places: NDArray[np.int32], gap: float, now: float, own: NDArray[np.uint8]) -> None:
+    """Write the columns that depend on the time at which the list is looked at; `own` starts at the user's columns."""
+    waited = byte(_of_time(gap))
+    for c in range(len(places)):
+        place, row = places[c], own[c]
+        row[GAP] = waited
+        if place >= 0:
+            row[RECENCY] = byte(1.0 - _of_time(now - past.time[place]))
+            row[SEEN_GAP] = waited
+            row[LAST_GAP] = waited if place == 0 else 0
 
 
 @njit(cache=True)
@@ -65,51 +133,38 @@ def describe(
     items: NDArray[np.int32],  # [candidates]
     ranks: NDArray[np.int32],  # [candidates, lists]: place in the list's own proposal, -1: not proposed
     scores: NDArray[np.float32],  # [sources, candidates]; lists without scores come last in `ranks`
-    seen_at: NDArray[np.int32],  # [candidates]: place in `times` and `bought` (0: newest), -1: never seen
-    times: NDArray[np.float32],  # [seen]: how often
-    bought: NDArray[np.uint8],  # [seen]
-    category: NDArray[np.int32],  # [all items]: 0: unknown
-    recent: NDArray[np.int32],  # [recent]: the user's last items, newest first
-    born: NDArray[np.int64],  # [all items]: events before the item's first mention
-    used: NDArray[np.int64],  # [all items]: events until its last event, -1: none
-    events: int,  # so far
-    user: NDArray[
-        np.float64
-    ],  # [7]: last was a click, a purchase; last two equal; repeat, immediate rate; events, depth
+    places: NDArray[np.int32],  # [candidates]: place in the user's past (0: newest), -1: never seen
+    past: Past,
+    recent: NDArray[np.int32],  # [recent]: the user's last items, newest first, for their categories
+    known: Known,
+    moment: Moment,
 ) -> NDArray[np.uint8]:  # [candidates, features], times 255
     """Compute the feature matrix; columns as in `feature_names`."""
-    sources = len(scores)
-    out = np.zeros((len(items), 3 * sources + 20), np.uint8)
+    first = 3 * len(scores)
+    out = np.zeros((len(items), first + len(OWN)), np.uint8)
     _source_columns(ranks, scores, out)
-    history, depth = _byte(log(1.0 + user[5]) / 6.0), _byte(log(1.0 + user[6]) / 4.0)
+    retime(past, places, moment.gap, moment.now, out[:, first:])
+    history, depth = byte(log(1.0 + moment.events) / 6.0), byte(log(1.0 + moment.depth) / 4.0)
     weights = 0.8 ** np.arange(len(recent))
-    total = weights.sum()
+    total = max(weights.sum(), 1.0)
+    category = known.category
     for c in range(len(items)):
-        item, row, place = items[c], out[c, 3 * sources :], seen_at[c]
-        if place >= 0:
-            row[0], row[1] = 255, _byte(log(1.0 + times[place]) / 3.0)
-            row[2], row[3] = _byte(1.0 / (1.0 + place)), 255 * bought[place]
-            row[4], row[5] = _byte(1.0 / (1.0 + user[6])), _byte(user[3])
-        if place == 0:
-            row[6], row[7], row[8], row[9], row[10] = (
-                255,
-                _byte(user[0]),
-                _byte(user[1]),
-                _byte(user[2]),
-                _byte(user[4]),
-            )
+        item, row = items[c], out[c, first:]
+        if places[c] >= 0:
+            _seen_columns(past, places[c], moment, row)
         if category[item] > 0:
             share = 0.0
             for q in range(len(recent)):
                 share += weights[q] * (category[recent[q]] == category[item])
-            row[11] = 255 * (len(recent) > 0 and category[recent[0]] == category[item])
-            row[12] = _byte(share / max(total, 1.0))
-        row[13] = _byte(_slow(events - born[item]))
-        row[14] = _byte(_slow(events - used[item])) if used[item] >= 0 else 0
-        row[15] = _byte(scores[1, c] / scores[0, c]) if scores[0, c] > 0 else 0
+            row[17] = 255 * (len(recent) > 0 and category[recent[0]] == category[item])
+            row[18] = byte(share / total)
+        row[19] = byte(_slow(known.events - known.born[item]))
+        row[20] = byte(_slow(known.events - known.used[item])) if known.used[item] >= 0 else 0
+        row[21] = byte(scores[1, c] / scores[0, c]) if scores[0, c] > 0 else 0
         agree = 0
         for s in range(ranks.shape[1]):
             agree += ranks[c, s] >= 0
-        row[16] = _byte(agree / ranks.shape[1])
-        row[17], row[18], row[19] = history, depth, _byte(user[3])
+        row[22] = byte(agree / ranks.shape[1])
+        row[23], row[24], row[25] = history, depth, byte(moment.repeat_rate)
+        row[26], row[27] = 255 * (moment.kind == 1), 255 * (moment.kind == 2)
     return out

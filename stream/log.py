@@ -14,7 +14,7 @@ from msgspec import Struct
 
 from stream.schemas import Item, OutcomeType, Scalar
 
-LOG_VERSION = 1
+LOG_VERSION = 2
 
 
 class Happening(Struct, frozen=True, array_like=True, gc=False):
@@ -28,14 +28,21 @@ class Happening(Struct, frozen=True, array_like=True, gc=False):
     time: float  # event time, unix seconds
     session_id: str | None
     decision_id: str | None
+    price: float | None = None
+    traits: dict[str, str] = {}  # groups that the event tells of: country, device
 
 
 class Rows(Struct, frozen=True, array_like=True, gc=False):
-    """What the ranker learns from one settled step: quantised features of the item taken and of some not taken."""
+    """What the ranker learns from one settled step: quantised features of the item taken and of some not taken.
 
-    features: bytes  # uint8 [rows, features]: value / 255; the first row is the item taken if `taken`
-    taken: bool
-    rate: float  # share of the candidates not taken that were sampled, in (0, 1]
+    The item taken comes first, if it was a candidate; then a uniform sample of the others; then some of the others that
+    scored high. Only the uniform ones stand for all.
+    """
+
+    features: bytes  # uint8 [rows, features]: value / 255
+    taken: bool  # whether the first row is the item taken
+    uniform: int  # rows of the uniform sample
+    rate: float  # share of the candidates not taken that these are, in (0, 1]
 
 
 class Decision(Struct, frozen=True, array_like=True, gc=False):
@@ -88,6 +95,7 @@ class Step(Struct, frozen=True, array_like=True, tag="step", gc=False):
     settled: Settlement | None
     decision: Decision | None
     rows: Rows | None
+    traits: dict[str, str] = {}  # groups that the user belongs to at the event: country, device, segment
 
 
 class ProfileChange(Struct, frozen=True, array_like=True, tag="user", gc=False):

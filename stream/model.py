@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from bandits import ExponentialDecay, Outcome, Policy, make_policy
 from learners import (
+    About,
     Categories,
     CoVisitation,
     Interaction,
@@ -23,17 +24,17 @@ from learners import (
     RecentlySeen,
     SequentialRules,
     Source,
-    TwoHeads,
     Vocabulary,
 )
 from stream.candidates import Shelf
 from stream.catalogue import Catalogue
 from stream.config import Config
-from stream.features import feature_names, initial_weights
-from stream.log import Acceptance, Batch, ItemChange, Message, Record, Rows, Settlement, Step, Verdict
+from stream.log import Acceptance, Batch, ItemChange, Message, Record, Settlement, Step, Verdict
 from stream.observe import Observer
-from stream.schemas import KINDS
+from stream.ranking import Ranking
+from stream.schemas import KINDS, Item
 from stream.snapshot import ForeignSnapshotError, sliced
+from stream.users import number
 
 RANKED = "ranked"  # name of list 0
 STATES = 12
@@ -116,15 +117,13 @@ class Model:
         self.sources = make_sources(config, self.categories)
         names = tuple(source.name for source in self.sources)
         self.lists = (RANKED, *names)  # what a slot can be drawn from
-        self.ranker = TwoHeads(feature_names(names[:-1]), config.ranking.learning_rate, initial_weights(names[:-1]))
+        self.ranking = Ranking(names[:-1], config.ranking, config.policy.seed)
         self.policy: Policy = make_policy(
             config.policy.name, sources=len(self.lists), slots=config.slate.slots, states=STATES,
             **policy_options(config),
         )  # fmt: skip
         self.shelf = Shelf(
-            self.vocabulary, self.catalogue, self.sources, self.ranker,
-            (config.ranking.click_weight, config.ranking.purchase_weight),
-            negatives=config.ranking.negatives, exclude_bought=config.slate.exclude_bought,
+            self.vocabulary, self.catalogue, self.sources, self.ranking, exclude_bought=config.slate.exclude_bought,
         )  # fmt: skip
         self.acceptance = Acceptance()
         self.offset = 0  # of the next log message to fold
@@ -147,6 +146,9 @@ class Model:
                 self._learn_step(record)
             elif isinstance(record, ItemChange):
                 self._describe(record)
+            elif record.attributes is None:
+                for source in self.sources:
+                    source.forget(number(record.user_id))
         except MemoryError:
             raise  # this worker's trouble, not the record's: the others learn it
         except Exception:
@@ -198,7 +200,7 @@ class Model:
         return {
             "vocabulary": self.vocabulary, "catalogue": self.catalogue,
             **{source.name: source for source in self.sources},
-            "ranker": self.ranker, f"policy {self.policy.name}": self.policy,
+            **self.ranking.parts(), f"policy {self.policy.name}": self.policy,
         }  # fmt: skip
 
     def _learn_step(self, step: Step) -> None:
@@ -208,19 +210,21 @@ class Model:
         2. the ranker, from the rows of the step
         3. the sources and the catalogue, from the event
         """
-        td_error = log_loss = None
+        td_error = losses = None
         if step.settled is not None and step.settled.outcome != "void":  # 1
             td_error = self.policy.learn_one(self._outcome(step.settled, step))
         if step.rows is not None and step.event is not None:  # 2
-            log_loss = self._learn_rows(step.rows, purchased=step.event.kind == PURCHASE)
-        self.observer.learned(td_error, log_loss)
+            losses = self.ranking.learn_one(step.rows, purchased=step.event.kind == PURCHASE)
+        self.observer.learned(td_error, losses.click if losses else None)
         if step.event is not None:  # 3
             item = self._intern(step.event.item_id)
             if item < 0:
                 return
             recent = self.vocabulary.indices(step.recent)
             session = self.vocabulary.indices(step.recent[: step.session_items])
-            interaction = Interaction(item, step.event.kind, step.event.time, recent, session)
+            interaction = Interaction(
+                item, step.event.kind, step.event.time, recent, session, number(step.user_id), step.traits
+            )
             for source in self.sources:
                 source.learn_one(interaction)
             self.catalogue.touch(item)
@@ -231,6 +235,8 @@ class Model:
             return
         self.catalogue.describe(item, change.item)
         self.categories.put(item, int(self.catalogue.category[item]))
+        for source in self.sources:
+            source.describe(item, about(change.item))
 
     def _intern(self, item_id: str) -> int:
         """Number of an item, a new one if need be; -1 when there is no room for one more."""
@@ -243,15 +249,6 @@ class Model:
             for source in self.sources:
                 source.add_item(item)
         return item
-
-    def _learn_rows(self, rows: Rows, *, purchased: bool) -> float:
-        features = np.frombuffer(rows.features, np.uint8).reshape(-1, len(self.ranker.names))
-        loss = self.ranker.log_loss
-        total, weight = loss.total, loss.weight
-        self.ranker.learn_many_rows(
-            features, clicked=0 if rows.taken else -1, purchased=purchased, sampling_rate=rows.rate
-        )
-        return (loss.total - total) / (loss.weight - weight)
 
     def _outcome(self, settled: Settlement, step: Step) -> Outcome:
         lists = len(self.lists)
@@ -280,6 +277,22 @@ def make_sources(config: Config, categories: Categories) -> Sequence[Source]:
         SequentialRules(half_life=config.sources.rules_half_life),
         categories,
         RecentlySeen(),
+    )
+
+
+def about(item: Item | None) -> About:
+    """What learners are told of an item; nothing when it is gone."""
+    if item is None:
+        return About()
+    vectors = {name: tuple(vector) for name, vector in item.vectors.items()}
+    return About(
+        item.title or "",
+        item.text or "",
+        tuple(item.tags),
+        tuple(item.categories),
+        item.price,
+        item.attributes,
+        vectors,
     )
 
 

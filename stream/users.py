@@ -14,7 +14,7 @@ from stream.schemas import Scalar
 SEEN_ITEMS = 200  # distinct items remembered per user
 RECENT_ITEMS = 50  # of which so many are proposed again
 CONTEXT_ITEMS = 10  # and so many travel in the log as the learners' context
-SESSION_ITEMS = 10
+SESSION_ITEMS = 20  # events of the session, the learners' weight of an older one is below 0.5 %
 EVENT_IDS = 128  # a producer's retry arrives within so many of the user's own events
 PURCHASE = 2
 
@@ -32,7 +32,7 @@ class User(Struct, array_like=True):
     """A user's state: a fold of the accepted steps. Every field is bounded."""
 
     seen: dict[str, Seen] = {}  # oldest first
-    session: list[str] = []  # distinct items of the session, newest last
+    session: list[str] = []  # items of the session's last events, newest last
     session_id: str | None = None
     depth: int = 0  # events of the session
     events: int = 0
@@ -44,6 +44,7 @@ class User(Struct, array_like=True):
     open: Decision | None = None
     attributes: dict[str, Scalar] = {}
     touched: float = 0.0  # the source's watermark at the last record
+    traits: dict[str, str] = {}  # groups the user was last seen in: country, device, segment
 
     def recent(self, n: int) -> list[str]:
         """Distinct items, newest first, at most `n`."""
@@ -84,6 +85,7 @@ def apply(users: Users, record: Step | ProfileChange, session_gap_s: float) -> N
         user.open = None
     if record.event is not None:  # 3
         _remember(user, record.event, session_gap_s)
+        user.traits = record.traits
     if record.decision is not None:  # 4
         user.open = record.decision
 
@@ -121,8 +123,6 @@ def _remember(user: User, event: Happening, session_gap_s: float) -> None:
         user.seen.pop(event.item_id, None)
         user.seen[event.item_id] = new  # a dict keeps insertion order: the newest is last
         user.time, user.twice = event.time, last == event.item_id
-        if event.item_id in user.session:
-            user.session.remove(event.item_id)
         user.session.append(event.item_id)
         del user.session[:-SESSION_ITEMS]
     while len(user.seen) > SEEN_ITEMS:
@@ -139,6 +139,15 @@ def _insert_late(user: User, item_id: str, old: Seen | None, new: Seen) -> None:
         return
     user.seen[item_id] = new
     user.seen = dict(sorted(user.seen.items(), key=lambda entry: entry[1].time))  # stable: ties keep their order
+
+
+def number(user_id: str) -> int:
+    """The number, of 64 bits and signed, by which learners know a user; never 0, which is nobody.
+
+    >>> number("ada")
+    -1
+    """
+    return int.from_bytes(blake2b(user_id.encode(), digest_size=8).digest(), signed=True) or 1
 
 
 def _hash(event_id: str) -> int:
