@@ -35,6 +35,7 @@ from learners.ranker import TwoHeads, corrected, ranking_score
 from learners.recently_seen import RecentlySeen
 from learners.selection import best_first
 from learners.sequential_rules import SequentialRules
+from learners.session_neighbours import SessionNeighbours
 from learners.vocabulary import Vocabulary
 
 __all__ = [
@@ -58,6 +59,7 @@ __all__ = [
     "RankMetrics",
     "RecentlySeen",
     "SequentialRules",
+    "SessionNeighbours",
     "Source",
     "State",
     "Traits",
