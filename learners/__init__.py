@@ -36,6 +36,7 @@ from learners.ranker import TwoHeads, corrected, ranking_score
 from learners.recently_seen import RecentlySeen
 from learners.selection import best_first
 from learners.sequential_rules import SequentialRules
+from learners.session_neighbours import SessionNeighbours
 from learners.vocabulary import Vocabulary
 
 __all__ = [
@@ -60,6 +61,7 @@ __all__ = [
     "RankMetrics",
     "RecentlySeen",
     "SequentialRules",
+    "SessionNeighbours",
     "Source",
     "State",
     "Traits",

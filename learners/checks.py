@@ -152,12 +152,40 @@ def check_new_items_harmless(source: Source) -> None:
 
 
 def check_bounded_memory(source: Source) -> None:
-    """State grows with items, never with events."""
-    _learn(source)
+    """State grows with items, never with events: individual histories only up to their bounds (give small ones)."""
+    for _ in range(3):
+        _learn(source)
     measured = sum(array.nbytes for array in source.state().values())
     for _ in range(3):
         _learn(source)
     _require(sum(array.nbytes for array in source.state().values()) == measured, "state must not grow with events")
+
+
+def check_forget_user(source: Source) -> None:
+    """A forgotten user's number is nowhere in the state; where it never was, nothing changes. Learning goes on."""
+    _learn(source)
+    before, was_kept = _fingerprint(source), _mentions(source, _user(2))
+    source.forget(_user(_USERS))
+    _require(_fingerprint(source) == before, "forgetting a stranger must change nothing")
+    source.forget(_user(2))
+    _require(not _mentions(source, _user(2)), "no array may mention a forgotten user")
+    _require(was_kept or _fingerprint(source) == before, "who keeps nothing of a user must not change")
+    _learn(source)
+    _require(bool(np.isfinite(source.score_many(_query(3, 1, 4), _every_item())).all()), "learning must go on")
+    _require(_mentions(source, _user(2)) == was_kept, "a forgotten user may come back")
+
+
+def check_own_history_left_out(source: Source) -> None:
+    """Who keeps individual histories does not let a user's own speak for him."""
+    _add_items(source)
+    past, asked = _no_items(), _query(3, 1, 4)
+    for n, item in enumerate(asked.session[::-1].tolist()):
+        source.learn_one(Interaction(item, 0, float(n), past, past, _user(0)))
+        past = np.array([item, *past.tolist()], np.int32)
+    if _mentions(source, _user(0)):
+        own = source.score_many(asked._replace(user=_user(0)), _every_item())
+        others = source.score_many(asked._replace(user=_user(1)), _every_item())
+        _require(not own.any() and bool(others.any()), "only others' histories may answer")
 
 
 _LAWS = (
@@ -174,6 +202,8 @@ _LAWS = (
     check_unknown_items_harmless,
     check_new_items_harmless,
     check_bounded_memory,
+    check_forget_user,
+    check_own_history_left_out,
 )
 
 
@@ -186,12 +216,21 @@ def _stream() -> Iterator[Interaction]:
     rng = random.Random("headwater/checks")
     past: list[list[int]] = [[] for _ in range(_USERS)]
     for n in range(_EVENTS):
-        history = past[rng.randrange(_USERS)]
+        user = rng.randrange(_USERS)
+        history = past[user]
         item = rng.choice(history) if history and rng.random() < 0.3 else rng.randrange(_ITEMS)
         newest = history[::-1]
         recent = np.array(list(dict.fromkeys(newest))[:50], np.int32)
-        yield Interaction(item, rng.randrange(3), float(n), recent, np.array(newest[:10], np.int32))
+        yield Interaction(item, rng.randrange(3), float(n), recent, np.array(newest[:10], np.int32), _user(user))
         history.append(item)
+
+
+def _user(n: int) -> int:
+    return 2**40 + 7_919 * n  # nothing else in a state is so large
+
+
+def _mentions(source: Source, user: int) -> bool:
+    return any(array.dtype.kind in "iu" and bool((array == user).any()) for array in source.state().values())
 
 
 def _learn(source: Source, after_each: Callable[[], object] = lambda: None) -> None:

@@ -1,0 +1,225 @@
+"""Who is near a query, and what the near ones liked: the answer to the last query, kept for the calls that follow."""
+
+from typing import NamedTuple
+
+import numpy as np
+from numba import njit
+from numpy.typing import NDArray
+
+from learners.base import Query
+from learners.growth import grown
+from learners.histories import COUNT, START, Histories
+from learners.selection import best_first
+
+
+class Scratch(NamedTuple):
+    """Room for one answer.
+
+    Attributes
+    ----------
+    past : int32[history], the query's distinct known items, newest first
+    weights : float64[history], of each of them
+    places : int32[items], an item's place in `past`, -1 elsewhere
+    near : int32[sample], rows of the neighbours, the most recent first
+    nearest : int32[sample], place in `past` of the newest item that the neighbour shares
+    factors : float64[sample], how much each neighbour counts
+    sums : float64[items], scores, 0 elsewhere
+    reached : int32[items], the items with a score
+    lengths : int64[3], entries in use of `past`, `near` and `reached`
+    """
+
+    past: NDArray[np.int32]
+    weights: NDArray[np.float64]
+    places: NDArray[np.int32]
+    near: NDArray[np.int32]
+    nearest: NDArray[np.int32]
+    factors: NDArray[np.float64]
+    sums: NDArray[np.float64]
+    reached: NDArray[np.int32]
+    lengths: NDArray[np.int64]
+
+
+@njit(cache=True)
+def clear(scratch: Scratch) -> None:
+    """Wipe out the last answer."""
+    for item in scratch.past[: scratch.lengths[0]]:
+        scratch.places[item] = -1
+    for item in scratch.reached[: scratch.lengths[2]]:
+        scratch.sums[item] = 0.0
+    scratch.lengths[:] = 0
+
+
+@njit(cache=True)
+def keep_most_similar(scratch: Scratch, k: int) -> None:
+    """Keep the k neighbours with the largest factors, of equal ones the first, without changing their order."""
+    found = scratch.lengths[1]
+    if found <= k:
+        return
+    factors = scratch.factors
+    least = np.partition(factors[:found], found - k)[found - k]
+    ties = k - np.sum(factors[:found] > least)
+    kept = 0
+    for n in range(found):
+        if factors[n] > least or (factors[n] == least and ties > 0):
+            ties -= factors[n] == least
+            scratch.near[kept] = scratch.near[n]
+            scratch.nearest[kept] = scratch.nearest[n]
+            factors[kept] = factors[n]
+            kept += 1
+    scratch.lengths[1] = kept
+
+
+@njit(cache=True)
+def match_of(kept: Histories, scratch: Scratch, row: int) -> int:
+    """Return the last place in a row that holds an item of the query, -1 without one."""
+    start = kept.rows[row, START]
+    place = kept.rows[row, COUNT] - 1
+    while place >= 0 and scratch.places[kept.cells[start + 2 * place]] < 0:
+        place -= 1
+    return int(place)
+
+
+@njit(cache=True)
+def spread(kept: Histories, scratch: Scratch, closeness: NDArray[np.float64]) -> None:
+    """Give the items of every neighbour its factor, times `closeness` by their distance from the match."""
+    cells, sums, found = kept.cells, scratch.sums, 0
+    for n in range(scratch.lengths[1]):
+        row = scratch.near[n]
+        match = match_of(kept, scratch, row)
+        start = kept.rows[row, START]
+        middle = cells[start + 2 * match + 1]
+        for place in range(kept.rows[row, COUNT]):
+            distance = abs(cells[start + 2 * place + 1] - middle)
+            if distance < len(closeness):
+                item = cells[start + 2 * place]
+                amount = scratch.factors[n] * closeness[distance]
+                if sums[item] == 0.0 and amount > 0.0:
+                    scratch.reached[found] = item
+                    found += 1
+                sums[item] += amount
+    scratch.lengths[2] = found
+
+
+@njit(cache=True)
+def _credits(kept: Histories, scratch: Scratch, closeness: NDArray[np.float64], item: int) -> NDArray[np.float64]:
+    """Split what the neighbours gave `item` among the items of the query that they share, by weight."""
+    cells, places = kept.cells, scratch.places
+    credit = np.zeros(scratch.lengths[0])
+    for n in range(scratch.lengths[1]):
+        row = scratch.near[n]
+        start, count = kept.rows[row, START], kept.rows[row, COUNT]
+        middle = cells[start + 2 * match_of(kept, scratch, row) + 1]
+        amount = total = 0.0
+        for place in range(count):
+            distance = abs(cells[start + 2 * place + 1] - middle)
+            if cells[start + 2 * place] == item and distance < len(closeness):
+                amount = scratch.factors[n] * closeness[distance]
+            if places[cells[start + 2 * place]] >= 0:
+                total += scratch.weights[places[cells[start + 2 * place]]]
+        if amount > 0.0 and total > 0.0:
+            for place in range(count):
+                shared = places[cells[start + 2 * place]]
+                if shared >= 0:
+                    credit[shared] += amount * scratch.weights[shared] / total
+    return credit
+
+
+@njit(cache=True)
+def _unblocked(scratch: Scratch, blocked: NDArray[np.uint8]) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
+    found = scratch.lengths[2]
+    items = np.empty(found, np.int32)
+    scores = np.empty(found, np.float32)
+    kept = 0
+    for item in scratch.reached[:found]:
+        score = np.float32(scratch.sums[item])
+        if blocked[item] == 0 and score > 0.0:
+            items[kept] = item
+            scores[kept] = score
+            kept += 1
+    return items[:kept], scores[:kept]
+
+
+@njit(cache=True)
+def _look_up(sums: NDArray[np.float64], size: int, items: NDArray[np.int32]) -> NDArray[np.float32]:
+    scores = np.zeros(len(items), np.float32)
+    for n, item in enumerate(items):
+        if 0 <= item < size:
+            scores[n] = sums[item]
+    return scores
+
+
+class Neighbourhood:
+    """The answer to the last query: `top_k` and `score_many` of one query cost one search.
+
+    Parameters
+    ----------
+    history
+        Items of a query that are looked at.
+    sample
+        Neighbours looked at.
+
+    Attributes
+    ----------
+    scratch : Scratch
+        To be filled by who knows how to find neighbours.
+    """
+
+    def __init__(self, history: int, sample: int) -> None:
+        self.size = 0
+        self.scratch = Scratch(
+            np.empty(history, np.int32),
+            np.empty(history),
+            np.full(16, -1, np.int32),
+            np.empty(sample, np.int32),
+            np.empty(sample, np.int32),
+            np.empty(sample),
+            np.zeros(16),
+            np.empty(16, np.int32),
+            np.zeros(3, np.int64),
+        )
+        self._query: Query | None = None  # held, so that no other query can have its identity
+
+    def add_item(self, item: int) -> None:
+        """Make room for all indices up to `item`."""
+        if item < self.size:
+            return
+        self.size = item + 1
+        self.outdate()
+        scratch = self.scratch
+        if self.size > len(scratch.sums):
+            self.scratch = scratch._replace(
+                places=grown(scratch.places, self.size, fill=-1),
+                sums=grown(scratch.sums, self.size),
+                reached=grown(scratch.reached, self.size),
+            )
+
+    def outdate(self) -> None:
+        """Something was learned: the answer no longer holds."""
+        self._query = None
+
+    def begin(self, query: Query) -> bool:
+        """Return whether an answer to `query` has to be found; the room is empty then."""
+        if self._query is query:
+            return False
+        clear(self.scratch)
+        self._query = query
+        return True
+
+    def top_k(self, k: int, blocked: NDArray[np.uint8]) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
+        """Return the k best of the answer that are not blocked."""
+        items, scores = _unblocked(self.scratch, blocked)
+        best: tuple[NDArray[np.int32], NDArray[np.float32]] = best_first(items, scores, k)
+        return best
+
+    def score_many(self, items: NDArray[np.int32]) -> NDArray[np.float32]:
+        """Return the score of each item, 0 for those not reached."""
+        scores: NDArray[np.float32] = _look_up(self.scratch.sums, self.size, items)
+        return scores
+
+    def why(self, kept: Histories, closeness: NDArray[np.float64], item: int) -> list[int]:
+        """Return the query's items that lent `item` its score, by what they lent; equal ones newest first."""
+        if not 0 <= item < self.size:
+            return []
+        credit = _credits(kept, self.scratch, closeness, item)
+        order = np.argsort(-credit, kind="stable")
+        return [int(self.scratch.past[place]) for place in order if credit[place] > 0.0]
