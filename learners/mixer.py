@@ -148,7 +148,7 @@ class Mixer:
         )
         self._net.linear[0] = [float(first.get(name, 0.0)) for name in self.names]
         self._net.hidden[0, :width] = np.reshape(
-            [rng.uniform(-spread, spread) for _ in range(width * units)], (-1, units)
+            [rng.uniform(-spread, spread) for _ in range(width * units)], (width, units)
         )
         self._net.out[0] = [rng.uniform(-0.1, 0.1) for _ in range(units)]
         self._running = np.zeros(2)  # loss, weight

@@ -106,7 +106,8 @@ class Sources(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     max_items: Annotated[int, _doc("items learned, about 1 KB each; further ones are counted and left out", ge=1)] = (
         2_000_000
     )
-    trending_half_life: Annotated[float, _doc("events", ge=1)] = 100.0
+    fast_half_life: Annotated[float, _doc("events, of the second popularity", ge=1)] = 100.0
+    max_sessions: Annotated[int, _doc("sessions remembered one by one, about 150 bytes each", ge=1)] = 1_000_000
     covisitation_half_life: Annotated[float, _doc("events", ge=1)] = 200_000.0
     rules_half_life: Annotated[float, _doc("events", ge=1)] = 200_000.0
 

@@ -217,17 +217,17 @@ class Acceptance:
     """The fold's rules: a pure function of the log, the same on every worker.
 
     >>> rules = Acceptance()
-    >>> rules.judge(Claim(1, "users/0", "a"), 7)
+    >>> rules.judge(Claim(2, "users/0", "a"), 7)
     'claimed'
-    >>> rules.judge(Batch(1, "users/0", 7, 0, {"events.view": 3}, 0.0, []), 8)
+    >>> rules.judge(Batch(2, "users/0", 7, 0, {"events.view": 3}, 0.0, []), 8)
     'accepted'
-    >>> rules.judge(Batch(1, "users/0", 7, 0, {"events.view": 3}, 0.0, []), 9)
+    >>> rules.judge(Batch(2, "users/0", 7, 0, {"events.view": 3}, 0.0, []), 9)
     'second copy'
-    >>> rules.judge(Batch(1, "users/0", 2, 5, {"events.view": 9}, 0.0, []), 10)
+    >>> rules.judge(Batch(2, "users/0", 2, 5, {"events.view": 9}, 0.0, []), 10)
     'former owner'
-    >>> rules.judge(Stored(1, "users/0", 7, "users", 9, 0, 1), 11)
+    >>> rules.judge(Stored(2, "users/0", 7, "users", 9, 0, 1), 11)
     'stored'
-    >>> rules.judge(Stored(1, "users/0", 7, "model", 8, 0, 1), 12)
+    >>> rules.judge(Stored(2, "users/0", 7, "model", 8, 0, 1), 12)
     'stored'
     >>> rules.cut
     8

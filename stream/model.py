@@ -23,6 +23,7 @@ from learners import (
     Popularity,
     RecentlySeen,
     SequentialRules,
+    SessionNeighbours,
     Source,
     Vocabulary,
 )
@@ -272,9 +273,10 @@ def make_sources(config: Config, categories: Categories) -> Sequence[Source]:
     """Sources in the order of the lists: two popularities first (features compare them), repeats last."""
     return (
         Popularity(half_life=config.sources.popularity_half_life, name="popularity"),
-        Popularity(half_life=config.sources.trending_half_life, name="trending"),
+        Popularity(half_life=config.sources.fast_half_life, name="popularity_fast"),
         CoVisitation(half_life=config.sources.covisitation_half_life),
         SequentialRules(half_life=config.sources.rules_half_life),
+        SessionNeighbours(max_sessions=config.sources.max_sessions),
         categories,
         RecentlySeen(),
     )

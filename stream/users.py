@@ -145,7 +145,7 @@ def number(user_id: str) -> int:
     """The number, of 64 bits and signed, by which learners know a user; never 0, which is nobody.
 
     >>> number("ada")
-    -1
+    1562989052550317351
     """
     return int.from_bytes(blake2b(user_id.encode(), digest_size=8).digest(), signed=True) or 1
 

@@ -47,7 +47,7 @@ class Site:
         self.seen = Tally()
         self.model = Model(self.config)
         self.engine = Engine(self.config, self.model, self.seen)
-        self.model.fold(Claim(1, "users/0", "token"), 0)
+        self.model.fold(Claim(2, "users/0", "token"), 0)
         self.partition = Partition("users/0", 0, self.config.rewards)
         if items:
             self.take(*(ItemChange(item, Item(item_id=item)) for item in items))
@@ -69,7 +69,7 @@ class Site:
         return found
 
     def slate(self, user_id: str = "nobody", now: float = T) -> set[str]:
-        _, slate = self.engine.draw(self.partition.users.get(user_id, User()), now, "test")
+        _, slate = self.engine.draw(user_id, self.partition.users.get(user_id, User()), now, "test")
         return {self.model.vocabulary.ids[item] for item in slate.items.tolist()}
 
 

@@ -1,5 +1,6 @@
 """What the engine shows, what it writes down of it, and what the ranker learns from it."""
 
+import math
 from collections import Counter
 from typing import Any, Literal
 
@@ -12,7 +13,7 @@ from hypothesis import strategies as st
 from bandits import DRY, OTHER
 from stream.config import Policy, Ranking, Slate
 from stream.engine import SHOWN_USERS, Engine, Shown, policy_state, uniforms
-from stream.log import ItemChange, ProfileChange
+from stream.log import ItemChange, ProfileChange, Rows
 from stream.model import unpack_lists
 from stream.schemas import Item
 from stream.users import User
@@ -162,7 +163,7 @@ def test_a_decision_is_self_sufficient(name: Any) -> None:
         user = "uvw"[n % 3]
         batch = site.propose(did(user, ITEMS[n * n % 8], T + n))
         decision = decision_of(steps(batch)[0])
-        found, slate = site.engine.draw(site.partition.users[user], T + n, decision.decision_id)
+        found, slate = site.engine.draw(user, site.partition.users[user], T + n, decision.decision_id)
         ids, lists = site.model.vocabulary.ids, unpack_lists(decision.lists, len(site.model.lists))
         named = [[decision.items[place] for place in row if place >= 0] for row in lists.tolist()]
         assert named == [[ids[item] for item in row if item >= 0] for row in found.lists.tolist()]
@@ -221,53 +222,63 @@ def test_the_policys_state(depth: int, events: int, state: int) -> None:
 # Rows for the ranker
 
 
-def rows_of(engine: Engine, width: int, taken: str, name: str) -> tuple[list[int], bool, float]:
-    """Rows taught after a slate from five candidates, each described by its own number."""
+def rows_of(engine: Engine, taken: str, name: str) -> tuple[list[int], Rows]:
+    """Rows taught after a slate from five candidates, each described by its own number, the last scored highest."""
+    width = len(engine.model.ranking.columns)
     features = np.repeat(np.arange(5, dtype=np.uint8), width).reshape(5, width)
-    engine._shown["u"] = Shown(T, name, np.arange(5, dtype=np.int32), features.tobytes(), width)
-    rows = engine._rows("u", did("u", taken, T + 1)[1])
+    items = np.arange(5, dtype=np.int32)
+    engine._shown["u"] = Shown(T, name, items, features, items.astype(np.float32))
+    rows = engine._rows("u", User(), did("u", taken, T + 1)[1])
     assert rows is not None
-    return np.frombuffer(rows.features, np.uint8).reshape(-1, width)[:, 0].tolist(), rows.taken, rows.rate
+    return np.frombuffer(rows.features, np.uint8).reshape(-1, width)[:, 0].tolist(), rows
 
 
-def test_rows_are_the_taken_one_and_some_of_the_others() -> None:
-    site = Site("abcde", ranking=Ranking(negatives=2))
-    width = len(site.model.ranker.names)
-    negatives: Counter[int] = Counter()
+def test_rows_are_the_taken_one_some_of_the_others_and_some_hard_ones() -> None:
+    site = Site("abcde", ranking=Ranking(negatives=4))
+    uniform: Counter[int] = Counter()
+    hard: Counter[int] = Counter()
     for n in range(200):
-        picks, taken, rate = rows_of(site.engine, width, "c", f"{n}")
-        assert (picks[0], len(picks), taken, rate) == (2, 3, True, 2 / 4)
-        negatives.update(picks[1:])
-        assert rows_of(site.engine, width, "c", f"{n}")[0] == picks, "a pure function of the decision's name"
-    assert sorted(negatives) == [0, 1, 3, 4]
-    assert all(abs(count - 100) < 5 * np.sqrt(400 * 0.25 * 0.75) for count in negatives.values())
+        picks, rows = rows_of(site.engine, "c", f"{n}")
+        assert (picks[0], len(picks), rows.taken, rows.uniform, rows.rate) == (2, 5, True, 2, 2 / 4)
+        uniform.update(picks[1:3])
+        hard.update(picks[3:])
+        assert rows_of(site.engine, "c", f"{n}")[0] == picks, "a pure function of the decision's name"
+    assert sorted(uniform) == [0, 1, 3, 4]
+    assert all(abs(count - 100) < 5 * np.sqrt(400 * 0.25 * 0.75) for count in uniform.values())
+    best = 1 - 0.75**4  # that one of four tries is the best
+    assert abs(hard[4] - 400 * best) < 5 * np.sqrt(400 * best * (1 - best))
+    assert hard[4] > hard[3] > hard[1] > hard[0]
 
 
 def test_rows_of_a_miss_are_negatives_alone() -> None:
     site = Site("abcde", ranking=Ranking(negatives=3))
-    picks, taken, rate = rows_of(site.engine, len(site.model.ranker.names), "elsewhere", "1")
-    assert (len(picks), taken, rate) == (3, False, 3 / 5)
+    picks, rows = rows_of(site.engine, "elsewhere", "1")
+    assert (len(picks), rows.taken, rows.uniform, rows.rate) == (3, False, 2, 2 / 5)
     assert set(picks) <= set(range(5))
 
 
-def test_no_more_rows_than_others() -> None:
+def test_a_sample_as_large_as_what_it_is_from_stands_for_itself() -> None:
     site = Site("abcde", ranking=Ranking(negatives=32))
-    picks, _, rate = rows_of(site.engine, len(site.model.ranker.names), "a", "1")
-    assert (len(picks), rate) == (5, 1.0)
+    assert rows_of(site.engine, "a", "1")[1].rate == 1.0
 
 
-def test_the_rows_of_a_step_describe_the_candidates_of_its_slate() -> None:
+def test_the_rows_of_a_step_describe_the_candidates_of_its_slate_at_the_time_of_the_step() -> None:
     site = Site("abcd")
     batch = site.propose(did("u", "a"))
     decision = decision_of(steps(batch)[0])
-    found, _ = site.engine.draw(site.partition.users["u"], T, decision.decision_id)
+    found, _ = site.engine.draw("u", site.partition.users["u"], T, decision.decision_id)
     site.fold(batch)
-    rows = site.step(did("u", "c", T + 1)).rows
+    rows = site.step(did("u", "a", T + 60)).rows
     assert rows is not None
-    place = found.items.tolist().index(site.model.vocabulary.index("c"))
+    place = found.items.tolist().index(site.model.vocabulary.index("a"))
     assert rows.taken
-    assert np.array_equal(np.frombuffer(rows.features, np.uint8).reshape(4, -1)[0], found.features[place])
-    assert site.model.ranker.log_loss.weight == pytest.approx(1 + 3 / rows.rate)
+    columns = site.model.ranking.columns
+    first = dict(zip(columns, np.frombuffer(rows.features, np.uint8).tolist(), strict=False))
+    before = dict(zip(columns, found.features[place].tolist(), strict=True))
+    moved = {name for name in columns if first[name] != before[name]}
+    assert moved == {"seen_recency", "seen_x_gap", "last_x_gap", "gap"}
+    assert first["gap"] == first["last_x_gap"] == round(255 * math.log(61) / 15)
+    assert before["gap"] == 0
 
 
 def test_an_event_from_before_the_slate_teaches_the_ranker_nothing() -> None:

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from stream.config import Config, Slate
-from stream.features import describe, feature_names, initial_weights
+from stream.features import Known, Moment, Past, describe, feature_names, initial_weights
 from stream.log import Batch, Claim, Happening, ItemChange, Step
 from stream.model import Model
 from stream.schemas import Item
@@ -17,16 +17,10 @@ from stream.users import User, Users, apply
 
 SOURCES = ("slow", "fast")
 NAMES = feature_names(SOURCES)
-USER = {
-    "click": 1.0,
-    "purchase": 0.0,
-    "twice": 1.0,
-    "repeat_rate": 0.4,
-    "immediate_rate": 0.2,
-    "events": 9.0,
-    "depth": 3.0,
-}
 T = 1_700_000_000.0
+MOMENT = Moment(
+    kind=1, twice=True, repeat_rate=0.4, immediate_rate=0.2, events=9.0, depth=3.0, in_session=1, gap=60.0, now=T
+)
 
 
 def byte(value: float) -> int:
@@ -40,15 +34,22 @@ def tiny() -> dict[str, dict[str, int]]:
         items=np.arange(4, dtype=np.int32),
         ranks=np.array([[0, 1, 0], [1, -1, -1], [-1, 0, 1], [2, 2, -1]], np.int32),
         scores=np.array([[8.0, 4.0, 0.0, 2.0], [1.0, 0.0, 4.0, 2.0]], np.float32),
-        seen_at=np.array([0, -1, 1, -1], np.int32),
-        times=np.array([2.0, 1.0], np.float32),
-        bought=np.array([0, 1], np.uint8),
-        category=np.array([1, 2, 2, 0], np.int32),
+        places=np.array([0, -1, 1, -1], np.int32),
+        past=Past(
+            np.array([0, 2], np.int32),
+            np.array([2.0, 1.0], np.float32),
+            np.array([0, 1], np.uint8),
+            np.array([1, 2], np.uint8),
+            np.array([T - 60, T - 3600]),
+        ),
         recent=np.array([0, 2], np.int32),
-        born=np.array([0, 10, 5, 12], np.int64),
-        used=np.array([12, 10, 6, -1], np.int64),
-        events=12,
-        user=np.array(list(USER.values())),
+        known=Known(
+            np.array([1, 2, 2, 0], np.int32),
+            np.array([0, 10, 5, 12], np.int64),
+            np.array([12, 10, 6, -1], np.int64),
+            12,
+        ),
+        moment=MOMENT,
     )
     return {name: dict(zip(NAMES, row, strict=True)) for name, row in zip("abcd", found.tolist(), strict=True)}
 
@@ -67,6 +68,12 @@ def tiny() -> dict[str, dict[str, int]]:
         ("b", {"seen": 0, "seen_rank": 0, "seen_times": 0, "seen_early": 0, "seen_x_repeat_rate": 0, "last": 0}),
         ("a", {"last": 255, "last_x_click": 255, "last_x_purchase": 0, "last_x_twice": 255}),
         ("a", {"last_x_immediate_rate": byte(0.2)}),
+        ("a", {"seen_clicked": 255, "seen_in_session": 255, "after_click": 255, "after_purchase": 0}),
+        ("c", {"seen_clicked": 0, "seen_in_session": 0}),
+        ("a", {"seen_recency": byte(1 - math.log(61) / 15), "seen_x_gap": byte(math.log(61) / 15)}),
+        ("a", {"last_x_gap": byte(math.log(61) / 15), "gap": byte(math.log(61) / 15)}),
+        ("c", {"seen_recency": byte(1 - math.log(3601) / 15), "last_x_gap": 0, "gap": byte(math.log(61) / 15)}),
+        ("b", {"seen_recency": 0, "seen_x_gap": 0, "last_x_gap": 0, "gap": byte(math.log(61) / 15)}),
         ("c", {"last": 0, "last_x_click": 0, "last_x_twice": 0, "last_x_immediate_rate": 0}),
         ("a", {"same_category": 255, "category_share": byte(1 / 1.8)}),
         ("b", {"same_category": 0, "category_share": byte(0.8 / 1.8)}),
@@ -88,13 +95,14 @@ def test_columns_by_hand(item: str, expected: dict[str, int]) -> None:
 def test_every_column_says_something() -> None:
     rows = tiny().values()
     same = {name for name in NAMES if len({row[name] for row in rows}) == 1}
-    assert same == {"last_x_purchase", "history", "depth", "repeat_rate"}, "no purchase; one user"
+    of_the_user = {"history", "depth", "repeat_rate", "gap", "after_click", "after_purchase"}
+    assert same == {"last_x_purchase", *of_the_user}, "no purchase; one user"
 
 
 def test_names_are_unique_and_as_wide_as_the_matrix() -> None:
     assert len(set(NAMES)) == len(NAMES) == len(tiny()["a"])
     assert len(feature_names(("one", "two", "three"))) - len(NAMES) == len(NAMES) - len(feature_names(("one",)))
-    names = Model(Config()).ranker.names
+    names = Model(Config()).ranking.columns
     assert len(set(names)) == len(names)
 
 
@@ -115,18 +123,25 @@ def test_extreme_numbers_stay_within_a_byte(data: st.DataObject) -> None:
         items=np.arange(n, dtype=np.int32),
         ranks=np.array([[data.draw(st.integers(-1, 99)) for _ in range(3)] for _ in range(n)], np.int32),
         scores=scores,
-        seen_at=np.array([place if place < seen else -1 for place in range(n)], np.int32),
-        times=np.array([data.draw(st.integers(1, 10**6)) for _ in range(seen)], np.float32),
-        bought=np.array([data.draw(st.integers(0, 1)) for _ in range(seen)], np.uint8),
-        category=np.array([data.draw(st.integers(0, 2)) for _ in range(n)], np.int32),
+        places=np.array([place if place < seen else -1 for place in range(n)], np.int32),
+        past=Past(
+            np.arange(seen, dtype=np.int32),
+            np.array([data.draw(st.integers(1, 10**6)) for _ in range(seen)], np.float32),
+            np.array([data.draw(st.integers(0, 1)) for _ in range(seen)], np.uint8),
+            np.array([data.draw(st.integers(0, 2)) for _ in range(seen)], np.uint8),
+            np.array([data.draw(st.floats(0, 4e9)) for _ in range(seen)], np.float64),
+        ),
         recent=np.arange(seen, dtype=np.int32),
-        born=np.array([data.draw(st.integers(0, events)) for _ in range(n)], np.int64),
-        used=np.array([data.draw(st.integers(-1, events)) for _ in range(n)], np.int64),
-        events=events,
-        user=np.array([1.0, 1.0, 1.0, data.draw(st.floats(0, 1)), data.draw(st.floats(0, 1)), 1e9, 1e9]),
+        known=Known(
+            np.array([data.draw(st.integers(0, 2)) for _ in range(n)], np.int32),
+            np.array([data.draw(st.integers(0, events)) for _ in range(n)], np.int64),
+            np.array([data.draw(st.integers(-1, events)) for _ in range(n)], np.int64),
+            events,
+        ),
+        moment=Moment(2, True, data.draw(st.floats(0, 1)), data.draw(st.floats(0, 1)), 1e9, 1e9, 99, 4e9, 4e9),
     )
     rows = [dict(zip(NAMES, row, strict=True)) for row in found.tolist()]
-    assert all(row["history"] == row["depth"] == 255 for row in rows)
+    assert all(row["history"] == row["depth"] == row["gap"] == 255 for row in rows)
     for s, source in enumerate(SOURCES):
         order = np.argsort(scores[s], kind="stable")
         for part in ("value", "log_value"):
@@ -143,11 +158,11 @@ def test_what_the_model_says_of_a_candidate() -> None:
         event = Happening(2, n, f"e{n}", "a", 2, T + n, None, None)
         records.append(Step("u", event, ["a"] * n, n, None, None, None))
         apply(users, records[-1], 1800)
-    model.fold(Claim(1, "users/0", "t"), 0)
-    model.fold(Batch(1, "users/0", 0, 0, {}, T, records), 1)
-    found = model.shelf.candidates(users["u"], T + 2, 3)
+    model.fold(Claim(2, "users/0", "t"), 0)
+    model.fold(Batch(2, "users/0", 0, 0, {}, T, records), 1)
+    found = model.shelf.candidates("u", users["u"], T + 2, 3)
     rows = {
-        model.vocabulary.ids[item]: dict(zip(model.ranker.names, row, strict=True))
+        model.vocabulary.ids[item]: dict(zip(model.ranking.columns, row, strict=True))
         for item, row in zip(found.items.tolist(), found.features.tolist(), strict=True)
     }
     facts = ("seen", "seen_bought", "last_x_purchase", "last_x_click", "last_x_twice")
@@ -160,9 +175,9 @@ def test_what_the_model_says_of_a_candidate() -> None:
 
 def test_a_user_without_a_past_has_no_history() -> None:
     model = Model(Config(slate=Slate(slots=3)))
-    model.fold(Claim(1, "items/0", "t"), 0)
-    model.fold(Batch(1, "items/0", 0, 0, {}, T, [ItemChange(item, Item(item_id=item)) for item in "abc"]), 1)
-    features = model.shelf.candidates(User(), T, 3).features
-    column = model.ranker.names.index
-    assert features.shape == (3, len(model.ranker.names))
+    model.fold(Claim(2, "items/0", "t"), 0)
+    model.fold(Batch(2, "items/0", 0, 0, {}, T, [ItemChange(item, Item(item_id=item)) for item in "abc"]), 1)
+    features = model.shelf.candidates("u", User(), T, 3).features
+    column = model.ranking.columns.index
+    assert features.shape == (3, len(model.ranking.columns))
     assert not features[:, [column("seen"), column("last"), column("same_category"), column("history")]].any()

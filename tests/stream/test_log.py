@@ -181,15 +181,15 @@ def test_foreign_bytes_are_refused_or_read_and_nothing_else(data: bytes) -> None
 )
 def test_what_cannot_be_read_stops_the_fold_and_says_where(data: bytes) -> None:
     with pytest.raises(
-        ForeignLogError, match=r"headwater.log offset 91: must hold messages of version 1; got b'.*run the"
+        ForeignLogError, match=r"headwater.log offset 91: must hold messages of version 2; got b'.*run the"
     ):
         decode_message(data, 91)
 
 
-@pytest.mark.parametrize("message", [Claim(2, "users/0", "t"), Batch(2, "users/0", 0, 0, {}, 0.0, [])])
+@pytest.mark.parametrize("message", [Claim(3, "users/0", "t"), Batch(3, "users/0", 0, 0, {}, 0.0, [])])
 def test_another_version_is_refused(message: Message) -> None:
     with pytest.raises(
-        ForeignLogError, match=r"headwater\.log offset 91: must be of version 1; got 2; run the headwater"
+        ForeignLogError, match=r"headwater\.log offset 91: must be of version 2; got 3; run the headwater"
     ):
         decode_message(encode_message(message), 91)
 

@@ -23,6 +23,7 @@ from stream.log import (
 )
 from stream.model import Model, ModelCopy, policy_options, unpack_lists
 from stream.observe import Observer
+from stream.ranking import HEAD_NEGATIVES
 from stream.schemas import Item
 from stream.snapshot import ForeignSnapshotError
 from stream.users import User
@@ -53,7 +54,7 @@ def written(events: int = 60, config: Config = CONFIG) -> list[bytes]:
     """A log as an owner writes it: a small catalogue, then some users' events, three a batch."""
     model = Model(config)
     engine, partition = Engine(config, model), Partition("users/0", 0, config.rewards)
-    log = [encode_message(Claim(1, "users/0", "token"))]
+    log = [encode_message(Claim(2, "users/0", "token"))]
     catalogue: list[Any] = [
         ItemChange(item, Item(item_id=item, categories=["x" if item < "d" else "y"])) for item in "abcdefgh"
     ]
@@ -105,7 +106,7 @@ def test_what_was_ignored_teaches_nothing() -> None:
 def test_asking_for_slates_changes_nothing() -> None:
     model = folded(LOG)
     before = model.fingerprint()
-    Engine(CONFIG, model).draw(User(), T, "a question")
+    Engine(CONFIG, model).draw("u", User(), T, "a question")
     assert model.fingerprint() == before
 
 
@@ -153,10 +154,8 @@ def test_everything_is_learned_once() -> None:
     assert seen.folds == len(steps) + 8
     assert len(seen.errors) == len(settled) == model.policy.state()["steps"][0] > 20
     assert len(seen.losses) == len(rows) > 20
-    width = len(model.ranker.names)
-    assert model.ranker.state()["steps"].tolist() == [
-        sum(len(row.features) // width for row in rows), sum(row.taken for row in rows),
-    ]  # fmt: skip
+    learned = [(row.taken + min(HEAD_NEGATIVES, row.uniform), row.taken) for row in rows]
+    assert model.ranking.heads.state()["steps"].tolist() == [sum(column) for column in zip(*learned, strict=True)]
     assert len(model.vocabulary) == len({*"abcdefgh"} | {step.event.item_id for step in steps if step.event})
 
 
@@ -213,7 +212,7 @@ def test_a_record_that_raises_is_counted_and_skipped_on_every_replica(monkeypatc
             None,
             None,
         ),
-        Step("u", Happening(0, 0, "e", "a", 0, T, None, None), [], 0, None, None, Rows(b"\1\2\3", True, 1.0)),
+        Step("u", Happening(0, 0, "e", "a", 0, T, None, None), [], 0, None, None, Rows(b"\1\2\3", True, 1, 1.0)),
     ],
     ids=["state", "heads", "rows"],
 )
@@ -241,7 +240,7 @@ def test_running_out_of_memory_is_this_workers_trouble(monkeypatch: pytest.Monke
 
 def catalogue(*changes: ItemChange) -> Model:
     model = Model(CONFIG)
-    messages: list[Message] = [Claim(1, "items/0", "t"), Batch(1, "items/0", 0, 0, {}, 0.0, list(changes))]
+    messages: list[Message] = [Claim(2, "items/0", "t"), Batch(2, "items/0", 0, 0, {}, 0.0, list(changes))]
     for n, entry in enumerate(messages):
         model.fold(entry, n)
     return model
@@ -263,11 +262,11 @@ def test_the_catalogue_grows() -> None:
     model = catalogue(*(ItemChange(f"i{n}", Item(item_id=f"i{n}", available=n != 2999)) for n in range(3000)))
     assert (len(model.vocabulary), model.catalogue.size) == (3000, 3000)
     assert model.catalogue.blocked[2998:3000].tolist() == [0, 1]
-    slate = Engine(CONFIG, model).draw(User(), T, "x")[1]
+    slate = Engine(CONFIG, model).draw("u", User(), T, "x")[1]
     assert slate.items.size == 4
     for n, user in enumerate("uv"):
         batch = Batch(
-            1,
+            2,
             "items/0",
             0,
             1 + n,
@@ -277,12 +276,12 @@ def test_the_catalogue_grows() -> None:
         )
         assert model.fold(batch, 2 + n) == "accepted"
     assert model.skipped == 0
-    assert 2500 in Engine(CONFIG, model).draw(User(), T, "x")[0].lists[0]
+    assert 2500 in Engine(CONFIG, model).draw("u", User(), T, "x")[0].lists[0]
 
 
 def test_the_lists_are_the_ranking_then_the_sources_and_repeats_are_last() -> None:
     lists = Model(CONFIG).lists
-    assert lists[:3] == ("ranked", "popularity", "trending"), "features compare these two"
+    assert lists[:3] == ("ranked", "popularity", "popularity_fast"), "features compare these two"
     assert lists[-1] == "recently_seen"
     assert len(set(lists)) == len(lists)
 
@@ -327,7 +326,7 @@ def test_a_restored_model_goes_on_as_the_other_would_have(at: int, policy: Any) 
         heir.fold(decode_message(log[offset], offset), offset)
     assert heir.fingerprint() == whole.fingerprint()
     assert (heir.offset, heir.acceptance.sources) == (whole.offset, whole.acceptance.sources)
-    slates = [Engine(config, model).draw(User(), T + 9e9, "one name")[1].items.tolist() for model in (heir, whole)]
+    slates = [Engine(config, model).draw("u", User(), T + 9e9, "one name")[1].items.tolist() for model in (heir, whole)]
     assert slates[0] == slates[1]
 
 
@@ -349,20 +348,20 @@ def test_restoring_nothing_is_an_empty_model() -> None:
 
 def test_expiring_items_still_expire_after_a_restore() -> None:
     model, heir = Model(CONFIG), Model(CONFIG)
-    model.fold(Claim(1, "items/0", "t"), 0)
+    model.fold(Claim(2, "items/0", "t"), 0)
     items: list[Record] = [ItemChange(item, Item(item_id=item, expires_at=T + n)) for n, item in enumerate("abc")]
-    model.fold(Batch(1, "items/0", 0, 0, {}, T, items), 1)
+    model.fold(Batch(2, "items/0", 0, 0, {}, T, items), 1)
     heir.restore(ModelCopy.decode(model.copy().encode()))
     for each in (model, heir):
-        each.fold(Batch(1, "items/0", 0, 1, {}, T + 1, []), 2)
+        each.fold(Batch(2, "items/0", 0, 1, {}, T + 1, []), 2)
     assert heir.catalogue.blocked[:3].tolist() == model.catalogue.blocked[:3].tolist() == [1, 1, 0]
 
 
 def test_items_described_again_and_again_take_no_room() -> None:
     model = Model(CONFIG)
-    model.fold(Claim(1, "items/0", "t"), 0)
+    model.fold(Claim(2, "items/0", "t"), 0)
     again: list[Record] = [ItemChange("a", Item(item_id="a", expires_at=T + n)) for n in range(500)]
-    model.fold(Batch(1, "items/0", 0, 0, {}, T - 1, again), 1)
+    model.fold(Batch(2, "items/0", 0, 0, {}, T - 1, again), 1)
     assert len(model.catalogue._expiring) < 30
 
 

@@ -117,7 +117,7 @@ def batch(users: Users, record: Step, idle_before: float = 0.0) -> Batch:
     """One step, applied, in a batch of its own."""
     apply(users, record, 1800.0)
     assert record.event is not None
-    return Batch(1, "users/0", 0, 0, {}, record.event.time, [record], idle_before=idle_before)
+    return Batch(2, "users/0", 0, 0, {}, record.event.time, [record], idle_before=idle_before)
 
 
 # Chunks

@@ -56,7 +56,7 @@ def arrival(drawn: Any, time: float) -> Arrival:
 def test_applying_the_records_of_the_log_gives_the_owners_users(polls: list[list[Any]]) -> None:
     config = Config(slate=Slate(slots=3))
     model = Model(config)
-    model.fold(Claim(1, "users/0", "token"), 0)
+    model.fold(Claim(2, "users/0", "token"), 0)
     engine, partition = Engine(config, model), Partition("users/0", 0, config.rewards)
     users: Users = OrderedDict()
     time = T
@@ -96,7 +96,7 @@ def test_whatever_happens_a_user_is_in_order_and_bounded(life: list[tuple[int, i
         assert times == sorted(times)
         assert user.time == times[-1]
         assert len(user.seen) <= SEEN_ITEMS
-        assert len(user.session) == len(set(user.session)) <= SESSION_ITEMS
+        assert len(user.session) <= SESSION_ITEMS
         assert set(user.session) <= set(user.seen)
         assert user.session[-1] == next(reversed(user.seen))
         assert len(user.event_ids) <= EVENT_IDS
@@ -129,7 +129,7 @@ def test_counts_of_a_short_life() -> None:
     assert (user.seen["a"].times, user.seen["a"].bought, user.seen["a"].kind, user.seen["a"].time) == (
         3, True, PURCHASE, T + 3,
     )  # fmt: skip
-    assert (list(user.seen), user.session) == (["b", "a"], ["b", "a"])
+    assert (list(user.seen), user.session) == (["b", "a"], ["a", "a", "b", "a"])
     assert live(event("b", T), event("a", T + 1), event("a", T + 2)).twice
 
 
