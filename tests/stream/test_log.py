@@ -110,15 +110,26 @@ TEXT = st.text(max_size=8)
 BYTES = st.binary(max_size=12)
 IDS = st.lists(TEXT, max_size=3)
 ATTRIBUTES = st.dictionaries(TEXT, st.one_of(TEXT, FLOATS, st.booleans(), st.none()), max_size=3)
-HAPPENINGS = st.builds(Happening, INTS, INTS, TEXT, TEXT, INTS, FLOATS, st.none() | TEXT, st.none() | TEXT)
-ROWS = st.builds(Rows, BYTES, st.booleans(), FLOATS)
+TRAITS = st.dictionaries(TEXT, TEXT, max_size=2)
+HAPPENINGS = st.builds(
+    Happening, INTS, INTS, TEXT, TEXT, INTS, FLOATS, st.none() | TEXT, st.none() | TEXT, st.none() | FLOATS, TRAITS
+)
+ROWS = st.builds(Rows, BYTES, st.booleans(), INTS, FLOATS)
 DECISIONS = st.builds(Decision, TEXT, FLOATS, TEXT, FLOATS, INTS, INTS, IDS, BYTES, BYTES, BYTES, BYTES, BYTES)
 SETTLEMENTS = st.builds(
     Settlement, TEXT, st.sampled_from(get_args(OutcomeType)), INTS, FLOATS, FLOATS, FLOATS, FLOATS, TEXT, INTS, IDS,
     BYTES, BYTES, BYTES,
 )  # fmt: skip
 STEPS = st.builds(
-    Step, TEXT, st.none() | HAPPENINGS, IDS, INTS, st.none() | SETTLEMENTS, st.none() | DECISIONS, st.none() | ROWS
+    Step,
+    TEXT,
+    st.none() | HAPPENINGS,
+    IDS,
+    INTS,
+    st.none() | SETTLEMENTS,
+    st.none() | DECISIONS,
+    st.none() | ROWS,
+    TRAITS,
 )
 ITEMS = st.builds(
     Item, item_id=TEXT, title=st.none() | TEXT, categories=IDS, price=st.none() | st.floats(0, 1e9), tags=IDS,
