@@ -2,9 +2,10 @@
 
 A recommender answers in two steps. **Retrieval**: several cheap sources each name their best items out of the whole
 catalogue - what is popular (`Popularity`, a slow and a fast one), what the same people touched (`CoVisitation`), what
-usually comes next (`SequentialRules`), what this user came back for (`RecentlySeen`). Their union is a few hundred
-candidates. **Ranking**: `TwoHeads`, logistic regression on how every source scored each candidate, says how likely a
-click and a purchase are. Every event is first predicted, then learned, and no event costs more as the catalogue grows.
+usually comes next (`SequentialRules`), how sessions and people like this one went on (`SessionNeighbours`,
+`UserNeighbours`), what this user came back for (`RecentlySeen`). Their union is a few hundred candidates.
+**Ranking**: `TwoHeads`, logistic regression on how every source scored each candidate, says how likely a click and a
+purchase are. Every event is first predicted, then learned, and no event costs more as the catalogue grows.
 
 Start with `base` for the interface; `checks` holds the laws every source keeps, yours too.
 """
@@ -37,6 +38,7 @@ from learners.recently_seen import RecentlySeen
 from learners.selection import best_first
 from learners.sequential_rules import SequentialRules
 from learners.session_neighbours import SessionNeighbours
+from learners.user_neighbours import UserNeighbours
 from learners.vocabulary import Vocabulary
 
 __all__ = [
@@ -66,6 +68,7 @@ __all__ = [
     "State",
     "Traits",
     "TwoHeads",
+    "UserNeighbours",
     "Vocabulary",
     "best_first",
     "corrected",

@@ -146,7 +146,8 @@ def check_new_items_harmless(source: Source) -> None:
     for item in (_ITEMS, _ITEMS, _ITEMS + 40):
         source.add_item(item)
     _require(source.score_many(_query(3, 1, 4), _every_item()).tolist() == before, "scores must stay")
-    source.learn_one(Interaction(_ITEMS + 40, 2, 0.0, _query(3).recent, _query(3).recent))
+    source.learn_one(Interaction(3, 2, 0.0, _no_items(), _no_items(), _user(0)))
+    source.learn_one(Interaction(_ITEMS + 40, 2, 0.0, _query(3).recent, _query(3).recent, _user(0)))
     found = source.score_many(_query(3), np.array([_ITEMS + 40, 3], np.int32))
     _require(bool(found.any()), "a learned item must be reachable")
 

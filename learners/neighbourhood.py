@@ -1,5 +1,6 @@
 """Who is near a query, and what the near ones liked: the answer to the last query, kept for the calls that follow."""
 
+import math
 from typing import NamedTuple
 
 import numpy as np
@@ -11,6 +12,8 @@ from learners.growth import grown
 from learners.histories import COUNT, START, Histories
 from learners.selection import best_first
 
+_VANISHES = 104.0  # e^-104 is 0 in float32
+
 
 class Scratch(NamedTuple):
     """Room for one answer.
@@ -21,7 +24,7 @@ class Scratch(NamedTuple):
     weights : float64[history], of each of them
     places : int32[items], an item's place in `past`, -1 elsewhere
     near : int32[sample], rows of the neighbours, the most recent first
-    nearest : int32[sample], place in `past` of the newest item that the neighbour shares
+    nearest : int32[sample], distance from the end of the query to what a neighbour shares (sessions only)
     factors : float64[sample], how much each neighbour counts
     sums : float64[items], scores, 0 elsewhere
     reached : int32[items], the items with a score
@@ -37,6 +40,15 @@ class Scratch(NamedTuple):
     sums: NDArray[np.float64]
     reached: NDArray[np.int32]
     lengths: NDArray[np.int64]
+
+
+def decays(length: float, entries: int | None = None) -> NDArray[np.float64]:
+    """Return e^(-d / length) of the distances d = 0, 1, ...: so many, or all until it is 0 in float32.
+
+    >>> decays(2.0, 3).round(3).tolist(), len(decays(2.0))
+    ([1.0, 0.607, 0.368], 209)
+    """
+    return np.array([math.exp(-d / length) for d in range(entries or math.ceil(_VANISHES * length) + 1)])
 
 
 @njit(cache=True)
@@ -192,6 +204,13 @@ class Neighbourhood:
                 sums=grown(scratch.sums, self.size),
                 reached=grown(scratch.reached, self.size),
             )
+
+    def restart(self, items: int) -> None:
+        """Make ready for another state, with so many items."""
+        clear(self.scratch)
+        self.outdate()
+        self.size = 0
+        self.add_item(items - 1)
 
     def outdate(self) -> None:
         """Something was learned: the answer no longer holds."""

@@ -21,11 +21,11 @@ def find_row(table: NDArray[np.int32], owners: NDArray[np.int64], owner: int) ->
 
     Parameters
     ----------
-    table : int32[power of two], rows or -1; linear probing, less than half full
+    table : int32[power of two], rows or -1; linear probing, at most half full
     owners : int64[rows], whose each row is: the keys
 
-    >>> table, owners = np.full(8, -1, np.int32), np.array([7, -5, 7])
-    >>> fill_table(table, owners, np.arange(3))
+    >>> owners = np.array([7, -5, 7])
+    >>> table = made_table(owners, np.arange(3, dtype=np.int32))
     >>> drop_owner(table, owners, -5)
     >>> find_row(table, owners, 7), find_row(table, owners, -5)
     (2, -1)
@@ -67,7 +67,13 @@ def drop_owner(table: NDArray[np.int32], owners: NDArray[np.int64], owner: int) 
 
 
 @njit(cache=True)
-def fill_table(table: NDArray[np.int32], owners: NDArray[np.int64], rows: NDArray[np.int32]) -> None:
-    """Note all `rows`, in their order, in an empty table."""
+def _put_all(table: NDArray[np.int32], owners: NDArray[np.int64], rows: NDArray[np.int32]) -> None:
     for row in rows:
         put_row(table, owners, row)
+
+
+def made_table(owners: NDArray[np.int64], rows: NDArray[np.int32]) -> NDArray[np.int32]:
+    """Return a table with room for as many owners as there are `owners`, and all `rows` noted in their order."""
+    table = np.full(1 << max(6, (2 * len(owners) - 1).bit_length()), -1, np.int32)
+    _put_all(table, owners, rows)
+    return table

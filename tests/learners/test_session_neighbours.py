@@ -101,7 +101,7 @@ def _clicks(n: int, seed: int, items: int = ITEMS) -> list[Click]:
 @pytest.mark.parametrize(
     ("k", "sample", "spw", "snh", "inh", "ipw", "idf"),
     [
-        (1_000, 2_500, 3.62, 100.0, 0.4525, 3.62, 1.0),
+        (1_000, 2_500, 1.81, 100.0, 0.4525, 3.62, 1.0),
         (1_500, 10_000, 0.5, 5.0, 2.0, 2.0, 2.0),
         (7, 20, 3.62, 0.5, 2.0, 1.0, 0.0),
         (1, 3, 1.0, 1.0, 1.0, 1.0, 5.0),
@@ -133,7 +133,7 @@ def test_any_clicks_equal_the_batch(clicks: list[Click], asked: list[int], k: in
     sessions = _learn(source, clicks)
     now = len(clicks) * 3_600.0
     query = Query(NOTHING, now, _items(reversed(asked)), user=99)
-    _require_equal(source, _batch(sessions, asked, now, k, k + more, 3.62, 100.0, 3.0, 3.62, 1.0), query)
+    _require_equal(source, _batch(sessions, asked, now, k, k + more, 1.81, 100.0, 3.0, 3.62, 1.0), query)
 
 
 def test_the_session_under_way_is_left_out() -> None:
@@ -143,7 +143,7 @@ def test_the_session_under_way_is_left_out() -> None:
     own = next(session for session in reversed(sessions) if session.user == 3)
     query = Query(NOTHING, 3e6, _items(reversed(own.items)), user=3)
     others = [session for session in sessions if session is not own]
-    expected = _batch(others, own.items, 3e6, 1_000, 2_500, 3.62, 100.0, 0.4525, 3.62, 0.0)
+    expected = _batch(others, own.items, 3e6, 1_000, 2_500, 1.81, 100.0, 0.4525, 3.62, 0.0)
     events = Counter(item for session in sessions for item in session.items)  # counts stay, his too
     for item in expected:
         expected[item] *= 1 + max(0.0, math.log(len(sessions) / events[item]))
@@ -159,7 +159,7 @@ def test_sessions_that_began_first_give_way() -> None:
     # a session that gave way while its user went on was begun anew with the next click, in a row of its own
     newest = _last_sessions(_clicks(600, seed=3), 20)
     query = Query(NOTHING, 3e6, _items([1, 2, 3]), user=99)
-    _require_equal(source, _batch(newest, [3, 2, 1], 3e6, 1_000, 2_500, 3.62, 100.0, 0.4525, 3.62, 0.0), query)
+    _require_equal(source, _batch(newest, [3, 2, 1], 3e6, 1_000, 2_500, 1.81, 100.0, 0.4525, 3.62, 0.0), query)
 
 
 def _last_sessions(clicks: Iterable[Click], most: int) -> list[Session]:

@@ -16,7 +16,10 @@ SOURCES: list[type[Source]] = [
     for name in learners.__all__
     if inspect.isclass(exported := getattr(learners, name)) and hasattr(exported, "top_k") and exported is not Source
 ]
-SMALL: dict[str, dict[str, Any]] = {"session_neighbours": {"max_sessions": 8}}  # histories reach their bounds
+SMALL: dict[str, dict[str, Any]] = {  # histories reach their bounds
+    "session_neighbours": {"max_sessions": 8},
+    "user_neighbours": {"max_users": 4, "items_a_user": 10},
+}
 CHECKS = [check for make in SOURCES for check in yield_checks(cast("Any", make)(**SMALL.get(make().name, {})))]
 CHECKS += list(yield_checks(Popularity("trending", half_life=2, top=5)))
 NOTHING = np.empty(0, np.int32)
@@ -29,9 +32,10 @@ def test_the_collection_is_not_empty() -> None:
         "covisitation",
         "sequential_rules",
         "session_neighbours",
+        "user_neighbours",
         "recently_seen",
     }
-    assert len({check.id for check in CHECKS}) == len(CHECKS) == 7 * 15
+    assert len({check.id for check in CHECKS}) == len(CHECKS) == 8 * 15
     assert "covisitation:check_prediction_changes_nothing" in {check.id for check in CHECKS}
 
 
