@@ -11,7 +11,7 @@ from learners.content_scores import average, fill, project, pull, rate, usual_pr
 from learners.growth import grown
 from learners.nearest import Nearest
 from learners.selection import best_first
-from learners.term_index import TermIndex, walk
+from learners.term_index import TermIndex, admit, walk
 from learners.terms import DIMENSIONS, count_terms
 
 _DECAY = 0.8  # how much less each older item counts
@@ -232,11 +232,7 @@ class Content(Impersonal):
             more = np.array(list(self._with_vector), np.int32)
         elif not small and (len(filled) or vector.any()):
             more = self._nearest.search(self._query_embedding(filled, vector), self._exact // 8)
-        for item in more.tolist():
-            if self._stamps[item] != self._stamp and not blocked[item] and count < len(self._found):
-                self._stamps[item] = self._stamp
-                self._found[count] = item
-                count += 1
+        count = admit(more, blocked, self._stamps, self._stamp, self._found, count)
         return self._found[:count]
 
     def _queue(self, item: int) -> None:

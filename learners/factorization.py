@@ -155,9 +155,12 @@ class Factorization:
     def learn_one(self, event: Interaction) -> None:
         """Move the vectors of user and item towards each other."""
         require_known(self.name, event.item, self._size)
-        user = self._guest if event.user == NOBODY else self._users[self._row(event.user)]
         if event.user == NOBODY:
+            user = self._guest
             self._mean(event.recent)
+        else:
+            row = self._row(event.user)  # may move all users to a larger array
+            user = self._users[row]
         _learn(
             self._items, self._size, user, event.item, self._negatives, self._learning_rate, self._shrinkage,
             self._arrivals.ring, self._arrivals.counters,

@@ -7,6 +7,8 @@ import faiss
 import numpy as np
 from numpy.typing import NDArray
 
+from learners.growth import grown
+
 _DEGREE = 16  # links a vector, twice as many in the lowest layer
 _BUILD_WIDTH = 40  # FAISS' own default
 _SEARCH_WIDTH = 128
@@ -47,11 +49,12 @@ class Nearest:
         self._start_empty()
 
     def __len__(self) -> int:
-        return len(self._items)
+        return self._places
 
     def _start_empty(self) -> None:
         self._graph = _graph(self._dimensions)
-        self._items: list[int] = []  # of every place in the graph
+        self._items = np.empty(16, np.int32)  # of every place in the graph
+        self._places = 0
         self._queue: deque[int] = deque()
 
     def queue(self, items: Iterable[int]) -> None:
@@ -63,7 +66,9 @@ class Nearest:
         for _ in range(min(at_most, len(self._queue))):
             item = self._queue.popleft()
             self._graph.add(vector_of(item)[None])
-            self._items.append(item)
+            self._items = grown(self._items, self._places + 1)
+            self._items[self._places] = item
+            self._places += 1
 
     def renew(self, items: Iterable[int]) -> None:
         """Begin again with these in the queue."""
@@ -72,11 +77,12 @@ class Nearest:
 
     def search(self, vector: NDArray[np.float32], k: int) -> NDArray[np.int32]:
         """Return at most `k` items near a vector, in no promised order; one may occur twice."""
-        if not self._items or k <= 0:
+        if not self._places or k <= 0:
             return np.empty(0, np.int32)
         self._graph.hnsw.efSearch = max(k, _SEARCH_WIDTH)
         _, places = self._graph.search(vector[None], k)
-        return np.array([self._items[place] for place in places[0].tolist() if place >= 0], np.int32)
+        found = places[0]
+        return self._items[found[found >= 0]]
 
 
 def _graph(dimensions: int) -> faiss.IndexHNSWFlat:

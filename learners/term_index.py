@@ -59,6 +59,20 @@ def _link_all(
 
 
 @njit(cache=True)
+def admit(
+    items: NDArray[np.int32], blocked: NDArray[np.uint8], stamps: NDArray[np.int64], stamp: int,
+    found: NDArray[np.int32], count: int,
+) -> int:  # fmt: skip
+    """Append the eligible ones of `items` that are not stamped yet to `found`, as far as it has room."""
+    for item in items:
+        if stamps[item] != stamp and blocked[item] == 0 and count < len(found):
+            stamps[item] = stamp
+            found[count] = item
+            count += 1
+    return count
+
+
+@njit(cache=True)
 def walk(
     width: int, following: NDArray[np.int32], heads: NDArray[np.int32], names: NDArray[np.int32], steps: int,
     blocked: NDArray[np.uint8], stamps: NDArray[np.int64], stamp: int, found: NDArray[np.int32], count: int,

@@ -33,7 +33,8 @@ def test_predictions_are_rivers() -> None:
         query = Query(NOTHING, 0.0, NOTHING, user)
         scores = source.score_many(query, np.arange(8, dtype=np.int32))
         for item in range(8):
-            assert source.predict_one(user, item) == pytest.approx(model.predict_one(user, item), rel=1e-12)
+            theirs = model.predict_one(user, item)  # type: ignore[no-untyped-call]
+            assert source.predict_one(user, item) == pytest.approx(theirs, rel=1e-12)
             assert scores[item] == np.float32(source.predict_one(user, item))
         best, _ = source.top_k(query, 8, np.zeros(10, np.uint8))
         assert best.tolist() == sorted(range(8), key=lambda item: (-scores[item], item))

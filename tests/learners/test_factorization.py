@@ -64,6 +64,16 @@ def test_users_are_bounded_and_the_longest_absent_leaves() -> None:
     assert source.state()["users"].tolist() == [3]
 
 
+def test_every_user_has_his_own_vector() -> None:
+    source = Factorization()
+    source.add_item(0)
+    for user in range(1, 41):
+        source.learn_one(Interaction(0, 0, 0.0, NOTHING, NOTHING, user=user))
+    vectors = source.state()["vectors"]
+    assert len(np.unique(vectors, axis=0)) == 40
+    assert sorted(source._rows.values()) == list(range(40))
+
+
 def test_a_forgotten_user_is_a_new_one() -> None:
     source, other = Factorization(), Factorization()
     teach(source, 300)
