@@ -33,8 +33,6 @@ from learners.metrics import LogLoss
 from learners.mixer import Mixer
 from learners.popularity import Popularity
 from learners.rank_metrics import RankMetrics
-from learners.popularity import Popularity
-from learners.rank_metrics import RankMetrics
 from learners.ranker import TwoHeads, corrected, ranking_score
 from learners.recently_seen import RecentlySeen
 from learners.selection import best_first

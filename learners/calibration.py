@@ -38,7 +38,7 @@ class Bin(NamedTuple):
 
     low: float
     high: float
-    count: int
+    candidates: int
     predicted: float  # mean
     observed: float  # share that happened
 

@@ -10,7 +10,6 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from river import reco
 
 from learners import (
     Categories,
@@ -24,6 +23,7 @@ from learners import (
 from stream.errors import UsageError
 from stream.log import ItemChange, Record, Step
 from stream.model import Model, about
+from stream.ratings import RATERS
 from stream.users import number
 
 POPULARITY = "popularity"
@@ -37,12 +37,6 @@ LEARNERS: dict[str, Callable[[], Source]] = {
     "sequential_rules": SequentialRules,
     "categories": Categories,
     "recently_seen": RecentlySeen,
-}
-
-# Predicts ratings, for the RMSE. River draws new users' factors at random: a fixed seed, the same numbers every time.
-RATERS: dict[str, Callable[[], "reco.base.Ranker"]] = {
-    "biased_mf": lambda: reco.BiasedMF(seed=7),
-    "baseline": lambda: reco.Baseline(seed=7),
 }
 
 
@@ -127,4 +121,3 @@ class Guests:
         told = Interaction(item, event.kind, event.time, recent, session, number(step.user_id), step.traits)
         for source in self.sources:
             source.learn_one(told)
-

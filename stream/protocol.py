@@ -60,6 +60,7 @@ class Planned(NamedTuple):
     event: Event
     about: list[Item]  # of the catalogue, first mentioned with this event
     measured: bool
+    awaited: bool  # whether the user's next event is measured
     visit: Visit
     position: int  # in the visit
 
@@ -93,8 +94,9 @@ def plan(entries: Iterable[Entry], protocol: Protocol, session_gap_s: float) -> 
     order += test  # 5
     about = _place_items(entries, told, order)
     visits, positions = _visits(told, keys, order)
+    awaited = _awaited(told, train, order)
     return [
-        Planned(*told[n], about.get(n, []), not train[n], visits[keys[n]], position)
+        Planned(*told[n], about.get(n, []), not train[n], n in awaited, visits[keys[n]], position)
         for n, position in zip(order, positions, strict=True)
     ]
 
@@ -169,6 +171,18 @@ def _place_items(entries: Sequence[Entry], told: Sequence[Told], order: Sequence
         if candidates:
             about.setdefault(min(candidates, key=places.__getitem__), []).append(entry)
     return about
+
+
+def _awaited(told: Sequence[Told], train: Sequence[bool], order: Sequence[int]) -> set[int]:
+    """Events whose user's next event is measured."""
+    found: set[int] = set()
+    measured: dict[str, bool] = {}  # whether the user's event that comes after this one is
+    for n in reversed(order):
+        user = told[n][1].user_id
+        if measured.get(user):
+            found.add(n)
+        measured[user] = not train[n]
+    return found
 
 
 def _visits(told: Sequence[Told], keys: Sequence[str], order: Sequence[int]) -> tuple[dict[str, Visit], list[int]]:
