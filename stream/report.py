@@ -117,11 +117,16 @@ def _resampled(values: Values, lists: Values, journal: Journal, measured: Measur
     users = np.array(measured.steps.users)
     drawn: Values = {}
     for columns, counted in ((values, np.ones(len(users))), (lists, np.array(journal.filled, np.float64))):
-        sums = np.column_stack([np.bincount(users, weights=column) for column in columns.values()])
-        counts = np.asarray(np.bincount(users, weights=counted), np.float64)
-        means = resampled_means(sums, counts, resamples, measured.seed)
+        sums = np.column_stack([_sums(users, column) for column in columns.values()])
+        means = resampled_means(sums, _sums(users, counted), resamples, measured.seed)
         drawn |= dict(zip(columns, means.T, strict=True))
     return drawn
+
+
+def _sums(users: NDArray[np.integer], column: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Sum over the steps of each user."""
+    totals: NDArray[Any] = np.bincount(users, weights=column)  # numpy's types do not know that weights make floats
+    return totals
 
 
 def _bounds(means: NDArray[np.float64]) -> list[float]:

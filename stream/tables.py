@@ -112,15 +112,17 @@ def _heads(report: Mapping[str, Any]) -> Table:
     """Each head's loss, and how often what it predicted came true."""
     heads = report["heads"]
     table = _columns("P(event), predicted", *(f"{name}: {what}" for name in heads for what in ("observed", "of")))
-    for n, row in enumerate(next(iter(heads.values()))["reliability"]):
-        bins = [head["reliability"][n] for head in heads.values()]
-        cells = (
-            text for b in bins for text in (f"{b['observed']:.4f}" if b["candidates"] else "", f"{b['candidates']:,}")
-        )
-        table.add_row(f"{row['low']:.1f} to {row['high']:.1f}", *cells)
+    for bins in zip(*(head["reliability"] for head in heads.values()), strict=True):
+        if any(found["candidates"] for found in bins):
+            cells = (cell for found in bins for cell in _observed(found))
+            table.add_row(f"{bins[0]['low']:.1f} to {bins[0]['high']:.1f}", *cells)
     told = (f"{name}: log-loss {head['log_loss']:.4f}, AUC {head['auc']:.4f}" for name, head in heads.items())
     table.caption = "; ".join(told)
     return table
+
+
+def _observed(found: Mapping[str, Any]) -> tuple[str, str]:
+    return (f"{found['observed']:.4f}", f"{found['candidates']:,}") if found["candidates"] else ("", "")
 
 
 def _ratings(report: Mapping[str, Any]) -> Table:
