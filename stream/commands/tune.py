@@ -48,11 +48,12 @@ def command(
     config: Config, file: Path, format_: str | None, prefix: int, train_fraction: float, measure: str, trials: int,
     minutes: float | None, names: tuple[str, ...], out: Path,
 ) -> None:  # fmt: skip
-    """Search better settings on the start of a file of events, and write them as TOML.
+    """Search better settings on the first events of a file.
 
-    Each trial is a whole test-then-learn over the same events. The search is seeded: the same file, settings and number
-    of trials give the same result. Settings that win on a short prefix need not win later; measure the file written
-    with `headwater evaluate --config` on events that the search has not seen.
+    What is best is written as TOML, which `headwater worker --config` reads. Each trial is a whole test-then-learn over
+    the same events. The search is seeded: the same file, settings and number of trials give the same result. Settings
+    that win on a short prefix need not win later; measure the file written with `headwater evaluate --config` on events
+    that the search has not seen.
     """
     if out.exists():
         raise UsageError(f"--out: {out} exists already; name another file, or remove it")
