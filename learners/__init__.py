@@ -30,9 +30,10 @@ from learners.base import (
 from learners.categories import Categories
 from learners.checks import Check, yield_checks
 from learners.covisitation import CoVisitation
-from learners.metrics import LogLoss, RankMetrics
+from learners.metrics import LogLoss
 from learners.mixer import Mixer
 from learners.popularity import Popularity
+from learners.rank_metrics import RankMetrics
 from learners.ranker import TwoHeads, corrected, ranking_score
 from learners.recently_seen import RecentlySeen
 from learners.selection import best_first

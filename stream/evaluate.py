@@ -1,63 +1,77 @@
 """Test, then learn: the engine over a file, each event first predicted and then learned, with a list as the log.
 
 The same engine and the same fold as in the worker; only the log is not Kafka. Counted are the steps of users with at
-least one earlier event: the item of the event is looked up in the list that the user had.
+least one earlier event: the item of the event is looked up in the list that the user had. Single learners are asked at
+the same steps. `protocol.py` says what is learned and what is measured, `report.py` makes the measures.
 """
 
-from collections.abc import Iterable, Iterator
-from typing import Literal, NamedTuple
+from collections import OrderedDict
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import NamedTuple
 
 import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from learners import Query, RankMetrics
+from bandits import Slate
+from learners import INELIGIBLE
+from learners.calibration import Calibration
+from stream.candidates import Candidates
 from stream.config import Config
-from stream.engine import Arrival, Engine, Partition
-from stream.log import LOG_VERSION, Claim, Decision, Happening, ItemChange, Record, Step
+from stream.contestants import ALL, ENGINE, Guests, invite
+from stream.engine import SHOWN_USERS, Arrival, Engine, Partition
+from stream.journal import Coming, Journal, Steps, Use
+from stream.log import LOG_VERSION, Claim, Happening, ItemChange, Step
 from stream.model import Model
-from stream.schemas import KINDS, Event, EventType, Item
+from stream.protocol import Entry, Lists, Planned, Protocol, plan
+from stream.ratings import RATERS, RatingErrors
+from stream.report import Measured, report
+from stream.schemas import KINDS
+from stream.stopwatch import Stopwatch
 from stream.topics import EVENT_TOPICS, USER_TOPICS
+from stream.users import User
+
+__all__ = ["Entry", "Evaluation", "Lists", "Protocol"]
 
 SOURCE = "users/0"
-Entry = Item | tuple[EventType, Event]
-Lists = Literal["published", "fresh"]
+PURCHASE = KINDS.index("purchase")
+HEADS = ("click", "purchase")
+DEFAULT = Protocol()
 
 
 class Shown(NamedTuple):
-    """What a user was shown, by the engine and by the baseline."""
+    """Lists that wait for a user's next event: the engine's first, then the contestants' in their order."""
 
-    items: list[str]
-    sources: bytes
-    popular: list[str]
+    lists: list[NDArray[np.int32]]
+    sources: NDArray[np.uint8]  # of the engine's slots
 
 
-class Score:
-    """Measures of one list per step: over all steps, and apart for items new to the user and seen before."""
+class Predicted(NamedTuple):
+    """What the heads said of every candidate."""
 
-    def __init__(self, ks: tuple[int, ...]) -> None:
-        self.parts = {"all": RankMetrics(ks), "new": RankMetrics(ks), "seen": RankMetrics(ks)}
-        self.reward = 0.0
+    items: NDArray[np.int32]  # [n]
+    probabilities: NDArray[np.float32]  # [n, 2]: click, purchase
 
-    def update(self, shown: list[str], item: str, worth: float, *, seen: bool, indices: Iterable[int]) -> int:
-        """Count one step; returns the rank of the item in the list, or -1."""
-        rank = shown.index(item) if item in shown else -1
-        self.parts["all"].update(rank, indices)
-        self.parts["seen" if seen else "new"].update(rank)
-        if rank >= 0:
-            self.reward += worth
-        return rank
 
-    def report(self, known_items: int) -> dict[str, object]:
-        """All measures; coverage is the share of the known items that was on any list."""
-        whole = self.parts["all"].report()
-        steps, distinct = whole.pop("events"), whole.pop("distinct_items")
-        return {
-            **whole,
-            "coverage": distinct / max(1, known_items),
-            "reward_per_step": self.reward / max(1.0, steps),
-            **{part: _without_coverage(self.parts[part]) for part in ("new", "seen")},
-        }
+class Recorder(Engine):
+    """An engine that keeps what it drew last, and how long that took."""
+
+    def __init__(self, config: Config, model: Model, stopwatch: Stopwatch) -> None:
+        super().__init__(config, model)
+        self.stopwatch = stopwatch
+        self.drawn: tuple[Candidates, Slate] | None = None
+
+    def draw(self, user_id: str, user: User, now: float, name: str) -> tuple[Candidates, Slate]:
+        """Draw, and keep it."""
+        with self.stopwatch.time(ENGINE, "query"):
+            self.drawn = super().draw(user_id, user, now, name)
+        return self.drawn
+
+    def take(self) -> tuple[Candidates, Slate] | None:
+        """What was drawn since this was last called."""
+        drawn, self.drawn = self.drawn, None
+        return drawn
 
 
 class Evaluation:
@@ -65,25 +79,42 @@ class Evaluation:
 
     Parameters
     ----------
-    ks : list lengths to measure; the longest one is the slate's length
-    lists : "published": as made after the user's event before; "fresh": as made when the event arrives
-    train_events : so many events at the start are learned, but not measured
+    protocol : what is learned, what is measured
+    learners : further learners by name, `all` for every one; popularity always takes part
+    ratings : by event id, for learners that predict them
+    resamples : of the bootstrap; 0: no intervals
+    compare : pairs of learners to test against each other; empty: the engine against each of the others
+    clock : seconds, for the time per learn and per query; without it none is told, and the report is a pure function
+        of log and settings
     """
 
     def __init__(
-        self, config: Config, ks: tuple[int, ...] = (1, 5, 10, 20), lists: Lists = "published", train_events: int = 0
-    ) -> None:
-        slate = msgspec.structs.replace(config.slate, slots=max(ks))
+        self, config: Config, protocol: Protocol = DEFAULT, *, learners: Sequence[str] = (),
+        ratings: Mapping[str, float] | None = None, resamples: int = 0, compare: Sequence[tuple[str, str]] = (),
+        clock: Callable[[], float] | None = None,
+    ) -> None:  # fmt: skip
+        self.protocol = protocol._replace(lists="fresh") if protocol.freeze else protocol
+        self.depth = max(self.protocol.ks)
+        slate = msgspec.structs.replace(config.slate, slots=self.depth)
         self.config = msgspec.structs.replace(config, slate=slate)
-        self.lists, self.train_events = lists, train_events
         self.model = Model(self.config)
-        self.engine = Engine(self.config, self.model)
-        self.events = self.steps = 0
-        self.engine_score, self.popularity_score = Score(ks), Score(ks)
+        self.stopwatch = Stopwatch(clock)
+        self.engine = Recorder(self.config, self.model, self.stopwatch)
+        self.contestants = invite(learners, self.model)
+        self.guests = Guests(self.contestants, self.model)
+        for contestant in self.contestants:
+            self.stopwatch.watch(contestant.source, contestant.name)
+        raters = [name for name in RATERS if {name, ALL} & set(learners)]
+        self.rating_errors = RatingErrors(raters, dict(ratings or {}))
+        self.resamples, self.compare = resamples, list(compare)
+        self.events = 0
+        self.steps, self.use = Steps(), Use()
+        self.journals = {name: Journal(self.protocol.ks) for name in (ENGINE, *(c.name for c in self.contestants))}
+        self.heads = {name: Calibration() for name in HEADS}
         names = len(self.model.lists)
         self.slots, self.hits = np.zeros(names, np.int64), np.zeros(names, np.int64)
-        self._depth = max(ks)
-        self._shown: dict[str, Shown] = {}
+        self._shown: dict[str, Shown] = {}  # at most one entry a user of the log
+        self._predicted: OrderedDict[str, Predicted] = OrderedDict()  # of the last SHOWN_USERS users
         self._offset = 0
         self.model.fold(Claim(LOG_VERSION, SOURCE, "evaluate"), self._next_offset())
         self.partition = Partition(SOURCE, 0, config.rewards)
@@ -95,98 +126,159 @@ class Evaluation:
         return self.report()
 
     def advance(self, entries: Iterable[Entry]) -> Iterator[int]:
-        """Test and learn entry by entry; yields the number of events so far, for a progress bar.
+        """Test and learn entry by entry; yields the number of events so far, for a progress bar."""
+        for planned in plan(entries, self.protocol, self.config.rewards.session_gap_s):
+            self.step(planned)
+            yield self.events
+
+    def step(self, planned: Planned) -> None:
+        """Take one event.
+
+        1. look its item up in the lists of its user
+        2. learn it (or only let the user's own state move on)
+        3. make new lists, unless they are made when the next event arrives
 
         A file tells of an item where it is first mentioned. To learn that before the event is tested would give the
-        answer away, so items wait for the event that follows them.
+        answer away, so it is learned between 1 and 2.
         """
-        items: list[Item] = []
-        for entry in entries:
-            if isinstance(entry, Item):
-                items.append(entry)
-                continue
-            kind, event = entry
-            happening = Happening(
-                USER_TOPICS.index(EVENT_TOPICS[kind]), self.events, event.event_id, event.item_id, KINDS.index(kind),
-                event.timestamp, event.session_id, event.decision_id,
-            )  # fmt: skip
-            self._test(event.user_id, happening)
-            for item in items:
+        event, frozen = planned.event, self.protocol.freeze and planned.measured
+        happening = Happening(
+            USER_TOPICS.index(EVENT_TOPICS[planned.kind]), self.events, event.event_id, event.item_id,
+            KINDS.index(planned.kind), event.timestamp, event.session_id, event.decision_id, event.price,
+        )  # fmt: skip
+        if planned.measured:  # 1
+            self._test(planned, happening)
+        self.rating_errors.update(
+            event.event_id, event.user_id, event.item_id, measured=planned.measured, learned=not frozen
+        )
+        if frozen:  # 2
+            self.engine.step(self.partition, event.user_id, happening)
+        else:
+            for item in planned.about:
                 self._learn(ItemChange(item.item_id, item))
-            items.clear()
-            self._learn((event.user_id, happening))
-            self.events += 1
-            yield self.events
+            self._learn((event.user_id, happening), planned)
+        self.events += 1
 
     def report(self) -> dict[str, object]:
         """Everything measured, as plain values; the same log and seed give the same report."""
-        known = len(self.model.vocabulary)
+        model = self.model
         shares = self.slots / max(1, int(self.slots.sum()))
+        known, rated = len(model.vocabulary), self.rating_errors.report()
+        categorised = bool(model.catalogue.category[:known].any())
+        measured = Measured(self.protocol.ks, self.steps, self.journals, known, categorised, self.config.policy.seed)
         return {
             "events": self.events,
-            "steps": self.steps,
-            "lists": self.lists,
-            "policy": self.model.policy.name,
+            "steps": len(self.steps),
+            "lists": self.protocol.lists,
+            "protocol": self.protocol._asdict(),
+            "policy": model.policy.name,
             "known_items": known,
-            "learners": {
-                "engine": self.engine_score.report(known),
-                "popularity": self.popularity_score.report(known),
-            },
+            **report(measured, self.resamples, self.compare),
             "sources": {
                 name: {"share": float(shares[n]), "hit_rate": float(self.hits[n] / max(1, self.slots[n]))}
-                for n, name in enumerate(self.model.lists)
+                for n, name in enumerate(model.lists)
             },
-            "click_log_loss": self.model.ranking.heads.log_loss.get(),
-            "skipped_records": self.model.skipped,
-            "fingerprint": self.model.fingerprint(),
-        }
+            "heads": {
+                name: {
+                    "log_loss": head.log_loss(), "auc": head.auc(), "candidates": head.count,
+                    "reliability": [row._asdict() for row in head.reliability()],
+                }
+                for name, head in self.heads.items()
+            },
+            **({"ratings": rated} if rated else {}),
+            **({"timing": self.stopwatch.report()} if self.stopwatch.runs else {}),
+            "click_log_loss": model.ranking.heads.log_loss.get(),
+            "skipped_records": model.skipped,
+            "fingerprint": model.fingerprint(),
+        }  # fmt: skip
 
-    def _test(self, user_id: str, event: Happening) -> None:
+    def _test(self, planned: Planned, event: Happening) -> None:
+        user_id = planned.event.user_id
         user = self.partition.users.get(user_id)
         if user is None or user.events == 0 or user.knows_event(event.event_id):
             return
-        if self.lists == "fresh":
-            _, slate = self.engine.draw(user_id, user, event.time, f"fresh/{self.events}")
-            ids = [self.model.vocabulary.ids[item] for item in slate.items.tolist()]
-            shown: Shown | None = Shown(ids, slate.sources.tobytes(), self._popular())
-        else:
-            shown = self._shown.get(user_id)
-        if shown is None or self.events < self.train_events:
+        seen = event.item_id in user.seen
+        if seen and self.protocol.candidates == "novel":
             return
-        self.steps += 1
-        seen, worth = event.item_id in user.seen, self.config.rewards.of(event.kind)
-        index = self.model.vocabulary.indices
-        rank = self.engine_score.update(shown.items, event.item_id, worth, seen=seen, indices=index(shown.items))
-        self.popularity_score.update(shown.popular, event.item_id, worth, seen=seen, indices=index(shown.popular))
-        self.slots += np.bincount(np.frombuffer(shown.sources, np.uint8), minlength=len(self.slots))
-        if rank >= 0:
-            self.hits[shown.sources[rank]] += 1
+        if self.protocol.lists == "fresh":
+            self._shown[user_id] = self._ask(user_id, user, event.time, None)
+        shown, predicted = self._shown.pop(user_id, None), self._predicted.pop(user_id, None)
+        if shown is None:
+            return
+        vocabulary = self.model.vocabulary
+        coming = Coming(vocabulary.index(event.item_id), planned.visit, planned.position, vocabulary.ids)
+        worth = self.config.rewards.of(event.kind)
+        self.steps.add(user_id, event.time, worth, coming.left, seen=seen)
+        self._measure(shown, coming)
+        if predicted is not None:
+            self._judge_heads(predicted, coming.item, purchased=event.kind == PURCHASE)
 
-    def _learn(self, arrival: Arrival) -> None:
+    def _measure(self, shown: Shown, coming: Coming) -> None:
+        category = self.model.catalogue.category
+        self.use.make_room(len(self.model.vocabulary))
+        ranks = [
+            journal.add(items, coming, self.use, category)
+            for journal, items in zip(self.journals.values(), shown.lists, strict=True)
+        ]
+        self.slots += np.bincount(shown.sources, minlength=len(self.slots))
+        if ranks[0] >= 0:
+            self.hits[shown.sources[ranks[0]]] += 1
+
+    def _judge_heads(self, predicted: Predicted, item: int, *, purchased: bool) -> None:
+        places = np.flatnonzero(predicted.items == item)
+        place = int(places[0]) if len(places) else -1
+        click, purchase = np.ascontiguousarray(predicted.probabilities.T)
+        self.steps.losses[-1], self.steps.candidates[-1] = self.heads["click"].update(click, place)
+        self.heads["purchase"].update(purchase, place if purchased else -1)
+
+    def _learn(self, arrival: Arrival, planned: Planned | None = None) -> None:
+        self.engine.take()
         batch = self.engine.batch(self.partition, [arrival], {})
-        self.model.fold(batch, self._next_offset())
-        if self.lists == "published":
-            for record in batch.records:
-                self._keep(record)
+        drawn = self.engine.take()
+        if planned is not None and planned.awaited and self.protocol.lists == "published" and drawn is not None:
+            event = planned.event
+            user = self.partition.users[event.user_id]
+            if len(drawn[1].items):
+                novel = self.protocol.candidates == "novel"
+                self._shown[event.user_id] = self._ask(event.user_id, user, user.time, None if novel else drawn)
+        with self.stopwatch.time(ENGINE, "learn"):
+            self.model.fold(batch, self._next_offset())
+        self.guests.learn(batch.records)
+        for record in batch.records:
+            if isinstance(record, Step) and record.event is not None:  # no duplicate
+                item = self.model.vocabulary.index(record.event.item_id)
+                if item >= 0:
+                    self.use.add(item)
 
-    def _keep(self, record: Record) -> None:
-        if isinstance(record, Step) and record.decision is not None:
-            decision: Decision = record.decision
-            self._shown[record.user_id] = Shown(decision.slate, decision.sources, self._popular())
+    def _ask(self, user_id: str, user: User, now: float, drawn: tuple[Candidates, Slate] | None) -> Shown:
+        """Lists of all for a user at event time `now`; the engine's is drawn here if it is not given."""
+        model = self.model
+        with self._blocked(user) as blocked:
+            if drawn is None:
+                drawn = self.engine.draw(user_id, user, now, f"fresh/{self.events}")
+            found, slate = drawn
+            query = model.shelf.query(user_id, user, now)
+            lists = [contestant.source.top_k(query, self.depth, blocked)[0] for contestant in self.contestants]
+        self._predicted[user_id] = Predicted(found.items, model.ranking.probabilities(found.features))
+        if len(self._predicted) > SHOWN_USERS:
+            self._predicted.popitem(last=False)
+        return Shown([slate.items, *lists], slate.sources.astype(np.uint8))
 
-    def _popular(self) -> list[str]:
-        """The baseline: what is most popular now, the same for everybody."""
-        nobody: NDArray[np.int32] = np.empty(0, np.int32)
-        query = Query(recent=nobody, session=nobody, time=0.0)
-        items, _ = self.model.sources[0].top_k(query, self._depth, self.model.catalogue.blocked)
-        return [self.model.vocabulary.ids[item] for item in items.tolist()]
+    @contextmanager
+    def _blocked(self, user: User) -> Iterator[NDArray[np.uint8]]:
+        """What may not be listed now: where only novel items count, all that the user has touched too."""
+        blocked = self.model.catalogue.blocked
+        if self.protocol.candidates == "all":
+            yield blocked
+            return
+        touched = self.model.vocabulary.indices(list(user.seen))
+        before = blocked[touched]
+        blocked[touched] = INELIGIBLE
+        try:
+            yield blocked
+        finally:
+            blocked[touched] = before
 
     def _next_offset(self) -> int:
         self._offset += 1
         return self._offset - 1
-
-
-def _without_coverage(metrics: RankMetrics) -> dict[str, float]:
-    report = metrics.report()
-    report.pop("distinct_items")
-    return report

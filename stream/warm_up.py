@@ -1,7 +1,7 @@
 """Loads what numba compiled (or compiles it) before the first event: otherwise its slate would come seconds late."""
 
 from stream.config import Config
-from stream.evaluate import Entry, Evaluation
+from stream.evaluate import Entry, Evaluation, Protocol
 from stream.schemas import KINDS, Event, EventType, Item
 
 STEPS = 40  # enough for hits, misses and a decision by every kind of list
@@ -15,4 +15,4 @@ def warm_up(config: Config) -> None:
         kind: EventType = KINDS[n % 3]
         event = Event(event_id=f"e{n}", user_id=f"u{n % 3}", item_id=f"i{n * n % 7}", timestamp=START + n)
         entries.append((kind, event))
-    Evaluation(config, (config.slate.slots,)).run(entries)
+    Evaluation(config, Protocol(ks=(config.slate.slots,))).run(entries)

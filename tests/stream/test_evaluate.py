@@ -11,7 +11,7 @@ import orjson
 import pytest
 
 from stream.config import Config, Policy
-from stream.evaluate import Entry, Evaluation, Lists
+from stream.evaluate import Entry, Evaluation, Lists, Protocol
 from stream.schemas import Event, EventType, Item
 
 T = 1_700_000_000.0
@@ -28,7 +28,7 @@ def score(report: dict[str, Any], learner: str = "engine") -> dict[str, Any]:
 
 def evaluated(entries: list[Entry], ks: tuple[int, ...] = (1, 5), **options: Any) -> dict[str, Any]:
     config = Config(policy=Policy(name=options.pop("policy", "disagreement")))
-    return Evaluation(config, ks, **options).run(entries)
+    return Evaluation(config, Protocol(ks=ks, **options)).run(entries)
 
 
 # Known answers
@@ -146,12 +146,12 @@ import sys
 from pathlib import Path
 import orjson
 from stream.config import Config, Policy
-from stream.evaluate import Evaluation
+from stream.evaluate import Evaluation, Protocol
 from stream.formats import read
 for policy in ("disagreement", "q_learning"):
     for lists in ("published", "fresh"):
         config = Config(policy=Policy(name=policy, discount=0.5))
-        report = Evaluation(config, (1, 5, 20), lists).run(read(Path(sys.argv[1])))
+        report = Evaluation(config, Protocol((1, 5, 20), lists)).run(read(Path(sys.argv[1])))
         sys.stdout.buffer.write(orjson.dumps(report) + b"\\n")
 """
 
@@ -193,6 +193,6 @@ def test_an_item_that_is_first_described_with_its_event_is_not_given_away() -> N
         entries.append(("view", event))
     both: tuple[Lists, ...] = ("published", "fresh")
     for lists in both:
-        report: Any = Evaluation(Config(), lists=lists).run(entries)
+        report: Any = Evaluation(Config(), Protocol(lists=lists)).run(entries)
         assert report["steps"] == 59
         assert report["learners"]["engine"]["hit_rate@20"] == 0.0

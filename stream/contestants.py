@@ -1,0 +1,123 @@
+"""Single learners beside the engine: those the model holds are asked, the others are made, taught alongside and asked.
+
+A contestant names its best items of the whole catalogue, the user's own among them if that is its nature: published
+protocols count repeats. Only what a rule forbids (`INELIGIBLE`) is left out.
+"""
+
+import difflib
+from collections.abc import Callable, Iterable, Sequence
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from learners import (
+    Categories,
+    CoVisitation,
+    Interaction,
+    Popularity,
+    RecentlySeen,
+    SequentialRules,
+    Source,
+)
+from stream.errors import UsageError
+from stream.log import ItemChange, Record, Step
+from stream.model import Model, about
+from stream.ratings import RATERS
+from stream.users import number
+
+POPULARITY = "popularity"
+ENGINE = "engine"
+ALL = "all"
+
+# Ranks items; a name is that of the learner's file. Those of the model itself come first: they are not made again.
+LEARNERS: dict[str, Callable[[], Source]] = {
+    "popularity": Popularity,
+    "covisitation": CoVisitation,
+    "sequential_rules": SequentialRules,
+    "categories": Categories,
+    "recently_seen": RecentlySeen,
+}
+
+
+class UnknownLearnerError(UsageError, ValueError):
+    """No learner has this name."""
+
+
+class Contestant(NamedTuple):
+    """One learner of a run."""
+
+    name: str
+    source: Source
+    guest: bool  # not part of the model, so taught here
+
+
+def make_learner(name: str) -> Source:
+    """Return a new learner by the name of its file.
+
+    >>> make_learner("covisitation").name
+    'covisitation'
+    """
+    if name not in LEARNERS:
+        raise UnknownLearnerError(unknown_learner(name, LEARNERS))
+    return LEARNERS[name]()
+
+
+def unknown_learner(name: str, known: Iterable[str]) -> str:
+    """Message with what comes near and what there is."""
+    names = sorted(set(known))
+    near = difflib.get_close_matches(name, names, 3, cutoff=0.5)
+    hint = f"did you mean {' or '.join(near)}? There are" if near else "there are"
+    return f"learner {name!r} is unknown; {hint} {', '.join(names)}, and {ALL} for every one"
+
+
+def invite(names: Sequence[str], model: Model) -> list[Contestant]:
+    """Contestants by name, popularity first and always; names of raters are none of this function's business."""
+    own = {source.name: source for source in model.sources}
+    known = [*own, *(name for name in LEARNERS if name not in own)]
+    wanted = [POPULARITY]
+    for name in names:
+        if name not in {*known, *RATERS, ALL, ENGINE}:
+            raise UnknownLearnerError(unknown_learner(name, {*known, *RATERS}))
+        wanted += known if name == ALL else [name] if name in known else []
+    return [
+        Contestant(name, own[name], guest=False) if name in own else Contestant(name, make_learner(name), guest=True)
+        for name in dict.fromkeys(wanted)
+    ]
+
+
+class Guests:
+    """Teaches the learners that the model does not: the same events in the same order, after the model's fold."""
+
+    def __init__(self, contestants: Iterable[Contestant], model: Model) -> None:
+        self.model = model
+        self.sources = [contestant.source for contestant in contestants if contestant.guest]
+        self._known = 0  # items that the guests have room for
+
+    def learn(self, records: Iterable[Record]) -> None:
+        """Teach the records of one batch."""
+        if not self.sources:
+            return
+        vocabulary = self.model.vocabulary
+        for source in self.sources:
+            for item in range(self._known, len(vocabulary)):
+                source.add_item(item)
+        self._known = len(vocabulary)
+        for record in records:
+            if isinstance(record, ItemChange):
+                item = vocabulary.index(record.item_id)
+                for source in self.sources if item >= 0 else ():
+                    source.describe(item, about(record.item))
+            elif isinstance(record, Step) and record.event is not None:
+                self._learn_step(record)
+
+    def _learn_step(self, step: Step) -> None:
+        event, vocabulary = step.event, self.model.vocabulary
+        item = -1 if event is None else vocabulary.index(event.item_id)
+        if event is None or item < 0:  # no room was left for the item
+            return
+        recent: NDArray[np.int32] = vocabulary.indices(step.recent)
+        session: NDArray[np.int32] = vocabulary.indices(step.recent[: step.session_items])
+        told = Interaction(item, event.kind, event.time, recent, session, number(step.user_id), step.traits)
+        for source in self.sources:
+            source.learn_one(told)

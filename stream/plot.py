@@ -1,0 +1,58 @@
+"""Quality over time as a picture. Needs matplotlib: `pip install 'headwater[plots]'`."""
+
+from datetime import UTC, datetime
+from itertools import accumulate
+from pathlib import Path
+from typing import Any
+
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+
+SIZE = (9.0, 7.0)  # inches
+DPI = 120
+DISTINCT = 10  # colours before they come again
+MARKERS = "osv"
+
+
+def draw(curve: dict[str, Any], path: Path) -> None:
+    """Draw the curve of a report: hit rate of every learner above, log-loss of the click head below.
+
+    Steps are drawn at equal distances: by the clock, a quiet night would take most of the picture.
+
+    Parameters
+    ----------
+    curve : as in `report["curve"]`
+    path : .png or .svg
+    """
+    figure = Figure(figsize=SIZE, layout="constrained")
+    FigureCanvasAgg(figure)  # needs no screen
+    hits, losses = figure.subplots(2, 1, sharex=True, height_ratios=(3, 1))
+    ends = list(accumulate(curve["steps"]))
+    for n, (learner, values) in enumerate(curve["hit_rate"].items()):
+        engine = learner == "engine"
+        hits.plot(
+            ends, values, label=learner, marker=MARKERS[n // DISTINCT % len(MARKERS)], markersize=3.0,
+            linewidth=2.5 if engine else 1.0, color="black" if engine else f"C{n % DISTINCT}",
+        )  # fmt: skip
+    hits.set_title(f"Hit rate over time, in {len(ends)} windows of about {max(curve['steps'], default=0):,} steps")
+    hits.set_ylabel(f"hit rate @{curve['k']}, share of steps")
+    hits.set_ylim(bottom=0.0)
+    hits.legend(loc="upper left", bbox_to_anchor=(1.0, 1.0), frameon=False)
+    losses.plot(ends, curve["click_log_loss"], color="black", marker="o", markersize=3.0, linewidth=1.0)
+    losses.set_ylabel("log-loss of P(click),\nnats a candidate")
+    losses.set_ylim(bottom=0.0)
+    losses.set_xlabel(f"measured steps, {_day(curve['from'][0])} to {_day(curve['to'][-1])} UTC")
+    losses.xaxis.set_major_formatter("{x:,.0f}")
+    for axes in (hits, losses):
+        _dress(axes)
+    figure.savefig(path, dpi=DPI, metadata={"Date": None} if path.suffix == ".svg" else None)
+
+
+def _day(time: float) -> str:
+    return f"{datetime.fromtimestamp(time, UTC):%Y-%m-%d %H:%M}"
+
+
+def _dress(axes: Axes) -> None:
+    axes.grid(visible=True, alpha=0.3)
+    axes.spines[["top", "right"]].set_visible(False)
