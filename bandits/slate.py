@@ -96,7 +96,7 @@ def first_fitting(
             placed |= item == row[rank]
         if not placed and not breaks_cap(terms, used, shown.size, source, rank):
             return rank
-    return row.size
+    return int(row.size)
 
 
 @register_jitable

@@ -7,9 +7,11 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+from bandits import NO_TERMS, Terms
 from learners import ELIGIBLE, INELIGIBLE, TOUCHED, Query, Source, TwoHeads, Vocabulary, best_first, ranking_score
 from stream.catalogue import Catalogue
 from stream.features import describe
+from stream.rules import Offer, Rules
 from stream.users import RECENT_ITEMS, User
 
 PROPOSED = 100  # best new items that each source proposes
@@ -23,6 +25,7 @@ class Candidates(NamedTuple):
     features: NDArray[np.uint8]  # [n, features], quantised
     scores: NDArray[np.float32]  # [n] ranking scores
     lists: NDArray[np.int32]  # [1 + sources, k] best items of the ranking and of each source, -1 pads
+    terms: Terms = NO_TERMS  # what rules demand of the slate
 
 
 class _Memory(NamedTuple):
@@ -45,11 +48,11 @@ class Shelf:
 
     def __init__(
         self, vocabulary: Vocabulary, catalogue: Catalogue, sources: Sequence[Source], ranker: TwoHeads,
-        weights: tuple[float, float], *, negatives: int, exclude_bought: bool,
+        weights: tuple[float, float], *, negatives: int, exclude_bought: bool, rules: Rules | None = None,
     ) -> None:  # fmt: skip
         self.vocabulary, self.catalogue, self.sources, self.ranker = vocabulary, catalogue, sources, ranker
         self.weights = np.asarray(weights, np.float32)
-        self.negatives, self.exclude_bought = negatives, exclude_bought
+        self.negatives, self.exclude_bought, self.rules = negatives, exclude_bought, rules
         self._place = np.full(0, -1, np.int32)  # scratch: an item's place among the candidates
 
     def candidates(self, user: User, now: float, k: int) -> Candidates:
@@ -62,14 +65,17 @@ class Shelf:
         """
         memory = self._memory(user)
         query = Query(recent=memory.items[:RECENT_ITEMS], session=self.vocabulary.indices(user.session[::-1]), time=now)
-        proposals = self._propose(query, memory)
+        offer = None if self.rules is None else self.rules.offer(user, now)
+        proposals = self._propose(query, memory, offer)
         items, ranks, lists = _join(
             np.concatenate(proposals), np.array([len(p) for p in proposals]), self.catalogue.expires, now,
-            self._scratch(), k,
+            self._scratch(), k if offer is None or not offer.deep else PROPOSED,
         )  # fmt: skip
         features = self._describe(user, query, items, ranks, memory)
         rate = min(1.0, self.negatives / max(1, len(items)))
         scores = ranking_score(self.ranker.score_many(features, rate), self.weights)
+        if offer is not None:
+            return Candidates(items, features, *offer.finish(items, scores, lists, k))
         ranked, _ = best_first(items, scores, k)
         lists[0, : len(ranked)] = ranked
         return Candidates(items, features, scores, lists)
@@ -79,8 +85,9 @@ class Shelf:
         return _pack(slate, lists, self._scratch())
 
     def scores_of(self, found: Candidates, items: NDArray[np.int32]) -> NDArray[np.float32]:
-        """Ranking scores of some of the candidates."""
-        return found.scores[_places(found.items, items, self._scratch())]
+        """Ranking scores of some of the candidates; 0 of pinned items, which are none."""
+        places = _places(found.items, items, self._scratch())
+        return np.where(places >= 0, np.append(found.scores, np.float32(0.0))[places], np.float32(0.0))
 
     def _memory(self, user: User) -> "_Memory":
         """The user's items that the model knows already; a brand-new one is folded some milliseconds later."""
@@ -92,10 +99,13 @@ class Shelf:
             np.array([entry.bought for _, entry in known], np.uint8),
         )
 
-    def _propose(self, query: Query, memory: "_Memory") -> list[NDArray[np.int32]]:
+    def _propose(self, query: Query, memory: "_Memory", offer: Offer | None) -> list[NDArray[np.int32]]:
         blocked = self.catalogue.blocked
-        before = _block(blocked, memory.items, memory.bought, self.exclude_bought)
+        # With rules, what was bought is theirs to judge.
+        before = _block(blocked, memory.items, memory.bought, self.exclude_bought and offer is None)
         try:
+            if offer is not None:
+                return offer.propose(self.sources, query, PROPOSED, blocked)
             return [source.top_k(query, PROPOSED, blocked)[0] for source in self.sources]
         finally:
             blocked[memory.items] = before

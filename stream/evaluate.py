@@ -11,6 +11,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from bandits import PINNED
 from learners import Query, RankMetrics
 from stream.config import Config
 from stream.engine import Arrival, Engine, Partition
@@ -158,8 +159,9 @@ class Evaluation:
         index = self.model.vocabulary.indices
         rank = self.engine_score.update(shown.items, event.item_id, worth, seen=seen, indices=index(shown.items))
         self.popularity_score.update(shown.popular, event.item_id, worth, seen=seen, indices=index(shown.popular))
-        self.slots += np.bincount(np.frombuffer(shown.sources, np.uint8), minlength=len(self.slots))
-        if rank >= 0:
+        drawn = np.frombuffer(shown.sources, np.uint8)
+        self.slots += np.bincount(drawn[drawn != PINNED], minlength=len(self.slots))
+        if rank >= 0 and drawn[rank] != PINNED:
             self.hits[shown.sources[rank]] += 1
 
     def _learn(self, arrival: Arrival) -> None:
