@@ -35,6 +35,7 @@ from bandits.slate import (
     place,
     rank_bucket,
     read_heads,
+    seek_fitting_heads,
     seek_heads,
     shown_probability,
 )
@@ -110,13 +111,14 @@ def draw_disagreement(
     """Fill one slot per uniform number until all sources are dry."""
     sources = lists.shape[0]
     check_lists(lists, cells.shape[0])
-    check_terms(lists, terms)
+    free = check_terms(lists, terms)
     slate = empty_slate(uniforms.size, sources)
     cursor, used, bounds = np.zeros(sources, np.int64), terms.used.copy(), no_bounds(sources)
     n = 0
     while n < uniforms.size:
-        live = seek_heads(lists, slate.items[:n], cursor, terms, used)
-        pin = due_pin(terms, slate.items[:n], live)
+        shown = slate.items[:n]
+        live = seek_heads(lists, shown, cursor) if free else seek_fitting_heads(lists, shown, cursor, terms, used)
+        pin = -1 if free else due_pin(terms, shown, live)
         if pin >= 0:
             place_pin(slate, n, pin)
         elif live > 0:
@@ -141,12 +143,13 @@ def disagreement_propensities(
 ) -> NDArray[np.float64]:
     """Probability of each item of a given slate given the items above it."""
     check_lists(lists, cells.shape[0])
-    check_terms(lists, terms)
+    free = check_terms(lists, terms)
     cursor, used, bounds = np.zeros(lists.shape[0], np.int64), terms.used.copy(), no_bounds(lists.shape[0])
     result = np.zeros(items.size)
     for j in range(items.size):
-        live = seek_heads(lists, items[:j], cursor, terms, used)
-        pin = due_pin(terms, items[:j], live)
+        shown = items[:j]
+        live = seek_heads(lists, shown, cursor) if free else seek_fitting_heads(lists, shown, cursor, terms, used)
+        pin = -1 if free else due_pin(terms, shown, live)
         if pin >= 0:
             result[j] = 1.0 if items[j] == pin else 0.0
         elif live > 0:

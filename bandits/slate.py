@@ -56,47 +56,64 @@ def check_heads(heads: NDArray[np.uint8], drawn: NDArray[np.uint8], slots: int, 
 
 
 @register_jitable
-def seek_heads(
+def seek_heads(lists: NDArray[np.int32], shown: NDArray[np.int32], cursor: NDArray[np.int64]) -> int:
+    """Move each source's cursor on to its head, to the list's depth if it is dry; count the live ones.
+
+    For a slate without terms. Called once a slot, from the first on: a head that was not shown in the slot
+    above is a head still.
+    """
+    sources, depth = lists.shape
+    live = 0
+    for a in range(sources):
+        if shown.size == 0 or (cursor[a] < depth and lists[a, cursor[a]] == shown[-1]):
+            cursor[a] = first_unplaced(lists[a], shown, cursor[a])
+        live += cursor[a] < depth
+    return live
+
+
+@register_jitable
+def seek_fitting_heads(
     lists: NDArray[np.int32],
     shown: NDArray[np.int32],
     cursor: NDArray[np.int64],
     terms: Terms,
     used: NDArray[np.int32],
 ) -> int:
-    """Move each source's cursor on to its head, to the list's depth if it is dry; count the live ones.
-
-    Called once a slot, from the first on: without caps a head that was not shown in the slot above is a
-    head still. ``used`` starts as a copy of ``terms.used`` and counts what stands above.
-    """
+    """The same under terms. ``used`` starts as a copy of ``terms.used`` and counts what stands above."""
     sources, depth = lists.shape
-    capped = terms.at_most.size > 0
-    if capped and shown.size > 0:
+    if shown.size > 0:
         count_item(lists, terms, used, shown[-1])
     live = 0
     for a in range(sources):
-        if capped:
-            cursor[a] = first_fitting(lists, a, shown, 0, terms, used)
-        elif shown.size == 0 or (cursor[a] < depth and lists[a, cursor[a]] == shown[-1]):
-            cursor[a] = first_fitting(lists, a, shown, cursor[a], terms, used)
+        cursor[a] = first_fitting(lists, a, shown, terms, used)
         live += cursor[a] < depth
     return live
 
 
 @register_jitable
-def first_fitting(
-    lists: NDArray[np.int32], source: int, shown: NDArray[np.int32], start: int, terms: Terms, used: NDArray[np.int32]
-) -> int:
-    """Index from ``start`` of the first item that may stand below ``shown``, the list's depth if none may."""
-    row = lists[source]
+def first_unplaced(row: NDArray[np.int32], shown: NDArray[np.int32], start: int) -> int:
+    """Index from ``start`` of the first item not shown, the row's size if there is none."""
     for rank in range(start, row.size):
         if row[rank] < 0:
             break
-        placed = is_pinned(terms, row[rank])
+        placed = False
         for item in shown:
             placed |= item == row[rank]
-        if not placed and not breaks_cap(terms, used, shown.size, source, rank):
+        if not placed:
             return rank
-    return int(row.size)
+    return row.size
+
+
+@register_jitable
+def first_fitting(
+    lists: NDArray[np.int32], source: int, shown: NDArray[np.int32], terms: Terms, used: NDArray[np.int32]
+) -> int:
+    """Index of the first item that may stand below ``shown``, the list's depth if none may."""
+    row = lists[source]
+    rank = first_unplaced(row, shown, 0)
+    while rank < row.size and (is_pinned(terms, row[rank]) or breaks_cap(terms, used, shown.size, source, rank)):
+        rank = first_unplaced(row, shown, rank + 1)
+    return rank
 
 
 @register_jitable
@@ -214,13 +231,14 @@ def draw_slate(
     """
     sources, depth = lists.shape
     check_lists(lists, scores.shape[0])
-    check_terms(lists, terms)
+    free = check_terms(lists, terms)
     slate = empty_slate(uniforms.size, sources)
     cursor, used = np.zeros(sources, np.int64), terms.used.copy()
     n = 0
     while n < uniforms.size:
-        live = seek_heads(lists, slate.items[:n], cursor, terms, used)
-        pin = due_pin(terms, slate.items[:n], live)
+        shown = slate.items[:n]
+        live = seek_heads(lists, shown, cursor) if free else seek_fitting_heads(lists, shown, cursor, terms, used)
+        pin = -1 if free else due_pin(terms, shown, live)
         if pin >= 0:
             place_pin(slate, n, pin)
         elif live > 0:
@@ -251,12 +269,13 @@ def slate_propensities(
     """
     sources, depth = lists.shape
     check_lists(lists, scores.shape[0])
-    check_terms(lists, terms)
+    free = check_terms(lists, terms)
     cursor, used = np.zeros(sources, np.int64), terms.used.copy()
     result = np.zeros(items.size)
     for j in range(items.size):
-        live = seek_heads(lists, items[:j], cursor, terms, used)
-        pin = due_pin(terms, items[:j], live)
+        shown = items[:j]
+        live = seek_heads(lists, shown, cursor) if free else seek_fitting_heads(lists, shown, cursor, terms, used)
+        pin = -1 if free else due_pin(terms, shown, live)
         if pin >= 0:
             result[j] = 1.0 if items[j] == pin else 0.0
         elif live > 0:

@@ -18,8 +18,8 @@ from bandits.base import DRY, PINNED, Slate, Terms
 
 
 @register_jitable
-def check_terms(lists: NDArray[np.int32], terms: Terms) -> None:
-    """Refuse what would read or write beyond an array."""
+def check_terms(lists: NDArray[np.int32], terms: Terms) -> bool:
+    """Refuse what would read or write beyond an array; return whether there are no terms at all."""
     caps = terms.at_most.size
     if terms.first.size != caps or terms.groups.shape[0] != caps or terms.used.shape[0] != caps:
         raise ValueError("terms must have one row of groups, at_most, first and used for each cap")
@@ -29,6 +29,7 @@ def check_terms(lists: NDArray[np.int32], terms: Terms) -> None:
         raise ValueError("every group must have a column in used")
     if terms.pins.size != terms.pin_slots.size:
         raise ValueError("every pin must have a slot")
+    return caps == 0 and terms.pins.size == 0
 
 
 @register_jitable
