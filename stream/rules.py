@@ -26,6 +26,7 @@ from stream.schemas import Scalar
 from stream.users import User
 
 DIVERSIFIED = 100  # best items of the ranking that diversity chooses from
+MOST_VARIED = 60  # places of the ranking that it orders, where caps will leave some of them out
 WIDER = 8  # times more is asked of a source where rules leave too little, up to twice
 AUDIENCES = 4096  # different combinations of users' attributes that are remembered
 
@@ -215,12 +216,14 @@ class Offer:
 
     def _ranked(self, items: NDArray[np.int32], scores: NDArray[np.float32], k: int) -> NDArray[np.int32]:
         diversity = self.rules.book.diversity
-        if diversity == 0.0 or len(items) == 0:
+        if diversity == 0.0 and k < len(items):
             return best_first(items, scores, k)[0]
-        ranked, ranked_scores = best_first(items, scores, max(k, DIVERSIFIED))
-        head = slice(DIVERSIFIED)
-        varied = diversified(self._table, ranked[head], ranked_scores[head], diversity, k)
-        return np.concatenate([varied, ranked[DIVERSIFIED:]])[:k]
+        order = np.lexsort((items, -scores))  # as best_first orders them
+        ranked = items[order]
+        if diversity > 0.0 and len(items):
+            head = order[:DIVERSIFIED]
+            ranked[: len(head)] = diversified(self._table, items[head], scores[head], diversity, min(k, MOST_VARIED))
+        return ranked[:k]
 
     def _cut(
         self, ranked: NDArray[np.int32], lists: NDArray[np.int32], k: int

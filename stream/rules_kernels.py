@@ -37,10 +37,9 @@ class Operands(NamedTuple):
 
 
 @register_jitable
-def listed(program: Program, atom: int, field: int, value: int) -> bool:
-    """Whether an atom names this field and value."""
-    pairs, low, high = program.pairs, program.low[atom], program.high[atom]
-    end = high
+def listed(pairs: NDArray[np.int64], field: int, value: int) -> bool:
+    """Whether pairs in the order of their values hold this field and value."""
+    low, high = 0, len(pairs)
     while low < high:
         middle = (low + high) // 2
         if pairs[middle, 1] < value:
@@ -48,7 +47,7 @@ def listed(program: Program, atom: int, field: int, value: int) -> bool:
         else:
             high = middle
     found = False
-    while low < end and pairs[low, 1] == value:
+    while low < len(pairs) and pairs[low, 1] == value:
         found |= pairs[low, 0] == field
         low += 1
     return found
@@ -65,47 +64,54 @@ def in_order(op: int, value: float, bound: float) -> bool:
 
 
 @register_jitable
-def atom_holds(table: Table, program: Program, atom: int, item: int) -> bool:
-    """Whether one condition holds. Of a missing field only MISSING does; of several values, ANY wants one, NONE all."""
-    facts, op, field = table.facts, program.op[atom], program.field[atom]
-    values = facts.view(np.float64)
-    present = met = False
-    if field == ITEM:
-        present, met = True, listed(program, atom, ITEM, table.keys[item])
-    for row in range(table.start[item], table.start[item] + table.size[item]):
-        kind = facts[row, 0] - field  # 0: a text of this field, 1: a number
-        if kind != 0 and kind != 1:
+def narrow(
+    facts: NDArray[np.int64], start: NDArray[np.int64], size: NDArray[np.int32], keys: NDArray[np.int64],
+    items: NDArray[np.int32], field: int, op: int, bound: float, pairs: NDArray[np.int64], fine: NDArray[np.bool_],
+) -> None:  # fmt: skip
+    """Keep of the items marked `fine` those that one condition holds of.
+
+    Of a missing field only MISSING holds; of several values, ANY wants one that is listed and NONE no such.
+    """
+    numbers = facts.view(np.float64)
+    for n in range(len(items)):
+        if not fine[n]:
             continue
-        present = True
-        if op <= NONE:
-            met |= listed(program, atom, facts[row, 0], facts[row, 1])
-        elif op < EXISTS and kind == 1:
-            met |= in_order(op, values[row, 1], program.bound[atom])
-    if op == EXISTS:
-        return present
-    if op == MISSING:
-        return not present
-    return present and not met if op == NONE else met
+        item = items[n]
+        present = met = False
+        if field == ITEM:
+            present, met = True, listed(pairs, ITEM, keys[item])
+        for row in range(start[item], start[item] + size[item]):
+            kind = facts[row, 0] - field  # 0: a text of this field, 1: a number
+            if kind == 0 or kind == 1:
+                present = True
+                if op <= NONE:
+                    met |= listed(pairs, facts[row, 0], facts[row, 1])
+                elif op < EXISTS and kind == 1:
+                    met |= in_order(op, numbers[row, 1], bound)
+        if op >= EXISTS:
+            fine[n] = present == (op == EXISTS)
+        else:
+            fine[n] = (present and not met) if op == NONE else met
 
 
 @register_jitable
-def rule_holds(table: Table, program: Program, rule: int, item: int) -> bool:
-    """Whether a rule's conditions all hold of an item."""
-    atom = program.start[rule]
-    while atom < program.stop[rule] and atom_holds(table, program, atom, item):
-        atom += 1
-    return bool(atom == program.stop[rule])
+def rule_holds(table: Table, program: Program, rule: int, items: NDArray[np.int32]) -> NDArray[np.bool_]:
+    """Which items a rule's conditions all hold of. Loops over items are inside: a call with many arrays is dear."""
+    fine = np.ones(len(items), np.bool_)
+    for atom in range(program.start[rule], program.stop[rule]):
+        narrow(
+            table.facts, table.start, table.size, table.keys, items, program.field[atom], program.op[atom],
+            program.bound[atom], program.pairs[program.low[atom] : program.high[atom]], fine,
+        )  # fmt: skip
+    return fine
 
 
 @njit(cache=True)
 def holds_any(table: Table, program: Program, rules: NDArray[np.int64], items: NDArray[np.int32]) -> NDArray[np.bool_]:
     """Which items one of the rules holds of."""
     found = np.zeros(len(items), np.bool_)
-    for n, item in enumerate(items):
-        for rule in rules:
-            if rule_holds(table, program, rule, item):
-                found[n] = True
-                break
+    for rule in rules:
+        found |= rule_holds(table, program, rule, items)
     return found
 
 
@@ -115,11 +121,8 @@ def first_holding(
 ) -> NDArray[np.int64]:
     """Position in `rules` of the first one that holds of each item, -1 if none does."""
     found = np.full(len(items), -1, np.int64)
-    for n, item in enumerate(items):
-        for position, rule in enumerate(rules):
-            if rule_holds(table, program, rule, item):
-                found[n] = position
-                break
+    for position in range(len(rules) - 1, -1, -1):
+        found[rule_holds(table, program, rules[position], items)] = position
     return found
 
 
@@ -130,34 +133,36 @@ def boosted(
 ) -> NDArray[np.float32]:  # fmt: skip
     """Scores after rule upon rule: score · factors[r, 0] + factors[r, 1] where it holds."""
     found = scores.copy()
-    for n, item in enumerate(items):
-        for position, rule in enumerate(rules):
-            if rule_holds(table, program, rule, item):
+    for position, rule in enumerate(rules):
+        fine = rule_holds(table, program, rule, items)
+        for n in range(len(items)):
+            if fine[n]:
                 found[n] = found[n] * factors[position, 0] + factors[position, 1]
     return found
 
 
 @register_jitable
-def suits(table: Table, item: int, op: int, field: int, operands: Operands, rule: int, show_if_lacking: bool) -> bool:
-    """Whether an item suits a user by one rule of eligibility."""
-    facts = table.facts
-    values = facts.view(np.float64)
+def unsuited(
+    facts: NDArray[np.int64], start: NDArray[np.int64], size: NDArray[np.int32], item: int, field: int, op: int,
+    verdict: int, number: float, values: NDArray[np.int64], show_if_lacking: bool,
+) -> bool:  # fmt: skip
+    """Whether an item does not suit a user by one rule of eligibility; `number` and `values` are the user's."""
+    numbers = facts.view(np.float64)
     present = met = False
-    for row in range(table.start[item], table.start[item] + table.size[item]):
+    for row in range(start[item], start[item] + size[item]):
         kind = facts[row, 0] - field
-        if kind != 0 and kind != 1:
-            continue
-        present = True
-        if op <= NONE:
-            for place in range(operands.size[rule]):
-                met |= facts[row, 1] == operands.values[rule, place]
-        elif kind == 1:
-            met |= in_order(op, values[row, 1], operands.number[rule])
+        if kind == 0 or kind == 1:
+            present = True
+            if op <= NONE:
+                for value in values:
+                    met |= facts[row, 1] == value
+            elif kind == 1:
+                met |= in_order(op, numbers[row, 1], number)
     if not present:
-        return show_if_lacking
-    if operands.verdict[rule] != COMPARE:
-        return bool(operands.verdict[rule] == SHOW)
-    return not met if op == NONE else met
+        return not show_if_lacking
+    if verdict != COMPARE:
+        return bool(verdict == HIDE)
+    return met if op == NONE else not met
 
 
 @njit(cache=True)
@@ -167,11 +172,13 @@ def eligible(
 ) -> NDArray[np.bool_]:  # fmt: skip
     """Which items suit a user by all rules of eligibility."""
     found = np.ones(len(items), np.bool_)
-    for n, item in enumerate(items):
-        for e, rule in enumerate(rules):
-            if rule_holds(table, program, rule, item) and not suits(
-                table, item, ops[e], fields[e], operands, e, show_if_lacking[e]
+    facts, start, size = table.facts, table.start, table.size
+    for e, rule in enumerate(rules):
+        fine = rule_holds(table, program, rule, items)
+        verdict, number, values = operands.verdict[e], operands.number[e], operands.values[e, : operands.size[e]]
+        for n in range(len(items)):
+            if fine[n] and unsuited(
+                facts, start, size, items[n], fields[e], ops[e], verdict, number, values, show_if_lacking[e]
             ):
                 found[n] = False
-                break
     return found

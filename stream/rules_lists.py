@@ -24,11 +24,8 @@ ALIKE_FACTS = 16  # of an item, by which its likeness to others is judged
 
 
 @register_jitable
-def alike(table: Table, one: int, other: int) -> float:
-    """Common texts of two items over all of their texts, among the first `ALIKE_FACTS` facts of each."""
-    facts = table.facts
-    start, end = table.start[one], table.start[one] + min(table.size[one], ALIKE_FACTS)
-    begin, stop = table.start[other], table.start[other] + min(table.size[other], ALIKE_FACTS)
+def alike(facts: NDArray[np.int64], start: int, end: int, begin: int, stop: int) -> float:
+    """Common texts of two items over all of their texts; one has the facts [start, end), the other [begin, stop)."""
     common = either = 0
     for row in range(start, end):
         if facts[row, 0] & 1:  # a number
@@ -46,29 +43,33 @@ def alike(table: Table, one: int, other: int) -> float:
 def diversified(
     table: Table, items: NDArray[np.int32], scores: NDArray[np.float32], diversity: float, places: int
 ) -> NDArray[np.int32]:
-    """The best `places` of ranked items, best first, by maximal marginal relevance; ties by rank.
+    """The items of a ranking anew: the first `places` by maximal marginal relevance, ties by rank; then the others.
 
     Parameters
     ----------
     items, scores : best first
     diversity : d, in [0, 1]
     """
-    n = len(items)
+    n, facts = len(items), table.facts
+    start = table.start[items]
+    end = start + np.minimum(table.size[items], ALIKE_FACTS)
     worst, spread = float(scores[n - 1]), float(scores[0]) - float(scores[n - 1])
-    likest, free = np.zeros(n), np.ones(n, np.bool_)
-    found = np.empty(min(n, places), np.int32)
-    for place in range(len(found)):
+    relevance, likest, free = np.zeros(n), np.zeros(n), np.ones(n, np.bool_)
+    if spread > 0:
+        relevance[:] = (scores - worst) / spread
+    found = np.empty(n, np.int32)
+    chosen = min(n, places)
+    for place in range(chosen):
         choice, best = -1, -np.inf
         for i in range(n):
-            if free[i]:
-                relevance = (scores[i] - worst) / spread if spread > 0 else 0.0
-                value = (1.0 - diversity) * relevance - diversity * likest[i]
-                if value > best:
-                    choice, best = i, value
+            value = (1.0 - diversity) * relevance[i] - diversity * likest[i]
+            if free[i] and value > best:
+                choice, best = i, value
         found[place], free[choice] = items[choice], False
         for i in range(n):
             if free[i]:
-                likest[i] = max(likest[i], alike(table, items[choice], items[i]))
+                likest[i] = max(likest[i], alike(facts, start[choice], end[choice], start[i], end[i]))
+    found[chosen:] = items[free]
     return found
 
 
