@@ -12,12 +12,13 @@ Later the ``Outcome`` comes back: the hit slot, the reward and, for those who lo
 ``learn_one`` spreads the reward over the slots by how likely each was examined (``examination``) and
 moves the values by a temporal-difference error (``td``). ``QLearning`` and ``Sarsa`` differ in what they
 think the next state is worth; ``Disagreement``, the default, credits a source only where it disagrees with
-the ranking; ``Ranked`` always shows the ranking and is what the others are measured against.
+the ranking; ``Ranked`` always shows the ranking and is what the others are measured against. Caps and pins
+are part of every draw (``terms``).
 
 Nothing here reads a clock, draws a random number or does I/O. Uniform numbers come from the caller.
 """
 
-from bandits.base import DRY, OTHER, Outcome, Policy, Slate
+from bandits.base import DRY, NO_TERMS, OTHER, PINNED, Outcome, Policy, Slate, Terms
 from bandits.checks import yield_checks
 from bandits.disagreement import Disagreement
 from bandits.examination import Examination, prior_theta
@@ -31,7 +32,9 @@ from bandits.slate import draw_slate, greedy_fill, rank_bucket, slate_propensiti
 
 __all__ = [
     "DRY",
+    "NO_TERMS",
     "OTHER",
+    "PINNED",
     "POLICIES",
     "Constant",
     "Disagreement",
@@ -45,6 +48,7 @@ __all__ = [
     "Sarsa",
     "Schedule",
     "Slate",
+    "Terms",
     "draw",
     "draw_slate",
     "epsilon_greedy",

@@ -12,19 +12,39 @@ from numpy.typing import NDArray
 
 OTHER = 128  # added to a head's index in Slate.heads when the slot shows another item
 DRY = 255  # in Slate.heads: the source had nothing left to offer
+PINNED = 255  # in Slate.sources: a rule fixed the item; no source stood for choice, all heads are DRY
 
 
 class Slate(NamedTuple):
     """What is shown, and how probable it was. n <= slots: fewer when all sources run dry.
 
-    A source's head at a slot is the first item of its list that stands in no slot above.
+    A source's head at a slot is the first item of its list that stands in no slot above and breaks no
+    term (see ``bandits.terms``).
     """
 
     items: NDArray[np.int32]  # [n], each item once
-    sources: NDArray[np.uint8]  # [n], the source drawn
+    sources: NDArray[np.uint8]  # [n], the source drawn, or PINNED
     heads: NDArray[np.uint8]  # [n, sources], index of the head in the source's list; OTHER + index; DRY
     probabilities: NDArray[np.float32]  # [n, sources], of drawing each source at this slot
     propensities: NDArray[np.float32]  # [n], of showing this item here, given the slots above
+
+
+class Terms(NamedTuple):
+    """Caps and pins of one slate, see ``bandits.terms``. An item has the same groups in every list."""
+
+    groups: NDArray[np.int32]  # [caps, sources, depth], of each item of the lists; -1: the cap does not concern it
+    at_most: NDArray[np.int32]  # [caps], items of one group
+    first: NDArray[np.int32]  # [caps], slots from the top among which they are counted
+    used: NDArray[np.int32]  # [caps, groups], pinned items of each group within these slots
+    pins: NDArray[np.int32]  # [pins], items
+    pin_slots: NDArray[np.int32]  # [pins], ascending, each once
+
+
+def _none(dimensions: int) -> NDArray[np.int32]:
+    return np.zeros((0,) * dimensions, np.int32)
+
+
+NO_TERMS = Terms(_none(3), _none(1), _none(1), _none(2), _none(1), _none(1))
 
 
 class Outcome(NamedTuple):
@@ -73,7 +93,9 @@ class Policy(Protocol):
         """Exploration rate of the next draw, in [0, 1]."""
         ...
 
-    def draw(self, state: int, lists: NDArray[np.int32], uniforms: NDArray[np.float64]) -> Slate:
+    def draw(
+        self, state: int, lists: NDArray[np.int32], uniforms: NDArray[np.float64], terms: Terms = NO_TERMS
+    ) -> Slate:
         """Fill one slot per number of ``uniforms``, each in [0, 1). Changes nothing.
 
         ``lists`` holds the items of each source, best first, shape ``[sources, depth]``; item numbers
@@ -81,8 +103,16 @@ class Policy(Protocol):
         """
         ...
 
-    def propensities(self, state: int, lists: NDArray[np.int32], items: NDArray[np.int32]) -> NDArray[np.float64]:
+    def propensities(
+        self, state: int, lists: NDArray[np.int32], items: NDArray[np.int32], terms: Terms = NO_TERMS
+    ) -> NDArray[np.float64]:
         """Probability of each item of a given slate given the items above it, shape ``[n]``."""
+        ...
+
+    def recorded_propensities(
+        self, state: int, lists: NDArray[np.int32], heads: NDArray[np.uint8]
+    ) -> NDArray[np.float64]:
+        """The same of a slate on record, from its heads ``[n, sources]``: no terms need be known."""
         ...
 
     def learn_one(self, outcome: Outcome) -> float:

@@ -14,7 +14,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from bandits.base import DRY, OTHER, Outcome, Policy, Slate
+from bandits.base import DRY, OTHER, PINNED, Outcome, Policy, Slate, Terms
 
 FALSE_ALARM = 1e-9  # chance that check_draws_match_propensities fails a right policy on other seeds
 
@@ -56,6 +56,19 @@ def random_lists(policy: Policy, rng: np.random.Generator) -> NDArray[np.int32]:
     for row in lists[rng.random(policy.sources) < 0.3]:
         row[rng.integers(policy.slots) :] = -1
     return lists
+
+
+def random_terms(lists: NDArray[np.int32], slots: int, rng: np.random.Generator) -> Terms:
+    """Two caps, on every slot and on the first two, and pins in up to two slots; some of the lists' items."""
+    kinds = np.stack([lists % 3, np.where(lists % 5 == 0, -1, lists % 2)]).astype(np.int32)
+    first = np.array([slots, 2], np.int32)
+    pin_slots = np.sort(rng.permutation(slots)[: rng.integers(3)]).astype(np.int32)
+    pins = rng.permutation(slots + 6)[: len(pin_slots)].astype(np.int32)
+    used = np.zeros((2, 3), np.int32)
+    for pin, slot in zip(pins, pin_slots, strict=True):
+        used[0, pin % 3] += 1
+        used[1, pin % 2] += pin % 5 != 0 and slot < first[1]
+    return Terms(kinds, np.array([2, 1], np.int32), first, used, pins, pin_slots)
 
 
 def train(policy: Policy, outcomes: int, name: str) -> None:
@@ -175,6 +188,29 @@ def check_draws_match_propensities(policy: Policy) -> None:
     )
 
 
+def check_terms_hold(policy: Policy) -> None:
+    """Pins stand where they must, no item breaks a cap, and the record's heads tell the propensities."""
+    train(policy, 300, "terms")
+    rng = _generator("terms")
+    for state, lists, _ in _slates(policy, 100, "terms"):
+        terms = random_terms(lists, policy.slots, rng)
+        slate = policy.draw(state, lists, rng.random(policy.slots), terms)
+        items, pinned = slate.items.tolist(), slate.sources == PINNED
+        _require(slate.items[pinned].tolist() == terms.pins[: pinned.sum()].tolist(), policy, "pins must be shown")
+        _require(len(set(items)) == len(items), policy, f"an item must be shown once; got {items}")
+        on_time = np.isin(terms.pin_slots, np.flatnonzero(pinned)) | (terms.pin_slots >= len(items))
+        _require(bool(on_time.all()), policy, f"pins must stand in slots {terms.pin_slots}; got {pinned}")
+        for j in np.flatnonzero(~pinned):
+            whole = [item % 3 for item in {*items[: j + 1], *terms.pins.tolist()}]
+            _require(whole.count(items[j] % 3) <= 2, policy, f"item {items[j]} must keep the cap of 2; got {items}")
+        for other in (
+            policy.propensities(state, lists, slate.items, terms),
+            policy.recorded_propensities(state, lists, slate.heads),
+        ):
+            close = np.allclose(slate.propensities, other, rtol=1e-5, atol=0.0)
+            _require(bool(close), policy, f"propensities must be {other}; got {slate.propensities}")
+
+
 def check_draw_changes_nothing(policy: Policy) -> None:
     """The same draw twice gives the same slate, and leaves the state as it was."""
     train(policy, 300, "pure")
@@ -229,6 +265,7 @@ _CHECKS: tuple[Callable[[Policy], None], ...] = (
     check_every_head_can_be_shown,
     check_propensities_add_up,
     check_draws_match_propensities,
+    check_terms_hold,
     check_draw_changes_nothing,
     check_learning_is_deterministic,
     check_pickling,

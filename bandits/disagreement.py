@@ -22,20 +22,25 @@ from numba import njit
 from numba.extending import register_jitable
 from numpy.typing import NDArray
 
-from bandits.base import Outcome, Slate
+from bandits.base import NO_TERMS, Outcome, Slate, Terms
 from bandits.matched_sums import SIDES, Table, believed_difference, credit_disagreement
 from bandits.schedules import Schedule
 from bandits.slate import (
     BUCKETS,
+    check_heads,
     check_lists,
     empty_slate,
     first_slots,
     item_propensity,
     place,
     rank_bucket,
+    read_heads,
+    seek_fitting_heads,
     seek_heads,
+    shown_probability,
 )
 from bandits.slate_policy import SlatePolicy
+from bandits.terms import check_terms, due_pin, place_pin
 
 Triple = tuple[float, float, float]
 Pair = tuple[float, float]
@@ -101,16 +106,26 @@ def draw_disagreement(
     confidence: Pair,
     exploration: Pair,
     uniforms: NDArray[np.float64],
+    terms: Terms,
 ) -> Slate:
     """Fill one slot per uniform number until all sources are dry."""
     sources = lists.shape[0]
     check_lists(lists, cells.shape[0])
+    free = check_terms(lists, terms)
     slate = empty_slate(uniforms.size, sources)
-    cursor, bounds = np.zeros(sources, np.int64), no_bounds(sources)
+    cursor, used, bounds = np.zeros(sources, np.int64), terms.used.copy(), no_bounds(sources)
     n = 0
-    while n < uniforms.size and seek_heads(lists, slate.items[:n], cursor) > 0:
-        pmf = disagreement_pmf(lists, cursor, bounds, cells, pooled, prior, confidence, exploration)
-        place(slate, n, lists, cursor, pmf, uniforms[n])
+    while n < uniforms.size:
+        shown = slate.items[:n]
+        live = seek_heads(lists, shown, cursor) if free else seek_fitting_heads(lists, shown, cursor, terms, used)
+        pin = -1 if free else due_pin(terms, shown, live)
+        if pin >= 0:
+            place_pin(slate, n, pin)
+        elif live > 0:
+            pmf = disagreement_pmf(lists, cursor, bounds, cells, pooled, prior, confidence, exploration)
+            place(slate, n, lists, cursor, pmf, uniforms[n])
+        else:
+            break
         n += 1
     return first_slots(slate, n)
 
@@ -124,15 +139,43 @@ def disagreement_propensities(
     confidence: Pair,
     exploration: Pair,
     items: NDArray[np.int32],
+    terms: Terms,
 ) -> NDArray[np.float64]:
     """Probability of each item of a given slate given the items above it."""
     check_lists(lists, cells.shape[0])
-    cursor, bounds = np.zeros(lists.shape[0], np.int64), no_bounds(lists.shape[0])
+    free = check_terms(lists, terms)
+    cursor, used, bounds = np.zeros(lists.shape[0], np.int64), terms.used.copy(), no_bounds(lists.shape[0])
     result = np.zeros(items.size)
     for j in range(items.size):
-        if seek_heads(lists, items[:j], cursor) > 0:
+        shown = items[:j]
+        live = seek_heads(lists, shown, cursor) if free else seek_fitting_heads(lists, shown, cursor, terms, used)
+        pin = -1 if free else due_pin(terms, shown, live)
+        if pin >= 0:
+            result[j] = 1.0 if items[j] == pin else 0.0
+        elif live > 0:
             pmf = disagreement_pmf(lists, cursor, bounds, cells, pooled, prior, confidence, exploration)
             result[j] = item_propensity(lists, cursor, pmf, items[j])
+    return result
+
+
+@njit(cache=True)
+def recorded_disagreement(
+    lists: NDArray[np.int32],
+    cells: Table,
+    pooled: Table,
+    prior: Triple,
+    confidence: Pair,
+    exploration: Pair,
+    heads: NDArray[np.uint8],
+) -> NDArray[np.float64]:
+    """Probability of each item of a slate given the items above it, from the recorded heads."""
+    check_lists(lists, cells.shape[0])
+    cursor, bounds = np.zeros(lists.shape[0], np.int64), no_bounds(lists.shape[0])
+    result = np.ones(heads.shape[0])
+    for j in range(heads.shape[0]):
+        if read_heads(heads[j], cursor, lists.shape[1]) > 0:
+            pmf = disagreement_pmf(lists, cursor, bounds, cells, pooled, prior, confidence, exploration)
+            result[j] = shown_probability(heads[j], pmf)
     return result
 
 
@@ -218,16 +261,29 @@ class Disagreement(SlatePolicy):
         epsilon = self.epsilon
         return epsilon, min(epsilon, self._epsilon_floor)
 
-    def draw(self, state: int, lists: NDArray[np.int32], uniforms: NDArray[np.float64]) -> Slate:
+    def draw(
+        self, state: int, lists: NDArray[np.int32], uniforms: NDArray[np.float64], terms: Terms = NO_TERMS
+    ) -> Slate:
         """Fill one slot per number of ``uniforms`` in [0, 1) from ``lists`` ``[sources, depth]``."""
         return draw_disagreement(
-            lists, self._cells[state], self._pooled, self._prior, self._confidence, self._exploration(), uniforms
+            lists, self._cells[state], self._pooled, self._prior, self._confidence, self._exploration(), uniforms, terms
         )
 
-    def propensities(self, state: int, lists: NDArray[np.int32], items: NDArray[np.int32]) -> NDArray[np.float64]:
+    def propensities(
+        self, state: int, lists: NDArray[np.int32], items: NDArray[np.int32], terms: Terms = NO_TERMS
+    ) -> NDArray[np.float64]:
         """Probability of each item of a given slate given the items above it, shape ``[n]``."""
         return disagreement_propensities(
-            lists, self._cells[state], self._pooled, self._prior, self._confidence, self._exploration(), items
+            lists, self._cells[state], self._pooled, self._prior, self._confidence, self._exploration(), items, terms
+        )
+
+    def recorded_propensities(
+        self, state: int, lists: NDArray[np.int32], heads: NDArray[np.uint8]
+    ) -> NDArray[np.float64]:
+        """The same of a slate on record, from its heads ``[n, sources]``: no terms need be known."""
+        check_heads(heads, heads[:, 0], heads.shape[0], self.sources)
+        return recorded_disagreement(
+            lists, self._cells[state], self._pooled, self._prior, self._confidence, self._exploration(), heads
         )
 
     def learn_one(self, outcome: Outcome) -> float:

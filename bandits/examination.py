@@ -11,6 +11,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+from bandits.base import PINNED
 from bandits.slate import BUCKETS, rank_bucket
 
 SMALLEST_THETA = 0.01  # a slot never seen must still be able to learn
@@ -38,8 +39,13 @@ def count_slate(
     by_slot: NDArray[np.float64],
     by_cell: NDArray[np.float64],
 ) -> None:
-    """Count one settled slate; both tables hold (hits, expected hits or examinations) last."""
+    """Count one settled slate; both tables hold (hits, expected hits or examinations) last.
+
+    A pinned slot counts for nothing: what a rule puts there is not judged by the list it came from.
+    """
     for j in range(sources.size):
+        if sources[j] == PINNED:
+            continue
         cell = by_cell[sources[j], rank_bucket(heads[j, sources[j]])]
         by_slot[j, 1] += cell[0] / cell[1]
         cell[1] += theta[j]

@@ -5,8 +5,8 @@ from collections.abc import Mapping
 import numpy as np
 from numpy.typing import NDArray
 
-from bandits.base import Outcome, Slate, restore_arrays
-from bandits.slate import BUCKETS, draw_slate, slate_propensities
+from bandits.base import NO_TERMS, Outcome, Slate, Terms, restore_arrays
+from bandits.slate import BUCKETS, check_heads, draw_slate, recorded_propensities, slate_propensities
 
 
 class Ranked:
@@ -36,13 +36,24 @@ class Ranked:
         self.states = states
         self._scores = np.zeros((sources, BUCKETS))  # all equal: ties go to the lowest live source
 
-    def draw(self, state: int, lists: NDArray[np.int32], uniforms: NDArray[np.float64]) -> Slate:
+    def draw(
+        self, state: int, lists: NDArray[np.int32], uniforms: NDArray[np.float64], terms: Terms = NO_TERMS
+    ) -> Slate:
         """Fill one slot per number of ``uniforms`` from ``lists`` ``[sources, depth]``."""
-        return draw_slate(lists, self._scores, 0.0, uniforms)
+        return draw_slate(lists, self._scores, 0.0, uniforms, terms)
 
-    def propensities(self, state: int, lists: NDArray[np.int32], items: NDArray[np.int32]) -> NDArray[np.float64]:
+    def propensities(
+        self, state: int, lists: NDArray[np.int32], items: NDArray[np.int32], terms: Terms = NO_TERMS
+    ) -> NDArray[np.float64]:
         """1 for each item that the ranking shows at its slot given the items above it, else 0."""
-        return slate_propensities(lists, self._scores, 0.0, items)
+        return slate_propensities(lists, self._scores, 0.0, items, terms)
+
+    def recorded_propensities(
+        self, state: int, lists: NDArray[np.int32], heads: NDArray[np.uint8]
+    ) -> NDArray[np.float64]:
+        """The same of a slate on record, from its heads ``[n, sources]``: no terms need be known."""
+        check_heads(heads, heads[:, 0], heads.shape[0], self.sources)
+        return recorded_propensities(self._scores, 0.0, heads, lists.shape[1])
 
     def learn_one(self, outcome: Outcome) -> float:
         """Learn nothing: the error is 0."""

@@ -1,9 +1,10 @@
 """Filling a slate from ranked lists: heads, rank buckets, epsilon-greedy draws, item propensities.
 
-At each slot every source offers its head, the first item of its list that stands in no slot above. The
-policy draws a source, the slot shows its head. Two sources may offer the same item, so an item's
-propensity is the sum over the sources whose head it is. All of it depends on (state, slot, items above)
-alone and never on which source placed what: that is what makes the propensities exact.
+At each slot every source offers its head, the first item of its list that stands in no slot above (and
+breaks no term, see ``terms``). The policy draws a source, the slot shows its head. Two sources may offer
+the same item, so an item's propensity is the sum over the sources whose head it is. All of it depends on
+(state, slot, items above) alone and never on which source placed what: that is what makes the
+propensities exact.
 
 A value belongs to a source *and the rank bucket of its head*. Without the bucket a policy takes a whole
 slate from one source and pays for the tail of its list.
@@ -14,8 +15,9 @@ from numba import njit
 from numba.extending import register_jitable
 from numpy.typing import NDArray
 
-from bandits.base import DRY, OTHER, Slate
+from bandits.base import DRY, NO_TERMS, OTHER, PINNED, Slate, Terms
 from bandits.explore import draw, epsilon_greedy
+from bandits.terms import breaks_cap, check_terms, count_item, due_pin, is_pinned, place_pin
 
 BUCKETS = 4
 MAX_DEPTH = 127  # OTHER + index must stay below DRY
@@ -57,13 +59,33 @@ def check_heads(heads: NDArray[np.uint8], drawn: NDArray[np.uint8], slots: int, 
 def seek_heads(lists: NDArray[np.int32], shown: NDArray[np.int32], cursor: NDArray[np.int64]) -> int:
     """Move each source's cursor on to its head, to the list's depth if it is dry; count the live ones.
 
-    Called once a slot, from the first on: a head that was not shown in the slot above is a head still.
+    For a slate without terms. Called once a slot, from the first on: a head that was not shown in the slot
+    above is a head still.
     """
     sources, depth = lists.shape
     live = 0
     for a in range(sources):
         if shown.size == 0 or (cursor[a] < depth and lists[a, cursor[a]] == shown[-1]):
             cursor[a] = first_unplaced(lists[a], shown, cursor[a])
+        live += cursor[a] < depth
+    return live
+
+
+@register_jitable
+def seek_fitting_heads(
+    lists: NDArray[np.int32],
+    shown: NDArray[np.int32],
+    cursor: NDArray[np.int64],
+    terms: Terms,
+    used: NDArray[np.int32],
+) -> int:
+    """The same under terms. ``used`` starts as a copy of ``terms.used`` and counts what stands above."""
+    sources, depth = lists.shape
+    if shown.size > 0:
+        count_item(lists, terms, used, shown[-1])
+    live = 0
+    for a in range(sources):
+        cursor[a] = first_fitting(lists, a, shown, terms, used)
         live += cursor[a] < depth
     return live
 
@@ -80,6 +102,38 @@ def first_unplaced(row: NDArray[np.int32], shown: NDArray[np.int32], start: int)
         if not placed:
             return rank
     return row.size
+
+
+@register_jitable
+def first_fitting(
+    lists: NDArray[np.int32], source: int, shown: NDArray[np.int32], terms: Terms, used: NDArray[np.int32]
+) -> int:
+    """Index of the first item that may stand below ``shown``, the list's depth if none may."""
+    row = lists[source]
+    rank = first_unplaced(row, shown, 0)
+    while rank < row.size and (is_pinned(terms, row[rank]) or breaks_cap(terms, used, shown.size, source, rank)):
+        rank = first_unplaced(row, shown, rank + 1)
+    return rank
+
+
+@register_jitable
+def read_heads(heads: NDArray[np.uint8], cursor: NDArray[np.int64], depth: int) -> int:
+    """Set the cursors as a record ``[sources]`` of one slot tells; count the live ones."""
+    live = 0
+    for a in range(heads.size):
+        cursor[a] = depth if heads[a] == DRY else heads[a] % OTHER
+        live += cursor[a] < depth
+    return live
+
+
+@register_jitable
+def shown_probability(heads: NDArray[np.uint8], pmf: NDArray[np.float64]) -> float:
+    """Probability that the slot shows what it showed: the sum over the sources whose head it was."""
+    total = 0.0
+    for a in range(heads.size):
+        if heads[a] < OTHER:
+            total += pmf[a]
+    return total
 
 
 @register_jitable
@@ -147,7 +201,11 @@ def slot_pmf(scores: NDArray[np.float64], cursor: NDArray[np.int64], depth: int,
 
 @njit(cache=True)
 def draw_slate(
-    lists: NDArray[np.int32], scores: NDArray[np.float64], epsilon: float, uniforms: NDArray[np.float64]
+    lists: NDArray[np.int32],
+    scores: NDArray[np.float64],
+    epsilon: float,
+    uniforms: NDArray[np.float64],
+    terms: Terms,
 ) -> Slate:
     """Fill one slot per uniform number, epsilon-greedily, until all sources are dry.
 
@@ -161,28 +219,43 @@ def draw_slate(
         Exploration rate in [0, 1].
     uniforms
         One number in [0, 1) for each slot.
+    terms
+        Caps and pins; ``NO_TERMS`` for none.
 
     Examples
     --------
     >>> lists = np.array([[7, 8, 9], [8, 5, -1]], np.int32)
-    >>> slate = draw_slate(lists, np.array([[0.0] * 4, [1.0] * 4]), 0.2, np.full(4, 0.5))
+    >>> slate = draw_slate(lists, np.array([[0.0] * 4, [1.0] * 4]), 0.2, np.full(4, 0.5), NO_TERMS)
     >>> slate.items.tolist(), slate.sources.tolist(), slate.propensities.round(2).tolist()
     ([8, 5, 7, 9], [1, 1, 0, 0], [0.9, 0.9, 1.0, 1.0])
     """
     sources, depth = lists.shape
     check_lists(lists, scores.shape[0])
+    free = check_terms(lists, terms)
     slate = empty_slate(uniforms.size, sources)
-    cursor = np.zeros(sources, np.int64)
+    cursor, used = np.zeros(sources, np.int64), terms.used.copy()
     n = 0
-    while n < uniforms.size and seek_heads(lists, slate.items[:n], cursor) > 0:
-        place(slate, n, lists, cursor, slot_pmf(scores, cursor, depth, epsilon), uniforms[n])
+    while n < uniforms.size:
+        shown = slate.items[:n]
+        live = seek_heads(lists, shown, cursor) if free else seek_fitting_heads(lists, shown, cursor, terms, used)
+        pin = -1 if free else due_pin(terms, shown, live)
+        if pin >= 0:
+            place_pin(slate, n, pin)
+        elif live > 0:
+            place(slate, n, lists, cursor, slot_pmf(scores, cursor, depth, epsilon), uniforms[n])
+        else:
+            break
         n += 1
     return first_slots(slate, n)
 
 
 @njit(cache=True)
 def slate_propensities(
-    lists: NDArray[np.int32], scores: NDArray[np.float64], epsilon: float, items: NDArray[np.int32]
+    lists: NDArray[np.int32],
+    scores: NDArray[np.float64],
+    epsilon: float,
+    items: NDArray[np.int32],
+    terms: Terms,
 ) -> NDArray[np.float64]:
     """Probability of each item of a given slate given the items above it, under other scores or epsilon.
 
@@ -191,16 +264,44 @@ def slate_propensities(
     Examples
     --------
     >>> lists = np.array([[7, 8, 9], [8, 5, -1]], np.int32)
-    >>> slate_propensities(lists, np.zeros((2, 4)), 0.5, np.array([8, 7, 9, 6], np.int32)).tolist()
+    >>> slate_propensities(lists, np.zeros((2, 4)), 0.5, np.array([8, 7, 9, 6], np.int32), NO_TERMS).tolist()
     [0.25, 0.75, 0.75, 0.0]
     """
     sources, depth = lists.shape
     check_lists(lists, scores.shape[0])
-    cursor = np.zeros(sources, np.int64)
+    free = check_terms(lists, terms)
+    cursor, used = np.zeros(sources, np.int64), terms.used.copy()
     result = np.zeros(items.size)
     for j in range(items.size):
-        if seek_heads(lists, items[:j], cursor) > 0:
+        shown = items[:j]
+        live = seek_heads(lists, shown, cursor) if free else seek_fitting_heads(lists, shown, cursor, terms, used)
+        pin = -1 if free else due_pin(terms, shown, live)
+        if pin >= 0:
+            result[j] = 1.0 if items[j] == pin else 0.0
+        elif live > 0:
             result[j] = item_propensity(lists, cursor, slot_pmf(scores, cursor, depth, epsilon), items[j])
+    return result
+
+
+@njit(cache=True)
+def recorded_propensities(
+    scores: NDArray[np.float64], epsilon: float, heads: NDArray[np.uint8], depth: int
+) -> NDArray[np.float64]:
+    """Probability of each item of a slate given the items above it, from the recorded heads ``[n, sources]``.
+
+    The heads reflect the caps and pins under which the slate was drawn, so none need be known.
+
+    Examples
+    --------
+    >>> heads = np.array([[OTHER, 0], [0, 2], [DRY, DRY]], np.uint8)
+    >>> recorded_propensities(np.zeros((2, 4)), 0.5, heads, 3).tolist()
+    [0.25, 1.0, 1.0]
+    """
+    cursor = np.zeros(heads.shape[1], np.int64)
+    result = np.ones(heads.shape[0])
+    for j in range(heads.shape[0]):
+        if read_heads(heads[j], cursor, depth) > 0:
+            result[j] = shown_probability(heads[j], slot_pmf(scores, cursor, depth, epsilon))
     return result
 
 
@@ -211,7 +312,7 @@ def slate_value(
     heads: NDArray[np.uint8],
     sources: NDArray[np.uint8],
 ) -> float:
-    """Sum of the slots' values, each weighted by its chance to be examined.
+    """Sum of the slots' values, each weighted by its chance to be examined; pinned slots are nobody's.
 
     Examples
     --------
@@ -222,13 +323,16 @@ def slate_value(
     total = 0.0
     for j in range(sources.size):
         a = sources[j]
-        total += theta[j] * scores[a, rank_bucket(heads[j, a])]
+        if a != PINNED:
+            total += theta[j] * scores[a, rank_bucket(heads[j, a])]
     return total
 
 
 @njit(cache=True)
 def greedy_value(lists: NDArray[np.int32], scores: NDArray[np.float64], theta: NDArray[np.float64]) -> float:
-    """Value of the greedy slate of one slot per examination weight in ``theta``.
+    """Value of the greedy slate of one slot per examination weight in ``theta``, under no terms.
+
+    The record of a next slate holds its lists, not the terms it was drawn under.
 
     Examples
     --------
@@ -236,7 +340,7 @@ def greedy_value(lists: NDArray[np.int32], scores: NDArray[np.float64], theta: N
     >>> greedy_value(np.array([[7, 8, 9], [8, 5, -1]], np.int32), scores, np.array([1.0, 0.5]))
     1.15
     """
-    best = draw_slate(lists, scores, 0.0, np.zeros(theta.size))
+    best = draw_slate(lists, scores, 0.0, np.zeros(theta.size), NO_TERMS)
     return slate_value(scores, theta, best.heads, best.sources)
 
 
@@ -249,4 +353,4 @@ def greedy_fill(lists: NDArray[np.int32], scores: NDArray[np.float64], slots: in
     >>> greedy_fill(lists, np.array([[0.5, 0.3, 0.0, 0.0], [0.9, 0.4, 0.0, 0.0]]), slots=3).items.tolist()
     [8, 7, 5]
     """
-    return draw_slate(lists, scores, 0.0, np.zeros(slots))
+    return draw_slate(lists, scores, 0.0, np.zeros(slots), NO_TERMS)

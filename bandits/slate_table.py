@@ -25,7 +25,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from bandits.base import OTHER, Outcome, Slate
+from bandits.base import NO_TERMS, OTHER, Outcome, Slate, Terms
 from bandits.schedules import Schedule
 from bandits.slate import (
     BUCKETS,
@@ -33,6 +33,7 @@ from bandits.slate import (
     draw_slate,
     greedy_value,
     rank_bucket,
+    recorded_propensities,
     slate_propensities,
     slate_value,
 )
@@ -115,13 +116,24 @@ class SlateTable(SlatePolicy):
     def slate_error(self, outcome: Outcome) -> float:
         """TD error ``u_t`` of the slate as a whole against the baseline of its state."""
 
-    def draw(self, state: int, lists: NDArray[np.int32], uniforms: NDArray[np.float64]) -> Slate:
+    def draw(
+        self, state: int, lists: NDArray[np.int32], uniforms: NDArray[np.float64], terms: Terms = NO_TERMS
+    ) -> Slate:
         """Fill one slot per number of ``uniforms`` in [0, 1) from ``lists`` ``[sources, depth]``."""
-        return draw_slate(lists, self.q[state], self.epsilon, uniforms)
+        return draw_slate(lists, self.q[state], self.epsilon, uniforms, terms)
 
-    def propensities(self, state: int, lists: NDArray[np.int32], items: NDArray[np.int32]) -> NDArray[np.float64]:
+    def propensities(
+        self, state: int, lists: NDArray[np.int32], items: NDArray[np.int32], terms: Terms = NO_TERMS
+    ) -> NDArray[np.float64]:
         """Probability of each item of a given slate given the items above it, shape ``[n]``."""
-        return slate_propensities(lists, self.q[state], self.epsilon, items)
+        return slate_propensities(lists, self.q[state], self.epsilon, items, terms)
+
+    def recorded_propensities(
+        self, state: int, lists: NDArray[np.int32], heads: NDArray[np.uint8]
+    ) -> NDArray[np.float64]:
+        """The same of a slate on record, from its heads ``[n, sources]``: no terms need be known."""
+        check_heads(heads, heads[:, 0], heads.shape[0], self.sources)
+        return recorded_propensities(self.q[state], self.epsilon, heads, lists.shape[1])
 
     def learn_one(self, outcome: Outcome) -> float:
         """Learn from one settled slate; return its mean TD error over the slots, in units of reward."""

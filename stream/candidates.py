@@ -7,10 +7,12 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+from bandits import NO_TERMS, Terms
 from learners import ELIGIBLE, INELIGIBLE, TOUCHED, Query, Source, Vocabulary, best_first
 from stream.catalogue import Catalogue
 from stream.features import Known, Moment, Past, describe, retime
 from stream.ranking import Ranking
+from stream.rules import Offer, Rules
 from stream.users import RECENT_ITEMS, User, number
 
 PROPOSED = 100  # best new items that each source proposes
@@ -24,6 +26,7 @@ class Candidates(NamedTuple):
     features: NDArray[np.uint8]  # [n, features + 1], quantised, the mixer's score last
     scores: NDArray[np.float32]  # [n] ranking scores
     lists: NDArray[np.int32]  # [1 + sources, k] best items of the ranking and of each source, -1 pads
+    terms: Terms = NO_TERMS  # what rules demand of the slate
 
 
 class Shelf:
@@ -36,10 +39,10 @@ class Shelf:
 
     def __init__(
         self, vocabulary: Vocabulary, catalogue: Catalogue, sources: Sequence[Source], ranking: Ranking, *,
-        exclude_bought: bool,
+        exclude_bought: bool, rules: Rules | None = None,
     ) -> None:  # fmt: skip
         self.vocabulary, self.catalogue, self.sources, self.ranking = vocabulary, catalogue, sources, ranking
-        self.exclude_bought = exclude_bought
+        self.exclude_bought, self.rules = exclude_bought, rules
         self._place = np.full(0, -1, np.int32)  # scratch: an item's place among the candidates
 
     def query(self, user_id: str, user: User, now: float) -> Query:
@@ -56,13 +59,16 @@ class Shelf:
         k : length of the lists
         """
         past, query = self.past(user), self.query(user_id, user, now)
-        proposals = self._propose(query, past)
+        offer = None if self.rules is None else self.rules.offer(user, now)
+        proposals = self._propose(query, past, offer)
         items, ranks, lists = _join(
             np.concatenate(proposals), np.array([len(p) for p in proposals]), self.catalogue.expires, now,
-            self._scratch(), k,
+            self._scratch(), k if offer is None or not offer.deep else PROPOSED,
         )  # fmt: skip
         features = self._describe(user, query, items, ranks, past)
         scores, rows = self.ranking.score_many(features)
+        if offer is not None:
+            return Candidates(items, rows, *offer.finish(items, scores, lists, k))
         ranked, _ = best_first(items, scores, k)
         lists[0, : len(ranked)] = ranked
         return Candidates(items, rows, scores, lists)
@@ -78,8 +84,9 @@ class Shelf:
         return _pack(slate, lists, self._scratch())
 
     def scores_of(self, found: Candidates, items: NDArray[np.int32]) -> NDArray[np.float32]:
-        """Ranking scores of some of the candidates."""
-        return found.scores[_places(found.items, items, self._scratch())]
+        """Ranking scores of some of the candidates; 0 of pinned items, which are none."""
+        places = _places(found.items, items, self._scratch())
+        return np.where(places >= 0, np.append(found.scores, np.float32(0.0))[places], np.float32(0.0))
 
     def past(self, user: User) -> Past:
         """The user's items that the model knows already; a brand-new one is folded some milliseconds later."""
@@ -93,10 +100,13 @@ class Shelf:
             np.array([entry.time for _, entry in known], np.float64),
         )
 
-    def _propose(self, query: Query, past: Past) -> list[NDArray[np.int32]]:
+    def _propose(self, query: Query, past: Past, offer: Offer | None) -> list[NDArray[np.int32]]:
         blocked = self.catalogue.blocked
-        before = _block(blocked, past.items, past.bought, self.exclude_bought)
+        # With rules, what was bought is theirs to judge.
+        before = _block(blocked, past.items, past.bought, self.exclude_bought and offer is None)
         try:
+            if offer is not None:
+                return offer.propose(self.sources, query, PROPOSED, blocked)
             return [source.top_k(query, PROPOSED, blocked)[0] for source in self.sources]
         finally:
             blocked[past.items] = before

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from learners import ELIGIBLE, INELIGIBLE, State
+from stream.facts import Facts, item_facts
 from stream.schemas import Item
 
 T = TypeVar("T", bound=np.generic)
@@ -33,6 +34,7 @@ class Catalogue:
         self.used: NDArray[np.int64] = np.empty(0, np.int64)  # `events` at the item's last event, -1 before it
         self._expiring: list[tuple[float, int]] = []  # heap of (event time, item)
         self.categories: dict[str, int] = {}
+        self.facts = Facts()  # categories, price and attributes, for rules
 
     def add_item(self, item: int) -> None:
         """Make room for a new item index; nothing is known of it yet."""
@@ -43,6 +45,7 @@ class Catalogue:
             self.category = _grown(self.category, room, NO_CATEGORY)
             self.born = _grown(self.born, room, 0)
             self.used = _grown(self.used, room, -1)
+            self.facts.make_room(room)
         self.size = max(self.size, item + 1)
         self.blocked[item] = ELIGIBLE if self.allow_unknown else INELIGIBLE
         self.born[item] = self.events
@@ -60,6 +63,7 @@ class Catalogue:
         self.category[item] = NO_CATEGORY
         if record.categories:
             self.category[item] = self.categories.setdefault(record.categories[0], len(self.categories) + 1)
+        self.facts.put(item, item_facts(record))
 
     def expire(self, now: float) -> None:
         """Block what has expired by event time `now`, so that sources do not spend their places on it."""
@@ -80,6 +84,7 @@ class Catalogue:
             "blocked": self.blocked[:n], "expires": self.expires[:n], "category": self.category[:n],
             "born": self.born[:n], "used": self.used[:n], "events": np.array([self.events]),
             "categories": np.frombuffer(msgspec.msgpack.encode(list(self.categories)), np.uint8),
+            **self.facts.state(n),
         }  # fmt: skip
 
     def restore(self, state: State) -> None:
@@ -92,6 +97,7 @@ class Catalogue:
         self.size, self.events = len(self.blocked), int(state["events"][0])
         names = msgspec.msgpack.decode(state["categories"].tobytes(), type=list[str])
         self.categories = {name: number for number, name in enumerate(names, start=1)}
+        self.facts.restore(state["facts"], state["fact_counts"])
         self._list_expiring()
 
     def _list_expiring(self) -> None:

@@ -24,6 +24,7 @@ COMMANDS = {  # in the order in which one meets them
     "model": "Look at the shared model, save it, load it",
     "bench": "Measure speed through a real Kafka on this machine",
     "chaos": "Kill workers and the broker at random; check exactly-once",
+    "rules": "Read a rules file and say what it means",
     "config": "Print every setting with its meaning and value, as TOML",
 }
 

@@ -71,6 +71,9 @@ class Slate(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     slots: Annotated[int, _doc("items on a slate", ge=1, le=40)] = 20
     allow_unknown_items: Annotated[bool, _doc("recommend items that the catalogue does not describe")] = True
     exclude_bought: Annotated[bool, _doc("leave out what the user has bought before")] = False
+    rules: Annotated[
+        str, _doc("TOML file of caps, pins, boosts, exclusions, ... (docs/rules.md), read at the start; empty: none")
+    ] = ""
 
 
 class Policy(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -225,7 +225,7 @@ class Engine:
         """Candidates and slate for a user at event time `now`; `name` decides the luck. Changes nothing."""
         found = self.model.shelf.candidates(user_id, user, now, self.config.slate.slots)
         luck = uniforms(f"{self.config.policy.seed}/policy/{name}", self.config.slate.slots)
-        return found, self.model.policy.draw(policy_state(user), found.lists, luck)
+        return found, self.model.policy.draw(policy_state(user), found.lists, luck, found.terms)
 
     def _settle(self, user: User, event: Happening, *, same_session: bool) -> Settlement | None:
         if user.open is None:

@@ -14,7 +14,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from bandits import Slate
+from bandits import PINNED, Slate
 from learners import INELIGIBLE
 from learners.calibration import Calibration
 from stream.candidates import Candidates
@@ -220,8 +220,8 @@ class Evaluation:
             journal.add(items, coming, self.use, category)
             for journal, items in zip(self.journals.values(), shown.lists, strict=True)
         ]
-        self.slots += np.bincount(shown.sources, minlength=len(self.slots))
-        if ranks[0] >= 0:
+        self.slots += np.bincount(shown.sources[shown.sources != PINNED], minlength=len(self.slots))
+        if ranks[0] >= 0 and shown.sources[ranks[0]] != PINNED:
             self.hits[shown.sources[ranks[0]]] += 1
 
     def _judge_heads(self, predicted: Predicted, item: int, *, purchased: bool) -> None:

@@ -33,6 +33,8 @@ from stream.config import Config
 from stream.log import Acceptance, Batch, ItemChange, Message, Record, Settlement, Step, Verdict
 from stream.observe import Observer
 from stream.ranking import Ranking
+from stream.rules import Rules
+from stream.rules_file import load_rules
 from stream.schemas import KINDS, Item
 from stream.snapshot import ForeignSnapshotError, sliced
 from stream.users import number
@@ -108,6 +110,7 @@ class Model:
     def __init__(self, config: Config, observer: Observer | None = None) -> None:
         self.config = config
         self.observer = observer or Observer()
+        self.rule_book = load_rules(config.slate.rules) if config.slate.rules else None
         self._start_empty()
 
     def _start_empty(self) -> None:
@@ -123,8 +126,12 @@ class Model:
             config.policy.name, sources=len(self.lists), slots=config.slate.slots, states=STATES,
             **policy_options(config),
         )  # fmt: skip
+        bought = config.slate.exclude_bought
+        rules = None if self.rule_book is None else Rules(
+            self.rule_book, self.vocabulary, self.catalogue, exclude_bought=bought
+        )  # fmt: skip
         self.shelf = Shelf(
-            self.vocabulary, self.catalogue, self.sources, self.ranking, exclude_bought=config.slate.exclude_bought,
+            self.vocabulary, self.catalogue, self.sources, self.ranking, exclude_bought=bought, rules=rules,
         )  # fmt: skip
         self.acceptance = Acceptance()
         self.offset = 0  # of the next log message to fold

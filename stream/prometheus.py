@@ -13,6 +13,7 @@ from prometheus_client import (
 )
 from prometheus_client.process_collector import ProcessCollector
 
+from bandits import PINNED
 from stream.codec import REASONS
 from stream.log import Record, Settlement
 from stream.observe import Observer
@@ -90,7 +91,8 @@ class PrometheusObserver(Observer):
 
     def name_lists(self, lists: tuple[str, ...]) -> None:
         """Fix the values of the label `source`."""
-        self._by_list = [(self._slots.labels(name), self._hits.labels(name)) for name in lists]
+        names = {**dict(enumerate(lists)), PINNED: "pinned"}
+        self._by_list = {n: (self._slots.labels(name), self._hits.labels(name)) for n, name in names.items()}
 
     content_type = CONTENT_TYPE_LATEST
 

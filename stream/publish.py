@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from bandits import PINNED
 from stream.log import Batch, Decision, ProfileChange, Settlement, Step
 from stream.schemas import Outcome, Recommendation, Slot
 
@@ -27,12 +28,21 @@ def recommendation(
         user_id=user_id, decision_id=decision.decision_id, event_id=event_id, timestamp=decision.time,
         model_version=decision.model_version, base=base, policy=decision.policy,
         slots=[
-            Slot(item, score, lists[source], propensity)
+            Slot(item, score, source_name(source, lists), propensity)
             for item, score, source, propensity in zip(
                 decision.slate, scores, decision.sources, propensities, strict=True
             )
         ],
     )  # fmt: skip
+
+
+def source_name(source: int, lists: tuple[str, ...]) -> str:
+    """Name of what filled a slot.
+
+    >>> source_name(1, ("ranked", "popularity")), source_name(255, ("ranked", "popularity"))
+    ('popularity', 'pinned')
+    """
+    return "pinned" if source == PINNED else lists[source]
 
 
 def outcomes(batch: Batch, lists: tuple[str, ...]) -> Iterator[Outcome]:
@@ -48,7 +58,7 @@ def _outcome(user_id: str, settled: Settlement, event_id: str | None, lists: tup
         user_id=user_id, decision_id=settled.decision_id, outcome=settled.outcome, reward=settled.reward,
         hit=settled.hit if settled.hit >= 0 else None, event_id=event_id, decided_at=settled.decided_at,
         settled_at=settled.settled_at, policy=settled.policy, items=settled.slate,
-        sources=[lists[source] for source in settled.sources], propensities=_floats(settled.propensities),
+        sources=[source_name(source, lists) for source in settled.sources], propensities=_floats(settled.propensities),
     )  # fmt: skip
 
 

@@ -26,6 +26,7 @@ class Seen(Struct, array_like=True, gc=False):
     bought: bool
     kind: int  # of the last event on it
     time: float  # of the last event on it
+    bought_at: float = 0.0  # time of the last purchase, 0: never
 
 
 class User(Struct, array_like=True):
@@ -116,7 +117,8 @@ def _remember(user: User, event: Happening, session_gap_s: float) -> None:
     user.repeats += old is not None
     user.immediate += last == event.item_id
     bought = event.kind == PURCHASE or (old is not None and old.bought)
-    new = Seen(1 if old is None else old.times + 1, bought, event.kind, event.time)
+    bought_at = max(event.time if event.kind == PURCHASE else 0.0, 0.0 if old is None else old.bought_at)
+    new = Seen(1 if old is None else old.times + 1, bought, event.kind, event.time, bought_at)
     if late:
         _insert_late(user, event.item_id, old, new)
     else:
@@ -135,7 +137,7 @@ def _remember(user: User, event: Happening, session_gap_s: float) -> None:
 def _insert_late(user: User, item_id: str, old: Seen | None, new: Seen) -> None:
     """An event out of order counts, but does not become the newest."""
     if old is not None and old.time >= new.time:
-        old.times, old.bought = new.times, new.bought
+        old.times, old.bought, old.bought_at = new.times, new.bought, new.bought_at
         return
     user.seen[item_id] = new
     user.seen = dict(sorted(user.seen.items(), key=lambda entry: entry[1].time))  # stable: ties keep their order

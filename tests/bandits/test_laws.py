@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from bandits import POLICIES, Outcome, PowerDecay, Sarsa, Slate, make_policy, yield_checks
+from bandits import NO_TERMS, POLICIES, Outcome, PowerDecay, Sarsa, Slate, Terms, make_policy, yield_checks
 from bandits.checks import Check, LawBrokenError
 
 _POLICIES = [make_policy(name, sources=4, slots=5, states=3) for name in POLICIES] + [
@@ -24,8 +24,10 @@ def test_policy_obeys(check: Check) -> None:
 class _Biased(Sarsa):
     """Claims its probabilities, but draws with other numbers."""
 
-    def draw(self, state: int, lists: NDArray[np.int32], uniforms: NDArray[np.float64]) -> Slate:
-        return super().draw(state, lists, uniforms**2)
+    def draw(
+        self, state: int, lists: NDArray[np.int32], uniforms: NDArray[np.float64], terms: Terms = NO_TERMS
+    ) -> Slate:
+        return super().draw(state, lists, uniforms**2, terms)
 
 
 class _Forgetful(Sarsa):
@@ -41,9 +43,11 @@ class _Forgetful(Sarsa):
 class _Counting(Sarsa):
     """Changes when it draws."""
 
-    def draw(self, state: int, lists: NDArray[np.int32], uniforms: NDArray[np.float64]) -> Slate:
+    def draw(
+        self, state: int, lists: NDArray[np.int32], uniforms: NDArray[np.float64], terms: Terms = NO_TERMS
+    ) -> Slate:
         self._steps += 1
-        return super().draw(state, lists, uniforms)
+        return super().draw(state, lists, uniforms, terms)
 
 
 class _Hoarding(Sarsa):

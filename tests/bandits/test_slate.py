@@ -8,7 +8,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from bandits import DRY, OTHER, Slate, draw_slate, epsilon_greedy, greedy_fill, rank_bucket, slate_propensities
+from bandits import (
+    DRY,
+    NO_TERMS,
+    OTHER,
+    Slate,
+    draw_slate,
+    epsilon_greedy,
+    greedy_fill,
+    rank_bucket,
+    slate_propensities,
+)
 from bandits.slate import slate_value
 
 SLOTS = 4
@@ -48,7 +58,7 @@ def test_slate_follows_its_definition(
     case: tuple[NDArray[np.int32], NDArray[np.float64], float, NDArray[np.float64]],
 ) -> None:
     lists, scores, epsilon, uniforms = case
-    slate = draw_slate(lists, scores, epsilon, uniforms)
+    slate = draw_slate(lists, scores, epsilon, uniforms, NO_TERMS)
     above: list[int] = []
     for j, item in enumerate(slate.items.tolist()):
         ranks, pmf = _plain_slot(lists, scores, epsilon, above)
@@ -74,7 +84,9 @@ def test_item_propensities_of_all_slates_sum_to_one(
     items = sorted({int(item) for item in lists.ravel() if item >= 0})
     n = min(2, len(items))
     slates = itertools.permutations(items, n)
-    total = sum(slate_propensities(lists, scores, epsilon, np.array(slate, np.int32)).prod() for slate in slates)
+    total = sum(
+        slate_propensities(lists, scores, epsilon, np.array(slate, np.int32), NO_TERMS).prod() for slate in slates
+    )
     assert total == pytest.approx(1.0)
 
 
@@ -90,11 +102,11 @@ def test_drawn_slates_have_their_product_of_propensities() -> None:
     n = 20_000
     counts: dict[tuple[int, ...], int] = {}
     for _ in range(n):
-        shown = tuple(draw_slate(lists, scores, 0.4, rng.random(3)).items.tolist())
+        shown = tuple(draw_slate(lists, scores, 0.4, rng.random(3), NO_TERMS).items.tolist())
         counts[shown] = counts.get(shown, 0) + 1
     tested = 0
     for slate in itertools.permutations(range(1, 6), 3):
-        p = slate_propensities(lists, scores, 0.4, np.array(slate, np.int32)).prod()
+        p = slate_propensities(lists, scores, 0.4, np.array(slate, np.int32), NO_TERMS).prod()
         if p == 0.0:
             assert slate not in counts
         elif n * p >= 20:
@@ -112,19 +124,19 @@ def test_off_policy_weights_are_unbiased() -> None:
     for slate in itertools.permutations((1, 2, 3, 4), 3):
         items = np.array(slate, np.int32)
         reward = sum(value[item] / (j + 1) for j, item in enumerate(slate))
-        p_logging = slate_propensities(lists, logging, 0.5, items).prod()
-        p_candidate = slate_propensities(lists, candidate, 0.1, items).prod()
+        p_logging = slate_propensities(lists, logging, 0.5, items, NO_TERMS).prod()
+        p_candidate = slate_propensities(lists, candidate, 0.1, items, NO_TERMS).prod()
         truth += p_candidate * reward
         if p_logging > 0.0:
             estimate += p_logging * (p_candidate / p_logging) * reward
     assert estimate == pytest.approx(truth)
     best = greedy_fill(lists, candidate, 3).items
     assert best.tolist() == [4, 2, 3]
-    assert slate_propensities(lists, candidate, 0.0, best).tolist() == [1.0, 1.0, 1.0]
+    assert slate_propensities(lists, candidate, 0.0, best, NO_TERMS).tolist() == [1.0, 1.0, 1.0]
 
 
 def test_shared_heads_share_the_propensity() -> None:
-    slate = draw_slate(np.array([[3, 4], [3, 5]], np.int32), np.zeros((2, 4)), 0.5, np.array([0.9, 0.9]))
+    slate = draw_slate(np.array([[3, 4], [3, 5]], np.int32), np.zeros((2, 4)), 0.5, np.array([0.9, 0.9]), NO_TERMS)
     assert slate.items.tolist() == [3, 5]
     assert slate.sources.tolist() == [1, 1]
     assert slate.heads.tolist() == [[0, 0], [OTHER + 1, 1]]
@@ -132,26 +144,26 @@ def test_shared_heads_share_the_propensity() -> None:
 
 
 def test_slate_types() -> None:
-    slate = draw_slate(np.array([[3, 4]], np.int32), np.zeros((1, 4)), 0.5, np.zeros(2))
+    slate = draw_slate(np.array([[3, 4]], np.int32), np.zeros((1, 4)), 0.5, np.zeros(2), NO_TERMS)
     assert isinstance(slate, Slate)
     assert [str(array.dtype) for array in slate] == ["int32", "uint8", "uint8", "float32", "float32"]
 
 
 def test_empty_lists_give_an_empty_slate() -> None:
-    slate = draw_slate(np.full((2, 3), -1, np.int32), np.zeros((2, 4)), 0.1, np.zeros(3))
+    slate = draw_slate(np.full((2, 3), -1, np.int32), np.zeros((2, 4)), 0.1, np.zeros(3), NO_TERMS)
     assert [array.shape for array in slate] == [(0,), (0,), (0, 2), (0, 2), (0,)]
 
 
 def test_read_only_records_can_be_used() -> None:
     lists = np.frombuffer(np.array([[3, 4]], np.int32).tobytes(), np.int32).reshape(1, 2)
-    assert draw_slate(lists, np.zeros((1, 4)), 0.5, np.zeros(2)).items.tolist() == [3, 4]
+    assert draw_slate(lists, np.zeros((1, 4)), 0.5, np.zeros(2), NO_TERMS).items.tolist() == [3, 4]
 
 
 def test_lists_that_do_not_fit_are_refused() -> None:
     with pytest.raises(ValueError, match="one row for each source"):
-        draw_slate(np.zeros((3, 2), np.int32), np.zeros((2, 4)), 0.1, np.zeros(2))
+        draw_slate(np.zeros((3, 2), np.int32), np.zeros((2, 4)), 0.1, np.zeros(2), NO_TERMS)
     with pytest.raises(ValueError, match="at most 127 columns"):
-        draw_slate(np.zeros((2, 128), np.int32), np.zeros((2, 4)), 0.1, np.zeros(2))
+        draw_slate(np.zeros((2, 128), np.int32), np.zeros((2, 4)), 0.1, np.zeros(2), NO_TERMS)
 
 
 def test_slate_value_by_hand() -> None:

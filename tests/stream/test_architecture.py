@@ -15,7 +15,8 @@ CORE = {
     for name in (
         "schemas", "topics", "codec", "config", "rewards", "log", "users", "catalogue", "features", "candidates",
         "observe", "model", "engine", "publish", "recovery", "snapshot", "fingerprints", "evaluate", "formats",
-        "layouts", "errors", "protocol", "contestants", "journal", "report", "ratings", "stopwatch",
+        "layouts", "errors", "protocol", "contestants", "journal", "report", "ratings", "stopwatch", "ranking",
+        "facts", "rules", "rules_compiled", "rules_file", "rules_kernels", "rules_lists", "rules_table", "rules_words",
     )
 }  # fmt: skip
 INPUT_OUTPUT = {"faust", "mode", "aiokafka", "kafka", "confluent_kafka", "prometheus_client", "click", "rich"}

@@ -1,0 +1,90 @@
+"""What rules demand of one slate: at most so many items of a kind, and items that stand fixed.
+
+Both are kept in the draw itself, so the propensities know of them. A source's head is the first item of
+its list that is not placed, is not pinned and would break no cap given the items above; a pinned slot
+shows its item with propensity 1 and offers no choice, so no source has credit for it. Heads still depend
+on the items above alone.
+
+* A cap says: among its first slots at most n items of one group. Pinned items within these slots are
+  counted beforehand, so that no pin below makes a cap break; pins themselves are never refused.
+* A slate whose lists have nothing left that may be shown ends. Pins below that slot move up.
+"""
+
+import numpy as np
+from numba.extending import register_jitable
+from numpy.typing import NDArray
+
+from bandits.base import DRY, PINNED, Slate, Terms
+
+
+@register_jitable
+def check_terms(lists: NDArray[np.int32], terms: Terms) -> bool:
+    """Refuse what would read or write beyond an array; return whether there are no terms at all."""
+    caps = terms.at_most.size
+    if terms.first.size != caps or terms.groups.shape[0] != caps or terms.used.shape[0] != caps:
+        raise ValueError("terms must have one row of groups, at_most, first and used for each cap")
+    if caps > 0 and (terms.groups.shape[1] != lists.shape[0] or terms.groups.shape[2] != lists.shape[1]):
+        raise ValueError("the groups of a cap must have the shape of the lists")
+    if caps > 0 and terms.groups.max() >= terms.used.shape[1]:
+        raise ValueError("every group must have a column in used")
+    if terms.pins.size != terms.pin_slots.size:
+        raise ValueError("every pin must have a slot")
+    return caps == 0 and terms.pins.size == 0
+
+
+@register_jitable
+def is_pinned(terms: Terms, item: int) -> bool:
+    """Whether the item has a slot of its own."""
+    found = False
+    for pin in terms.pins:
+        found |= pin == item
+    return found
+
+
+@register_jitable
+def breaks_cap(terms: Terms, used: NDArray[np.int32], slot: int, source: int, rank: int) -> bool:
+    """Whether an item of the lists would be one too many in this slot."""
+    for c in range(terms.at_most.size):
+        group = terms.groups[c, source, rank]
+        if slot < terms.first[c] and group >= 0 and used[c, group] >= terms.at_most[c]:
+            return True
+    return False
+
+
+@register_jitable
+def count_item(lists: NDArray[np.int32], terms: Terms, used: NDArray[np.int32], item: int) -> None:
+    """Count a placed item in every cap; pinned ones are counted from the start."""
+    if is_pinned(terms, item):
+        return
+    for a in range(lists.shape[0]):
+        for rank in range(lists.shape[1]):
+            if lists[a, rank] == item:
+                for c in range(terms.at_most.size):
+                    if terms.groups[c, a, rank] >= 0:
+                        used[c, terms.groups[c, a, rank]] += 1
+                return
+
+
+@register_jitable
+def due_pin(terms: Terms, shown: NDArray[np.int32], live: int) -> int:
+    """The pinned item that the slot below ``shown`` must show, -1 if there is none.
+
+    Where no source is live, the next pin moves up.
+    """
+    for p in range(terms.pins.size):
+        placed = False
+        for item in shown:
+            placed |= item == terms.pins[p]
+        if not placed:
+            return int(terms.pins[p]) if live == 0 or terms.pin_slots[p] <= shown.size else -1
+    return -1
+
+
+@register_jitable
+def place_pin(slate: Slate, slot: int, item: int) -> None:
+    """Show a pinned item: certain, and no source's doing."""
+    slate.items[slot] = item
+    slate.sources[slot] = PINNED
+    slate.heads[slot, :] = DRY
+    slate.probabilities[slot, :] = 0.0
+    slate.propensities[slot] = 1.0
