@@ -108,6 +108,24 @@ class Sources(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     rules_half_life: Annotated[float, _doc("events", ge=1)] = 200_000.0
 
 
+DriftAnswer = Literal["faster_step", "shorter_half_life", "reset_head", "none"]  # learners.drift.ANSWERS
+
+
+class Drift(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What is done when a model has become worse than chance explains: how much, and for how long."""
+
+    delta: Annotated[float, _doc("of ADWIN: smaller means fewer false alarms, and later ones", gt=0, lt=1)] = 0.002
+    mixer: Annotated[DriftAnswer, _doc("when the listwise loss of the ranking has risen")] = "faster_step"
+    heads: Annotated[DriftAnswer, _doc("when the log-loss of the click or the purchase head has risen")] = "faster_step"
+    sources: Annotated[DriftAnswer, _doc("when the hit rate of a source has fallen")] = "shorter_half_life"
+    engine: Annotated[DriftAnswer, _doc("of all learners, when the hit rate of the slates has fallen")] = (
+        "shorter_half_life"
+    )
+    factor: Annotated[float, _doc("faster_step: so many times the step, falling back to 1", ge=1, le=100)] = 4.0
+    half_life: Annotated[float, _doc("shorter_half_life: events, growing back to the source's own", ge=1)] = 200.0
+    calm: Annotated[float, _doc("events until half of the answer has worn off", ge=1)] = 500.0
+
+
 class Worker(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The process that serves."""
 
@@ -133,6 +151,7 @@ class Config(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     policy: Policy = Policy()
     ranking: Ranking = Ranking()
     sources: Sources = Sources()
+    drift: Drift = Drift()
     worker: Worker = Worker()
 
 

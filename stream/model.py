@@ -28,6 +28,7 @@ from learners import (
 )
 from stream.candidates import Shelf
 from stream.catalogue import Catalogue
+from stream.change import Watch
 from stream.config import Config
 from stream.features import feature_names, initial_weights
 from stream.log import Acceptance, Batch, ItemChange, Message, Record, Rows, Settlement, Step, Verdict
@@ -117,6 +118,7 @@ class Model:
         names = tuple(source.name for source in self.sources)
         self.lists = (RANKED, *names)  # what a slot can be drawn from
         self.ranker = TwoHeads(feature_names(names[:-1]), config.ranking.learning_rate, initial_weights(names[:-1]))
+        self.watch = Watch(config.drift, self.sources, self.ranker, self.ranker.names, config.slate.slots)
         self.policy: Policy = make_policy(
             config.policy.name, sources=len(self.lists), slots=config.slate.slots, states=STATES,
             **policy_options(config),
@@ -198,7 +200,8 @@ class Model:
         return {
             "vocabulary": self.vocabulary, "catalogue": self.catalogue,
             **{source.name: source for source in self.sources},
-            "ranker": self.ranker, f"policy {self.policy.name}": self.policy,
+            "ranker": self.ranker, "drift": self.watch,  # behind all whose pace it sets
+            f"policy {self.policy.name}": self.policy,
         }  # fmt: skip
 
     def _learn_step(self, step: Step) -> None:
@@ -209,12 +212,18 @@ class Model:
         3. the sources and the catalogue, from the event
         """
         td_error = log_loss = None
+        alarms = [] if step.settled is None else self.watch.settled(step.settled)
         if step.settled is not None and step.settled.outcome != "void":  # 1
             td_error = self.policy.learn_one(self._outcome(step.settled, step))
         if step.rows is not None and step.event is not None:  # 2
             log_loss = self._learn_rows(step.rows, purchased=step.event.kind == PURCHASE)
+            taken = np.frombuffer(step.rows.features, np.uint8)[: len(self.ranker.names)] if step.rows.taken else None
+            alarms += self.watch.learned(taken, purchased=step.event.kind == PURCHASE, click=log_loss)
+        for model, answer in alarms:
+            self.observer.drifted(model, answer)
         self.observer.learned(td_error, log_loss)
         if step.event is not None:  # 3
+            self.watch.tick()
             item = self._intern(step.event.item_id)
             if item < 0:
                 return

@@ -1,5 +1,6 @@
 """Every metric, in base units, with bounded labels (never a user or an item). The only file that knows Prometheus."""
 
+import logging
 from collections import Counter as Tally
 
 from prometheus_client import (
@@ -13,6 +14,8 @@ from prometheus_client import (
 )
 from prometheus_client.process_collector import ProcessCollector
 
+from learners.drift import ANSWERS
+from stream.change import MODELS
 from stream.codec import REASONS
 from stream.log import Record, Settlement
 from stream.observe import Observer
@@ -21,6 +24,8 @@ from stream.schemas import KINDS
 RECOVERY_BUCKETS_S = (0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 60, 300)
 LATENCY_BUCKETS_S = (0.002, 0.005, 0.01, 0.015, 0.02, 0.03, 0.05, 0.075, 0.1, 0.25, 0.5, 1, 5, 30)
 RECENT = 0.001  # weight of the newest value in running means: they look back about a thousand steps
+
+log = logging.getLogger(__name__)
 
 
 class PrometheusObserver(Observer):
@@ -80,6 +85,7 @@ class PrometheusObserver(Observer):
         self._disagreements = counter("fingerprint_disagreements", "other models at the same log offset; must stay 0")
         self._fingerprint = gauge("fingerprint", "first 48 bits of the model's fingerprint at `fingerprint_offset`")
         self._fingerprint_offset = gauge("fingerprint_offset", "log offset of `fingerprint`")
+        self._drift = counter("drift", "models that became worse than chance explains, and what was done", "model", "answer")
         self.lag = gauge("consumer_lag_events", "input records not taken in yet", "topic", "partition")
         self.model_offset = gauge("model_offset", "next offset of headwater.log to fold")
         self.model_age = gauge("model_age_seconds", "since the newest folded message of headwater.log was written")
@@ -91,6 +97,9 @@ class PrometheusObserver(Observer):
     def name_lists(self, lists: tuple[str, ...]) -> None:
         """Fix the values of the label `source`."""
         self._by_list = [(self._slots.labels(name), self._hits.labels(name)) for name in lists]
+        for model in (*MODELS, *lists[1:]):
+            for answer in ANSWERS:
+                self._drift.labels(model, answer)
 
     content_type = CONTENT_TYPE_LATEST
 
@@ -143,6 +152,10 @@ class PrometheusObserver(Observer):
 
     def skipped_offsets(self, count: int) -> None:
         self._skipped_offsets.inc(count)
+
+    def drifted(self, model: str, answer: str) -> None:
+        self._drift.labels(model, answer).inc()
+        log.info("drift: %s has become worse; answer: %s", model, answer)
 
     def no_room(self) -> None:
         self._no_room.inc()
