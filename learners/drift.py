@@ -95,6 +95,12 @@ def shorten(learner: object, height: float, pace: Pace) -> None:
         learner.shorten(pace.half_life / height if height > 0.0 else math.inf)
 
 
+def hasten_and_shorten(learner: object, height: float, pace: Pace) -> None:
+    """Both, for a learner that offers either."""
+    hasten(learner, height, pace)
+    shorten(learner, height, pace)
+
+
 def reset(learner: object, pace: Pace) -> None:
     """Let a learner that `Resets` begin anew."""
     if isinstance(learner, Resets):
@@ -108,6 +114,7 @@ def leave(learner: object, *_: object) -> None:
 ANSWERS: Mapping[str, Answer] = {
     "faster_step": Answer(quicken, hasten),
     "shorter_half_life": Answer(leave, shorten),
+    "faster_and_shorter": Answer(quicken, hasten_and_shorten),
     "reset_head": Answer(reset, leave),
     "none": Answer(leave, leave),  # the alarm is told and counted
 }

@@ -70,6 +70,12 @@ class Slate(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
     slots: Annotated[int, _doc("items on a slate", ge=1, le=40)] = 20
     allow_unknown_items: Annotated[bool, _doc("recommend items that the catalogue does not describe")] = True
+    refresh_s: Annotated[
+        float,
+        _doc("event time until an unanswered slate is made anew if there is nothing else to do; 0: never", ge=0),
+    ] = 300.0
+    refresh_active_s: Annotated[float, _doc("event time since a user's last event until that ends", gt=0)] = 1800.0
+    refresh_at_once: Annotated[int, _doc("slates made anew in one go, 20 times a second at most", ge=1, le=1000)] = 8
     exclude_bought: Annotated[bool, _doc("leave out what the user has bought before")] = False
 
 
@@ -108,7 +114,9 @@ class Sources(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     rules_half_life: Annotated[float, _doc("events", ge=1)] = 200_000.0
 
 
-DriftAnswer = Literal["faster_step", "shorter_half_life", "reset_head", "none"]  # learners.drift.ANSWERS
+DriftAnswer = Literal[  # learners.drift.ANSWERS
+    "faster_step", "shorter_half_life", "faster_and_shorter", "reset_head", "none"
+]  # fmt: skip
 
 
 class Drift(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -21,7 +21,7 @@ from stream.topics import EVENT_TOPICS, USER_TOPICS
 
 SOURCE = "users/0"
 Entry = Item | tuple[EventType, Event]
-Lists = Literal["published", "fresh"]
+Lists = Literal["published", "refreshed", "fresh"]
 
 
 class Shown(NamedTuple):
@@ -30,6 +30,7 @@ class Shown(NamedTuple):
     items: list[str]
     sources: bytes
     popular: list[str]
+    made: float  # event time
 
 
 class Score:
@@ -66,16 +67,24 @@ class Evaluation:
     Parameters
     ----------
     ks : list lengths to measure; the longest one is the slate's length
-    lists : "published": as made after the user's event before; "fresh": as made when the event arrives
+    lists : "published": as made after the user's event before; "fresh": as made when the event arrives;
+        "refreshed": as published, but old ones are made anew as the worker does when it has nothing else to do
+    refreshes : of "refreshed", so many lists can be made anew per event; fractions add up
     train_events : so many events at the start are learned, but not measured
     """
 
     def __init__(
-        self, config: Config, ks: tuple[int, ...] = (1, 5, 10, 20), lists: Lists = "published", train_events: int = 0
+        self,
+        config: Config,
+        ks: tuple[int, ...] = (1, 5, 10, 20),
+        lists: Lists = "published",
+        train_events: int = 0,
+        refreshes: float = 1.0,
     ) -> None:
         slate = msgspec.structs.replace(config.slate, slots=max(ks))
         self.config = msgspec.structs.replace(config, slate=slate)
-        self.lists, self.train_events = lists, train_events
+        self.lists, self.train_events, self.refreshes = lists, train_events, refreshes
+        self.refreshed, self.list_age_s, self._capacity = 0, 0.0, 0.0
         self.model = Model(self.config)
         self.engine = Engine(self.config, self.model)
         self.events = self.steps = 0
@@ -115,6 +124,7 @@ class Evaluation:
                 self._learn(ItemChange(item.item_id, item))
             items.clear()
             self._learn((event.user_id, happening))
+            self._refresh()
             self.events += 1
             yield self.events
 
@@ -126,6 +136,8 @@ class Evaluation:
             "events": self.events,
             "steps": self.steps,
             "lists": self.lists,
+            "refreshed_lists": self.refreshed,
+            "mean_list_age_s": self.list_age_s / max(1, self.steps),
             "policy": self.model.policy.name,
             "known_items": known,
             "learners": {
@@ -148,12 +160,13 @@ class Evaluation:
         if self.lists == "fresh":
             _, slate = self.engine.draw(user, event.time, f"fresh/{self.events}")
             ids = [self.model.vocabulary.ids[item] for item in slate.items.tolist()]
-            shown: Shown | None = Shown(ids, slate.sources.tobytes(), self._popular())
+            shown: Shown | None = Shown(ids, slate.sources.tobytes(), self._popular(), event.time)
         else:
             shown = self._shown.get(user_id)
         if shown is None or self.events < self.train_events:
             return
         self.steps += 1
+        self.list_age_s += max(0.0, event.time - shown.made)
         seen, worth = event.item_id in user.seen, self.config.rewards.of(event.kind)
         index = self.model.vocabulary.indices
         rank = self.engine_score.update(shown.items, event.item_id, worth, seen=seen, indices=index(shown.items))
@@ -165,14 +178,27 @@ class Evaluation:
     def _learn(self, arrival: Arrival) -> None:
         batch = self.engine.batch(self.partition, [arrival], {})
         self.model.fold(batch, self._next_offset())
-        if self.lists == "published":
+        if self.lists != "fresh":
             for record in batch.records:
                 self._keep(record)
 
     def _keep(self, record: Record) -> None:
         if isinstance(record, Step) and record.decision is not None:
             decision: Decision = record.decision
-            self._shown[record.user_id] = Shown(decision.slate, decision.sources, self._popular())
+            self._shown[record.user_id] = Shown(decision.slate, decision.sources, self._popular(), decision.time)
+
+    def _refresh(self) -> None:
+        """Make old lists anew, as many as there is capacity for."""
+        if self.lists != "refreshed":
+            return
+        self._capacity += self.refreshes
+        room, self._capacity = int(self._capacity), self._capacity % 1.0
+        batch = self.engine.refresh(self.partition, room)
+        if batch is not None:
+            self.model.fold(batch, self._next_offset())
+            self.refreshed += len(batch.records)
+            for record in batch.records:
+                self._keep(record)
 
     def _popular(self) -> list[str]:
         """The baseline: what is most popular now, the same for everybody."""

@@ -33,7 +33,7 @@ from stream.config import Config
 from stream.features import feature_names, initial_weights
 from stream.log import Acceptance, Batch, ItemChange, Message, Record, Rows, Settlement, Step, Verdict
 from stream.observe import Observer
-from stream.schemas import KINDS
+from stream.schemas import KINDS, UNLEARNED
 from stream.snapshot import ForeignSnapshotError, sliced
 
 RANKED = "ranked"  # name of list 0
@@ -213,7 +213,7 @@ class Model:
         """
         td_error = log_loss = None
         alarms = [] if step.settled is None else self.watch.settled(step.settled)
-        if step.settled is not None and step.settled.outcome != "void":  # 1
+        if step.settled is not None and step.settled.outcome not in UNLEARNED:  # 1
             td_error = self.policy.learn_one(self._outcome(step.settled, step))
         if step.rows is not None and step.event is not None:  # 2
             log_loss = self._learn_rows(step.rows, purchased=step.event.kind == PURCHASE)

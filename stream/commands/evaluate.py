@@ -35,7 +35,9 @@ PARTS = {"new": "new to the user", "seen": "seen before"}
 )  # fmt: skip
 @click.option(
     "--lists", type=click.Choice(get_args(Lists)), default="published", show_default=True,
-    help="published: as made after the user's event before; fresh: as made when the event arrives.",
+    help="published: as made after the user's event before; "
+    "refreshed: the same, but old ones are made anew as the worker does; "
+    "fresh: as made when the event arrives.",
 )  # fmt: skip
 @click.option(
     "--train-fraction", type=click.FloatRange(0, 1, max_open=True), default=0.0, show_default=True,

@@ -15,7 +15,7 @@ CORE = {
     for name in (
         "schemas", "topics", "codec", "config", "rewards", "log", "users", "catalogue", "features", "candidates",
         "observe", "model", "engine", "publish", "recovery", "snapshot", "fingerprints", "evaluate", "formats",
-        "layouts", "errors",
+        "layouts", "errors", "refresh", "change",
     )
 }  # fmt: skip
 INPUT_OUTPUT = {"faust", "mode", "aiokafka", "kafka", "confluent_kafka", "prometheus_client", "click", "rich"}
