@@ -66,7 +66,7 @@ class Pace(NamedTuple):
     """
 
     factor: float = 4.0
-    half_life: float = 200.0
+    half_life: float = 100.0
     calm: float = 500.0
 
 
@@ -152,16 +152,16 @@ class Watcher:
 
     def __init__(self, worse: Worse, delta: float = 0.002) -> None:
         self.worse, self.delta = worse, delta
-        self._adwin = ADWIN(delta=delta)
+        self._adwin = _adwin(delta)
 
     def update(self, value: float) -> bool:
         """Take the next value, in [0, 1], and say whether the measure has become worse."""
         before = self._adwin.estimation
-        self._adwin.update(value)
+        self._adwin.update(value)  # type: ignore[no-untyped-call]
         if not self._adwin.drift_detected:
             return False
         rose = self._adwin.estimation > before
-        self._adwin = ADWIN(delta=self.delta)  # as River does itself before the next value
+        self._adwin = _adwin(self.delta)  # as River does itself before the next value
         return rose == (self.worse == "higher")
 
     def state(self) -> NDArray[np.uint8]:
@@ -171,7 +171,7 @@ class Watcher:
 
     def restore(self, state: NDArray[np.uint8]) -> None:
         """Continue from a copy of `state`."""
-        fresh = ADWIN(delta=self.delta)
+        fresh = _adwin(self.delta)
         try:
             fresh._helper.__setstate__(state.tobytes())  # noqa: SLF001
         except BaseException as error:  # Rust's panic is no Exception
@@ -275,3 +275,7 @@ class Change:
     def _hold(self) -> None:
         for (answer, _), (learner, models) in self._held.items():
             ANSWERS[answer].hold(learner, float(self._heights[models].max()), self.pace)
+
+
+def _adwin(delta: float) -> ADWIN:
+    return ADWIN(delta=delta)  # type: ignore[no-untyped-call]  # River leaves it unannotated

@@ -112,6 +112,9 @@ class Sources(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     trending_half_life: Annotated[float, _doc("events", ge=1)] = 100.0
     covisitation_half_life: Annotated[float, _doc("events", ge=1)] = 200_000.0
     rules_half_life: Annotated[float, _doc("events", ge=1)] = 200_000.0
+    extra: Annotated[
+        str, _doc("further sources by name, separated by commas: built in, or installed by entry point")
+    ] = ""
 
 
 DriftAnswer = Literal[  # learners.drift.ANSWERS
@@ -127,10 +130,10 @@ class Drift(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     heads: Annotated[DriftAnswer, _doc("when the log-loss of the click or the purchase head has risen")] = "faster_step"
     sources: Annotated[DriftAnswer, _doc("when the hit rate of a source has fallen")] = "shorter_half_life"
     engine: Annotated[DriftAnswer, _doc("of all learners, when the hit rate of the slates has fallen")] = (
-        "shorter_half_life"
+        "faster_and_shorter"
     )
     factor: Annotated[float, _doc("faster_step: so many times the step, falling back to 1", ge=1, le=100)] = 4.0
-    half_life: Annotated[float, _doc("shorter_half_life: events, growing back to the source's own", ge=1)] = 200.0
+    half_life: Annotated[float, _doc("shorter_half_life: events, growing back to the source's own", ge=1)] = 100.0
     calm: Annotated[float, _doc("events until half of the answer has worn off", ge=1)] = 500.0
 
 

@@ -5,7 +5,7 @@ is no clock, no randomness and no iteration over sets in here.
 """
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from hashlib import blake2b
 from typing import Any, NamedTuple, Protocol, Self
 
@@ -26,10 +26,11 @@ from learners import (
     TwoHeads,
     Vocabulary,
 )
+from learners.registry import LearnerError, make_learners
 from stream.candidates import Shelf
 from stream.catalogue import Catalogue
 from stream.change import Watch
-from stream.config import Config
+from stream.config import Config, ConfigError
 from stream.features import feature_names, initial_weights
 from stream.log import Acceptance, Batch, ItemChange, Message, Record, Rows, Settlement, Step, Verdict
 from stream.observe import Observer
@@ -282,14 +283,29 @@ class Model:
 
 def make_sources(config: Config, categories: Categories) -> Sequence[Source]:
     """Sources in the order of the lists: two popularities first (features compare them), repeats last."""
-    return (
+    own: tuple[Source, ...] = (
         Popularity(half_life=config.sources.popularity_half_life, name="popularity"),
         Popularity(half_life=config.sources.trending_half_life, name="trending"),
         CoVisitation(half_life=config.sources.covisitation_half_life),
         SequentialRules(half_life=config.sources.rules_half_life),
         categories,
-        RecentlySeen(),
     )
+    return (*own, *extra_sources(config, {RecentlySeen.name, *(source.name for source in own)}), RecentlySeen())
+
+
+def extra_sources(config: Config, taken: Collection[str]) -> Sequence[Source]:
+    """Sources that the configuration adds to those whose names are `taken`."""
+    try:
+        extra = make_learners(config.sources.extra)
+    except LearnerError as error:
+        raise ConfigError(f"configuration: sources.extra: {error}") from error
+    for source in extra:
+        if source.name in taken or source.proposes_touched:
+            raise ConfigError(
+                f"configuration: sources.extra: must name sources of discovery that are not there yet; got "
+                f"{source.name!r}, which is one of the model's own ({', '.join(sorted(taken))}) or proposes repeats"
+            )
+    return extra
 
 
 def policy_options(config: Config) -> dict[str, Any]:
