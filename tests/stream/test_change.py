@@ -14,8 +14,9 @@ from learners.drift import ANSWERS
 from learners.popularity import Popularity
 from stream.change import ENGINE, Watch
 from stream.config import Config, Drift, DriftAnswer
-from stream.evaluate import Entry, Evaluation
+from stream.evaluate import SOURCE, Entry, Evaluation
 from stream.features import feature_names
+from stream.log import LOG_VERSION, Claim
 from stream.model import Model, ModelCopy
 from stream.schemas import Event
 from tests.stream.site import Site, T, did
@@ -125,7 +126,7 @@ class Recorded(Evaluation):
     """Keeps the log, and a snapshot of the model where an alarm is on."""
 
     def __init__(self, config: Config) -> None:
-        self.messages: list[tuple[Any, int]] = []
+        self.messages: list[tuple[Any, int]] = [(Claim(LOG_VERSION, SOURCE, "evaluate"), 0)]
         self.saved: ModelCopy | None = None
         super().__init__(config, (5,))
         fold = self.model.fold
