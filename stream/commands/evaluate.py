@@ -40,6 +40,10 @@ PARTS = {"new": "new to the user", "seen": "seen before"}
     "fresh: as made when the event arrives.",
 )  # fmt: skip
 @click.option(
+    "--refreshes", type=click.FloatRange(0), default=1.0, show_default=True,
+    help="With --lists refreshed: so many lists can be made anew per event; settings `slate.refresh_*` say which.",
+)  # fmt: skip
+@click.option(
     "--train-fraction", type=click.FloatRange(0, 1, max_open=True), default=0.0, show_default=True,
     help="Share of the events that is learned first, without being measured.",
 )  # fmt: skip
@@ -47,8 +51,8 @@ PARTS = {"new": "new to the user", "seen": "seen before"}
 @click.option("--json", "as_json", is_flag=True, help="Print everything as JSON.")
 @configured
 def command(
-    config: Config, file: Path, format_: str | None, ks: tuple[int, ...], lists: Lists, train_fraction: float,
-    limit: int | None, as_json: bool,
+    config: Config, file: Path, format_: str | None, ks: tuple[int, ...], lists: Lists, refreshes: float,
+    train_fraction: float, limit: int | None, as_json: bool,
 ) -> None:  # fmt: skip
     """Measure recommendations on a file of events, without Kafka.
 
@@ -58,7 +62,7 @@ def command(
     """
     entries = list(_first(limit, read(file, format_)))
     total = sum(isinstance(entry, tuple) for entry in entries)
-    evaluation = Evaluation(config, tuple(sorted(set(ks))), lists, int(train_fraction * total))
+    evaluation = Evaluation(config, tuple(sorted(set(ks))), lists, int(train_fraction * total), refreshes)
     console = Console(stderr=True)
     with Progress(console=console, transient=True, disable=not console.is_terminal) as progress:
         task = progress.add_task("test, then learn", total=total)
@@ -85,7 +89,7 @@ def _print(report: dict[str, Any], ks: list[int]) -> None:
     console = Console()
     console.print(
         f"{report['events']:,} events, {report['steps']:,} measured steps, {report['known_items']:,} items; "
-        f"{report['lists']} lists, policy {report['policy']}"
+        f"{report['lists']} lists, {report['mean_list_age_s']:,.0f} s old on average, policy {report['policy']}"
     )
     table = Table("", *MEASURES)
     for k in ks:
