@@ -88,7 +88,7 @@ def make_learners(names: str) -> list[Source]:
 
 
 def _find(name: str) -> EntryPoint:
-    found = [*entry_points(group=GROUP, name=name)]
+    found: list[EntryPoint] = [*entry_points(group=GROUP, name=name)]
     if name in BUILT_IN:
         found.append(EntryPoint(name, BUILT_IN[name], GROUP))
     if not found:

@@ -38,7 +38,7 @@ def test_it_notices_when_rivers_does(seed: int) -> None:
         river.update(value)  # type: ignore[no-untyped-call]
         if river.drift_detected:
             noticed.append(n)
-    lower, higher = (alarms(Watcher(worse), values) for worse in ("lower", "higher"))  # type: ignore[arg-type]
+    lower, higher = (alarms(Watcher(worse), values) for worse in ("lower", "higher"))
     assert sorted([*lower, *higher]) == noticed
     assert not set(lower) & set(higher)
     assert lower
