@@ -131,6 +131,7 @@ class Categories(Impersonal):
     name = "categories"
 
     def __init__(self, half_life: float = 3_000, listed: int = 50, history: int = 10) -> None:
+        self._half_life = half_life
         self._growth = 2.0 ** (1.0 / half_life)
         self._history = history
         self._size = 0
@@ -181,6 +182,10 @@ class Categories(Impersonal):
             self._category, self._weights, self._unit[0], query.recent[: self._history], self._size, items
         )
         return scores
+
+    def shorten(self, half_life: float) -> None:
+        """Let an event count half after so many events, or as configured if that is sooner, until told otherwise."""
+        self._growth = 2.0 ** (1.0 / min(self._half_life, half_life))
 
     def state(self) -> dict[str, NDArray[Any]]:
         """Return weights, their unit, every item's category and the lists."""

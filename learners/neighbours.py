@@ -1,5 +1,6 @@
 """A bounded table of weighted links between items: what co-visitation and sequential rules learn into."""
 
+import math
 from typing import Any
 
 import numpy as np
@@ -85,7 +86,8 @@ class NeighbourTable:
         self.weights = np.zeros((16, width), np.float32)
         self.counts = np.zeros(16)
         self.unit = np.ones(1)
-        self._growth = 1.0 if half_life is None else 2.0 ** (1.0 / half_life)
+        self._half_life = math.inf if half_life is None else half_life
+        self._growth = 2.0 ** (1.0 / self._half_life)
 
     def add_item(self, item: int) -> None:
         """Make room for all indices up to `item`."""
@@ -104,6 +106,10 @@ class NeighbourTable:
         if self.unit[0] >= _UNIT_LIMIT:
             for array in (self.weights, self.counts, self.unit):
                 array *= 1.0 / _UNIT_LIMIT
+
+    def shorten(self, half_life: float) -> None:
+        """Halve links every so many events, or as configured if that is sooner, until told otherwise."""
+        self._growth = 2.0 ** (1.0 / min(self._half_life, half_life))
 
     def state(self) -> dict[str, NDArray[Any]]:
         """Return the four arrays."""

@@ -152,6 +152,10 @@ class Popularity(Impersonal):
         scores: NDArray[np.float32] = _scores(self._weights, self._size, self._unit[0], items)
         return scores
 
+    def shorten(self, half_life: float) -> None:
+        """Let an event count half after so many events, or as configured if that is sooner, until told otherwise."""
+        self._growth = 2.0 ** (1.0 / min(self.half_life, half_life))
+
     def state(self) -> dict[str, NDArray[Any]]:
         """Return weights, their unit and the list."""
         return {"weights": self._weights[: self._size], "unit": self._unit, "top": self._top[: self._size]}

@@ -42,6 +42,7 @@ class Head(linear_model.LogisticRegression):
 
     def __init__(self, weights: Mapping[str, float], learning_rate: float) -> None:
         super().__init__(optimizer=optim.SGD(learning_rate), intercept_lr=learning_rate)
+        self._first, self._learning_rate = dict(weights), learning_rate
         self._weights = utils.VectorDict(dict(weights))
         self.predicted = 0.5  # probability of the row learned last, as predicted before learning it
 
@@ -55,6 +56,14 @@ class Head(linear_model.LogisticRegression):
         self._weights = utils.VectorDict(dict(zip(names, vector[:-1], strict=True)))
         self.intercept = vector[-1]
         self.optimizer.n_iterations = iterations
+
+    def hasten(self, factor: float) -> None:
+        """Take steps `factor` times as long as configured until told otherwise."""
+        self.optimizer.lr = self.intercept_lr = optim.schedulers.Constant(self._learning_rate * factor)
+
+    def reset(self) -> None:
+        """Forget all that was learned."""
+        self.load([*self._first.values(), 0.0], iterations=0)
 
     def _eval_gradient_one(self, x: dict[str, float], y: float, w: float) -> "tuple[Weights, float]":
         gradient, loss_gradient = super()._eval_gradient_one(x, y, w)
@@ -113,6 +122,7 @@ class TwoHeads:
         self.purchase = Head(weights, learning_rate)
         self.log_loss = LogLoss()
         self._exported: NDArray[np.float32] | None = None  # [F + 1, 2], None after learning
+        self._exported_at = (0, 0)  # steps of both heads
 
     def __repr__(self) -> str:
         return f"TwoHeads({len(self.names)} features, {self.log_loss})"
@@ -146,10 +156,11 @@ class TwoHeads:
 
     def score_many(self, rows: NDArray[np.uint8], sampling_rate: float = 1.0) -> NDArray[np.float32]:
         """Return click and purchase probability of every row, [n, 2], for features times 255, [n, F]."""
-        if self._exported is None:
+        steps = (self.click.optimizer.n_iterations, self.purchase.optimizer.n_iterations)
+        if self._exported is None or self._exported_at != steps:  # a head may have begun anew
             weights = np.array([self.click.vector(), self.purchase.vector()]).T
             weights[:-1] /= 255.0
-            self._exported = weights.astype(np.float32)
+            self._exported, self._exported_at = weights.astype(np.float32), steps
         logits: NDArray[np.float32] = rows.astype(np.float32) @ self._exported[:-1]
         _to_probabilities(logits, self._exported[-1], sampling_rate)
         return logits

@@ -124,6 +124,10 @@ class SequentialRules(Impersonal):
         )
         return scores
 
+    def shorten(self, half_life: float) -> None:
+        """Let a rule count half after so many events, or as configured if that is sooner, until told otherwise."""
+        self._table.shorten(half_life)
+
     def state(self) -> dict[str, NDArray[Any]]:
         """Return the table's arrays."""
         return self._table.state()

@@ -70,6 +70,12 @@ class Slate(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
     slots: Annotated[int, _doc("items on a slate", ge=1, le=40)] = 20
     allow_unknown_items: Annotated[bool, _doc("recommend items that the catalogue does not describe")] = True
+    refresh_s: Annotated[
+        float,
+        _doc("event time until an unanswered slate is made anew if there is nothing else to do; 0: never", ge=0),
+    ] = 300.0
+    refresh_active_s: Annotated[float, _doc("event time since a user's last event until that ends", gt=0)] = 1800.0
+    refresh_at_once: Annotated[int, _doc("slates made anew in one go, 20 times a second at most", ge=1, le=1000)] = 8
     exclude_bought: Annotated[bool, _doc("leave out what the user has bought before")] = False
     rules: Annotated[
         str, _doc("TOML file of caps, pins, boosts, exclusions, ... (docs/rules.md), read at the start; empty: none")
@@ -113,6 +119,29 @@ class Sources(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     max_sessions: Annotated[int, _doc("sessions remembered one by one, about 150 bytes each", ge=1)] = 1_000_000
     covisitation_half_life: Annotated[float, _doc("events", ge=1)] = 200_000.0
     rules_half_life: Annotated[float, _doc("events", ge=1)] = 200_000.0
+    extra: Annotated[
+        str, _doc("further sources by name, separated by commas: built in, or installed by entry point")
+    ] = ""
+
+
+DriftAnswer = Literal[  # learners.drift.ANSWERS
+    "faster_step", "shorter_half_life", "faster_and_shorter", "reset_head", "none"
+]  # fmt: skip
+
+
+class Drift(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What is done when a model has become worse than chance explains: how much, and for how long."""
+
+    delta: Annotated[float, _doc("of ADWIN: smaller means fewer false alarms, and later ones", gt=0, lt=1)] = 0.002
+    mixer: Annotated[DriftAnswer, _doc("when the listwise loss of the ranking has risen")] = "faster_step"
+    heads: Annotated[DriftAnswer, _doc("when the log-loss of the click or the purchase head has risen")] = "faster_step"
+    sources: Annotated[DriftAnswer, _doc("when the hit rate of a source has fallen")] = "shorter_half_life"
+    engine: Annotated[DriftAnswer, _doc("of all learners, when the hit rate of the slates has fallen")] = (
+        "faster_and_shorter"
+    )
+    factor: Annotated[float, _doc("faster_step: so many times the step, falling back to 1", ge=1, le=100)] = 4.0
+    half_life: Annotated[float, _doc("shorter_half_life: events, growing back to the source's own", ge=1)] = 100.0
+    calm: Annotated[float, _doc("events until half of the answer has worn off", ge=1)] = 500.0
 
 
 class Worker(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -140,6 +169,7 @@ class Config(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     policy: Policy = Policy()
     ranking: Ranking = Ranking()
     sources: Sources = Sources()
+    drift: Drift = Drift()
     worker: Worker = Worker()
 
 

@@ -36,7 +36,8 @@ from stream.log import (
 )
 from stream.model import Model
 from stream.observe import Observer
-from stream.rewards import Rewards, settle, silence
+from stream.refresh import Ageing, Limits
+from stream.rewards import Rewards, replaced, settle, silence
 from stream.snapshot import UsersCopy
 from stream.users import CONTEXT_ITEMS, User, Users, apply, close
 
@@ -72,6 +73,7 @@ class Partition:
         self.pending = 0  # records proposed, but not folded yet
         self.told = 0  # log offset before which all outcomes are acknowledged
         self.copy: UsersCopy | None = None  # of a snapshot under way
+        self.ageing = Ageing(self.users)
         self._open: list[tuple[float, str, str]] = []  # heap of (time, user, decision) of slates not yet answered
         for user_id, user in self.users.items():
             if user.open is not None:
@@ -110,6 +112,7 @@ class Partition:
     def opened(self, user_id: str, decision: Decision, at: float) -> None:
         """Remember to settle this decision, made when the watermark stood at `at`, if nobody answers it."""
         heappush(self._open, (max(at, decision.time), user_id, decision.decision_id))
+        self.ageing.opened(user_id, decision.decision_id, max(at, decision.time))
         if len(self._open) > 2 * len(self.users) + 1_000:  # most of them were answered long ago
             self._open = [entry for entry in self._open if self._is_open(entry[1], entry[2])]
             heapify(self._open)
@@ -195,7 +198,8 @@ class Engine:
     def answer(self, partition: Partition, step: Step, decision_id: str) -> Step:
         """Make a slate for the user of a step: gather candidates, rank them, draw. The same step, with the decision."""
         user_id = step.user_id
-        decision = self._decide(user_id, partition.users[user_id], decision_id)
+        user = partition.users[user_id]
+        decision = self._decide(user_id, user, decision_id, user.time)
         if decision is None:
             return step
         partition.apply(Step(user_id, None, [], 0, None, decision, None))
@@ -221,6 +225,28 @@ class Engine:
             steps.append(step)
         return steps
 
+    def refresh(self, partition: Partition, most: int) -> Batch | None:
+        """Decide again for users whose open slate has grown stale, at most so many; None: there is none.
+
+        Records without an event, in the same numbered stream: each closes the open decision as replaced, and opens
+        the new one.
+        """
+        slate, now, steps = self.config.slate, partition.watermark, list[Record]()
+        limits = Limits(
+            now - slate.refresh_s, now - slate.refresh_active_s, now - self.config.rewards.attribution_window_s
+        )
+        for user_id in partition.ageing.stale(limits, most if slate.refresh_s > 0 else 0):
+            user = partition.users[user_id]
+            decision = self._decide(user_id, user, f"{partition.base}.{partition.seq}.{len(steps)}", now)
+            if decision is None or user.open is None:
+                continue
+            step = Step(user_id, None, [], 0, replaced(user.open, now), decision, None)
+            self.observer.settled(replaced(user.open, now))
+            partition.apply(step)
+            partition.opened(user_id, decision, now)
+            steps.append(step)
+        return partition.message(steps, {}, last=True) if steps else None
+
     def draw(self, user_id: str, user: User, now: float, name: str) -> tuple[Candidates, Slate]:
         """Candidates and slate for a user at event time `now`; `name` decides the luck. Changes nothing."""
         found = self.model.shelf.candidates(user_id, user, now, self.config.slate.slots)
@@ -237,17 +263,17 @@ class Engine:
         self.observer.settled(settled)
         return settled
 
-    def _decide(self, user_id: str, user: User, decision_id: str) -> Decision | None:
+    def _decide(self, user_id: str, user: User, decision_id: str, now: float) -> Decision | None:
         model, policy = self.model, self.model.policy
-        found, slate = self.draw(user_id, user, user.time, decision_id)
+        found, slate = self.draw(user_id, user, now, decision_id)
         if len(slate.items) == 0:
             return None
         items, lists = model.shelf.pack(slate.items, found.lists)
         sources = slate.sources.astype(np.uint8).tobytes()
         self.observer.decided(sources, policy.epsilon)
-        self._remember(user_id, Shown(user.time, decision_id, found.items, found.features, found.scores))
+        self._remember(user_id, Shown(now, decision_id, found.items, found.features, found.scores))
         return Decision(
-            decision_id, user.time, policy.name, policy.epsilon, model.offset, policy_state(user),
+            decision_id, now, policy.name, policy.epsilon, model.offset, policy_state(user),
             [model.vocabulary.ids[item] for item in items.tolist()], sources, slate.heads.tobytes(),
             slate.propensities.tobytes(), model.shelf.scores_of(found, slate.items).tobytes(), lists.tobytes(),
         )  # fmt: skip

@@ -5,7 +5,7 @@ is no clock, no randomness and no iteration over sets in here.
 """
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from hashlib import blake2b
 from typing import Any, NamedTuple, Protocol, Self
 
@@ -27,15 +27,17 @@ from learners import (
     Source,
     Vocabulary,
 )
+from learners.registry import LearnerError, make_learners
 from stream.candidates import Shelf
 from stream.catalogue import Catalogue
-from stream.config import Config
+from stream.change import Watch
+from stream.config import Config, ConfigError
 from stream.log import Acceptance, Batch, ItemChange, Message, Record, Settlement, Step, Verdict
 from stream.observe import Observer
 from stream.ranking import Ranking
 from stream.rules import Rules
 from stream.rules_file import load_rules
-from stream.schemas import KINDS, Item
+from stream.schemas import KINDS, UNLEARNED, Item
 from stream.snapshot import ForeignSnapshotError, sliced
 from stream.users import number
 
@@ -122,6 +124,9 @@ class Model:
         names = tuple(source.name for source in self.sources)
         self.lists = (RANKED, *names)  # what a slot can be drawn from
         self.ranking = Ranking(names[:-1], config.ranking, config.policy.seed)
+        self.watch = Watch(
+            config.drift, self.sources, self.ranking.heads, self.ranking.columns, config.slate.slots, self.ranking.mixer
+        )
         self.policy: Policy = make_policy(
             config.policy.name, sources=len(self.lists), slots=config.slate.slots, states=STATES,
             **policy_options(config),
@@ -208,7 +213,8 @@ class Model:
         return {
             "vocabulary": self.vocabulary, "catalogue": self.catalogue,
             **{source.name: source for source in self.sources},
-            **self.ranking.parts(), f"policy {self.policy.name}": self.policy,
+            **self.ranking.parts(), "drift": self.watch,  # behind all whose pace it sets
+            f"policy {self.policy.name}": self.policy,
         }  # fmt: skip
 
     def _learn_step(self, step: Step) -> None:
@@ -219,12 +225,19 @@ class Model:
         3. the sources and the catalogue, from the event
         """
         td_error = losses = None
-        if step.settled is not None and step.settled.outcome != "void":  # 1
+        alarms = [] if step.settled is None else self.watch.settled(step.settled)
+        if step.settled is not None and step.settled.outcome not in UNLEARNED:  # 1
             td_error = self.policy.learn_one(self._outcome(step.settled, step))
         if step.rows is not None and step.event is not None:  # 2
-            losses = self.ranking.learn_one(step.rows, purchased=step.event.kind == PURCHASE)
+            purchased = step.event.kind == PURCHASE
+            losses = self.ranking.learn_one(step.rows, purchased=purchased)
+            taken = np.frombuffer(step.rows.features, np.uint8) if step.rows.taken else None
+            alarms += self.watch.learned(taken, purchased=purchased, click=losses.click, listwise=losses.listwise)
+        for model, answer in alarms:
+            self.observer.drifted(model, answer)
         self.observer.learned(td_error, losses.click if losses else None)
         if step.event is not None:  # 3
+            self.watch.tick()
             item = self._intern(step.event.item_id)
             if item < 0:
                 return
@@ -278,15 +291,30 @@ class Model:
 
 def make_sources(config: Config, categories: Categories) -> Sequence[Source]:
     """Sources in the order of the lists: two popularities first (features compare them), repeats last."""
-    return (
+    own: tuple[Source, ...] = (
         Popularity(half_life=config.sources.popularity_half_life, name="popularity"),
         Popularity(half_life=config.sources.fast_half_life, name="popularity_fast"),
         CoVisitation(half_life=config.sources.covisitation_half_life),
         SequentialRules(half_life=config.sources.rules_half_life),
         SessionNeighbours(max_sessions=config.sources.max_sessions),
         categories,
-        RecentlySeen(),
     )
+    return (*own, *extra_sources(config, {RecentlySeen.name, *(source.name for source in own)}), RecentlySeen())
+
+
+def extra_sources(config: Config, taken: Collection[str]) -> Sequence[Source]:
+    """Sources that the configuration adds to those whose names are `taken`."""
+    try:
+        extra = make_learners(config.sources.extra)
+    except LearnerError as error:
+        raise ConfigError(f"configuration: sources.extra: {error}") from error
+    for source in extra:
+        if source.name in taken or source.proposes_touched:
+            raise ConfigError(
+                f"configuration: sources.extra: must name sources of discovery that are not there yet; got "
+                f"{source.name!r}, which is one of the model's own ({', '.join(sorted(taken))}) or proposes repeats"
+            )
+    return extra
 
 
 def about(item: Item | None) -> About:

@@ -36,6 +36,9 @@ class Observer:
     def learned(self, td_error: float | None, log_loss: float | None) -> None:
         """The policy's TD error and the ranker's log-loss before it learned, where there was something to learn."""
 
+    def drifted(self, model: str, answer: str) -> None:
+        """A watched model has become worse, and this answer (of `learners.drift.ANSWERS`) was taken."""
+
     def no_room(self) -> None:
         """An event or a description of a new item was not learned: there are `sources.max_items` already."""
 

@@ -1,6 +1,8 @@
 """Every metric, in base units, with bounded labels (never a user or an item). The only file that knows Prometheus."""
 
+import logging
 from collections import Counter as Tally
+from typing import get_args
 
 from prometheus_client import (
     CONTENT_TYPE_LATEST,
@@ -14,14 +16,19 @@ from prometheus_client import (
 from prometheus_client.process_collector import ProcessCollector
 
 from bandits import PINNED
+from learners.drift import ANSWERS
+from stream.change import MODELS
 from stream.codec import REASONS
 from stream.log import Record, Settlement
 from stream.observe import Observer
-from stream.schemas import KINDS
+from stream.schemas import KINDS, UNLEARNED, OutcomeType
 
 RECOVERY_BUCKETS_S = (0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 60, 300)
 LATENCY_BUCKETS_S = (0.002, 0.005, 0.01, 0.015, 0.02, 0.03, 0.05, 0.075, 0.1, 0.25, 0.5, 1, 5, 30)
+LIST_AGE_BUCKETS_S = (1, 5, 15, 60, 120, 300, 600, 1800, 3600, 86_400)
 RECENT = 0.001  # weight of the newest value in running means: they look back about a thousand steps
+
+log = logging.getLogger(__name__)
 
 
 class PrometheusObserver(Observer):
@@ -50,7 +57,7 @@ class PrometheusObserver(Observer):
         self._hits = counter("hits", "slots whose item the user took next", "source")
         self._events = [events.labels(kind) for kind in KINDS]
         self._dead = {reason: dead.labels(reason) for reason in REASONS}
-        self._settled = {outcome: settled.labels(outcome) for outcome in ("hit", "miss", "silent", "void")}
+        self._settled = {outcome: settled.labels(outcome) for outcome in get_args(OutcomeType)}
         self._duplicates = counter("duplicate_events", "events that came again and were dropped")
         self._late = counter("late_events", "events older than their user's newest one")
         self._keyless = counter("keyless_events", "events without a key: their users may be split over partitions")
@@ -59,6 +66,10 @@ class PrometheusObserver(Observer):
         self._latency = Histogram(
             "headwater_event_to_recommendation_seconds", "from an event's Kafka timestamp to its acknowledged slate",
             buckets=LATENCY_BUCKETS_S, registry=registry,
+        )  # fmt: skip
+        self._list_age = Histogram(
+            "headwater_list_age_seconds", "event time from a slate to the event that answered it",
+            buckets=LIST_AGE_BUCKETS_S, registry=registry,
         )  # fmt: skip
         self._folded = counter("records_folded", "records of headwater.log that the model has learned")
         self._skipped = counter("records_skipped", "records that raised in a learner; must stay 0")
@@ -81,6 +92,9 @@ class PrometheusObserver(Observer):
         self._disagreements = counter("fingerprint_disagreements", "other models at the same log offset; must stay 0")
         self._fingerprint = gauge("fingerprint", "first 48 bits of the model's fingerprint at `fingerprint_offset`")
         self._fingerprint_offset = gauge("fingerprint_offset", "log offset of `fingerprint`")
+        self._drift = counter(
+            "drift", "models that became worse than chance explains, and what was done", "model", "answer"
+        )
         self.lag = gauge("consumer_lag_events", "input records not taken in yet", "topic", "partition")
         self.model_offset = gauge("model_offset", "next offset of headwater.log to fold")
         self.model_age = gauge("model_age_seconds", "since the newest folded message of headwater.log was written")
@@ -93,6 +107,9 @@ class PrometheusObserver(Observer):
         """Fix the values of the label `source`."""
         names = {**dict(enumerate(lists)), PINNED: "pinned"}
         self._by_list = {n: (self._slots.labels(name), self._hits.labels(name)) for n, name in names.items()}
+        for model in (*MODELS, *lists[1:]):
+            for answer in ANSWERS:
+                self._drift.labels(model, answer)
 
     content_type = CONTENT_TYPE_LATEST
 
@@ -123,8 +140,10 @@ class PrometheusObserver(Observer):
 
     def settled(self, settlement: Settlement) -> None:
         self._settled[settlement.outcome].inc()
-        if settlement.outcome == "void":
+        if settlement.outcome in UNLEARNED:
             return
+        if settlement.outcome != "silent":
+            self._list_age.observe(max(0.0, settlement.settled_at - settlement.decided_at))
         hit = settlement.outcome == "hit"
         _move(self._hit_ratio, float(hit))
         if hit:
@@ -145,6 +164,10 @@ class PrometheusObserver(Observer):
 
     def skipped_offsets(self, count: int) -> None:
         self._skipped_offsets.inc(count)
+
+    def drifted(self, model: str, answer: str) -> None:
+        self._drift.labels(model, answer).inc()
+        log.info("drift: %s has become worse; answer: %s", model, answer)
 
     def no_room(self) -> None:
         self._no_room.inc()

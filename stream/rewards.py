@@ -55,6 +55,11 @@ def silence(open_: Decision, rewards: Rewards) -> Settlement:
     return _settlement(open_, "silent", -1, 0.0, 0.0, open_.time + rewards.attribution_window_s)
 
 
+def replaced(open_: Decision, now: float) -> Settlement:
+    """Close a decision whose slate gives way to a newer one before anybody answered it: nothing is learned from it."""
+    return _settlement(open_, "replaced", -1, 0.0, 0.0, now)
+
+
 def _settlement(
     open_: Decision, outcome: OutcomeType, hit: int, reward: float, discount: float, settled_at: float
 ) -> Settlement:

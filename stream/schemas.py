@@ -15,13 +15,19 @@ MAX_ID_BYTES = 256  # of any id, encoded as UTF-8
 MAX_EVENT_BYTES = 64 * 1024  # a larger event is a mistake; items may be as large as the topic allows
 EventType = Literal["view", "click", "purchase"]
 KINDS: tuple[EventType, ...] = ("view", "click", "purchase")  # the index is the `kind` that learners know
-OutcomeType = Literal["hit", "miss", "silent", "void"]
+OutcomeType = Literal["hit", "miss", "silent", "void", "replaced"]
+UNLEARNED: tuple[OutcomeType, ...] = ("void", "replaced")  # they say nothing of the slate
 Id = Annotated[str, Meta(min_length=1, max_length=MAX_ID_BYTES, description="at most 256 bytes of UTF-8")]
 Timestamp = Annotated[float, Meta(description="seconds since 1970-01-01 UTC; fractions allowed")]
 Money = Annotated[float, Meta(ge=0, description="in the shop's own currency")]
 Probability = Annotated[float, Meta(ge=0, le=1)]
 Scalar = str | float | bool | None
 Attributes = Annotated[dict[str, Scalar], Meta(max_length=64, description="flat: strings, numbers, booleans")]
+_OUTCOMES = (
+    "hit, miss: by the user's next event; silent: none came within the attribution window; "
+    "void: the next event was dated before the slate or names another one; "
+    "replaced: a fresher slate was published before anybody answered. Leave void and replaced out of estimates"
+)
 Version = Annotated[Literal[1], Meta(description="version of this schema")]
 
 
@@ -80,7 +86,7 @@ class Recommendation(Struct, frozen=True, kw_only=True):
 
     user_id: Id
     decision_id: Annotated[Id, Meta(description="send it back in `Event.decision_id`")]
-    event_id: Annotated[Id | None, Meta(description="the event that caused this slate")]
+    event_id: Annotated[Id | None, Meta(description="the event that caused this slate; none if it was only refreshed")]
     timestamp: Annotated[Timestamp, Meta(description="event time at which it was made")]
     model_version: Annotated[int, Meta(ge=0, description="offset in headwater.log that the model had folded")]
     base: Annotated[int, Meta(ge=0, description="the owner's claim; ignore a slate with a lower base than seen")]
@@ -94,10 +100,10 @@ class Outcome(Struct, frozen=True, kw_only=True):
 
     user_id: Id
     decision_id: Id
-    outcome: Annotated[OutcomeType, Meta(description="void: the next event was dated before the slate")]
+    outcome: Annotated[OutcomeType, Meta(description=_OUTCOMES)]
     reward: float
     hit: Annotated[int | None, Meta(description="slot of the item that was taken, from 0")]
-    event_id: Annotated[Id | None, Meta(description="the event that settled it; none after silence")]
+    event_id: Annotated[Id | None, Meta(description="the event that settled it; none if silent or replaced")]
     decided_at: Timestamp
     settled_at: Timestamp
     policy: str

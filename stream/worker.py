@@ -44,6 +44,7 @@ from stream.writer import Letter, SendError, Writer
 MOST_CUTS = 10  # in a row: what a recovery needs is not there
 PAUSE_S, LONGEST_PAUSE_S = 0.5, 30.0  # before a lost source is claimed again: doubled with every loss
 SETTLE_LOOK_S = 0.002
+REFRESH_LOOK_S = 0.05  # between two looks for slates to be made anew
 LOOK_S = 5.0  # between two looks for batches that do not come back
 SETTLE_S = 10.0  # for what is under way, when Kafka takes a source away
 
@@ -82,6 +83,8 @@ class Worker:
         self.assigned: dict[str, set[TP]] = {}  # the sources that Kafka gave to this worker
         self.started = asyncio.Event()
         self.taking = False  # whether a poll is being taken in
+        self._turn = asyncio.Lock()  # batches of a source must be submitted in the order in which they were made
+        self._looks = 0
         self._parked: dict[str, Partition] = {}  # sources let go of; good again if nobody else has claimed them
         self._heard_at: dict[str, float] = {}  # when the log last accepted an own batch of a source, or none was due
         self._losses: Counter[str] = Counter()
@@ -106,7 +109,9 @@ class Worker:
         """Connect; the log is folded in the background from here on."""
         await self.writer.start()
         await self.replica.start()
-        self._tasks = [asyncio.create_task(task) for task in (self._own(), self._watch(), self.keeper.run())]
+        self._tasks = [
+            asyncio.create_task(task) for task in (self._own(), self._watch(), self.keeper.run(), self._refresh())
+        ]
         self.started.set()
 
     async def stop(self) -> None:
@@ -124,7 +129,8 @@ class Worker:
         """Take in one poll: when this returns, all that its events cause is under way."""
         self.taking = True
         try:
-            await self._take(poll, positions)
+            async with self._turn:
+                await self._take(poll, positions)
         finally:
             self.taking = False
 
@@ -147,6 +153,21 @@ class Worker:
                 self.intake.hole(tp, wanted, await self._next_record(tp, wanted))
                 await positions.seek(tp, wanted)
             await asyncio.sleep(0)  # the log reader and the pages get their turn
+
+    async def refresh(self) -> None:
+        """Make some slates anew if nothing waits to be taken in and nothing is under way."""
+        sources = sorted(self.partitions)
+        if not sources or self.taking or self.in_flight or not self.replica.caught_up.is_set():
+            return
+        self._looks += 1
+        room, first = self.config.slate.refresh_at_once, self._looks % len(sources)  # each source is the first in turn
+        async with self._turn:
+            for source in sources[first:] + sources[:first]:
+                partition = self.partitions.get(source)
+                batch = None if partition is None else self.engine.refresh(partition, room)
+                if batch is not None:
+                    room -= len(batch.records)
+                    await self.writer.submit(batch, self._slates(batch), [])
 
     async def assign(self, assigned: set[TP], positions: Positions) -> None:
         """Kafka gave these topic-partitions to this worker: the sources that it does not own yet will be recovered."""
@@ -176,7 +197,7 @@ class Worker:
             log.warning("%s: what is under way was not written within %.0f s", ", ".join(sorted(sources)), SETTLE_S)
 
     async def _settled(self) -> None:
-        while self.taking:
+        while self.taking or self._turn.locked():
             await asyncio.sleep(SETTLE_LOOK_S)
         await self.writer.settle()
 
@@ -246,6 +267,15 @@ class Worker:
                     self._heard_at[source] = self.clock()
                 elif self.clock() - self._heard_at.get(source, self.clock()) > BACK_S:
                     self.lose(source, f"its batches have not come back from headwater.log for {BACK_S:.0f} s")
+
+    async def _refresh(self) -> None:
+        try:
+            while self.config.slate.refresh_s > 0:
+                await asyncio.sleep(REFRESH_LOOK_S)
+                await self.refresh()
+        except Exception as error:
+            self.failed(error)
+            raise
 
     async def _mend_positions(self, stands: dict[TP, int]) -> None:
         """Seek where the consumer has read on while the source stood still between two looks.

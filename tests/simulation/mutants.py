@@ -139,6 +139,11 @@ def no_outcomes(self: Recovery, batch: Batch, offset: int) -> None:
 APPLY = Recovery._apply
 
 
+def close_nothing(open_: Any, now: float) -> None:
+    """A slate takes the place of another one, which is not settled."""
+    del open_, now
+
+
 def cut_at_model(self: Acceptance) -> int:
     """The log is cut behind the model's snapshot, whatever the users' snapshots need."""
     return self.stored["model"].offset if "model" in self.stored else 0
@@ -220,6 +225,7 @@ MUTANTS = [
     ),
     Mutant("from committed offsets", {"stream.worker.Worker._adopt": adopt_from_committed}, _any, frozenset({1, 2})),
     Mutant("no outcomes again", {"stream.recovery.Recovery._apply": no_outcomes}, _restarted, frozenset({7})),
+    Mutant("slates made anew leave the old one open", {"stream.engine.replaced": close_nothing}, _any, frozenset({5})),
     Mutant("log cut at the model", {"stream.log.Acceptance.cut": property(cut_at_model)}, _any, frozenset({8})),
     Mutant(
         "copy while users change",

@@ -23,7 +23,7 @@ from tests.simulation.schedule import EPOCH, FAULTS_S, GAP_S, PARTITIONS, WINDOW
 
 CONFIG = Config(
     kafka=Kafka(partitions=PARTITIONS, in_flight_records=12),
-    slate=Slate(slots=3),
+    slate=Slate(slots=3, refresh_s=0.5, refresh_active_s=9.0, refresh_at_once=2),
     rewards=Rewards(session_gap_s=GAP_S, attribution_window_s=WINDOW_S),
     worker=WorkerSettings(snapshot_s=3.0, fingerprint_every=20),
 )
@@ -32,6 +32,7 @@ SMALL = {  # so that a short run meets every boundary
     "stream.keeper.SLICE": 1,
     "stream.replica.FOLD_AT_ONCE": 2,
     "stream.snapshot.CHUNK_BYTES": 8192,
+    "stream.worker.REFRESH_LOOK_S": 0.05,
 }
 END_S = 200.0  # after the faults everything must be read within so long
 RESTART_S = 1.0  # a process that ended is started again
@@ -44,6 +45,7 @@ class Result(NamedTuple):
     violation: Violation | None
     trace: tuple[str, ...]
     accepted: int  # batches
+    refreshed: int  # slates that were made anew without an event
     seconds: float  # of virtual time
 
 
@@ -72,7 +74,8 @@ class Simulation:
             seconds = self.loop.time()
         finally:
             self.loop.abandon()
-        return Result(self.checker.violation, tuple(self.cluster.trace), self.checker.accepted, seconds)
+        refreshed = sum(b'"replaced"' in outcome for outcome in self.checker.settled.values())
+        return Result(self.checker.violation, tuple(self.cluster.trace), self.checker.accepted, refreshed, seconds)
 
     async def _main(self) -> None:
         main = self.loop.create_task(self._play())
@@ -161,7 +164,16 @@ class Simulation:
             self.checker.proposed.setdefault((partition.source, partition.base), []).extend(made)
             return made
 
+        again = worker.engine.refresh
+
+        def refresh(partition: Any, most: int) -> Batch | None:
+            made = again(partition, most)
+            if made is not None:
+                self.checker.proposed.setdefault((partition.source, partition.base), []).append(made)
+            return made
+
         worker.engine.batches = batches  # type: ignore[method-assign]
+        worker.engine.refresh = refresh  # type: ignore[method-assign]
 
     def _failed(self, member: Member, error: BaseException) -> None:
         self.cluster.note(f"{member.process.name}: ends: {error!r}")

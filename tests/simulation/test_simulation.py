@@ -32,12 +32,14 @@ def explained(schedule: Schedule, result: Result) -> str:
 @pytest.mark.timeout(1200)
 @pytest.mark.parametrize("chunk", range(CHUNKS))
 def test_every_rule_holds_whatever_happens(chunk: int) -> None:
-    accepted = 0
+    accepted = refreshed = 0
     for seed in range(chunk, SCHEDULES, CHUNKS):
         result = play(draw(seed))
         if result.violation is not None:
             pytest.fail(explained(draw(seed), result), pytrace=False)
         accepted += result.accepted
+        refreshed += result.refreshed
+    assert refreshed > 2 * len(range(chunk, SCHEDULES, CHUNKS)), "slates made anew are among what happens"
     assert accepted > 10 * len(range(chunk, SCHEDULES, CHUNKS))
 
 

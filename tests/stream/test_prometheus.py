@@ -3,17 +3,20 @@
 import inspect
 import re
 from collections.abc import Callable
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
+from learners.drift import ANSWERS
+from stream.change import MODELS
 from stream.codec import REASONS
 from stream.log import ItemChange, Settlement
 from stream.observe import Observer
-from stream.prometheus import LATENCY_BUCKETS_S, PrometheusObserver
-from stream.schemas import KINDS
+from stream.prometheus import LATENCY_BUCKETS_S, LIST_AGE_BUCKETS_S, PrometheusObserver
+from stream.schemas import KINDS, OutcomeType
 
+AGES = (*(f"{age:.1f}" for age in LIST_AGE_BUCKETS_S), "+Inf")
 LISTS = ("ranked", "popularity", "recently_seen")
 T = 1_700_000_000.0
 
@@ -34,6 +37,7 @@ HOOKS: dict[str, tuple[Any, ...]] = {
     "skipped": (7,),
     "learned": (-0.5, 0.7),
     "published": (0.004,),
+    "drifted": ("popularity", "shorter_half_life"),
     "no_room": (),
     "recovered": (0.3,),
     "stored": ("users/3", 4096),
@@ -100,8 +104,15 @@ def test_every_hook_moves_a_metric(hook: str) -> None:
                 "headwater_hits_total{source=popularity}": 1,
                 "headwater_prequential_hit_ratio": 0.001,
                 "headwater_reward_total": 2.0,
+                "headwater_list_age_seconds_count": 1,
+                **{f"headwater_list_age_seconds_bucket{{le={le}}}": 1 for le in AGES},
             },
         ),
+        (
+            "drifted", ("click", "faster_step"),
+            {"headwater_drift_total{answer=faster_step}{model=click}": 1},
+        ),
+        ("settled", (settlement("replaced", -1, 0.0),), {"headwater_decisions_settled_total{outcome=replaced}": 1}),
         ("settled", (settlement("void", -1, 0.0),), {"headwater_decisions_settled_total{outcome=void}": 1}),
         ("settled", (settlement("silent", -1, 0.0),), {"headwater_decisions_settled_total{outcome=silent}": 1}),
     ],
@@ -136,9 +147,7 @@ def test_all_values_of_a_label_are_there_from_the_start() -> None:
     assert {f"headwater_events_total{{type={kind}}}" for kind in KINDS} <= names.keys()
     assert {f"headwater_dead_letters_total{{reason={reason}}}" for reason in REASONS} <= names.keys()
     assert {f"headwater_slots_total{{source={name}}}" for name in LISTS} <= names.keys()
-    assert {
-        f"headwater_decisions_settled_total{{outcome={name}}}" for name in ("hit", "miss", "silent", "void")
-    } <= names.keys()
+    assert {f"headwater_decisions_settled_total{{outcome={name}}}" for name in get_args(OutcomeType)} <= names.keys()
 
 
 def test_names_keep_the_rules() -> None:
@@ -158,7 +167,26 @@ def test_names_keep_the_rules() -> None:
         for sample in family.samples:
             assert sample.name.endswith("_total") == (family.type == "counter")
             assert family.type == "histogram" or not re.search(r"_(bucket|count|sum|created)$", sample.name)
-            assert set(sample.labels) <= {"type", "reason", "outcome", "source", "topic", "partition", "le"}
+            assert set(sample.labels) <= {
+                "type",
+                "reason",
+                "outcome",
+                "source",
+                "topic",
+                "partition",
+                "le",
+                "model",
+                "answer",
+            }
+
+
+def test_every_model_and_answer_is_there_from_the_start_and_drift_is_logged(caplog: pytest.LogCaptureFixture) -> None:
+    observer = PrometheusObserver(LISTS)
+    series = {name for name in samples(observer) if name.startswith("headwater_drift_total")}
+    assert len(series) == len(ANSWERS) * len({*MODELS, *LISTS[1:]})
+    with caplog.at_level("INFO", "stream.prometheus"):
+        observer.drifted("mixer", "faster_step")
+    assert caplog.messages == ["drift: mixer has become worse; answer: faster_step"]
 
 
 def test_no_user_and_no_item_is_in_it() -> None:

@@ -1,0 +1,281 @@
+"""When the world changes, and what is done about it: ADWIN on prequential measures, answers on the learners.
+
+A measure gets worse for two reasons: by chance, or because what was learned is no longer true. `Watcher` tells the
+two apart; `Change` holds one for every model and takes the configured answer: the learners that it concerns learn or
+forget faster for a while, or begin anew. Both are folds: same values, same alarms.
+"""
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Literal, NamedTuple, Protocol, runtime_checkable
+
+import numpy as np
+from numpy.typing import NDArray
+from river.drift import ADWIN
+
+from learners.base import State
+
+_CALM = 1e-3  # an alarm below it has ended
+
+Worse = Literal["higher", "lower"]
+
+
+@runtime_checkable
+class Quickens(Protocol):
+    """A learner whose steps shrink by themselves, such as one with AdaGrad."""
+
+    def quicken(self, factor: float) -> None:
+        """Make the steps that follow `factor` (>= 1) times as long: AdaGrad divides its sums of squares by factor²."""
+
+
+@runtime_checkable
+class Hastens(Protocol):
+    """A learner whose steps are always as long, such as one with plain gradient descent."""
+
+    def hasten(self, factor: float) -> None:
+        """Take steps `factor` (>= 1) times as long as configured until told otherwise; 1: as configured."""
+
+
+@runtime_checkable
+class Shortens(Protocol):
+    """A learner that forgets."""
+
+    def shorten(self, half_life: float) -> None:
+        """Halve what is known every `half_life` events, or as configured if that is sooner, until told otherwise."""
+
+
+@runtime_checkable
+class Resets(Protocol):
+    """A learner that can begin anew."""
+
+    def reset(self) -> None:
+        """Become as it was before it learned anything."""
+
+
+class Pace(NamedTuple):
+    """How strong the answers are.
+
+    Parameters
+    ----------
+    factor
+        Of the step, at the height of the alarm; >= 1.
+    half_life
+        Events, at the height of the alarm; > 0.
+    calm
+        Events after which an alarm is half as high; > 0.
+    """
+
+    factor: float = 4.0
+    half_life: float = 100.0
+    calm: float = 500.0
+
+
+class Answer(NamedTuple):
+    """What is done to a learner that offers the verb; others are left alone."""
+
+    start: Callable[[object, Pace], None]  # once, when the alarm is raised
+    hold: Callable[[object, float, Pace], None]  # at every height of the alarm, from 1 down to 0
+
+
+def quicken(learner: object, pace: Pace) -> None:
+    """Lengthen the steps of a learner that `Quickens`."""
+    if isinstance(learner, Quickens):
+        learner.quicken(pace.factor)
+
+
+def hasten(learner: object, height: float, pace: Pace) -> None:
+    """Lengthen the steps of a learner that `Hastens` by the factor, and back to its own with the alarm."""
+    if isinstance(learner, Hastens):
+        learner.hasten(1.0 + height * (pace.factor - 1.0))
+
+
+def shorten(learner: object, height: float, pace: Pace) -> None:
+    """Shorten the half-life of a learner that `Shortens`, and back to its own with the alarm."""
+    if isinstance(learner, Shortens):
+        learner.shorten(pace.half_life / height if height > 0.0 else math.inf)
+
+
+def hasten_and_shorten(learner: object, height: float, pace: Pace) -> None:
+    """Both, for a learner that offers either."""
+    hasten(learner, height, pace)
+    shorten(learner, height, pace)
+
+
+def reset(learner: object, pace: Pace) -> None:
+    """Let a learner that `Resets` begin anew."""
+    if isinstance(learner, Resets):
+        learner.reset()
+
+
+def leave(learner: object, *_: object) -> None:
+    """Do nothing."""
+
+
+ANSWERS: Mapping[str, Answer] = {
+    "faster_step": Answer(quicken, hasten),
+    "shorter_half_life": Answer(leave, shorten),
+    "faster_and_shorter": Answer(quicken, hasten_and_shorten),
+    "reset_head": Answer(reset, leave),
+    "none": Answer(leave, leave),  # the alarm is told and counted
+}
+
+
+class Watcher:
+    r"""ADWIN on one measure, which tells only of changes for the worse.
+
+    A window of the newest values is cut wherever the means $\mu_0, \mu_1$ of its older and newer part differ by more
+    than chance allows [^1]:
+
+    $$|\mu_0 - \mu_1| > \sqrt{\tfrac{2}{m} \sigma^2 \ln \tfrac{2}{\delta'}} + \tfrac{2}{3m} \ln \tfrac{2}{\delta'},
+    \quad \tfrac{1}{m} = \tfrac{1}{n_0} + \tfrac{1}{n_1}, \quad \delta' = \delta / \ln n$$
+
+    A change for the better empties the window too, but is no reason to do anything. Memory and time are
+    O(log n): the window is kept as an exponential histogram.
+
+    Parameters
+    ----------
+    worse
+        Whether "higher" (a loss) or "lower" (a hit rate) is worse.
+    delta
+        The smaller, the fewer false alarms and the later the true ones; in (0, 1).
+
+    Examples
+    --------
+    >>> watcher = Watcher("lower")
+    >>> [n for n in range(2_000) if watcher.update(float(n % 10 < (6 if n < 1_000 else 3)))]
+    [1119]
+
+    References
+    ----------
+    [^1]: Bifet, Gavaldà: Learning from time-changing data with adaptive windowing. SDM 2007.
+    """
+
+    def __init__(self, worse: Worse, delta: float = 0.002) -> None:
+        self.worse, self.delta = worse, delta
+        self._adwin = _adwin(delta)
+
+    def update(self, value: float) -> bool:
+        """Take the next value, in [0, 1], and say whether the measure has become worse."""
+        before = self._adwin.estimation
+        self._adwin.update(value)  # type: ignore[no-untyped-call]
+        if not self._adwin.drift_detected:
+            return False
+        rose = self._adwin.estimation > before
+        self._adwin = _adwin(self.delta)  # as River does itself before the next value
+        return rose == (self.worse == "higher")
+
+    def state(self) -> NDArray[np.uint8]:
+        """Return the window as River's own bytes: what it pickles, without the pickle around it."""
+        window: bytes = self._adwin._helper.__getstate__()  # noqa: SLF001  no public way leads to the bytes alone
+        return np.frombuffer(window, np.uint8)
+
+    def restore(self, state: NDArray[np.uint8]) -> None:
+        """Continue from a copy of `state`."""
+        fresh = _adwin(self.delta)
+        try:
+            fresh._helper.__setstate__(state.tobytes())  # noqa: SLF001
+        except BaseException as error:  # Rust's panic is no Exception
+            if type(error).__name__ != "PanicException":
+                raise
+            raise ValueError(f"a window of ADWIN must be River's own bytes; got {len(state)} others") from None
+        self._adwin = fresh
+
+
+class Watched(NamedTuple):
+    """One model: what its measure is like, whom an alarm concerns, and what is done then."""
+
+    name: str
+    worse: Worse
+    learners: Sequence[object]
+    answer: str  # of `ANSWERS`
+
+
+class Change:
+    """Watches the measures of all models, and answers their alarms.
+
+    Where several alarms want the same of one learner, the highest one counts.
+
+    Parameters
+    ----------
+    watched
+        The models, each name once.
+    pace
+        How strong the answers are.
+    delta
+        Of every `Watcher`.
+
+    Examples
+    --------
+    >>> class Step:
+    ...     factor = 1.0
+    ...     def hasten(self, factor):
+    ...         self.factor = factor
+    >>> step = Step()
+    >>> change = Change([Watched("engine", "lower", [step], "faster_step")], Pace(factor=4.0, calm=100.0))
+    >>> [n for n in range(1_120) if change.observe("engine", n % 10 < (6 if n < 1_000 else 3))]
+    [1119]
+    >>> step.factor
+    4.0
+    >>> for _ in range(100):
+    ...     change.tick()
+    >>> round(step.factor, 3)
+    2.5
+    """
+
+    def __init__(self, watched: Sequence[Watched], pace: Pace = Pace(), delta: float = 0.002) -> None:  # noqa: B008
+        for model in watched:
+            if model.answer not in ANSWERS:
+                raise ValueError(
+                    f"drift: the answer to {model.name!r} must be one of {', '.join(ANSWERS)}; got {model.answer!r}"
+                )
+        self.watched = {model.name: model for model in watched}
+        self.pace = pace
+        self._watchers = {model.name: Watcher(model.worse, delta) for model in watched}
+        self._heights = np.zeros(len(watched))  # of the alarms, in [0, 1]
+        self._number = {name: n for n, name in enumerate(self.watched)}
+        self._fall = 0.5 ** (1.0 / pace.calm)
+        self._held: dict[tuple[str, int], tuple[object, list[int]]] = {}  # (answer, learner) -> whose alarms hold it
+        for n, model in enumerate(watched):
+            for learner in model.learners:
+                self._held.setdefault((model.answer, id(learner)), (learner, []))[1].append(n)
+
+    def observe(self, name: str, value: float) -> str | None:
+        """Take the next value of a model's measure, in [0, 1]; returns the answer that was taken, None: no alarm."""
+        if not self._watchers[name].update(value):
+            return None
+        model = self.watched[name]
+        for learner in model.learners:
+            ANSWERS[model.answer].start(learner, self.pace)
+        self._heights[self._number[name]] = 1.0
+        self._hold()
+        return model.answer
+
+    def tick(self) -> None:
+        """Let one event pass: alarms fall."""
+        if self._heights.any():
+            self._heights *= self._fall
+            self._heights[self._heights < _CALM] = 0.0
+            self._hold()
+
+    def state(self) -> dict[str, NDArray[Any]]:
+        """Return every window, and the heights of the alarms."""
+        windows = {f"window {name}": watcher.state() for name, watcher in self._watchers.items()}
+        return {**windows, "heights": self._heights}
+
+    def restore(self, state: State) -> None:
+        """Continue from a copy of `state`; the learners get their pace from it, not from their own states."""
+        for name, watcher in self._watchers.items():
+            watcher.restore(np.asarray(state[f"window {name}"]))
+        heights = np.array(state["heights"], np.float64)
+        if heights.shape != self._heights.shape:
+            raise ValueError(f"drift: must watch {len(heights)} models; got {len(self._heights)}")
+        self._heights = heights
+        self._hold()
+
+    def _hold(self) -> None:
+        for (answer, _), (learner, models) in self._held.items():
+            ANSWERS[answer].hold(learner, float(self._heights[models].max()), self.pace)
+
+
+def _adwin(delta: float) -> ADWIN:
+    return ADWIN(delta=delta)  # type: ignore[no-untyped-call]  # River leaves it unannotated

@@ -1,0 +1,107 @@
+"""All candidate sources by name: the built-in ones, and those that installed distributions offer.
+
+A distribution offers a source by an entry point of the group `headwater.learners`; see docs/learners.md.
+"""
+
+import difflib
+from importlib.metadata import EntryPoint, entry_points
+
+from learners.base import Source
+
+GROUP = "headwater.learners"
+
+BUILT_IN = {  # name, which is also that of the file: what makes one with its defaults. A new source is one line here
+    "categories": "learners.categories:Categories",
+    "covisitation": "learners.covisitation:CoVisitation",
+    "popularity": "learners.popularity:Popularity",
+    "recently_seen": "learners.recently_seen:RecentlySeen",
+    "sequential_rules": "learners.sequential_rules:SequentialRules",
+}
+VERBS = ("add_item", "describe", "learn_one", "top_k", "score_many", "forget", "state", "restore")
+
+
+class LearnerError(ValueError):
+    """No source can be made of this name; the message says why and what would do."""
+
+
+def learner_names() -> list[str]:
+    """Names of all sources that are there, sorted.
+
+    >>> learner_names()[:2]
+    ['categories', 'covisitation']
+    """
+    return sorted({*BUILT_IN, *(point.name for point in entry_points(group=GROUP))})
+
+
+def make_learner(name: str) -> Source:
+    """Make the source called `name`, with its defaults.
+
+    Raises
+    ------
+    LearnerError
+        if there is none of that name, there are several, or what is there is no source
+
+    Examples
+    --------
+    >>> make_learner("popularity")
+    Popularity('popularity', half_life=3000)
+    >>> make_learner("popularitty")
+    Traceback (most recent call last):
+    learners.registry.LearnerError: learner 'popularitty': must be built in or installed ...
+    """
+    point = _find(name)
+    whose = _origin(point)
+    try:
+        source = point.load()()
+    except Exception as error:  # whatever a stranger's module raises
+        raise LearnerError(
+            f"learner {name!r} of {whose}: {point.value} must be importable and callable without arguments; got "
+            f"{type(error).__name__}: {error}; mend or uninstall {whose}"
+        ) from error
+    missing = [verb for verb in VERBS if not callable(getattr(source, verb, None))]
+    if missing or not isinstance(getattr(source, "proposes_touched", None), bool):
+        raise LearnerError(
+            f"learner {name!r} of {whose}: must have every verb of learners.Source; {point.value} gave a "
+            f"{type(source).__name__} without {', '.join(missing or ['proposes_touched'])}; inherit from "
+            "learners.Impersonal and see docs/learners.md"
+        )
+    if getattr(source, "name", None) != name:
+        raise LearnerError(
+            f"learner {name!r} of {whose}: its attribute `name` must be {name!r}, the word of its entry point; got "
+            f"{getattr(source, 'name', None)!r}; records and metrics use the one, the configuration the other"
+        )
+    made: Source = source
+    return made
+
+
+def make_learners(names: str) -> list[Source]:
+    """Make the sources of a list such as "trending,evergreen"; blanks are ignored.
+
+    >>> [source.name for source in make_learners("popularity, categories")]
+    ['popularity', 'categories']
+    """
+    wanted = [name.strip() for name in names.split(",") if name.strip()]
+    for name in wanted:
+        if wanted.count(name) > 1:
+            raise LearnerError(f"learner {name!r}: must be named once; got {names!r}")
+    return [make_learner(name) for name in wanted]
+
+
+def _find(name: str) -> EntryPoint:
+    found: list[EntryPoint] = [*entry_points(group=GROUP, name=name)]
+    if name in BUILT_IN:
+        found.append(EntryPoint(name, BUILT_IN[name], GROUP))
+    if not found:
+        near = difflib.get_close_matches(name, learner_names(), 1, cutoff=0.6)
+        raise LearnerError(
+            f"learner {name!r}: must be built in or installed as an entry point of group {GROUP}; there are "
+            f"{', '.join(learner_names())}" + (f"; did you mean {near[0]!r}?" if near else "")
+        )
+    if len({point.value for point in found}) > 1:
+        owners = ", ".join(sorted(f"{_origin(point)} ({point.value})" for point in found))
+        raise LearnerError(f"learner {name!r}: must be offered once; got {owners}: rename or uninstall one of them")
+    return found[0]
+
+
+def _origin(point: EntryPoint) -> str:
+    return f"{point.dist.name} {point.dist.version}" if point.dist is not None else "headwater"

@@ -1,0 +1,280 @@
+"""Change is noticed when River's ADWIN notices it, answered once, and survives a snapshot to the bit."""
+
+import math
+import random
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from river.drift import ADWIN
+
+from learners import Categories, CoVisitation, Interaction, Popularity, SequentialRules, TwoHeads
+from learners.drift import ANSWERS, Change, Pace, Watched, Watcher
+
+NOTHING = np.empty(0, np.int32)
+
+
+def coins(name: str, *parts: tuple[int, float]) -> list[float]:
+    """Zeros and ones: so many with that share of ones, then the next."""
+    luck = random.Random(f"drift/{name}")
+    return [float(luck.random() < share) for n, share in parts for _ in range(n)]
+
+
+def alarms(watcher: Watcher, values: list[float]) -> list[int]:
+    return [n for n, value in enumerate(values) if watcher.update(value)]
+
+
+# The window
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_it_notices_when_rivers_does(seed: int) -> None:
+    values = coins(f"{seed}", (1_500, 0.6), (1_500, 0.2), (1_500, 0.5), (1_500, 0.4))
+    river, noticed = ADWIN(delta=0.002), []  # type: ignore[no-untyped-call]
+    for n, value in enumerate(values):
+        river.update(value)  # type: ignore[no-untyped-call]
+        if river.drift_detected:
+            noticed.append(n)
+    lower, higher = (alarms(Watcher(worse), values) for worse in ("lower", "higher"))
+    assert sorted([*lower, *higher]) == noticed
+    assert not set(lower) & set(higher)
+    assert lower
+    assert 1_500 < lower[0] < 1_500 + 200
+    assert higher
+    assert 3_000 < higher[0] < 3_000 + 400
+
+
+def test_chance_is_seldom_taken_for_change() -> None:
+    """At most delta per look; it looks at every 32nd value."""
+    looks, expected = 0, 0.0
+    found = 0
+    for seed in range(20):
+        values = coins(f"chance {seed}", (4_000, 0.2))
+        found += len(alarms(Watcher("lower"), values)) + len(alarms(Watcher("higher"), values))
+        looks += len(values) // 32
+        expected += 0.002 * len(values) / 32
+    assert looks == 2_500
+    assert found <= expected + 3 * math.sqrt(expected)
+
+
+STREAMS = st.lists(
+    st.tuples(st.integers(1, 300), st.floats(0, 1)), min_size=1, max_size=5
+)  # of (length, share of ones)
+
+
+@settings(max_examples=30, deadline=None)
+@given(STREAMS, st.integers(0, 1_500), st.sampled_from(["lower", "higher"]))
+def test_a_restored_window_goes_on_to_the_bit(parts: list[tuple[int, float]], cut: int, worse: Any) -> None:
+    values = coins("bits", *parts)
+    one, other = Watcher(worse, 0.2), Watcher(worse, 0.2)
+    alarms(one, values[:cut])
+    saved = one.state().copy()
+    other.restore(saved)
+    assert alarms(one, values[cut:]) == alarms(other, values[cut:])
+    assert one.state().tobytes() == other.state().tobytes()
+
+
+def test_a_copy_does_not_change_with_the_original() -> None:
+    watcher = Watcher("lower")
+    alarms(watcher, coins("copy", (100, 0.5)))
+    saved = watcher.state()
+    before = saved.tobytes()
+    alarms(watcher, coins("copy", (100, 0.5)))
+    assert saved.tobytes() == before != watcher.state().tobytes()
+
+
+def test_memory_grows_with_the_logarithm() -> None:
+    watcher, sizes = Watcher("lower"), []
+    for _ in range(4):
+        alarms(watcher, [0.0, 1.0] * 8_000)
+        sizes.append(watcher.state().nbytes)
+    assert sizes[-1] - sizes[0] <= 3 * 256, "four times the values: two more rows of the histogram, and slack"
+    assert sizes[-1] < 4_000
+
+
+@pytest.mark.parametrize("junk", [b"", b"junk" * 10])
+def test_junk_is_refused(junk: bytes) -> None:
+    with pytest.raises(ValueError, match=f"must be River's own bytes; got {len(junk)} others"):
+        Watcher("lower").restore(np.frombuffer(junk, np.uint8))
+
+
+# Answers
+
+
+class Everything:
+    """A learner that offers every verb and remembers what it was told."""
+
+    def __init__(self) -> None:
+        self.told: list[tuple[str, float]] = []
+
+    def quicken(self, factor: float) -> None:
+        self.told.append(("quicken", factor))
+
+    def hasten(self, factor: float) -> None:
+        self.told.append(("hasten", factor))
+
+    def shorten(self, half_life: float) -> None:
+        self.told.append(("shorten", half_life))
+
+    def reset(self) -> None:
+        self.told.append(("reset", 0.0))
+
+
+PACE = Pace(factor=5.0, half_life=60.0, calm=10.0)
+
+
+def alarmed(answer: str, learner: object) -> Change:
+    change = Change([Watched("m", "lower", [learner], answer)], PACE)
+    told = [change.observe("m", value) for value in coins("alarm", (1_000, 0.9), (150, 0.1))]
+    assert told.count(answer) == 1
+    return change
+
+
+@pytest.mark.parametrize(
+    ("answer", "first", "half_way"),
+    [
+        ("faster_step", [("quicken", 5.0), ("hasten", 5.0)], [("hasten", 3.0)]),
+        ("shorter_half_life", [("shorten", 60.0)], [("shorten", 120.0)]),
+        (
+            "faster_and_shorter",
+            [("quicken", 5.0), ("hasten", 5.0), ("shorten", 60.0)],
+            [("hasten", 3.0), ("shorten", 120.0)],
+        ),
+        ("reset_head", [("reset", 0.0)], []),
+        ("none", [], []),
+    ],
+)
+def test_every_answer_and_how_it_wears_off(
+    answer: str, first: list[tuple[str, float]], half_way: list[tuple[str, float]]
+) -> None:
+    learner = Everything()
+    change = alarmed(answer, learner)
+    assert learner.told == first
+    for _ in range(10):
+        change.tick()
+    last = learner.told[len(learner.told) - len(half_way) :]
+    assert [name for name, _ in last] == [name for name, _ in half_way]
+    assert [value for _, value in last] == pytest.approx([value for _, value in half_way])
+    for _ in range(200):
+        change.tick()
+    undone = {"hasten": 1.0, "shorten": math.inf}
+    assert dict(learner.told[-len(half_way) :] if half_way else []) == {name: undone[name] for name, _ in half_way}
+    count = len(learner.told)
+    change.tick()
+    assert len(learner.told) == count, "when all is calm, nothing is told"
+
+
+def test_every_answer_is_tested() -> None:
+    assert set(ANSWERS) == {"faster_step", "shorter_half_life", "faster_and_shorter", "reset_head", "none"}
+
+
+@pytest.mark.parametrize("answer", ANSWERS)
+def test_a_learner_without_the_verb_is_left_alone(answer: str) -> None:
+    alarmed(answer, object()).tick()
+
+
+def test_of_two_alarms_the_higher_one_counts() -> None:
+    learner = Everything()
+    watched = [Watched(name, "lower", [learner], "shorter_half_life") for name in ("one", "two")]
+    change = Change(watched, PACE)
+    values = coins("alarm", (1_000, 0.9), (150, 0.1))
+    assert "shorter_half_life" in [change.observe("one", value) for value in values]
+    for _ in range(10):
+        change.tick()
+    assert learner.told[-1][1] == pytest.approx(120.0)
+    assert "shorter_half_life" in [change.observe("two", value) for value in values]
+    assert learner.told[-1] == ("shorten", 60.0)
+
+
+def test_a_restored_alarm_sets_the_pace_but_does_not_begin_anew() -> None:
+    before, after = Everything(), Everything()
+    change = alarmed("faster_and_shorter", before)
+    for _ in range(7):
+        change.tick()
+    other = Change([Watched("m", "lower", [after], "faster_and_shorter")], PACE)
+    other.restore({name: array.copy() for name, array in change.state().items()})
+    assert after.told == before.told[-2:]
+    for each in (change, other):
+        each.tick()
+        each.observe("m", 1.0)
+    assert after.told[-2:] == before.told[-2:]
+    state, same = change.state(), other.state()
+    assert [array.tobytes() for array in state.values()] == [array.tobytes() for array in same.values()]
+
+
+def test_an_unknown_answer_is_told() -> None:
+    with pytest.raises(ValueError, match=r"the answer to 'm' must be one of faster_step, .*; got 'pray'"):
+        Change([Watched("m", "lower", [], "pray")])
+
+
+# What learners make of it
+
+
+def events(n: int) -> Iterator[Interaction]:
+    luck, past = random.Random("drift/events"), [0]
+    for at in range(n):
+        newest = np.array(list(dict.fromkeys(past[::-1]))[:10], np.int32)
+        yield Interaction(luck.randrange(12), luck.randrange(3), float(at), newest, newest)
+        past.append(luck.randrange(12))
+
+
+def halving(made: Callable[[float], Any]) -> Any:
+    return pytest.param(made, id=made(9.0).name)
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        halving(lambda half_life: Popularity(half_life=half_life)),
+        halving(lambda half_life: Categories(half_life=half_life)),
+        halving(lambda half_life: CoVisitation(half_life=half_life)),
+        halving(lambda half_life: SequentialRules(half_life=half_life)),
+    ],
+)
+@pytest.mark.parametrize(("told", "effective"), [(20.0, 20.0), (500.0, 100.0), (math.inf, 100.0)])
+def test_a_shortened_half_life_is_that_half_life(make: Callable[[float], Any], told: float, effective: float) -> None:
+    """A source told to halve sooner goes on as one that was made so; it never halves later than configured."""
+    source, other = make(100.0), make(effective)
+    for item in range(12):
+        source.add_item(item)
+    for event in events(200):
+        source.learn_one(event)
+    other.restore(source.state())
+    source.shorten(7.0)
+    source.shorten(told)
+    for event in events(200):
+        source.learn_one(event)
+        other.learn_one(event)
+    state, same = source.state(), other.state()
+    assert [array.tobytes() for array in state.values()] == [array.tobytes() for array in same.values()]
+
+
+def test_a_hastened_head_takes_so_much_longer_steps() -> None:
+    rows = np.array([[255, 51], [0, 102]], np.uint8)
+    plain, quick = (TwoHeads(["a", "b"], learning_rate=0.05) for _ in range(2))
+    quick.click.hasten(4.0)
+    for heads in (plain, quick):
+        heads.learn_many_rows(rows[:1], clicked=0, purchased=True)
+    assert np.array(quick.click.vector()) == pytest.approx(4.0 * np.array(plain.click.vector()))
+    assert quick.purchase.vector() == plain.purchase.vector(), "the other head was not told"
+    quick.click.hasten(1.0)
+    quick.restore(plain.state())
+    for heads in (plain, quick):
+        heads.learn_many_rows(rows, clicked=1, purchased=False)
+    assert quick.click.vector() == plain.click.vector()
+
+
+def test_a_head_that_begins_anew_is_as_new_and_scores_so_at_once() -> None:
+    rows = np.array([[255, 51], [0, 102]], np.uint8)
+    fresh, used = (TwoHeads(["a", "b"], initial_weights={"a": 0.3}) for _ in range(2))
+    for _ in range(20):
+        used.learn_many_rows(rows, clicked=0, purchased=True)
+    assert used.score_many(rows).tolist() != fresh.score_many(rows).tolist()
+    kept = used.purchase.vector()
+    used.click.reset()
+    assert used.click.vector() == fresh.click.vector()
+    assert used.purchase.vector() == kept
+    assert used.score_many(rows)[:, 0].tolist() == fresh.score_many(rows)[:, 0].tolist()
