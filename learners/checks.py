@@ -58,8 +58,9 @@ def check_same_events_same_state(source: Source) -> None:
 
 
 def check_pickling(source: Source) -> None:
-    """A pickled copy answers and learns like the original."""
+    """A pickled copy answers and learns like the original, which was asked before."""
     _learn(source)
+    _answers(source)
     _require_twins(source, pickle.loads(pickle.dumps(source)))  # noqa: S301  (made on this very line)
 
 

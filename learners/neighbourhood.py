@@ -12,6 +12,7 @@ from learners.growth import grown
 from learners.histories import COUNT, START, Histories
 from learners.selection import best_first
 
+_BINS = 512
 _VANISHES = 104.0  # e^-104 is 0 in float32
 
 
@@ -68,8 +69,7 @@ def keep_most_similar(scratch: Scratch, k: int) -> None:
     if found <= k:
         return
     factors = scratch.factors
-    least = np.partition(factors[:found], found - k)[found - k]
-    ties = k - np.sum(factors[:found] > least)
+    least, ties = _kth_largest(factors[:found], k)
     kept = 0
     for n in range(found):
         if factors[n] > least or (factors[n] == least and ties > 0):
@@ -79,6 +79,27 @@ def keep_most_similar(scratch: Scratch, k: int) -> None:
             factors[kept] = factors[n]
             kept += 1
     scratch.lengths[1] = kept
+
+
+@njit(cache=True)
+def _kth_largest(values: NDArray[np.float64], k: int) -> tuple[float, int]:
+    """Return the k-th largest of more than k values >= 0, and how many of its kind are among the k largest.
+
+    Counted in bins, so that only the values of one bin have to be put in order.
+    """
+    scale = (_BINS - 1) / max(np.max(values), 1e-300)
+    bins = np.empty(len(values), np.int64)
+    counts = np.zeros(_BINS, np.int64)
+    for n in range(len(values)):
+        bins[n] = int(values[n] * scale)
+        counts[bins[n]] += 1
+    above, chosen = 0, _BINS - 1
+    while above + counts[chosen] < k:
+        above += counts[chosen]
+        chosen -= 1
+    inside = np.sort(values[bins == chosen])[::-1]
+    least = inside[k - above - 1]
+    return least, k - above - np.sum(inside > least)
 
 
 @njit(cache=True)
@@ -94,19 +115,19 @@ def match_of(kept: Histories, scratch: Scratch, row: int) -> int:
 @njit(cache=True)
 def spread(kept: Histories, scratch: Scratch, closeness: NDArray[np.float64]) -> None:
     """Give the items of every neighbour its factor, times `closeness` by their distance from the match."""
-    cells, sums, found = kept.cells, scratch.sums, 0
+    cells, sums, reached, found = kept.cells, scratch.sums, scratch.reached, 0
     for n in range(scratch.lengths[1]):
-        row = scratch.near[n]
-        match = match_of(kept, scratch, row)
+        row, factor = scratch.near[n], scratch.factors[n]
         start = kept.rows[row, START]
-        middle = cells[start + 2 * match + 1]
-        for place in range(kept.rows[row, COUNT]):
-            distance = abs(cells[start + 2 * place + 1] - middle)
-            if distance < len(closeness):
-                item = cells[start + 2 * place]
-                amount = scratch.factors[n] * closeness[distance]
-                if sums[item] == 0.0 and amount > 0.0:
-                    scratch.reached[found] = item
+        end = start + 2 * kept.rows[row, COUNT]
+        middle = cells[start + 2 * match_of(kept, scratch, row) + 1]
+        for cell in range(start, end, 2):
+            distance = abs(cells[cell + 1] - middle)
+            amount = factor * closeness[distance] if distance < len(closeness) else 0.0
+            if amount > 0.0:
+                item = cells[cell]
+                if sums[item] == 0.0:
+                    reached[found] = item
                     found += 1
                 sums[item] += amount
     scratch.lengths[2] = found
@@ -190,6 +211,10 @@ class Neighbourhood:
             np.zeros(3, np.int64),
         )
         self._query: Query | None = None  # held, so that no other query can have its identity
+
+    def __getstate__(self) -> dict[str, object]:
+        """Leave the query out: a copy is asked by others, and traits cannot be pickled."""
+        return {**self.__dict__, "_query": None}
 
     def add_item(self, item: int) -> None:
         """Make room for all indices up to `item`."""
