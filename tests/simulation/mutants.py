@@ -14,11 +14,11 @@ from stream.keeper import Keeper
 from stream.log import Acceptance, Batch, Claim, Message, Stored, Verdict
 from stream.recovery import Recovery
 from stream.snapshot import UsersCopy
-from stream.topics import LOG
+from stream.topics import EVENT_TOPICS, LOG
 from stream.worker import Worker
 from stream.writer import Letter, Sent, Writer
 from tests.simulation.members import SESSION_S
-from tests.simulation.schedule import ProcessFault, Schedule, draw
+from tests.simulation.schedule import ProcessFault, Schedule, SendFault, draw
 
 
 class Mutant(NamedTuple):
@@ -197,9 +197,16 @@ def _sleepy(seed: int) -> Schedule:
     return draw(seed)._replace(workers=2, process_faults=tuple(pauses))
 
 
-def _claimed_twice(schedule: Schedule) -> bool:
-    """A second copy comes early, where the claims are."""
-    return any(fault.topic == LOG.name and fault.how == "twice" and fault.nth < 6 for fault in schedule.send_faults)
+def _unreadable(seed: int) -> Schedule:
+    """The claims come twice, and what follows cannot be read: batches without records, for which nobody waits."""
+    schedule, topics = draw(seed), {topic.name for topic in EVENT_TOPICS.values()}
+    twice = tuple(SendFault(LOG.name, nth, "twice", 1.0) for nth in range(3))
+    inputs = tuple(
+        entry._replace(at=entry.at + 3.0, topic=EVENT_TOPICS["click"].name, value=b"not JSON")
+        for entry in schedule.inputs
+        if entry.topic in topics
+    )
+    return schedule._replace(workers=1, process_faults=(), send_faults=twice, inputs=inputs)
 
 
 MUTANTS = [
@@ -215,7 +222,11 @@ MUTANTS = [
         _sleepy,
     ),
     Mutant(
-        "owner ignores claims", {"stream.worker.Worker._heard": heard_without_claims}, _claimed_twice, frozenset({7})
+        "owner ignores claims",
+        {"stream.worker.Worker._heard": heard_without_claims},
+        _any,
+        frozenset({7}),
+        _unreadable,
     ),
     Mutant("owner ignores failed sends", {"stream.worker.Worker._unwritten": lose_nothing}, _unsent, frozenset({7})),
     Mutant("no seek back", {"stream.intake.Intake._at_position": no_seek}, _any, frozenset({1})),

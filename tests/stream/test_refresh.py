@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import msgspec
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from stream.config import Config, Policy, Slate
@@ -83,6 +83,7 @@ def test_who_is_forgotten_or_has_come_back_is_left_alone() -> None:
 TIMES = st.integers(0, 12)
 
 
+@settings(deadline=None)
 @given(
     st.lists(st.tuples(TIMES, TIMES, st.booleans()), max_size=12),
     st.tuples(TIMES, TIMES, TIMES), st.integers(0, 5),
