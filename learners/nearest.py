@@ -11,7 +11,7 @@ from learners.growth import grown
 
 _DEGREE = 16  # links a vector, twice as many in the lowest layer
 _BUILD_WIDTH = 40  # FAISS' own default
-_SEARCH_WIDTH = 128
+_SEARCH_WIDTH = 64
 
 
 class Nearest:

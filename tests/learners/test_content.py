@@ -69,10 +69,10 @@ def naive(source: Content, items: int, recent: tuple[int, ...], item: int) -> fl
     profile: dict[int, float] = {}
     for n, other in enumerate(recent):
         for term, weight in rows[other].items():
-            profile[term] = profile.get(term, 0.0) + 0.8**n * weight
+            profile[term] = profile.get(term, 0.0) + 0.7**n * weight
     profile = _unit({term: x * math.log(1 + items / (1 + frequency[term])) for term, x in profile.items()})
     score = sum(weight * rows[item].get(term, 0.0) for term, weight in profile.items())
-    prices = [(0.8**n, math.log(price)) for n, other in enumerate(recent) if (price := about(other).price)]
+    prices = [(0.7**n, math.log(price)) for n, other in enumerate(recent) if (price := about(other).price)]
     own = about(item).price
     if prices and own:
         usual = sum(w * p for w, p in prices) / sum(w for w, _ in prices)
