@@ -35,8 +35,9 @@ class Content(Impersonal):
 
     While at most `exact` items are described `top_k` is exact. Beyond, its candidates are the newest `exact / 8`
     items of each of the profile's terms, the heaviest term first, and, where a term has more or there are vectors,
-    half as many out of a graph of approximate neighbours; all are scored exactly. What the graph holds is no part of the state, and after `restore` it is made
-    anew: candidates may then differ where items have been described more than once, scores cannot.
+    half as many out of a graph of approximate neighbours; all are scored exactly. The graph is no part of the state,
+    and after `restore` it is made anew: where items have been described more than once candidates may differ then,
+    scores cannot.
 
     Parameters
     ----------

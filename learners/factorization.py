@@ -84,11 +84,11 @@ class Factorization:
 
     $$(1 - p_u \cdot q_i)^2 + \sum_{n} (p_u \cdot q_n)^2 + \lambda (\lVert p \rVert^2 + \lVert q \rVert^2)$$
 
-    A step is divided by $1 + \eta (\lVert p \rVert^2 + \lVert q \rVert^2)$: unlike the published one it cannot overshoot
-    and grow without end. Items drawn from the last `reach` events, or half of the time from
-    all alike, count as zeros and keep the vectors from agreeing on 1 for everything. First vectors follow from the numbers of
-    user and item, so they need not be kept. The score is $\max(0, p_u \cdot q_i)$, 0 for an item without an event.
-    A user without a vector (new, forgotten, evicted or `NOBODY`) is given the mean vector of his last items.
+    A step is divided by $1 + \eta (\lVert p \rVert^2 + \lVert q \rVert^2)$: unlike the published one it cannot
+    overshoot and grow without end. Items drawn from the last `reach` events, or half of the time from all alike, count
+    as zeros and keep the vectors from agreeing on 1 for everything. First vectors follow from the numbers of user and
+    item, so they need not be kept. The score is $\max(0, p_u \cdot q_i)$, 0 for an item without an event. A user
+    without a vector (new, forgotten, evicted or `NOBODY`) is given the mean vector of his last items.
 
     Candidates of `top_k` are the items of the last `reach` events; as a baseline, `all_items` scans the catalogue,
     which costs more as it grows.

@@ -82,7 +82,8 @@ class Nearest:
         self._graph.hnsw.efSearch = max(k, _SEARCH_WIDTH)
         _, places = self._graph.search(vector[None], k)
         found = places[0]
-        return self._items[found[found >= 0]]
+        items: NDArray[np.int32] = self._items[found[found >= 0]]
+        return items
 
 
 def _graph(dimensions: int) -> faiss.IndexHNSWFlat:

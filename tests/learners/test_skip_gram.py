@@ -45,7 +45,7 @@ def test_no_step_is_too_long() -> None:
 def test_sessions_of_two_tastes_are_told_apart() -> None:
     source, items = SkipGram(), 20
     source.add_item(items - 1)
-    for n in range(3_000):
+    for n in range(12_000):
         taste = n // 3 % 2
         step = [(2 * (n * 7 + shift)) % items + taste for shift in (0, 3, 8)]
         session = np.array(step[:2], np.int32)
