@@ -49,7 +49,7 @@ class BiasedMF:
     ...     source.rate_one(user=7, item=0, rating=5.0)
     ...     source.rate_one(user=7, item=1, rating=2.0)
     >>> source.predict_one(user=7, item=0), source.predict_one(user=8, item=0)
-    (4.7, 4.6)
+    (4.9, 4.7)
 
     References
     ----------

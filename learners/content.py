@@ -14,8 +14,10 @@ from learners.selection import best_first
 from learners.term_index import TermIndex, admit, walk
 from learners.terms import DIMENSIONS, count_terms
 
-_DECAY = 0.8  # how much less each older item counts
+_DECAY = 0.7  # how much less each older item counts
 _PROJECTED = 64  # dimensions that the terms take in the graph
+_PER_LIST = 8  # lists of terms that the candidates would do for, if all were long
+_PER_NEIGHBOUR = 16  # candidates for one out of the graph
 _CATCH_UP = 4  # items put into the graph by one call, so that no call waits for many
 
 
@@ -25,16 +27,17 @@ class Content(Impersonal):
     $$score(j) = \Big(a \, \hat q \cdot x_j + b \max(0, \hat v \cdot v_j)\Big)
     \Big(1 + c \, e^{-|\ln \bar p - \ln p_j|}\Big)$$
 
-    $x_j$ holds $1 + \ln n$ of each term of item $j$ and has length 1; $q = \sum_{n<10} .8^n x_{i_n}$ over the user's
+    $x_j$ holds $1 + \ln n$ of each term of item $j$ and has length 1; $q = \sum_{n<10} .7^n x_{i_n}$ over the user's
     last distinct items, each term times its inverse document frequency $\ln(1 + N / (1 + N_t))$ of now, $\hat q$ of
     length 1: the cosine that Manning et al. [^1] name lnc.ltc. An item's own numbers never have to change when the
     catalogue does. $v$ are given vectors, $p$ prices, $\bar p$ the geometric mean over the same items: at twice or half
     of it the last term is 1/2. Without a common term or a vector the score is 0, whatever the price.
 
     While at most `exact` items are described `top_k` is exact. Beyond, its candidates are the newest `exact / 8`
-    items of each of the profile's terms, the heaviest term first, and as many out of a graph of approximate
-    neighbours; all are scored exactly. What the graph holds is no part of the state, and after `restore` it is made
-    anew: candidates may then differ where items have been described more than once, scores cannot.
+    items of each of the profile's terms, the heaviest term first, and, where a term has more or there are vectors,
+    half as many out of a graph of approximate neighbours; all are scored exactly. The graph is no part of the state,
+    and after `restore` it is made anew: where items have been described more than once candidates may differ then,
+    scores cannot.
 
     Parameters
     ----------
@@ -45,7 +48,7 @@ class Content(Impersonal):
     terms
         Terms kept an item, the heaviest; 1..255.
     exact
-        Candidates scored at most, but for those out of the graph; >= 8.
+        Candidates scored at most, but for those out of the graph; >= 16.
     weights
         $a, b, c$, each >= 0.
 
@@ -96,13 +99,13 @@ class Content(Impersonal):
         self._with_vector: dict[int, None] = {}  # items that have had one: all, while all are scanned
         self._dense = np.zeros(DIMENSIONS)  # scratch, all 0 between calls
         self._touched = np.empty(len(self._decay) * self._index.width, np.int32)  # scratch
-        self._found = np.empty(self._exact + self._exact // 8, np.int32)  # scratch
+        self._found = np.empty(self._exact + self._exact // _PER_NEIGHBOUR, np.int32)  # scratch
         self._stamps = np.zeros(len(self._prices), np.int64)
         self._stamp = 0
         self._nearest = Nearest(_PROJECTED + self._rows.shape[1])
 
     def __getstate__(self) -> dict[str, Any]:
-        """Leave out what follows from the rest: FAISS' graph cannot be copied with its generator."""
+        """Leave out what follows from the rest: the graph cannot be copied with its generator."""
         return {name: value for name, value in self.__dict__.items() if name != "_nearest"}
 
     def __setstate__(self, fields: dict[str, Any]) -> None:
@@ -223,15 +226,15 @@ class Content(Impersonal):
         index, small = self._index, self._index.described <= self._exact
         self._stamp += 1
         names = filled[np.argsort(-self._dense[filled], kind="stable")]
-        count = walk(
-            index.width, index.following, index.heads, names, self._exact if small else self._exact // 8,
-            blocked, self._stamps, self._stamp, self._found[: self._exact], 0,
+        count, missed = walk(
+            index.width, index.following, index.heads, names, self._exact if small else self._exact // _PER_LIST,
+            blocked, self._stamps, self._stamp, self._found[: self._exact],
         )  # fmt: skip
         more: NDArray[np.int32] = np.empty(0, np.int32)
         if small and vector.any():
             more = np.array(list(self._with_vector), np.int32)
-        elif not small and (len(filled) or vector.any()):
-            more = self._nearest.search(self._query_embedding(filled, vector), self._exact // 8)
+        elif not small and (missed or vector.any()):
+            more = self._nearest.search(self._query_embedding(filled, vector), self._exact // _PER_NEIGHBOUR)
         count = admit(more, blocked, self._stamps, self._stamp, self._found, count)
         return self._found[:count]
 

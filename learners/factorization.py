@@ -22,10 +22,12 @@ _ITEM_NUMBERS = 1 << 62  # keeps the first vectors of items apart from those of 
 def _move(
     user: NDArray[np.float32], item: NDArray[np.float32], target: float, rate: float, shrinkage: float
 ) -> None:  # fmt: skip
-    """Take one step of both vectors down the squared error."""
-    error = target
+    """Take one step of both vectors down the squared error, short enough never to overshoot."""
+    error, squares = target, 0.0
     for axis in range(len(user)):
         error -= user[axis] * item[axis]
+        squares += user[axis] * user[axis] + item[axis] * item[axis]
+    error /= 1.0 + rate * squares
     for axis in range(len(user)):
         of_user = user[axis]
         user[axis] += rate * (error * item[axis] - shrinkage * of_user)
@@ -82,10 +84,11 @@ class Factorization:
 
     $$(1 - p_u \cdot q_i)^2 + \sum_{n} (p_u \cdot q_n)^2 + \lambda (\lVert p \rVert^2 + \lVert q \rVert^2)$$
 
-    With `negatives` = 0 this is ISGD as published; items drawn from the last `reach` events, or half of the time from
-    all alike, as zeros keep the vectors from agreeing on 1 for everything. First vectors follow from the numbers of
-    user and item, so they need not be kept. The score is $\max(0, p_u \cdot q_i)$, 0 for an item without an event.
-    A user without a vector (new, forgotten, evicted or `NOBODY`) is given the mean vector of his last items.
+    A step is divided by $1 + \eta (\lVert p \rVert^2 + \lVert q \rVert^2)$: unlike the published one it cannot
+    overshoot and grow without end. Items drawn from the last `reach` events, or half of the time from all alike, count
+    as zeros and keep the vectors from agreeing on 1 for everything. First vectors follow from the numbers of user and
+    item, so they need not be kept. The score is $\max(0, p_u \cdot q_i)$, 0 for an item without an event. A user
+    without a vector (new, forgotten, evicted or `NOBODY`) is given the mean vector of his last items.
 
     Candidates of `top_k` are the items of the last `reach` events; as a baseline, `all_items` scans the catalogue,
     which costs more as it grows.
@@ -97,7 +100,7 @@ class Factorization:
     negatives
         Drawn for every event; >= 0.
     learning_rate, shrinkage
-        Length of a step, and $\lambda$.
+        $\eta$ and $\lambda$.
     max_users
         Users with a vector; the one whose last event is longest ago gives way.
     history
@@ -127,7 +130,7 @@ class Factorization:
     proposes_touched = False
 
     def __init__(
-        self, dimensions: int = 32, negatives: int = 3, learning_rate: float = 0.05, shrinkage: float = 0.01,
+        self, dimensions: int = 32, negatives: int = 3, learning_rate: float = 0.5, shrinkage: float = 0.01,
         max_users: int = 100_000, history: int = 10, reach: int = 2_048, *, all_items: bool = False,
     ) -> None:  # fmt: skip
         self._negatives, self._learning_rate, self._shrinkage = negatives, learning_rate, shrinkage

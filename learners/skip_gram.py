@@ -32,11 +32,15 @@ def _step(
     inner: NDArray[np.float32], outer: NDArray[np.float32], label: float, rate: float, table: NDArray[np.float64],
     change: NDArray[np.float64],
 ) -> None:  # fmt: skip
-    """Move `outer` by the gradient of one pair's log loss; add what `inner` has to move by to `change`."""
-    dot = 0.0
+    """Move `outer` by the gradient of one pair's log loss; add what `inner` has to move by to `change`.
+
+    The loss curves by at most a quarter of the squared lengths: a step divided so cannot overshoot and grow.
+    """
+    dot, squares = 0.0, 0.0
     for axis in range(len(inner)):
         dot += inner[axis] * outer[axis]
-    gradient = rate * (label - _logistic(dot, table))
+        squares += inner[axis] * inner[axis] + outer[axis] * outer[axis]
+    gradient = rate * (label - _logistic(dot, table)) / (1.0 + 0.25 * rate * squares)
     for axis in range(len(inner)):
         change[axis] += gradient * outer[axis]
         outer[axis] += gradient * inner[axis]
@@ -124,7 +128,7 @@ class SkipGram(Impersonal):
     negatives
         Drawn for every pair; >= 0.
     learning_rate
-        Length of a step; in (0, 1].
+        $\eta$ of a step $\eta / (1 + \eta (\lVert u \rVert^2 + \lVert v \rVert^2) / 4)$; > 0.
     history
         Last distinct items of the user that are averaged, each weighing .8 of the one after.
     reach
@@ -150,7 +154,7 @@ class SkipGram(Impersonal):
     name = "skip_gram"
 
     def __init__(
-        self, dimensions: int = 32, window: int = 5, negatives: int = 5, learning_rate: float = 0.05,
+        self, dimensions: int = 32, window: int = 5, negatives: int = 1, learning_rate: float = 0.4,
         history: int = 5, reach: int = 2_048,
     ) -> None:  # fmt: skip
         self._window, self._negatives, self._learning_rate = window, negatives, learning_rate

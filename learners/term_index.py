@@ -75,12 +75,13 @@ def admit(
 @njit(cache=True)
 def walk(
     width: int, following: NDArray[np.int32], heads: NDArray[np.int32], names: NDArray[np.int32], steps: int,
-    blocked: NDArray[np.uint8], stamps: NDArray[np.int64], stamp: int, found: NDArray[np.int32], count: int,
-) -> int:  # fmt: skip
-    """Append the eligible items that hold any of `names` to `found`, each once; `steps` a term, as far as it has room.
+    blocked: NDArray[np.uint8], stamps: NDArray[np.int64], stamp: int, found: NDArray[np.int32],
+) -> tuple[int, bool]:  # fmt: skip
+    """Write the eligible items that hold any of `names` to `found`, each once; `steps` a term, as far as it has room.
 
-    An item whose stamp is `stamp` has been found before.
+    An item whose stamp is `stamp` has been found before. Returns how many, and whether any was left out.
     """
+    count, missed = 0, False
     for term in names:
         place, step = heads[term], 0
         while place >= 0 and step < steps and count < len(found):
@@ -92,7 +93,8 @@ def walk(
                     count += 1
             place = following[place]
             step += 1
-    return count
+        missed = missed or place >= 0
+    return count, missed
 
 
 class TermIndex:

@@ -22,20 +22,30 @@ def test_one_pair_is_one_step_of_logistic_regression() -> None:
     source.add_item(1)
     before = source._inner.copy()
     source.learn_one(Interaction(1, 0, 0.0, NOTHING, np.array([0], np.int32)))
-    half = 0.5 * 0.5  # rate times (1 - sigma(0)), as outer vectors start at 0
-    assert source._outer[1].tolist() == pytest.approx((half * before[0]).tolist(), rel=1e-2)
-    assert source._outer[0].tolist() == pytest.approx((half * before[1]).tolist(), rel=1e-2)
+    first = [0.5 * 0.5 / (1 + 0.125 * float(u @ u)) for u in before[:2]]  # 1 - sigma(0) = .5: outer vectors start at 0
+    assert source._outer[1].tolist() == pytest.approx((first[0] * before[0]).tolist(), rel=1e-2)
+    assert source._outer[0].tolist() == pytest.approx((first[1] * before[1]).tolist(), rel=1e-2)
     assert source._inner[0].tolist() == before[0].tolist()
     source.learn_one(Interaction(1, 0, 0.0, NOTHING, np.array([0], np.int32)))
-    dot = float(before[0] @ (half * before[0]))
-    push = 0.5 * (1 - 1 / (1 + math.exp(-dot)))
-    assert source._outer[1].tolist() == pytest.approx(((half + push) * before[0]).tolist(), rel=1e-2)
+    square = float(before[0] @ before[0])
+    push = 0.5 * (1 - 1 / (1 + math.exp(-first[0] * square))) / (1 + 0.125 * (1 + first[0] ** 2) * square)
+    assert source._outer[1].tolist() == pytest.approx(((first[0] + push) * before[0]).tolist(), rel=1e-2)
+
+
+def test_no_step_is_too_long() -> None:
+    source = SkipGram(learning_rate=1_000.0)
+    source.add_item(9)
+    for n in range(3_000):
+        source.learn_one(Interaction(n % 10, 0, 0.0, NOTHING, np.array([n // 10 % 10, n // 7 % 10], np.int32)))
+    state = source.state()
+    assert np.isfinite(state["inner"]).all()
+    assert max(np.abs(state["inner"]).max(), np.abs(state["outer"]).max()) < 100.0
 
 
 def test_sessions_of_two_tastes_are_told_apart() -> None:
     source, items = SkipGram(), 20
     source.add_item(items - 1)
-    for n in range(3_000):
+    for n in range(12_000):
         taste = n // 3 % 2
         step = [(2 * (n * 7 + shift)) % items + taste for shift in (0, 3, 8)]
         session = np.array(step[:2], np.int32)
