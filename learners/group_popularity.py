@@ -20,19 +20,20 @@ _OTHERS = 0  # row of all values beyond the limit
 def _count(
     items: NDArray[np.int32], weights: NDArray[np.float64], inherited: NDArray[np.float64], item: int, amount: float
 ) -> None:
-    """Add to an item of a group's row; in a full row the lightest, leftmost of equals, gives way to a new one."""
-    lightest = 0
-    for slot in range(len(items)):
-        if items[slot] == item:
-            weights[slot] += amount
-            return
-        if items[slot] < 0:
-            items[slot], weights[slot] = item, amount
-            return
-        if weights[slot] < weights[lightest]:
-            lightest = slot
-    items[lightest], inherited[lightest] = item, weights[lightest]
-    weights[lightest] += amount
+    """Add to an item of a group's row, heaviest first; in a full row the last one gives way to a new one."""
+    slot = 0
+    while slot < len(items) and items[slot] != item and items[slot] >= 0:
+        slot += 1
+    if slot == len(items):
+        slot -= 1
+        inherited[slot] = weights[slot]
+    items[slot] = item
+    weights[slot] += amount
+    while slot > 0 and weights[slot] > weights[slot - 1]:
+        items[slot], items[slot - 1] = items[slot - 1], items[slot]
+        weights[slot], weights[slot - 1] = weights[slot - 1], weights[slot]
+        inherited[slot], inherited[slot - 1] = inherited[slot - 1], inherited[slot]
+        slot -= 1
 
 
 @njit(cache=True)
@@ -107,7 +108,7 @@ class GroupPopularity(Impersonal):
     values
         Values with a row of their own, first come; all further ones share one.
     pseudo_events
-        $\kappa$, > 0.
+        $\kappa$, > 0: about a quarter of what all events of now amount to, half_life / ln 2.
 
     Examples
     --------
@@ -126,7 +127,7 @@ class GroupPopularity(Impersonal):
     """
 
     def __init__(
-        self, trait: str, half_life: float = 3_000, listed: int = 100, values: int = 256, pseudo_events: float = 100.0
+        self, trait: str, half_life: float = 3_000, listed: int = 400, values: int = 256, pseudo_events: float = 1_000.0
     ) -> None:
         self.trait = trait
         self.name = f"popularity_by_{trait}"
@@ -137,7 +138,7 @@ class GroupPopularity(Impersonal):
         self._unit = np.ones(1)  # weight of an event of now
         self._total = np.zeros(1)  # decayed count of all events
         self._sums = np.zeros(1)  # [groups] the same of a group's; row n + 1 is value n's
-        self._items = np.full((1, listed), -1, np.int32)  # [groups, listed], filled from the left, -1: free
+        self._items = np.full((1, listed), -1, np.int32)  # [groups, listed], heaviest first, -1: free
         self._weights = np.zeros((1, listed))
         self._inherited = np.zeros((1, listed))
         self._size = 0

@@ -19,8 +19,7 @@ NAMES: Final = (
 )  # fmt: skip
 EMPTY: Final = b""  # the profile of a user without events
 
-_HALF_LIFE = 50  # of the user's own events, and sessions
-_KEEP = 2.0 ** (-1.0 / _HALF_LIFE)
+_KEEP = 2.0 ** (-1.0 / 50.0)  # of every sum an event: the user's last 50 events weigh as much as all before them
 _LAYOUT = Struct(f"<d13f{TASTES}I{TASTES}f")
 _DAY_S = 86_400.0
 
@@ -75,7 +74,7 @@ def update(profile: bytes, touch: Touch) -> bytes:
     """
     old = unpack(profile)
     clicked, bought = touch.kind == CLICK, touch.kind == PURCHASE
-    priced = touch.price is not None and touch.price >= 0
+    priced = touch.price is not None and 0.0 <= touch.price < math.inf
     price = _rounded(math.log1p(touch.price)) if touch.price is not None and priced else 0.0
     angle = 2.0 * math.pi * (touch.time % _DAY_S) / _DAY_S
     categories, tastes = _tasted(old, touch.category)
@@ -118,12 +117,12 @@ def describe(profile: bytes) -> list[float]:
 
 
 def quantise(vector: Sequence[float]) -> bytes:
-    """Return a vector as it travels in the log, a byte a number: what is learned from it is the same everywhere.
+    """Return a vector as it travels in the log, a byte for each number in [0, 1]: all replicas learn from the same.
 
     >>> list(quantise([0.0, 0.5, 1.0]))
     [0, 128, 255]
     """
-    return bytes(int(_unit(value) * 255.0 + 0.5) for value in vector)
+    return bytes([int(value * 255.0 + 0.5) for value in vector])
 
 
 def category_share(sums: Sums, category: int) -> float:
