@@ -18,6 +18,7 @@ from learners import (
     Popularity,
     RecentlySeen,
     SequentialRules,
+    SessionNeighbours,
     Source,
 )
 from stream.errors import UsageError
@@ -37,6 +38,7 @@ LEARNERS: dict[str, Callable[[], Source]] = {
     "sequential_rules": SequentialRules,
     "categories": Categories,
     "recently_seen": RecentlySeen,
+    "session_neighbours": SessionNeighbours,
 }
 
 
