@@ -33,6 +33,7 @@ from stream import contestants
 from stream.config import Config
 from stream.evaluate import Evaluation, Protocol
 from stream.formats import read
+from stream.protocol import first_events
 
 HOUR_S = 3600.0
 LEAST_EVENTS, MOST_EVENTS = 200, 1_000
@@ -158,8 +159,7 @@ def main(
 ) -> None:  # fmt: skip
     """Print HR@20, MRR@20 and NDCG@20 of the engine and of peers, with intervals, as a Markdown table."""
     contestants.LEARNERS.update(PEERS)
-    events = read(file, format_)
-    entries = list(events) if limit is None else [entry for _, entry in zip(range(limit), events, strict=False)]
+    entries = first_events(read(file, format_), limit)
     protocol = Protocol(ks=(20,), lists=lists, by=by, train_fraction=train_fraction)
     evaluation = Evaluation(Config(), protocol, learners=[*learners, *PEERS], resamples=resamples)
     for done in evaluation.advance(entries):

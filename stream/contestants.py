@@ -61,22 +61,27 @@ def make_learner(name: str) -> Source:
     'covisitation'
     """
     if name not in LEARNERS:
-        raise UnknownLearnerError(unknown_learner(name, LEARNERS))
+        raise UnknownLearnerError(unknown_learner(name, learner_names()))
     return LEARNERS[name]()
+
+
+def learner_names() -> list[str]:
+    """Names that `make_learner` knows."""
+    return list(LEARNERS)
 
 
 def unknown_learner(name: str, known: Iterable[str]) -> str:
     """Message with what comes near and what there is."""
-    names = sorted(set(known))
+    names = sorted(set(known) | {ALL})
     near = difflib.get_close_matches(name, names, 3, cutoff=0.5)
     hint = f"did you mean {' or '.join(near)}? There are" if near else "there are"
-    return f"learner {name!r} is unknown; {hint} {', '.join(names)}, and {ALL} for every one"
+    return f"learner {name!r} is unknown; {hint} {', '.join(names)}"
 
 
 def invite(names: Sequence[str], model: Model) -> list[Contestant]:
     """Contestants by name, popularity first and always; names of raters are none of this function's business."""
     own = {source.name: source for source in model.sources}
-    known = [*own, *(name for name in LEARNERS if name not in own)]
+    known = [*own, *(name for name in learner_names() if name not in own)]
     wanted = [POPULARITY]
     for name in names:
         if name not in {*known, *RATERS, ALL, ENGINE}:
@@ -86,6 +91,13 @@ def invite(names: Sequence[str], model: Model) -> list[Contestant]:
         Contestant(name, own[name], guest=False) if name in own else Contestant(name, make_learner(name), guest=True)
         for name in dict.fromkeys(wanted)
     ]
+
+
+def pairs(names: Sequence[str], compare: Sequence[tuple[str, str]]) -> list[tuple[str, str]]:
+    """Pairs to compare: those asked for, else the engine and each of the others; all must be among `names`."""
+    for name in (name for pair in compare for name in pair if name not in names):
+        raise UnknownLearnerError(f"{unknown_learner(name, names)}: only learners of this run can be compared")
+    return list(compare) or [(ENGINE, name) for name in names if name != ENGINE]
 
 
 class Guests:

@@ -19,7 +19,7 @@ from learners import INELIGIBLE
 from learners.calibration import Calibration
 from stream.candidates import Candidates
 from stream.config import Config
-from stream.contestants import ALL, ENGINE, Guests, invite
+from stream.contestants import ALL, ENGINE, Guests, invite, pairs
 from stream.engine import SHOWN_USERS, Arrival, Engine, Partition
 from stream.journal import Coming, Journal, Steps, Use
 from stream.log import LOG_VERSION, Claim, Happening, ItemChange, Step
@@ -106,10 +106,10 @@ class Evaluation:
             self.stopwatch.watch(contestant.source, contestant.name)
         raters = [name for name in RATERS if {name, ALL} & set(learners)]
         self.rating_errors = RatingErrors(raters, dict(ratings or {}))
-        self.resamples, self.compare = resamples, list(compare)
         self.events = 0
         self.steps, self.use = Steps(), Use()
         self.journals = {name: Journal(self.protocol.ks) for name in (ENGINE, *(c.name for c in self.contestants))}
+        self.resamples, self.pairs = resamples, pairs(list(self.journals), compare)
         self.heads = {name: Calibration() for name in HEADS}
         names = len(self.model.lists)
         self.slots, self.hits = np.zeros(names, np.int64), np.zeros(names, np.int64)
@@ -173,7 +173,7 @@ class Evaluation:
             "protocol": self.protocol._asdict(),
             "policy": model.policy.name,
             "known_items": known,
-            **report(measured, self.resamples, self.compare),
+            **report(measured, self.resamples, self.pairs),
             "sources": {
                 name: {"share": float(shares[n]), "hit_rate": float(self.hits[n] / max(1, self.slots[n]))}
                 for n, name in enumerate(model.lists)

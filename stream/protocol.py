@@ -65,6 +65,18 @@ class Planned(NamedTuple):
     position: int  # in the visit
 
 
+def first_events(entries: Iterable[Entry], limit: int | None) -> list[Entry]:
+    """Entries of the first `limit` events, and what is said of items between them; all of them if None."""
+    taken: list[Entry] = []
+    events = 0
+    for entry in entries:
+        if events == limit:
+            break
+        events += isinstance(entry, tuple)
+        taken.append(entry)
+    return taken
+
+
 def plan(entries: Iterable[Entry], protocol: Protocol, session_gap_s: float) -> list[Planned]:
     """Put events in order and say of each whether it is measured.
 

@@ -2,7 +2,7 @@
 
 import importlib
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, cast, get_args
 
@@ -18,7 +18,7 @@ from stream.evaluate import Entry, Evaluation
 from stream.formats import FORMATS, guess, read
 from stream.layouts import seconds
 from stream.options import configured, examples
-from stream.protocol import Grouping, Lists, Protocol, Scope
+from stream.protocol import Grouping, Lists, Protocol, Scope, first_events
 from stream.ratings import RATERS, read_ratings
 from stream.tables import print_report
 
@@ -107,7 +107,7 @@ def command(
     _check(protocol)
     draw = None if plot is None else _drawer(plot)
     format_ = format_ or guess(file)
-    entries = list(_first(limit, read(file, format_)))
+    entries = first_events(read(file, format_), limit)
     rated = read_ratings(file, format_) if {ALL, *RATERS} & set(learners) else {}
     evaluation = Evaluation(
         config, protocol, learners=learners, ratings=rated, resamples=resamples, compare=compare,
@@ -169,12 +169,3 @@ def _nothing(entries: int, protocol: Protocol) -> str:
     hints += ["measure --by user"] if what == "session" else []
     advice = f"; {', or '.join(hints)}" if hints else ""
     return f"no step was measured: one is an event of a {what} with an earlier event, after the training{advice}"
-
-
-def _first(limit: int | None, entries: Iterator[Entry]) -> Iterator[Entry]:
-    events = 0
-    for entry in entries:
-        events += isinstance(entry, tuple)
-        if limit is not None and events > limit:
-            return
-        yield entry

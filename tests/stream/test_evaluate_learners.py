@@ -81,7 +81,7 @@ def test_an_unknown_learner_is_refused_with_what_comes_near() -> None:
     with pytest.raises(UnknownLearnerError, match="'covisitations' is unknown; did you mean covisitation"):
         evaluated([], ("covisitations",))
     with pytest.raises(UnknownLearnerError, match="only learners of this run"):
-        Evaluation(Config(), compare=[("engine", "covisitation")]).run(shop(50))
+        Evaluation(Config(), compare=[("engine", "covisitation")])
 
 
 @pytest.mark.parametrize("lists", ["published", "fresh"])
