@@ -158,7 +158,7 @@ def main(
     train_fraction: float, resamples: int,
 ) -> None:  # fmt: skip
     """Print HR@20, MRR@20 and NDCG@20 of the engine and of peers, with intervals, as a Markdown table."""
-    contestants.LEARNERS.update(PEERS)
+    contestants.BROUGHT.update(PEERS)
     entries = first_events(read(file, format_), limit)
     protocol = Protocol(ks=(20,), lists=lists, by=by, train_fraction=train_fraction)
     evaluation = Evaluation(Config(), protocol, learners=[*learners, *PEERS], resamples=resamples)

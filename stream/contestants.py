@@ -11,16 +11,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from learners import (
-    Categories,
-    CoVisitation,
-    Interaction,
-    Popularity,
-    RecentlySeen,
-    SequentialRules,
-    SessionNeighbours,
-    Source,
-)
+from learners import Interaction, Source, registry
 from stream.errors import UsageError
 from stream.log import ItemChange, Record, Step
 from stream.model import Model, about
@@ -31,15 +22,7 @@ POPULARITY = "popularity"
 ENGINE = "engine"
 ALL = "all"
 
-# Ranks items; a name is that of the learner's file. Those of the model itself come first: they are not made again.
-LEARNERS: dict[str, Callable[[], Source]] = {
-    "popularity": Popularity,
-    "covisitation": CoVisitation,
-    "sequential_rules": SequentialRules,
-    "categories": Categories,
-    "recently_seen": RecentlySeen,
-    "session_neighbours": SessionNeighbours,
-}
+BROUGHT: dict[str, Callable[[], Source]] = {}  # learners that a benchmark or a test brings along, by name
 
 
 class UnknownLearnerError(UsageError, ValueError):
@@ -55,19 +38,22 @@ class Contestant(NamedTuple):
 
 
 def make_learner(name: str) -> Source:
-    """Return a new learner by the name of its file.
+    """Return a new learner by the name of its file, or of its entry point.
 
     >>> make_learner("covisitation").name
     'covisitation'
     """
-    if name not in LEARNERS:
-        raise UnknownLearnerError(unknown_learner(name, learner_names()))
-    return LEARNERS[name]()
+    if name in BROUGHT:
+        return BROUGHT[name]()
+    try:
+        return registry.make_learner(name)
+    except registry.LearnerError as error:
+        raise UnknownLearnerError(str(error)) from error
 
 
 def learner_names() -> list[str]:
     """Names that `make_learner` knows."""
-    return list(LEARNERS)
+    return [*registry.learner_names(), *BROUGHT]
 
 
 def unknown_learner(name: str, known: Iterable[str]) -> str:

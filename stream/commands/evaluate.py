@@ -59,7 +59,12 @@ class Time(click.ParamType):
 )  # fmt: skip
 @click.option(
     "--lists", type=click.Choice(get_args(Lists)), default="published", show_default=True,
-    help="published: as made after the user's event before; fresh: as made when the event arrives.",
+    help="published: as made after the user's event before; refreshed: the same, but old ones are made anew as the "
+    "worker does; fresh: as made when the event arrives.",
+)  # fmt: skip
+@click.option(
+    "--refreshes", type=click.FloatRange(0), default=1.0, show_default=True,
+    help="With --lists refreshed: so many lists can be made anew per event; settings `slate.refresh_*` say which.",
 )  # fmt: skip
 @click.option(
     "--train-fraction", type=click.FloatRange(0, 1, max_open=True), default=0.0,
@@ -91,9 +96,9 @@ class Time(click.ParamType):
 @configured
 def command(
     config: Config, file: Path, format_: str | None, learners: tuple[str, ...], ks: tuple[int, ...], lists: Lists,
-    train_fraction: float, train_until: float | None, freeze: bool, by: Grouping, known_items: bool, candidates: Scope,
-    compare: tuple[tuple[str, str], ...], resamples: int, plot: Path | None, timing: bool, limit: int | None,
-    as_json: bool,
+    refreshes: float, train_fraction: float, train_until: float | None, freeze: bool, by: Grouping, known_items: bool,
+    candidates: Scope, compare: tuple[tuple[str, str], ...], resamples: int, plot: Path | None, timing: bool,
+    limit: int | None, as_json: bool,
 ) -> None:  # fmt: skip
     """Measure recommendations on a file of events, without Kafka.
 
@@ -102,7 +107,7 @@ def command(
     event is view, click or purchase; or one of the other formats. The same file and seed give the same bytes.
     """
     protocol = Protocol(
-        tuple(sorted(set(ks))), lists, 0, train_fraction, train_until, freeze, by, known_items, candidates
+        tuple(sorted(set(ks))), lists, 0, train_fraction, train_until, freeze, by, known_items, refreshes, candidates
     )
     _check(protocol)
     draw = None if plot is None else _drawer(plot)
