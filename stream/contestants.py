@@ -11,15 +11,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from learners import (
-    Categories,
-    CoVisitation,
-    Interaction,
-    Popularity,
-    RecentlySeen,
-    SequentialRules,
-    Source,
-)
+from learners import Interaction, Source, registry
 from stream.errors import UsageError
 from stream.log import ItemChange, Record, Step
 from stream.model import Model, about
@@ -30,14 +22,7 @@ POPULARITY = "popularity"
 ENGINE = "engine"
 ALL = "all"
 
-# Ranks items; a name is that of the learner's file. Those of the model itself come first: they are not made again.
-LEARNERS: dict[str, Callable[[], Source]] = {
-    "popularity": Popularity,
-    "covisitation": CoVisitation,
-    "sequential_rules": SequentialRules,
-    "categories": Categories,
-    "recently_seen": RecentlySeen,
-}
+BROUGHT: dict[str, Callable[[], Source]] = {}  # learners that a benchmark or a test brings along, by name
 
 
 class UnknownLearnerError(UsageError, ValueError):
@@ -53,28 +38,36 @@ class Contestant(NamedTuple):
 
 
 def make_learner(name: str) -> Source:
-    """Return a new learner by the name of its file.
+    """Return a new learner by the name of its file, or of its entry point.
 
     >>> make_learner("covisitation").name
     'covisitation'
     """
-    if name not in LEARNERS:
-        raise UnknownLearnerError(unknown_learner(name, LEARNERS))
-    return LEARNERS[name]()
+    if name in BROUGHT:
+        return BROUGHT[name]()
+    try:
+        return registry.make_learner(name)
+    except registry.LearnerError as error:
+        raise UnknownLearnerError(str(error)) from error
+
+
+def learner_names() -> list[str]:
+    """Names that `make_learner` knows."""
+    return [*registry.learner_names(), *BROUGHT]
 
 
 def unknown_learner(name: str, known: Iterable[str]) -> str:
     """Message with what comes near and what there is."""
-    names = sorted(set(known))
+    names = sorted(set(known) | {ALL})
     near = difflib.get_close_matches(name, names, 3, cutoff=0.5)
     hint = f"did you mean {' or '.join(near)}? There are" if near else "there are"
-    return f"learner {name!r} is unknown; {hint} {', '.join(names)}, and {ALL} for every one"
+    return f"learner {name!r} is unknown; {hint} {', '.join(names)}"
 
 
 def invite(names: Sequence[str], model: Model) -> list[Contestant]:
     """Contestants by name, popularity first and always; names of raters are none of this function's business."""
     own = {source.name: source for source in model.sources}
-    known = [*own, *(name for name in LEARNERS if name not in own)]
+    known = [*own, *(name for name in learner_names() if name not in own)]
     wanted = [POPULARITY]
     for name in names:
         if name not in {*known, *RATERS, ALL, ENGINE}:
@@ -84,6 +77,13 @@ def invite(names: Sequence[str], model: Model) -> list[Contestant]:
         Contestant(name, own[name], guest=False) if name in own else Contestant(name, make_learner(name), guest=True)
         for name in dict.fromkeys(wanted)
     ]
+
+
+def pairs(names: Sequence[str], compare: Sequence[tuple[str, str]]) -> list[tuple[str, str]]:
+    """Pairs to compare: those asked for, else the engine and each of the others; all must be among `names`."""
+    for name in (name for pair in compare for name in pair if name not in names):
+        raise UnknownLearnerError(f"{unknown_learner(name, names)}: only learners of this run can be compared")
+    return list(compare) or [(ENGINE, name) for name in names if name != ENGINE]
 
 
 class Guests:

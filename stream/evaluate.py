@@ -19,7 +19,7 @@ from learners import INELIGIBLE
 from learners.calibration import Calibration
 from stream.candidates import Candidates
 from stream.config import Config
-from stream.contestants import ALL, ENGINE, Guests, invite
+from stream.contestants import ALL, ENGINE, Guests, invite, pairs
 from stream.engine import SHOWN_USERS, Arrival, Engine, Partition
 from stream.journal import Coming, Journal, Steps, Use
 from stream.log import LOG_VERSION, Claim, Happening, ItemChange, Step
@@ -38,6 +38,7 @@ SOURCE = "users/0"
 PURCHASE = KINDS.index("purchase")
 HEADS = ("click", "purchase")
 DEFAULT = Protocol()
+Drawn = tuple[Candidates, Slate]
 
 
 class Shown(NamedTuple):
@@ -45,6 +46,7 @@ class Shown(NamedTuple):
 
     lists: list[NDArray[np.int32]]
     sources: NDArray[np.uint8]  # of the engine's slots
+    made: float  # event time
 
 
 class Predicted(NamedTuple):
@@ -55,22 +57,22 @@ class Predicted(NamedTuple):
 
 
 class Recorder(Engine):
-    """An engine that keeps what it drew last, and how long that took."""
+    """An engine that keeps what it drew, and how long that took."""
 
     def __init__(self, config: Config, model: Model, stopwatch: Stopwatch) -> None:
         super().__init__(config, model)
         self.stopwatch = stopwatch
-        self.drawn: tuple[Candidates, Slate] | None = None
+        self.drawn: dict[str, Drawn] = {}  # by user, until taken
 
-    def draw(self, user_id: str, user: User, now: float, name: str) -> tuple[Candidates, Slate]:
+    def draw(self, user_id: str, user: User, now: float, name: str) -> Drawn:
         """Draw, and keep it."""
         with self.stopwatch.time(ENGINE, "query"):
-            self.drawn = super().draw(user_id, user, now, name)
-        return self.drawn
+            self.drawn[user_id] = super().draw(user_id, user, now, name)
+        return self.drawn[user_id]
 
-    def take(self) -> tuple[Candidates, Slate] | None:
-        """What was drawn since this was last called."""
-        drawn, self.drawn = self.drawn, None
+    def take(self) -> dict[str, Drawn]:
+        """What was drawn since this was last called, by user."""
+        drawn, self.drawn = self.drawn, {}
         return drawn
 
 
@@ -106,16 +108,17 @@ class Evaluation:
             self.stopwatch.watch(contestant.source, contestant.name)
         raters = [name for name in RATERS if {name, ALL} & set(learners)]
         self.rating_errors = RatingErrors(raters, dict(ratings or {}))
-        self.resamples, self.compare = resamples, list(compare)
         self.events = 0
         self.steps, self.use = Steps(), Use()
         self.journals = {name: Journal(self.protocol.ks) for name in (ENGINE, *(c.name for c in self.contestants))}
+        self.resamples, self.pairs = resamples, pairs(list(self.journals), compare)
         self.heads = {name: Calibration() for name in HEADS}
         names = len(self.model.lists)
         self.slots, self.hits = np.zeros(names, np.int64), np.zeros(names, np.int64)
         self._shown: dict[str, Shown] = {}  # at most one entry a user of the log
         self._predicted: OrderedDict[str, Predicted] = OrderedDict()  # of the last SHOWN_USERS users
-        self._offset = 0
+        self._offset = self.refreshed = 0
+        self._capacity = self._ages = 0.0  # of refreshes; seconds of all lists that were measured
         self.model.fold(Claim(LOG_VERSION, SOURCE, "evaluate"), self._next_offset())
         self.partition = Partition(SOURCE, 0, config.rewards)
 
@@ -157,6 +160,7 @@ class Evaluation:
             for item in planned.about:
                 self._learn(ItemChange(item.item_id, item))
             self._learn((event.user_id, happening), planned)
+            self._refresh()
         self.events += 1
 
     def report(self) -> dict[str, object]:
@@ -170,10 +174,12 @@ class Evaluation:
             "events": self.events,
             "steps": len(self.steps),
             "lists": self.protocol.lists,
+            "refreshed_lists": self.refreshed,
+            "mean_list_age_s": self._ages / max(1, len(self.steps)),
             "protocol": self.protocol._asdict(),
             "policy": model.policy.name,
             "known_items": known,
-            **report(measured, self.resamples, self.compare),
+            **report(measured, self.resamples, self.pairs),
             "sources": {
                 name: {"share": float(shares[n]), "hit_rate": float(self.hits[n] / max(1, self.slots[n]))}
                 for n, name in enumerate(model.lists)
@@ -208,6 +214,7 @@ class Evaluation:
         vocabulary = self.model.vocabulary
         coming = Coming(vocabulary.index(event.item_id), planned.visit, planned.position, vocabulary.ids)
         worth = self.config.rewards.of(event.kind)
+        self._ages += max(0.0, event.time - shown.made)
         self.steps.add(user_id, event.time, worth, coming.left, seen=seen)
         self._measure(shown, coming)
         if predicted is not None:
@@ -235,12 +242,8 @@ class Evaluation:
         self.engine.take()
         batch = self.engine.batch(self.partition, [arrival], {})
         drawn = self.engine.take()
-        if planned is not None and planned.awaited and self.protocol.lists == "published" and drawn is not None:
-            event = planned.event
-            user = self.partition.users[event.user_id]
-            if len(drawn[1].items):
-                novel = self.protocol.candidates == "novel"
-                self._shown[event.user_id] = self._ask(event.user_id, user, user.time, None if novel else drawn)
+        if planned is not None and planned.awaited and self.protocol.lists != "fresh":
+            self._show(drawn, self.partition.users[planned.event.user_id].time)
         with self.stopwatch.time(ENGINE, "learn"):
             self.model.fold(batch, self._next_offset())
         self.guests.learn(batch.records)
@@ -250,7 +253,29 @@ class Evaluation:
                 if item >= 0:
                     self.use.add(item)
 
-    def _ask(self, user_id: str, user: User, now: float, drawn: tuple[Candidates, Slate] | None) -> Shown:
+    def _refresh(self) -> None:
+        """Make old lists anew, as many as there is capacity for."""
+        if self.protocol.lists != "refreshed":
+            return
+        self._capacity += self.protocol.refreshes
+        room, self._capacity = int(self._capacity), self._capacity % 1.0
+        self.engine.take()
+        batch = self.engine.refresh(self.partition, room)
+        if batch is not None:
+            awaited = {user_id: drawn for user_id, drawn in self.engine.take().items() if user_id in self._shown}
+            self._show(awaited, self.partition.watermark)
+            self.model.fold(batch, self._next_offset())
+            self.refreshed += len(batch.records)
+
+    def _show(self, drawn: Mapping[str, Drawn], now: float) -> None:
+        """Keep lists of all for users for whom the engine has just drawn one."""
+        for user_id, found in drawn.items():
+            if len(found[1].items):
+                novel = self.protocol.candidates == "novel"
+                user = self.partition.users[user_id]
+                self._shown[user_id] = self._ask(user_id, user, now, None if novel else found)
+
+    def _ask(self, user_id: str, user: User, now: float, drawn: Drawn | None) -> Shown:
         """Lists of all for a user at event time `now`; the engine's is drawn here if it is not given."""
         model = self.model
         with self._blocked(user) as blocked:
@@ -262,7 +287,7 @@ class Evaluation:
         self._predicted[user_id] = Predicted(found.items, model.ranking.probabilities(found.features))
         if len(self._predicted) > SHOWN_USERS:
             self._predicted.popitem(last=False)
-        return Shown([slate.items, *lists], slate.sources.astype(np.uint8))
+        return Shown([slate.items, *lists], slate.sources.astype(np.uint8), now)
 
     @contextmanager
     def _blocked(self, user: User) -> Iterator[NDArray[np.uint8]]:

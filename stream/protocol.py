@@ -18,7 +18,7 @@ from stream.schemas import Event, EventType, Item
 
 Entry = Item | tuple[EventType, Event]
 Told = tuple[EventType, Event]
-Lists = Literal["published", "fresh"]
+Lists = Literal["published", "refreshed", "fresh"]
 Grouping = Literal["user", "session"]
 Scope = Literal["all", "novel"]
 
@@ -31,13 +31,15 @@ class Protocol(NamedTuple):
     """What is measured, and how."""
 
     ks: tuple[int, ...] = (1, 5, 10, 20)  # list lengths to measure; the longest one is the lists' length
-    lists: Lists = "published"  # as made after the user's event before, or fresh: as made when the event arrives
+    lists: Lists = "published"  # as made after the user's event before; refreshed: old ones are made anew, as the
+    # worker does when it has nothing else to do; fresh: as made when the event arrives
     train_events: int = 0  # so many events at the start are learned, but not measured
     train_fraction: float = 0.0  # the same as a share of all events, in [0, 1)
     train_until: float | None = None  # the same as a time, unix seconds: what is earlier is for training
     freeze: bool = False  # nothing is learned of what is measured; lists are fresh
     by: Grouping = "user"  # session: every session is a user of its own, without a past
     known_items: bool = False  # events on items that training does not know are left out of the test
+    refreshes: float = 1.0  # so many lists can be made anew per event, with `refreshed`; fractions add up
     candidates: Scope = "all"  # novel: only items that are new to the user are listed and measured
 
 
@@ -63,6 +65,18 @@ class Planned(NamedTuple):
     awaited: bool  # whether the user's next event is measured
     visit: Visit
     position: int  # in the visit
+
+
+def first_events(entries: Iterable[Entry], limit: int | None) -> list[Entry]:
+    """Entries of the first `limit` events, and what is said of items between them; all of them if None."""
+    taken: list[Entry] = []
+    events = 0
+    for entry in entries:
+        if events == limit:
+            break
+        events += isinstance(entry, tuple)
+        taken.append(entry)
+    return taken
 
 
 def plan(entries: Iterable[Entry], protocol: Protocol, session_gap_s: float) -> list[Planned]:

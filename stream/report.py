@@ -19,7 +19,6 @@ from numpy.typing import NDArray
 from learners.beyond_accuracy import gini
 from learners.rank_metrics import next_item
 from learners.significance import interval, mcnemar, resampled_means
-from stream.contestants import ENGINE, UnknownLearnerError, unknown_learner
 from stream.journal import Journal, Steps
 
 WINDOWS = 50  # of a curve, at most
@@ -40,9 +39,8 @@ class Measured(NamedTuple):
     seed: str
 
 
-def report(measured: Measured, resamples: int, compare: Sequence[tuple[str, str]]) -> dict[str, Any]:
+def report(measured: Measured, resamples: int, pairs: Sequence[tuple[str, str]]) -> dict[str, Any]:
     """Return learners with their measures and intervals, comparisons, and the curve."""
-    pairs = _pairs(measured.journals, compare)
     learners: dict[str, Any] = {}
     drawn: dict[str, dict[str, NDArray[np.float64]]] = {}
     for name, journal in measured.journals.items():
@@ -131,13 +129,6 @@ def _sums(users: NDArray[np.integer], column: NDArray[np.float64]) -> NDArray[np
 
 def _bounds(means: NDArray[np.float64]) -> list[float]:
     return [float(bound) for bound in interval(means[:, None], LEVEL)[:, 0]]
-
-
-def _pairs(journals: dict[str, Journal], compare: Sequence[tuple[str, str]]) -> list[tuple[str, str]]:
-    for name in {name for pair in compare for name in pair}:
-        if name not in journals:
-            raise UnknownLearnerError(f"{unknown_learner(name, journals)}: only learners of this run can be compared")
-    return list(compare) or [(ENGINE, name) for name in journals if name != ENGINE]
 
 
 def _comparison(

@@ -17,7 +17,7 @@ def print_report(report: Mapping[str, Any], console: Console) -> None:
     ks = list(report["protocol"]["ks"])
     console.print(
         f"{report['events']:,} events, {report['steps']:,} measured steps, {report['known_items']:,} items; "
-        f"{report['lists']} lists, policy {report['policy']}"
+        f"{report['lists']} lists, {report['mean_list_age_s']:,.0f} s old on average, policy {report['policy']}"
     )
     console.print(_accuracy(report, ks))
     console.print(_longest(report, ks[-1]))

@@ -2,7 +2,7 @@
 
 import importlib
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, cast, get_args
 
@@ -18,7 +18,7 @@ from stream.evaluate import Entry, Evaluation
 from stream.formats import FORMATS, guess, read
 from stream.layouts import seconds
 from stream.options import configured, examples
-from stream.protocol import Grouping, Lists, Protocol, Scope
+from stream.protocol import Grouping, Lists, Protocol, Scope, first_events
 from stream.ratings import RATERS, read_ratings
 from stream.tables import print_report
 
@@ -59,7 +59,12 @@ class Time(click.ParamType):
 )  # fmt: skip
 @click.option(
     "--lists", type=click.Choice(get_args(Lists)), default="published", show_default=True,
-    help="published: as made after the user's event before; fresh: as made when the event arrives.",
+    help="published: as made after the user's event before; refreshed: the same, but old ones are made anew as the "
+    "worker does; fresh: as made when the event arrives.",
+)  # fmt: skip
+@click.option(
+    "--refreshes", type=click.FloatRange(0), default=1.0, show_default=True,
+    help="With --lists refreshed: so many lists can be made anew per event; settings `slate.refresh_*` say which.",
 )  # fmt: skip
 @click.option(
     "--train-fraction", type=click.FloatRange(0, 1, max_open=True), default=0.0,
@@ -91,9 +96,9 @@ class Time(click.ParamType):
 @configured
 def command(
     config: Config, file: Path, format_: str | None, learners: tuple[str, ...], ks: tuple[int, ...], lists: Lists,
-    train_fraction: float, train_until: float | None, freeze: bool, by: Grouping, known_items: bool, candidates: Scope,
-    compare: tuple[tuple[str, str], ...], resamples: int, plot: Path | None, timing: bool, limit: int | None,
-    as_json: bool,
+    refreshes: float, train_fraction: float, train_until: float | None, freeze: bool, by: Grouping, known_items: bool,
+    candidates: Scope, compare: tuple[tuple[str, str], ...], resamples: int, plot: Path | None, timing: bool,
+    limit: int | None, as_json: bool,
 ) -> None:  # fmt: skip
     """Measure recommendations on a file of events, without Kafka.
 
@@ -102,12 +107,12 @@ def command(
     event is view, click or purchase; or one of the other formats. The same file and seed give the same bytes.
     """
     protocol = Protocol(
-        tuple(sorted(set(ks))), lists, 0, train_fraction, train_until, freeze, by, known_items, candidates
+        tuple(sorted(set(ks))), lists, 0, train_fraction, train_until, freeze, by, known_items, refreshes, candidates
     )
     _check(protocol)
     draw = None if plot is None else _drawer(plot)
     format_ = format_ or guess(file)
-    entries = list(_first(limit, read(file, format_)))
+    entries = first_events(read(file, format_), limit)
     rated = read_ratings(file, format_) if {ALL, *RATERS} & set(learners) else {}
     evaluation = Evaluation(
         config, protocol, learners=learners, ratings=rated, resamples=resamples, compare=compare,
@@ -169,12 +174,3 @@ def _nothing(entries: int, protocol: Protocol) -> str:
     hints += ["measure --by user"] if what == "session" else []
     advice = f"; {', or '.join(hints)}" if hints else ""
     return f"no step was measured: one is an event of a {what} with an earlier event, after the training{advice}"
-
-
-def _first(limit: int | None, entries: Iterator[Entry]) -> Iterator[Entry]:
-    events = 0
-    for entry in entries:
-        events += isinstance(entry, tuple)
-        if limit is not None and events > limit:
-            return
-        yield entry

@@ -1,7 +1,6 @@
 """`headwater tune`."""
 
 import importlib
-from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -13,9 +12,9 @@ from rich.table import Table
 
 from stream.config import Config
 from stream.errors import UsageError
-from stream.evaluate import Entry
 from stream.formats import FORMATS, read
 from stream.options import configured, examples
+from stream.protocol import first_events
 
 
 @click.command(
@@ -59,7 +58,7 @@ def command(
         raise UsageError(f"--out: {out} exists already; name another file, or remove it")
     tune = _tune()
     settings = tune.searchable(config, names)
-    entries = list(_first(prefix, read(file, format_)))
+    entries = first_events(read(file, format_), prefix)
     console = Console(stderr=True)
     with Progress(console=console, transient=True, disable=not console.is_terminal) as progress:
         task = progress.add_task("trials", total=trials)
@@ -80,16 +79,6 @@ def _tune() -> Any:
         if (error.name or "").split(".")[0] != "optuna":
             raise
         raise UsageError("headwater tune needs Optuna: pip install 'headwater[tune]'") from error
-
-
-def _first(events: int, entries: Iterator[Entry]) -> Iterator[Entry]:
-    """Entries up to so many events."""
-    seen = 0
-    for entry in entries:
-        if seen == events:
-            return
-        seen += isinstance(entry, tuple)
-        yield entry
 
 
 def _print(found: Any) -> None:

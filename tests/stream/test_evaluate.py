@@ -151,7 +151,8 @@ from stream.formats import read
 for policy in ("disagreement", "q_learning"):
     for lists in ("published", "fresh"):
         config = Config(policy=Policy(name=policy, discount=0.5))
-        report = Evaluation(config, Protocol((1, 5, 20), lists)).run(read(Path(sys.argv[1])))
+        evaluation = Evaluation(config, Protocol((1, 5, 20), lists), learners=["covisitation"], resamples=20)
+        report = evaluation.run(read(Path(sys.argv[1])))
         sys.stdout.buffer.write(orjson.dumps(report) + b"\\n")
 """
 

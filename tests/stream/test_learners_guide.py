@@ -18,7 +18,7 @@ from learners.__main__ import main
 from learners.drift import Hastens, Quickens, Resets, Shortens
 from learners.registry import BUILT_IN, VERBS, LearnerError, learner_names, make_learner, make_learners
 from stream.config import Config, ConfigError, Sources, load
-from stream.evaluate import Entry, Evaluation
+from stream.evaluate import Entry, Evaluation, Protocol
 from stream.model import Model
 from stream.schemas import Event
 from stream.snapshot import ForeignSnapshotError
@@ -104,13 +104,13 @@ def entries(events: int = 400) -> list[Entry]:
 
 @pytest.mark.usefixtures("installed")
 def test_the_example_takes_part_in_an_evaluation() -> None:
-    evaluation = Evaluation(Config(sources=Sources(extra=NAME)), (5,))
+    evaluation = Evaluation(Config(sources=Sources(extra=NAME)), Protocol((5,)))
     report: Any = evaluation.run(entries())
     assert evaluation.model.lists[-2:] == (NAME, "recently_seen"), "repeats stay last"
-    assert f"{NAME}_rank" in evaluation.model.ranker.names
+    assert f"{NAME}_rank" in evaluation.model.ranking.columns
     assert report["skipped_records"] == 0
     assert report["learners"]["engine"]["hit_rate@5"] > 0.5
-    again: Any = Evaluation(Config(sources=Sources(extra=NAME)), (5,)).run(entries())
+    again: Any = Evaluation(Config(sources=Sources(extra=NAME)), Protocol((5,))).run(entries())
     assert again["fingerprint"] == report["fingerprint"]
 
 

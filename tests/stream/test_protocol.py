@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from stream.evaluate import Entry
-from stream.protocol import Planned, Protocol, ProtocolError, plan
+from stream.protocol import Planned, Protocol, ProtocolError, first_events, plan
 from stream.schemas import Event, Item
 
 GAP = 1800.0
@@ -105,3 +105,11 @@ def test_nothing_can_be_split() -> None:
     assert planned([]) == []
     with pytest.raises(ProtocolError, match="holds no event"):
         planned([], train_until=3.0)
+
+
+def test_the_first_events_come_with_the_items_before_them() -> None:
+    log: list[Entry] = [Item(item_id="a"), LOG[0], Item(item_id="b"), LOG[1], Item(item_id="c")]
+    assert first_events(iter(log), None) == log
+    assert first_events(iter(log), 1) == log[:2]
+    assert first_events(iter(log), 2) == log[:4]
+    assert first_events(iter(log), 9) == log

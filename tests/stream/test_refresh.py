@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from stream.config import Config, Policy, Slate
 from stream.engine import Engine, Partition
-from stream.evaluate import Entry, Evaluation, Lists
+from stream.evaluate import Entry, Evaluation, Lists, Protocol
 from stream.log import Batch, Decision, ProfileChange, SourceState
 from stream.publish import outcomes, recommendations
 from stream.recovery import Claimed, Recovery
@@ -249,11 +249,12 @@ def test_a_list_made_anew_follows_the_trend(lists: Lists, refreshes: float, hits
     config = Config(policy=Policy(name="ranked"))
     entries = [*trend()]
     entries[0:0] = [event("seed", "first", -5.0)]
-    report = Evaluation(config, (1, 5), lists, refreshes=refreshes).run(entries)
+    report = Evaluation(config, Protocol((1, 5), lists, refreshes=refreshes)).run(entries)
     assert report["steps"] == 1
     learners = report["learners"]
     assert isinstance(learners, dict)
     assert learners["engine"]["hit_rate@5"] == hits
+    assert learners["popularity"]["hit_rate@5"] == hits, "single learners are asked when the engine is"
     made, mean = report["refreshed_lists"], report["mean_list_age_s"]
     assert isinstance(made, int)
     assert (made > 0) == (lists == "refreshed" and refreshes > 0)
@@ -263,7 +264,8 @@ def test_a_list_made_anew_follows_the_trend(lists: Lists, refreshes: float, hits
 def test_fractions_of_a_refresh_add_up() -> None:
     entries = [event("abc"[n % 3], f"u{n % 40}", 20.0 * n) for n in range(400)]
     made = [
-        Evaluation(Config(), (5,), "refreshed", refreshes=rate).run(entries)["refreshed_lists"] for rate in (0.25, 0.5)
+        Evaluation(Config(), Protocol((5,), "refreshed", refreshes=rate)).run(entries)["refreshed_lists"]
+        for rate in (0.25, 0.5)
     ]
     assert made[0] == pytest.approx(100, abs=12)
     assert made[1] == pytest.approx(200, abs=25)
