@@ -10,8 +10,8 @@ from stream import cli
 from stream.config import Config, Slate
 from stream.errors import UsageError
 from stream.model import Model
-from stream.rules_file import Bought, Cap, Pin, RuleBook, RulesError, When, load_rules, parse_rules
-from stream.rules_table import Condition
+from stream.rules_file import Bought, Cap, Pin, RuleBook, When, load_rules, parse_rules
+from stream.rules_table import Condition, RulesError
 from stream.rules_words import in_words
 
 EXAMPLE = Path(__file__).parents[2] / "deploy" / "rules.example.toml"
