@@ -2,9 +2,12 @@
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from learners import ELIGIBLE, INELIGIBLE
 from stream.catalogue import NO_CATEGORY, Catalogue
+from stream.facts import MOST_FACTS, as_fact
 from stream.schemas import Item
 
 T = 1_700_000_000.0
@@ -85,10 +88,60 @@ def test_growing_keeps_what_is_known() -> None:
     found = catalogue(allow_unknown=False)
     found.describe(0, Item(item_id="a", expires_at=T, categories=["x"]))
     found.touch(0)
-    before = {name: array[0] for name, array in found.state().items()}
+    before = {name: array[0].tolist() for name, array in found.state().items()}
     for item in range(1, 5000):
         found.add_item(item)
-    assert {name: array[0] for name, array in found.state().items()} == before
+    assert {name: array[0].tolist() for name, array in found.state().items()} == before
     assert (found.size, found.blocked[4999]) == (5000, INELIGIBLE)
     assert all(len(found.state()[name]) == 5000 for name in ("blocked", "expires", "category", "born", "used"))
     assert len(found.blocked) < 4 * 5000
+
+
+def facts_of(found: Catalogue, item: int) -> list[tuple[int, ...]]:
+    table = found.facts.table
+    rows = table.facts[table.start[item] : table.start[item] + table.size[item]]
+    return [tuple(row) for row in rows.tolist()]
+
+
+def test_facts_are_those_of_the_last_record() -> None:
+    found = catalogue(2)
+    record = Item(
+        item_id="a", categories=["x", "y"], price=2.0, attributes={"brand": "b", "in": "DE, AT", "none": None}
+    )
+    found.describe(0, record)
+    expected = [
+        as_fact("category", "x"), as_fact("category", "y"), as_fact("price", 2), as_fact("attributes.brand", "b"),
+        as_fact("attributes.in", "DE"), as_fact("attributes.in", "AT"),
+    ]  # fmt: skip
+    assert facts_of(found, 0) == expected
+    assert facts_of(found, 1) == []
+    found.describe(0, Item(item_id="a"))
+    assert facts_of(found, 0) == []
+
+
+def test_an_item_has_a_bounded_number_of_facts() -> None:
+    found = catalogue()
+    found.describe(0, Item(item_id="a", attributes={"in": ",".join(map(str, range(10_000)))}))
+    assert len(facts_of(found, 0)) == MOST_FACTS == 512
+
+
+@settings(deadline=None, derandomize=True, max_examples=50)
+@given(st.lists(st.tuples(st.integers(0, 5), st.integers(0, 400)), max_size=60))
+def test_facts_described_again_and_again_are_kept_in_bounded_room(changes: list[tuple[int, int]]) -> None:
+    """And a snapshot continues like the original: its bytes are the same whatever way led there."""
+    found, expected = catalogue(6), dict.fromkeys(range(6), 0)
+    for item, number in changes:
+        names = [f"{item}/{n}" for n in range(number)]
+        found.describe(item, Item(item_id=str(item), attributes={name: name for name in names}))
+        expected[item] = number
+        for other, size in expected.items():
+            wanted = sorted(f"{other}/{n}" for n in range(size))
+            assert facts_of(found, other) == [as_fact(f"attributes.{name}", name) for name in wanted]
+        assert len(found.facts.table.facts) <= 4 * sum(expected.values()) + 4 * 1024 + 4 * 400
+    twin = Catalogue()
+    twin.restore({name: array.copy() for name, array in found.state().items()})
+    for each in (found, twin):
+        each.describe(2, Item(item_id="2", categories=["x"]))
+    assert {name: array.tobytes() for name, array in twin.state().items()} == {
+        name: array.tobytes() for name, array in found.state().items()
+    }

@@ -1,0 +1,466 @@
+"""Rules on the whole engine: each by a known answer, all of them in random worlds against a plain reading."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from bandits import DRY, PINNED
+from stream.config import Policy, Slate
+from stream.log import ItemChange, ProfileChange
+from stream.model import unpack_lists
+from stream.publish import outcomes, recommendations
+from stream.schemas import Item, Scalar
+from stream.users import Seen
+from tests.stream.site import PURCHASE, Site, T, decision_of, did, steps
+from tests.stream.test_engine_slates import POLICIES
+
+DAY = 86_400.0
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> Path:
+    return tmp_path / "rules.toml"
+
+
+def ruled(place: Path, text: str, *items: Item, policy: str = "ranked", **slate: Any) -> Site:
+    """A site with these rules and items, that always shows the ranking."""
+    place.write_text(text)
+    chosen: Any = policy  # a name that the parameters of a test hold as text
+    site = Site(slate=Slate(rules=str(place), **({"slots": 5} | slate)), policy=Policy(name=chosen))
+    site.take(*(ItemChange(item.item_id, item) for item in items))
+    return site
+
+
+def things(names: str, **fields: Any) -> list[Item]:
+    return [Item(item_id=name, **fields) for name in names]
+
+
+def shown(site: Site, user: str = "u", now: float = T) -> list[str]:
+    """The slate in order; everything in the lists is on it if there is room."""
+    person = site.partition.users.get(user) or site.partition.users["u"]
+    _, slate = site.engine.draw(person, now, "test")
+    return [site.model.vocabulary.ids[item] for item in slate.items.tolist()]
+
+
+def known(site: Site, user: str, **attributes: Scalar) -> None:
+    site.take(ProfileChange(user, attributes))
+
+
+# Exclusions and conditions
+
+
+@pytest.mark.parametrize(
+    ("condition", "left"),
+    [
+        ("field = 'item', op = '=', value = 'a'", "bcd"),
+        ("field = 'item', op = 'not in', value = ['a', 'b']", "ab"),
+        ("field = 'category', op = '=', value = 'y'", "cd"),
+        ("field = 'category', op = '!=', value = 'y'", "abd"),
+        ("field = 'category', op = 'in', value = ['z', 'x']", "bd"),
+        ("field = 'category', op = 'missing'", "abc"),
+        ("field = 'category', op = 'exists'", "d"),
+        ("field = 'price', op = '<', value = 2", "bcd"),
+        ("field = 'price', op = '<=', value = 2", "cd"),
+        ("field = 'price', op = '>', value = 2", "abd"),
+        ("field = 'price', op = '>=', value = 2", "ad"),
+        ("field = 'price', op = '=', value = 2", "acd"),
+        ("field = 'brand', op = '=', value = 'p'", "cd"),
+        ("field = 'attributes.brand', op = 'in', value = ['q', 'r']", "abd"),
+        ("field = 'attributes.sale', op = '=', value = true", "bcd"),
+        ("field = 'attributes.sale', op = '=', value = 'true'", "bcd"),
+        ("field = 'attributes.size', op = '=', value = '3'", "abcd"),
+        ("field = 'attributes.size', op = 'in', value = ['3', 3]", "bcd"),
+        ("field = 'price', op = '<', value = 9 }, { field = 'category', op = '=', value = 'x'", "bcd"),
+    ],
+)
+def test_what_conditions_say(condition: str, left: str, place: Path) -> None:
+    site = ruled(
+        place,
+        f"[[exclude]]\nitems = [{{ {condition} }}]",
+        Item(item_id="a", categories=["x", "y"], price=1.0, attributes={"brand": "p, s", "sale": True, "size": 3.0}),
+        Item(item_id="b", categories=["y"], price=2.0, attributes={"brand": "p"}),
+        Item(item_id="c", categories=["z"], price=3.0, attributes={"brand": "q"}),
+        Item(item_id="d"),
+    )
+    known(site, "u")
+    assert set(shown(site)) == set(left)
+
+
+def test_an_exclusion_by_id_holds_of_items_that_no_record_describes(place: Path) -> None:
+    site = ruled(place, "[[exclude]]\nitems = [{ field = 'item', op = '=', value = 'x' }]", *things("abc"))
+    site.take(did("u", "x"), did("u", "y", T + 1))
+    assert set(shown(site)) == set("abcy")
+
+
+def test_an_exclusion_for_an_audience_in_a_time_window(place: Path) -> None:
+    site = ruled(
+        place,
+        "[[exclude]]\nitems = [{ field = 'item', op = '=', value = 'a' }]\n"
+        "audience = [{ field = 'attributes.country', op = 'in', value = ['NL', 'BE'] }, "
+        "{ field = 'attributes.age', op = '<', value = 18 }]\n"
+        "from = 2023-11-14T22:13:20Z\nuntil = 2023-11-14T22:13:30Z",  # T, T + 10
+        *things("ab"),
+    )
+    known(site, "u", country="BE", age=17.0)
+    known(site, "v", country="BE", age=18.0)
+    known(site, "w", age=17.0)
+    known(site, "x", country="DE, NL", age=17.0)
+    assert [len(shown(site, user)) for user in "uvwx"] == [1, 2, 2, 1]
+    assert [len(shown(site, "u", now)) for now in (T - 1, T, T + 9, T + 10)] == [2, 1, 1, 2]
+    known(site, "u", country="DE", age=17.0)
+    assert len(shown(site)) == 2, "attributes may change"
+
+
+# Eligibility
+
+
+AGE = "[[eligible]]\nitem = 'attributes.min_age'\nop = '<='\nuser = 'attributes.age'\n"
+COUNTRY = "[[eligible]]\nitem = 'attributes.in'\nop = 'contains'\nuser = 'attributes.country'\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "attributes", "left"),
+    [
+        (AGE, {"age": 17.0}, "ad"),
+        (AGE, {"age": 18.0}, "abd"),
+        (AGE, {"age": "18"}, "d"),  # a text is no number: hidden, not shown by mistake
+        (AGE, {}, "d"),
+        (AGE + "if_user_lacks = 'show'", {}, "abcd"),
+        (AGE + "if_item_lacks = 'hide'", {"age": 99.0}, "ab"),
+        (COUNTRY, {"country": "NL"}, "abd"),
+        (COUNTRY, {"country": "BE"}, "acd"),
+        (COUNTRY, {"country": "FR, BE"}, "acd"),
+        (COUNTRY, {"country": "N"}, "d"),
+        (COUNTRY.replace("contains", "excludes"), {"country": "NL"}, "cd"),
+        (COUNTRY + "items = [{ field = 'price', op = '>', value = 1 }]", {"country": "BE"}, "acd"),
+        (COUNTRY + "items = [{ field = 'price', op = '>', value = 9 }]", {"country": "BE"}, "abcd"),
+    ],
+)
+def test_eligibility(text: str, attributes: dict[str, Scalar], left: str, place: Path) -> None:
+    site = ruled(
+        place,
+        text,
+        Item(item_id="a", price=1.0, attributes={"min_age": 0.0, "in": "NL,BE"}),
+        Item(item_id="b", price=2.0, attributes={"min_age": 18.0, "in": "NL"}),
+        Item(item_id="c", price=3.0, attributes={"min_age": "16", "in": " BE "}),
+        Item(item_id="d"),
+    )
+    known(site, "u", **attributes)
+    assert set(shown(site)) == set(left)
+
+
+def test_a_source_whose_best_are_not_eligible_is_asked_for_more(place: Path) -> None:
+    """The 300 most popular items are not for u: 100 proposals of each source would leave none."""
+    items = [Item(item_id=f"{n}", attributes={"in": "NL" if n < 300 else "BE"}) for n in range(400)]
+    site = ruled(place, COUNTRY, *items)
+    site.take(*(did("v", f"{n}", T + n) for n in range(300)))
+    known(site, "u", country="BE")
+    assert len(shown(site)) == 5
+    assert all(int(item) >= 300 for item in shown(site))
+
+
+# What was bought
+
+
+BOUGHT = """
+[[bought]]
+items = [{ field = "category", op = "=", value = "coffee" }]
+again = "after"
+days = 14
+[[bought]]
+items = [{ field = "category", op = "=", value = "song" }]
+again = "always"
+[[bought]]
+items = [{ field = "category", op = "=", value = "sofa" }]
+again = "never"
+"""
+
+
+@pytest.mark.parametrize("excluded", [True, False])
+def test_what_was_bought_comes_back_by_category(excluded: bool, place: Path) -> None:
+    items = [Item(item_id=name, categories=[name]) for name in ("coffee", "song", "sofa", "tea")]
+    site = ruled(place, BOUGHT, *items, exclude_bought=excluded)
+    site.take(*(did("u", item.item_id, T + n, PURCHASE) for n, item in enumerate(items)))
+    site.take(did("u", "coffee", T + 9), did("u", "sofa", T + 10))  # a look later is no purchase
+    site.take(did("v", "coffee", T))
+    always = {"song"} if excluded else {"song", "tea"}
+    assert [set(shown(site, "u", T + wait)) for wait in (14 * DAY - 1, 14 * DAY)] == [always, always | {"coffee"}]
+    assert set(shown(site, "v", T + 14 * DAY)) == {"coffee", "song", "sofa", "tea"}
+
+
+def test_the_last_purchase_counts_even_if_it_is_told_late(place: Path) -> None:
+    site = ruled(place, BOUGHT, Item(item_id="c", categories=["coffee"]), *things("x"))
+    site.take(did("u", "c", T, PURCHASE), did("u", "c", T + 5 * DAY, PURCHASE), did("u", "c", T + 3 * DAY, PURCHASE))
+    assert site.partition.users["u"].seen["c"] == Seen(3, True, PURCHASE, T + 5 * DAY, T + 5 * DAY)
+    assert ["c" in shown(site, "u", T + days * DAY) for days in (15, 19)] == [False, True]
+
+
+# Boosts and diversity
+
+
+def test_boosts_move_the_ranking_and_nobody_elses_scores(place: Path) -> None:
+    items = (*things("abc", categories=["x"]), *things("de", categories=["y"]))
+    plain = ruled(place, "", *items)
+    text = (
+        "[[boost]]\nitems = [{ field = 'category', op = '=', value = 'y' }]\nmultiply = 2\nadd = 0.5\n"
+        "audience = [{ field = 'attributes.vip', op = '=', value = true }]\n"
+        "[[boost]]\nitems = [{ field = 'item', op = '=', value = 'e' }]\nadd = 1\n"
+        "audience = [{ field = 'attributes.vip', op = '=', value = true }]\n"
+    )
+    site = ruled(place, text, *items)
+    for each in (plain, site):
+        each.take(did("v", "a"), did("v", "b", T + 1))
+        known(each, "u", vip=True)
+        known(each, "w", vip=False)
+    before, _ = plain.engine.draw(plain.partition.users["u"], T, "test")
+    after, _ = site.engine.draw(site.partition.users["u"], T, "test")
+    ids = site.model.vocabulary.ids
+    scores = {ids[item]: score for item, score in zip(before.items, before.scores, strict=True)}
+    expected = scores | {"d": 2 * scores["d"] + 0.5, "e": 2 * scores["e"] + 1.5}
+    assert {ids[item]: score for item, score in zip(after.items, after.scores, strict=True)} == pytest.approx(expected)
+    assert shown(site)[:2] == ["e", "d"]
+    assert shown(site, "w") == shown(plain, "w")
+    assert np.array_equal(before.lists[1:], after.lists[1:])
+
+
+def test_diversity_reorders_the_ranking_and_knob_0_does_not(place: Path) -> None:
+    items = (*things("abcd", categories=["x"]), *things("efg", categories=["y"]))
+    slates = {}
+    for text in ("", "diversity = 0.0", "diversity = 0.99"):
+        site = ruled(place, text, *items, slots=7)
+        site.take(*(did("v", item, T + n) for n, item in enumerate("gfedcba")))
+        known(site, "u")
+        slates[text] = shown(site)
+    assert slates[""] == slates["diversity = 0.0"]
+    assert sorted(slates["diversity = 0.99"]) == sorted(slates[""])
+    assert {slates["diversity = 0.99"][0] in "abcd", slates["diversity = 0.99"][1] in "abcd"} == {True, False}
+
+
+# Caps and pins
+
+
+def test_caps_hold_on_the_slate_and_fill_it(place: Path) -> None:
+    """Of 30 items of brand x two are shown, and the slate is full: lists are cut after the cap, not before it."""
+    items = [Item(item_id=f"{n}", attributes={"brand": "x" if n < 30 else f"{n}"}) for n in range(40)]
+    site = ruled(place, "[[cap]]\nfield = 'brand'\nat_most = 2", *items)
+    site.take(*(did("v", f"{n}", T + n) for n in range(30)))
+    known(site, "u")
+    slate = shown(site)
+    assert len(slate) == 5
+    assert sum(int(item) < 30 for item in slate) == 2
+
+
+def test_a_cap_on_the_first_slots(place: Path) -> None:
+    items = [Item(item_id=f"{n}", categories=["x" if n < 8 else f"{n}"]) for n in range(10)]
+    site = ruled(place, "[[cap]]\nfield = 'category'\nat_most = 1\nfirst = 3", *items, slots=10)
+    site.take(*(did("v", f"{n}", T + n) for n in range(8)))
+    known(site, "u")
+    slate = shown(site)
+    assert sum(int(item) < 8 for item in slate[:3]) == 1
+    assert len(slate) == 10
+
+
+PINS = """
+[[pin]]
+item = "p"
+slot = 2
+audience = [{ field = "attributes.country", op = "=", value = "NL" }]
+until = 2023-11-14T22:13:30Z
+[[pin]]
+item = "q"
+slot = 2
+[[pin]]
+item = "p"
+slot = 4
+[[pin]]
+item = "no such item"
+slot = 1
+[[eligible]]
+item = "attributes.min_age"
+op = "<="
+user = "attributes.age"
+"""
+
+
+def test_pins_stand_where_they_must_and_the_first_of_two_wins(place: Path) -> None:
+    items = (*things("abcdefpq"), Item(item_id="r", attributes={"min_age": 18.0}))
+    site = ruled(place, PINS + "[[pin]]\nitem = 'r'\nslot = 1", *items)
+    known(site, "u", country="NL", age=17.0)
+    known(site, "v", age=18.0)
+    assert [site.slate("u") >= {"p"}, shown(site)[1], "r" in shown(site)] == [True, "p", False]
+    assert shown(site).count("p") == 1
+    assert [shown(site, "v")[n] for n in (0, 1, 3)] == ["r", "q", "p"]
+    assert [shown(site, "u", T + 10)[n] for n in (1, 3)] == ["q", "p"]
+    site.take(ItemChange("q", Item(item_id="q", available=False)), ItemChange("p", Item(item_id="p", expires_at=T)))
+    assert not {"p", "q"} & set(shown(site, "v")), "what cannot be shown is not pinned"
+
+
+@pytest.mark.parametrize("policy", POLICIES)
+def test_a_pinned_slot_goes_round_the_whole_loop(policy: str, place: Path) -> None:
+    """Propensity 1, no heads, score 0, source `pinned`; a hit on it is a hit, and nothing that learns stumbles."""
+    text = "[[pin]]\nitem = 'p'\nslot = 2\n[[cap]]\nfield = 'category'\nat_most = 2\n"
+    items = (*things("abcdp", categories=["x"]), *things("efgh", categories=["y"]), *things("ijkl"))
+    site = ruled(place, text, *items, policy=policy, slots=6)
+    for n in range(40):
+        batch = site.propose(did("uvw"[n % 3], "pabeip"[n % 6], T + n, n % 3))
+        decision = decision_of(steps(batch)[0])
+        assert (decision.slate[1], decision.sources[1]) == ("p", PINNED)
+        heads = np.frombuffer(decision.heads, np.uint8).reshape(len(decision.slate), -1)
+        propensities = np.frombuffer(decision.propensities, np.float32)
+        assert set(heads[1].tolist()) == {DRY}
+        assert (propensities[1], np.frombuffer(decision.scores, np.float32)[1]) == (1.0, 0.0)
+        categories = [next(item for item in items if item.item_id == name).categories for name in decision.slate]
+        assert max(categories.count([name]) for name in "xy") <= 2
+        lists = unpack_lists(decision.lists, len(site.model.lists))
+        again = site.model.policy.recorded_propensities(decision.state, lists, heads)
+        assert propensities == pytest.approx(again, rel=1e-5)
+        (published,) = recommendations(batch, site.model.lists)
+        assert published[1] is not None
+        assert published[1].slots[1].source == "pinned"
+        list(outcomes(batch, site.model.lists))
+        site.fold(batch)
+    assert site.model.skipped == 0
+    hits = [settled for settled in site.seen.settlements if settled.hit == 1]
+    assert hits
+    assert {settled.slate[1] for settled in hits} == {"p"}
+
+
+def test_rules_are_no_part_of_the_model(place: Path) -> None:
+    """A worker with other rules folds the same log to the same model."""
+    site = ruled(place, PINS, *things("abcpq", categories=["x"]))
+    other = Site(slate=Slate(slots=5), policy=Policy(name="ranked"))
+    other.take(*(ItemChange(item.item_id, item) for item in things("abcpq", categories=["x"])))
+    for n in range(20):
+        other.fold(site.take(did("uv"[n % 2], "abcpq"[n % 5], T + n)))
+    assert site.model.fingerprint() == other.model.fingerprint()
+
+
+# Random worlds
+
+ATTRIBUTES = st.fixed_dictionaries(
+    {},
+    optional={
+        "min_age": st.sampled_from([0.0, 12.0, 18.0, "18"]),
+        "in": st.sampled_from(["NL", "BE", "NL,BE", "", "DE , NL"]),
+        "brand": st.sampled_from(["p", "q"]),
+    },
+)
+PEOPLE = st.fixed_dictionaries(
+    {},
+    optional={"age": st.sampled_from([11.0, 12.0, 18.0, "12", None]), "country": st.sampled_from(["NL", "BE", "FR"])},
+)
+WORLD = """
+diversity = 0.3
+[[cap]]
+field = "brand"
+at_most = 2
+[[cap]]
+field = "category"
+at_most = 1
+first = 2
+[[pin]]
+item = "b"
+slot = 3
+audience = [{ field = "attributes.country", op = "!=", value = "FR" }]
+[[boost]]
+items = [{ field = "brand", op = "=", value = "q" }]
+multiply = 3
+[[exclude]]
+items = [{ field = "category", op = "=", value = "z" }, { field = "brand", op = "exists" }]
+[[exclude]]
+items = [{ field = "item", op = "=", value = "c" }]
+audience = [{ field = "attributes.age", op = "<", value = 18 }]
+[[eligible]]
+item = "attributes.min_age"
+op = "<="
+user = "attributes.age"
+[[eligible]]
+item = "attributes.in"
+op = "contains"
+user = "attributes.country"
+if_user_lacks = "show"
+[[bought]]
+items = [{ field = "category", op = "=", value = "y" }]
+again = "after"
+days = 1
+"""
+
+
+def may(item: str, record: Item | None, person: dict[str, Scalar], bought_at: float | None, now: float) -> bool:
+    """WORLD in plain Python."""
+    facts: dict[str, Scalar] = {} if record is None else dict(record.attributes)
+    categories = [] if record is None else record.categories
+    if "z" in categories and "brand" in facts:
+        return False
+    age = person.get("age")
+    if item == "c" and isinstance(age, float) and age < 18:
+        return False
+    if "min_age" in facts:
+        least = facts["min_age"]
+        if not (isinstance(least, float) and isinstance(age, float) and least <= age):
+            return False
+    countries = [part.strip() for part in str(facts.get("in", "")).split(",") if part.strip()]
+    if countries and "country" in person and person["country"] not in countries:
+        return False
+    return not (bought_at is not None and "y" in categories and now - bought_at < DAY)
+
+
+RECORDS = st.builds(
+    Item,
+    item_id=st.sampled_from("abcdefgh"),
+    categories=st.lists(st.sampled_from("xyz"), max_size=2, unique=True),
+    attributes=ATTRIBUTES,
+)
+EVENTS = st.tuples(st.sampled_from("uvw"), st.sampled_from("abcdefghk"), st.integers(0, 40_000), st.integers(0, 2))
+
+
+@settings(deadline=None, derandomize=True, max_examples=50)
+@given(
+    st.lists(RECORDS, max_size=12),
+    st.dictionaries(st.sampled_from("uvw"), PEOPLE, max_size=3),
+    st.lists(EVENTS, min_size=1, max_size=15),
+    st.sampled_from(POLICIES),
+)
+def test_what_may_not_be_shown_is_in_no_list(
+    tmp_path_factory: pytest.TempPathFactory,
+    records: list[Item],
+    people: dict[str, dict[str, Scalar]],
+    events: list[tuple[str, str, int, int]],
+    policy: str,
+) -> None:
+    site = ruled(tmp_path_factory.getbasetemp() / "world.toml", WORLD, *records, policy=policy, slots=4)
+    catalogue = {record.item_id: record for record in records}
+    site.take(did("somebody", "k", T))  # who is known from before the first event counts as idle
+    for user, attributes in people.items():
+        known(site, user, **attributes)
+    now, mentioned, bought = T, {"k", *catalogue}, dict[tuple[str, str], float]()
+    for n, (user, item, wait, kind) in enumerate(events):
+        now += wait
+        if kind == PURCHASE:
+            bought[user, item] = now
+        step = steps(site.take(did(user, item, now, kind, event_id=str(n))))[0]
+        fine = {
+            name for name in mentioned
+            if may(name, catalogue.get(name), people.get(user, {}), bought.get((user, name)), now)
+        }  # fmt: skip
+        mentioned.add(item)
+        if step.decision is None:
+            assert not fine
+            continue
+        slate = step.decision.slate
+        assert set(step.decision.items) <= fine, "not in any list, pinned or not"
+        pinned = [name for name, source in zip(slate, step.decision.sources, strict=True) if source == PINNED]
+        country = people.get(user, {}).get("country")
+        assert pinned == (["b"] if "b" in fine and country in ("NL", "BE") else [])
+        assert not pinned or slate.index("b") == min(2, len(slate) - 1)
+        others = [name for name in slate if name not in pinned]
+        for brand in "pq":
+            assert sum(name in catalogue and catalogue[name].attributes.get("brand") == brand for name in slate) <= 2
+        for name in set("xyz"):
+            top = [other for other in slate[:2] if other in catalogue and catalogue[other].categories[:1] == [name]]
+            assert len(top) <= 1 or not others
+    assert site.model.skipped == 0
