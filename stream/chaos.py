@@ -37,6 +37,7 @@ from stream.chaos_fleet import (
     plan,
 )
 from stream.chaos_ledger import Ledger
+from stream.chaos_pauses import during
 from stream.codec import encode
 from stream.config import Config
 from stream.connections import Connections
@@ -72,6 +73,15 @@ class Faults(NamedTuple):
     recovery_max_s: float | None
 
 
+class Standing(NamedTuple):
+    """A time in which a topic-partition stood still, and what had happened."""
+
+    where: str
+    at_s: float  # since the start of the stream
+    length_s: float
+    faults: list[str]
+
+
 class Result(NamedTuple):
     """What a run found; `lost`, `doubled`, `broken` and what differs must be nothing."""
 
@@ -84,6 +94,7 @@ class Result(NamedTuple):
     broken: dict[str, int]  # laws, and how often they did not hold
     workers_equal: list[bool]  # whether each worker's model is that of the uninterrupted fold
     longest_pause_s: float  # between an event's acknowledgement and its acceptance
+    standstills: list[Standing]  # the longest pauses
     log: dict[str, int]  # its messages by what became of them, and where it starts by now
     remarks: list[str]  # workers that did not end as they should
 
@@ -338,13 +349,22 @@ def _result(settings: Settings, ledger: Ledger, fleet: Fleet, equal: list[bool],
     rows = [_faults(kind, [each for each in fleet.incidents if each.kind == kind], ledger) for kind in kinds]
     return Result(
         settings, [row for row in rows if row.times], len(accepted), ledger.acknowledged(), ledger.missing(),
-        int((accepted > 1).sum()), dict(+ledger.broken), equal, max(ledger.pauses, default=0.0), log, fleet.remarks,
+        int((accepted > 1).sum()), dict(+ledger.broken), equal, ledger.pauses.longest(0.0, time.time()),
+        _standstills(ledger, fleet.incidents), log, fleet.remarks,
     )  # fmt: skip
+
+
+def _standstills(ledger: Ledger, incidents: Sequence[Incident]) -> list[Standing]:
+    pauses, faults = ledger.pauses, [(each.name, each.at) for each in incidents]
+    return [
+        Standing(each.where, each.at - pauses.started, each.length_s, during(each, faults, AFTER_S))
+        for each in pauses.standstills()
+    ]
 
 
 def _faults(kind: str, incidents: Sequence[Incident], ledger: Ledger) -> Faults:
     def pause_s(incident: Incident) -> float:
-        return ledger.pause_s(incident.at - 1, incident.over + (incident.recovery_s or 0.0) + AFTER_S)
+        return ledger.pauses.longest(incident.at - 1, incident.over + (incident.recovery_s or 0.0) + AFTER_S)
 
     recoveries = [each.recovery_s for each in incidents if each.recovery_s is not None]
     return Faults(

@@ -73,6 +73,12 @@ class Incident(Struct):
     at: float
     over: float = 0.0
     recovery_s: float | None = None  # from the start of the worker until it served
+    worker: int | None = None
+
+    @property
+    def name(self) -> str:
+        """What happened to whom."""
+        return self.kind if self.worker is None else f"{self.worker}: {self.kind}"
 
 
 class Fleet:
@@ -149,7 +155,7 @@ class Fleet:
             watch.cancel()
 
     def _happens(self, n: int | None, kind: str) -> Incident:
-        incident = Incident(kind, time.time())
+        incident = Incident(kind, time.time(), worker=n)
         self.incidents.append(incident)
         self.tell(kind if n is None else f"worker {n}: {kind}")
         return incident

@@ -68,6 +68,7 @@ class PrometheusObserver(Observer):
         self._skipped_offsets = counter(
             "skipped_offsets", "input offsets without a record: deleted before they were read, compacted, or markers"
         )
+        self._lost = counter("lost_records", "input records deleted before they were read; must stay 0")
         self._no_room = counter("items_without_room", "records of new items beyond `sources.max_items`, not learned")
         self._recoveries = Histogram(
             "headwater_recovery_seconds", "from a claim of sources until they are served",
@@ -143,6 +144,9 @@ class PrometheusObserver(Observer):
 
     def skipped_offsets(self, count: int) -> None:
         self._skipped_offsets.inc(count)
+
+    def lost(self, count: int) -> None:
+        self._lost.inc(count)
 
     def no_room(self) -> None:
         self._no_room.inc()

@@ -63,7 +63,8 @@ def command(
 
 def _plain(result: Result) -> dict[str, object]:
     fields = result._asdict() | {"good": result.good, "settings": result.settings._asdict()}
-    return fields | {"faults": [row._asdict() for row in result.faults]}
+    faults, standstills = ([row._asdict() for row in rows] for rows in (result.faults, result.standstills))
+    return fields | {"faults": faults, "standstills": standstills}
 
 
 def _show(console: Console, result: Result) -> None:
@@ -79,6 +80,11 @@ def _show(console: Console, result: Result) -> None:
     table.add_row("laws broken", ", ".join(f"{name}: {times:,}" for name, times in result.broken.items()) or "none")
     table.add_row("headwater.log", ", ".join(f"{name}: {times:,}" for name, times in sorted(result.log.items())))
     console.print(table)
+    if result.standstills:
+        table = Table("topic", "from", "pause", "faults, seconds from there", title="longest pauses")
+        for each in result.standstills:
+            table.add_row(each.where, _seconds(each.at_s), _seconds(each.length_s), ", ".join(each.faults))
+        console.print(table)
     for remark in result.remarks:
         console.print(remark, highlight=False)
 

@@ -19,12 +19,22 @@ from tests.simulation.clock import Process, VirtualLoop
 from tests.simulation.invariants import Checker, Violation
 from tests.simulation.kafka import Cluster, SimulatedConnections
 from tests.simulation.members import SESSION_S, Group, Member
-from tests.simulation.schedule import EPOCH, FAULTS_S, GAP_S, PARTITIONS, WINDOW_S, ProcessFault, Schedule
+from tests.simulation.schedule import (
+    EPOCH,
+    FAULTS_S,
+    GAP_S,
+    IDLE_S,
+    PARTITIONS,
+    WINDOW_S,
+    Deletion,
+    ProcessFault,
+    Schedule,
+)
 
 CONFIG = Config(
     kafka=Kafka(partitions=PARTITIONS, in_flight_records=12),
     slate=Slate(slots=3),
-    rewards=Rewards(session_gap_s=GAP_S, attribution_window_s=WINDOW_S),
+    rewards=Rewards(session_gap_s=GAP_S, attribution_window_s=WINDOW_S, idle_s=IDLE_S),
     worker=WorkerSettings(snapshot_s=3.0, fingerprint_every=20),
 )
 SMALL = {  # so that a short run meets every boundary
@@ -45,6 +55,20 @@ class Result(NamedTuple):
     trace: tuple[str, ...]
     accepted: int  # batches
     seconds: float  # of virtual time
+    lost: int  # input records that retention took from everybody
+    reported: int  # and how many the workers say that it took
+    left: int  # users who left the working memory because they were idle
+
+
+class Counting(Observer):
+    """Tells the checker what a worker reports as lost."""
+
+    def __init__(self, checker: Checker) -> None:
+        self._checker = checker
+
+    def lost(self, count: int) -> None:
+        """Input records were deleted before they were read."""
+        self._checker.reported += count
 
 
 class Simulation:
@@ -72,7 +96,11 @@ class Simulation:
             seconds = self.loop.time()
         finally:
             self.loop.abandon()
-        return Result(self.checker.violation, tuple(self.cluster.trace), self.checker.accepted, seconds)
+        checker = self.checker
+        return Result(
+            checker.violation, tuple(self.cluster.trace), checker.accepted, seconds,
+            checker.lost, checker.reported, checker.left,
+        )  # fmt: skip
 
     async def _main(self) -> None:
         main = self.loop.create_task(self._play())
@@ -88,6 +116,8 @@ class Simulation:
             self.loop.later(0.1 * slot, self._start, slot)
         for entry in self.schedule.inputs:
             self.loop.later(entry.at, self._append, entry)
+        for deletion in self.schedule.deletions:
+            self.loop.later(deletion.at, self._delete, deletion)
         for fault in self.schedule.process_faults:
             self.loop.later(fault.at if not fault.kind.startswith("crash_") else 0.2, self._inflict, fault)
         await asyncio.sleep(FAULTS_S)
@@ -142,7 +172,7 @@ class Simulation:
         connections = SimulatedConnections(self.cluster, process)
         member = Member(self.group, slot, process, connections, keeps_polls=self.schedule.keeps_polls)
         member.worker = Worker(
-            CONFIG, Observer(), lambda error: self._failed(member, error),
+            CONFIG, Counting(self.checker), lambda error: self._failed(member, error),
             connections=connections,  # type: ignore[arg-type]  # it has the same methods
             clock=lambda: EPOCH + self.loop.time(), name=name,
         )  # fmt: skip
@@ -176,6 +206,11 @@ class Simulation:
 
     def _append(self, entry: Any) -> None:
         self.cluster.append(entry.topic, entry.partition, entry.key, entry.value, "input")
+
+    def _delete(self, deletion: Deletion) -> None:
+        log = self.cluster.partitions[deletion.topic, deletion.partition]
+        offset = log.start + round(deletion.share * (log.end - log.start))
+        self.cluster.delete_before(deletion.topic, deletion.partition, offset)
 
     def _inflict(self, fault: ProcessFault) -> None:
         member = self.slots[fault.slot]
