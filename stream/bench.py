@@ -94,11 +94,11 @@ async def measure_restart(config: Config, users: int) -> Restart:
     settings = msgspec.structs.replace(config.worker, snapshot_s=10.0)
     config = msgspec.structs.replace(config, kafka=kafka, worker=settings)
     events = EVENTS_PER_USER * users
-    async with _producer(config) as producer:
+    async with producer_of(config) as producer:
         partitions = len(await producer.partitions_for(prefixed(config.kafka.namespace, EVENT_TOPICS["view"])))
         made = workload(events, users=users, items=users)
         while part := list(islice(made, 20_000)):
-            await _send(producer, config, part, partitions)
+            await send(producer, config, part, partitions)
     with WorkerProcess(config) as worker:
         worker.wait_ready()
         await _until(worker, "headwater_records_folded_total", events)
@@ -117,9 +117,9 @@ async def measure_restart(config: Config, users: int) -> Restart:
 async def measure_backlog(config: Config, events: int) -> Backlog:
     """Write `events` before a worker starts, then see how fast it works them off."""
     config = prepared(config, "backlog")
-    async with _producer(config) as producer:
+    async with producer_of(config) as producer:
         partitions = len(await producer.partitions_for(prefixed(config.kafka.namespace, EVENT_TOPICS["view"])))
-        await _send(producer, config, list(workload(events)), partitions)
+        await send(producer, config, list(workload(events)), partitions)
     with WorkerProcess(config) as worker:
         worker.wait_ready()
         first = await _until(worker, "headwater_events_total", 0.2 * events)
@@ -157,7 +157,7 @@ async def _steady(config: Config, worker: WorkerProcess, rate: float, seconds: f
                                 fetch_max_wait_ms=100)  # fmt: skip
     await consumer.start()
     try:
-        async with _producer(config) as producer:
+        async with producer_of(config) as producer:
             partitions = len(await producer.partitions_for(topic))
             tps = [TopicPartition(topic, p) for p in range(partitions)]
             consumer.assign(tps)
@@ -193,7 +193,7 @@ async def _pace(
             now = time.time()
             fresh = [(kind, msgspec.structs.replace(event, timestamp=now)) for kind, event in events[done:due]]
             sent_at.update((event.event_id, now) for _, event in fresh)
-            await _send(producer, config, fresh, partitions)
+            await send(producer, config, fresh, partitions)
             done = due
         await asyncio.sleep(TICK_S)
 
@@ -209,9 +209,10 @@ async def _meter(consumer: AIOKafkaConsumer, sent_at: dict[str, float], late: li
                     late.append((at, now - at))
 
 
-async def _send(
+async def send(
     producer: AIOKafkaProducer, config: Config, events: list[tuple[EventType, Event]], partitions: int
 ) -> None:
+    """Send events, those of one partition in one batch; returns when they are queued."""
     batches: dict[tuple[str, int], Any] = {}
     for kind, event in events:
         topic, key = prefixed(config.kafka.namespace, EVENT_TOPICS[kind]), event.user_id.encode()
@@ -226,7 +227,8 @@ async def _send(
         await producer.send_batch(batch, topic, partition=partition)
 
 
-def _producer(config: Config) -> AIOKafkaProducer:
+def producer_of(config: Config) -> AIOKafkaProducer:
+    """A producer, to be started by `async with`."""
     return AIOKafkaProducer(**aiokafka_options(config.kafka), acks="all", max_batch_size=128 * 1024)
 
 
