@@ -37,7 +37,7 @@ from stream.chaos_fleet import (
     plan,
 )
 from stream.chaos_ledger import Ledger
-from stream.chaos_pauses import during
+from stream.chaos_pauses import SHOWN, during
 from stream.codec import encode
 from stream.config import Config
 from stream.connections import Connections
@@ -54,6 +54,9 @@ TICK_S = 0.01  # the producer sends what is due so often: one request for all pa
 BURST = 5.0  # times the rate: how fast it makes up for a time without a broker
 STILL_S = 60.0  # no progress for so long: what is missing is lost
 AFTER_S = 10.0  # a fault still has its effect so long after it is over: the group settles twice
+EVERY = 1_000  # standstills that are looked at; `SHOWN` of them are shown, and all that are too long
+QUIET_S = 5.0  # a pause that no fault explains
+RESTART_S = 5.0  # from a worker's start until it serves, if no restart was measured
 PROPERTIES = {  # small segments, so that the log is cut, topics are compacted, and a long run does not fill the disk
     "log.segment.bytes": str(32 << 20),
     "log.retention.bytes": str(128 << 20),
@@ -79,6 +82,7 @@ class Standing(NamedTuple):
     where: str
     at_s: float  # since the start of the stream
     length_s: float
+    allowed_s: float  # see `allowed_s`
     faults: list[str]
 
 
@@ -100,8 +104,13 @@ class Result(NamedTuple):
 
     @property
     def good(self) -> bool:
-        """Whether everything happened exactly once, and everywhere the same."""
-        return not (self.lost or self.doubled or self.broken) and all(self.workers_equal)
+        """Whether everything happened exactly once, everywhere the same, and no pause was too long."""
+        return not (self.lost or self.doubled or self.broken or self.too_long) and all(self.workers_equal)
+
+    @property
+    def too_long(self) -> int:
+        """Pauses longer than the faults in them explain."""
+        return sum(each.length_s > each.allowed_s for each in self.standstills)
 
 
 class Load:
@@ -350,16 +359,32 @@ def _result(settings: Settings, ledger: Ledger, fleet: Fleet, equal: list[bool],
     return Result(
         settings, [row for row in rows if row.times], len(accepted), ledger.acknowledged(), ledger.missing(),
         int((accepted > 1).sum()), dict(+ledger.broken), equal, ledger.pauses.longest(0.0, time.time()),
-        _standstills(ledger, fleet.incidents), log, fleet.remarks,
+        _standstills(ledger, fleet), log, fleet.remarks,
     )  # fmt: skip
 
 
-def _standstills(ledger: Ledger, incidents: Sequence[Incident]) -> list[Standing]:
-    pauses, faults = ledger.pauses, [(each.name, each.at) for each in incidents]
-    return [
-        Standing(each.where, each.at - pauses.started, each.length_s, during(each, faults, AFTER_S))
-        for each in pauses.standstills()
-    ]
+def _standstills(ledger: Ledger, fleet: Fleet) -> list[Standing]:
+    pauses, incidents = ledger.pauses, fleet.incidents
+    restart_s = max((each.recovery_s for each in incidents if each.recovery_s is not None), default=RESTART_S)
+    found = []
+    for each in pauses.standstills(EVERY):
+        names = during(each, [(incident.name, incident.at) for incident in incidents], AFTER_S)
+        allowed = allowed_s(len(names), fleet.session_timeout_s, restart_s)
+        found.append(Standing(each.where, each.at - pauses.started, each.length_s, allowed, names))
+    return [each for n, each in enumerate(found) if n < SHOWN or each.length_s > each.allowed_s]
+
+
+def allowed_s(faults: int, session_timeout_s: float, restart_s: float) -> float:
+    """How long events may wait while so many faults follow each other without a rest.
+
+    Each can make the whole group wait for a member that is silent, at most a session time-out, and then for a worker
+    that starts, or for what was missed to be made up for, which takes about as long. `restart_s` is measured in the
+    same run, so a slow or busy machine is given more.
+
+    >>> allowed_s(1, 6.0, 4.0), allowed_s(3, 6.0, 4.0)
+    (15.0, 35.0)
+    """
+    return QUIET_S + faults * (session_timeout_s + restart_s)
 
 
 def _faults(kind: str, incidents: Sequence[Incident], ledger: Ledger) -> Faults:

@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NamedTuple, Self
 
+import msgspec
 from msgspec import Struct
 
 from stream.broker import Broker
@@ -30,6 +31,7 @@ class Settings(NamedTuple):
     seconds: float = 60.0  # of faults
     workers: int = 3
     rate: float = 1000.0  # events per second
+    static: bool = False  # whether workers have names in the group that outlive them
 
 
 class Fault(NamedTuple):
@@ -81,14 +83,20 @@ class Incident(Struct):
         return self.kind if self.worker is None else f"{self.worker}: {self.kind}"
 
 
+def _of(config: Config, n: int) -> Config:
+    kafka = msgspec.structs.replace(config.kafka, instance_id=f"worker-{n}")
+    return msgspec.structs.replace(config, kafka=kafka)
+
+
 class Fleet:
     """The workers, and what is done to them."""
 
     def __init__(self, config: Config, settings: Settings, tell: Tell, logs: Path | None) -> None:
         self.workers = [
-            WorkerProcess(config, None if logs is None else logs / f"worker-{n}.log") for n in range(settings.workers)
+            WorkerProcess(_of(config, n) if settings.static else config, logs and logs / f"worker-{n}.log")
+            for n in range(settings.workers)
         ]
-        self.tell = tell
+        self.tell, self.session_timeout_s = tell, config.kafka.session_timeout_s
         self.incidents: list[Incident] = []
         self.remarks: list[str] = []
         self.ending = asyncio.Event()
