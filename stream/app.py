@@ -39,11 +39,12 @@ def build(config: Config) -> faust.App:
     app = faust.App(**_settings(config))
     observer = PrometheusObserver()
     worker = Worker(config, observer, _ender(app))
-    _use_polls(app, config, worker)
     observer.name_lists(worker.model.lists)
     positions = Positions(app)
+    health = Health(worker, observer, positions)
+    _use_polls(app, config, worker, health)
     _register_agent(app, config, worker, positions)
-    _register_service(app, config, worker, Health(worker, observer, positions), observer)
+    _register_pages(app, worker, health, observer)
     return app
 
 
@@ -83,7 +84,7 @@ def _credentials(kafka: Kafka) -> Any:
     )  # fmt: skip
 
 
-def _use_polls(app: faust.App, config: Config, worker: Worker) -> None:
+def _use_polls(app: faust.App, config: Config, worker: Worker, health: Health) -> None:
     class Configured(PollConsumer):
         poll_interval_s = config.kafka.poll_interval_s
         max_records = config.kafka.max_poll_records
@@ -93,6 +94,7 @@ def _use_polls(app: faust.App, config: Config, worker: Worker) -> None:
             try:
                 await asyncio.to_thread(warm_up, config)
                 await worker.start()
+                self.add_future(health.watch())
                 await worker.replica.caught_up.wait()
             except Exception as error:
                 worker.failed(error)
@@ -127,14 +129,9 @@ def _register_agent(app: faust.App, config: Config, worker: Worker, positions: P
     app.on_partitions_revoked.connect(cast("Any", revoked))
 
 
-def _register_service(
-    app: faust.App, config: Config, worker: Worker, health: Health, observer: PrometheusObserver
-) -> None:
+def _register_pages(app: faust.App, worker: Worker, health: Health, observer: PrometheusObserver) -> None:
     @app.service
     class WorkerService(mode.Service):
-        async def on_start(self) -> None:
-            self.add_future(health.watch())
-
         async def on_stop(self) -> None:
             await worker.stop()
 

@@ -19,6 +19,7 @@ from stream.worker_process import WorkerProcess
 READY_S = 180.0  # for all workers to serve at the end
 END_S = 20.0  # from SIGTERM to the end of a worker
 KILL, END, LONG_STOP, SHORT_STOP = "kill -9", "SIGTERM", "SIGSTOP, long", "SIGSTOP, short"
+BEFORE = (128 + signal.SIGKILL, 128 + signal.SIGTERM)  # exit codes of a worker that had not even begun, or was killed
 BROKER, BY_ITSELF = "broker: kill -9", "ended by itself"
 
 Tell = Callable[[str], None]
@@ -196,7 +197,7 @@ class Fleet:
         if worker.exit_code is None:
             self.remarks.append(f"worker {n} did not end within {END_S:.0f} s after {kind}")
             await asyncio.to_thread(worker.stop, signal.SIGKILL)
-        if kind == END and worker.exit_code not in (0, 128 + signal.SIGKILL):
+        if kind == END and worker.exit_code not in (0, *BEFORE):
             self.remarks.append(f"worker {n} ended with exit code {worker.exit_code} after SIGTERM")
 
     async def _start(self, n: int, incident: Incident) -> None:

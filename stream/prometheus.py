@@ -86,6 +86,7 @@ class PrometheusObserver(Observer):
         self.model_age = gauge("model_age_seconds", "since the newest folded message of headwater.log was written")
         self.log_lag = gauge("log_lag_messages", "messages of headwater.log not folded yet")
         self.sources = gauge("sources_owned", "source partitions that this worker owns, recovered")
+        self.recovering = gauge("sources_recovering", "source partitions given to this worker, not recovered yet")
         self.ready = gauge("ready", "1 when the worker serves")
         self.name_lists(lists)
 

@@ -1,6 +1,8 @@
 """The reading and writing of `recovery.py`: claims go into the log, snapshots and the log behind them come out."""
 
 import asyncio
+import logging
+import time
 from collections.abc import Sequence
 
 from stream.config import Config
@@ -12,6 +14,9 @@ from stream.topics import LOG, USER_SNAPSHOTS, Source
 from stream.writer import Writer
 
 CLAIM_S = 30.0  # a claim that has not come back after so long never will
+SAY_S = 5.0  # between two lines about the progress of a recovery
+
+log = logging.getLogger(__name__)
 
 
 class Takeover:
@@ -104,7 +109,11 @@ class Takeover:
                     f"headwater.log: must start at or before offset {start} to recover {sources}; it starts at "
                     f"{first}, and there is no newer snapshot of their users"
                 )
+            said_at = time.monotonic()
             while start < end:
+                if time.monotonic() > said_at + SAY_S:
+                    said_at = time.monotonic()
+                    log.info("recovering %d sources: at %d of %d of headwater.log", len(behind), start, end)
                 for offset, data in await reader.read():
                     message = decode_message(data, offset)
                     for recovery in behind:
