@@ -57,7 +57,7 @@ class Worker:
     Parameters
     ----------
     failed : called when the process cannot go on
-    clock : unix seconds
+    clock : unix seconds; only what is said of events and slates looks at it, and it may jump
     name : of this process, unlike any other's
     """
 
@@ -250,9 +250,10 @@ class Worker:
             except (KafkaError, TimeoutError) as error:
                 log.warning("looking at the consumer's positions: %r", error)
             for source, partition in list(self.partitions.items()):
+                now = asyncio.get_running_loop().time()  # the clock may jump
                 if partition.pending == 0:
-                    self._heard_at[source] = self.clock()
-                elif self.clock() - self._heard_at.get(source, self.clock()) > BACK_S:
+                    self._heard_at[source] = now
+                elif now - self._heard_at.get(source, now) > BACK_S:
                     self.lose(source, f"its batches have not come back from headwater.log for {BACK_S:.0f} s")
 
     async def _mend_positions(self, stands: dict[TP, int]) -> None:
@@ -298,14 +299,14 @@ class Worker:
 
     async def _acquire(self, wanted: dict[str, set[TP]]) -> None:
         """Claim sources and recover them; the numbers are those of `recovery.py`."""
-        started = self.clock()
+        started = asyncio.get_running_loop().time()
         recoveries = await self.takeover.recover(list(wanted))  # 1, 2, 3
         if self._positions is None:
             return
         first = await self._positions.earliest(set[TP]().union(*wanted.values()))
         for recovery in recoveries:
             await self._adopt(recovery, {tp: first[tp] for tp in wanted[recovery.source]})
-        seconds = self.clock() - started
+        seconds = asyncio.get_running_loop().time() - started
         self.observer.recovered(seconds)
         log.info("recovered %d sources in %.1f s: %s", len(wanted), seconds, ", ".join(sorted(wanted)))
 
@@ -366,7 +367,7 @@ class Worker:
             self.lose(batch.source, f"headwater.log ignored its batch {batch.seq}: {verdict}")
             return
         owned.pending -= len(batch.records)
-        self._heard_at[batch.source] = self.clock()
+        self._heard_at[batch.source] = asyncio.get_running_loop().time()
         self._losses.pop(batch.source, None)
         self._room.set()
         letters = _outcome_letters(batch.source, outcomes(batch, self.model.lists))

@@ -40,6 +40,7 @@ class Member:
         self.orders: asyncio.Queue[Order] = asyncio.Queue()
         self.awake = asyncio.Event()
         self.fetches = 0
+        self.clock_error = 0.0  # seconds
         self._random = random.Random(f"{group.cluster.seed}/member/{process.name}")
         self._own_positions = SimulatedPositions(self)
 

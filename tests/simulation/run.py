@@ -45,6 +45,7 @@ SMALL = {  # so that a short run meets every boundary
 }
 END_S = 200.0  # after the faults everything must be read within so long
 RESTART_S = 1.0  # a process that ended is started again
+CLOCK_JUMP_S = 200.0  # forward or back: longer than any wait of a worker, and less than what makes an event "future"
 CALM_S = 8.0  # at the end: time for snapshots and outcomes
 
 
@@ -174,7 +175,7 @@ class Simulation:
         member.worker = Worker(
             CONFIG, Counting(self.checker), lambda error: self._failed(member, error),
             connections=connections,  # type: ignore[arg-type]  # it has the same methods
-            clock=lambda: EPOCH + self.loop.time(), name=name,
+            clock=lambda: EPOCH + self.loop.time() + member.clock_error, name=name,
         )  # fmt: skip
         self._record(member.worker)
         process.died = lambda: self._died(member)
@@ -233,6 +234,8 @@ class Simulation:
         elif fault.kind == "slow":
             member.connections.slowness = fault.amount
             self.loop.later(2.0, setattr, member.connections, "slowness", 1.0)
+        elif fault.kind == "clock":
+            member.clock_error = CLOCK_JUMP_S * (-1) ** self.cluster.appends
         elif fault.kind == "rebuild":
             member.worker.replica.rebuild()
         elif fault.kind == "corrupt":

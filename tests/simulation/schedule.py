@@ -51,7 +51,9 @@ class ProcessFault(NamedTuple):
     """What happens to the process in a place for workers; `amount` in seconds, or a number of steps or appends."""
 
     at: float
-    kind: Literal["crash", "crash_step", "crash_append", "pause", "leave", "slow", "rebuild", "rebalance", "corrupt"]
+    kind: Literal[
+        "crash", "crash_step", "crash_append", "pause", "leave", "slow", "rebuild", "rebalance", "corrupt", "clock"
+    ]
     slot: int
     amount: float
 
@@ -142,7 +144,7 @@ def _more_process_faults(luck: random.Random, sort: str, workers: int) -> Iterat
             yield ProcessFault(at, "slow", slot, luck.choice((50.0, 200.0)))
             yield ProcessFault(at + luck.random() * 2.0, "rebuild", slot, 0.0)
         else:
-            kind = luck.choice(("crash", "pause", "pause", "leave", "rebalance", "rebalance", "slow"))
+            kind = luck.choice(("crash", "pause", "pause", "leave", "rebalance", "rebalance", "slow", "clock"))
             yield ProcessFault(luck.random() * FAULTS_S, kind, slot, luck.choice((0.3, 1.0, 3.2, 6.0)))  # type: ignore[arg-type]
 
 
