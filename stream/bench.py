@@ -25,6 +25,7 @@ from stream.topics import EVENT_TOPICS, RECOMMENDATIONS, prefixed
 from stream.worker_process import WorkerProcess
 
 TICK_S = 0.005  # the generator sends what is due so often: one request for all partitions
+STEADY_TICK_S = 0.02  # the same where latency is not what is measured
 USERS, ITEMS, CATEGORIES = 5_000, 10_000, 100
 EVENTS_PER_USER = 4  # of those who are there when a worker is killed
 KINDS: tuple[EventType, ...] = (*("view",) * 8, "click", "purchase")
@@ -144,6 +145,20 @@ def prepared(config: Config, name: str) -> Config:
     kafka = msgspec.structs.replace(config.kafka, namespace=f"bench-{name}-{time.time_ns()}")
     create_or_verify(kafka)
     return msgspec.structs.replace(config, kafka=kafka)
+
+
+async def send_steadily(config: Config, events: Iterator[tuple[EventType, Event]], rate: float) -> None:
+    """Send events at a steady rate, dated now, until cancelled."""
+    async with producer_of(config) as producer:
+        partitions = len(await producer.partitions_for(prefixed(config.kafka.namespace, EVENT_TOPICS["view"])))
+        started, sent = time.monotonic(), 0
+        while True:
+            due = int((time.monotonic() - started) * rate) + 1 - sent
+            now = time.time()
+            fresh = [(kind, msgspec.structs.replace(event, timestamp=now)) for kind, event in islice(events, due)]
+            await send(producer, config, fresh, partitions)
+            sent += due
+            await asyncio.sleep(STEADY_TICK_S)
 
 
 class _Page(NamedTuple):

@@ -11,16 +11,14 @@ import asyncio
 import random
 import time
 from collections.abc import Callable, Iterator
-from itertools import islice
 from statistics import median
 from typing import NamedTuple
 
 import msgspec
 
-from stream.bench import KINDS, prepared, producer_of, send
+from stream.bench import KINDS, prepared, send_steadily
 from stream.config import Config
 from stream.schemas import Event, EventType
-from stream.topics import EVENT_TOPICS, prefixed
 from stream.worker_process import WorkerProcess
 
 REGULARS, ITEMS, ROOM = 100, 1_200, 1_000  # of the items there is room for so many
@@ -28,7 +26,6 @@ GUESTS = 0.35  # share of the events: at 300/s, 20,000 guests have come after th
 IDLE_S = 60.0
 SNAPSHOT_S = 30.0  # everything is stored twice a minute
 SAMPLE_S = 2.0
-TICK_S = 0.02
 SETTLED_MINUTE = 5  # everything is at its bound by then
 GROWTH = 1.05  # of the last minute's memory to that of `SETTLED_MINUTE`: what the allocator may need to settle
 
@@ -69,7 +66,8 @@ class Soak(NamedTuple):
 def population(name: str = "soak-1") -> Iterator[tuple[EventType, Event]]:
     """Events without an end.
 
-    >>> [event.user_id for _, event in islice(population(), 6)]
+    >>> events = population()
+    >>> [next(events)[1].user_id for _ in range(6)]
     ['u37', 'u91', 'u66', 'g3', 'u87', 'g5']
     """
     rng, n = random.Random(f"headwater/{name}"), 0
@@ -94,7 +92,7 @@ async def measure_soak(
     found: list[Minute] = []
     with WorkerProcess(config) as worker:
         await asyncio.to_thread(worker.wait_ready)
-        sending = asyncio.create_task(_send_steadily(config, rate))
+        sending = asyncio.create_task(send_steadily(config, population(), rate))
         try:
             for n in range(minutes):
                 found.append(await _watch(worker, n + 1, minute_s))
@@ -105,18 +103,6 @@ async def measure_soak(
             sending.cancel()
             await asyncio.gather(sending, return_exceptions=True)
     return Soak(rate, found)
-
-
-async def _send_steadily(config: Config, rate: float) -> None:
-    events = population()
-    async with producer_of(config) as producer:
-        partitions = len(await producer.partitions_for(prefixed(config.kafka.namespace, EVENT_TOPICS["view"])))
-        started, sent = time.monotonic(), 0
-        while True:
-            due = int((time.monotonic() - started) * rate) + 1 - sent
-            await send(producer, config, list(islice(events, due)), partitions)
-            sent += due
-            await asyncio.sleep(TICK_S)
 
 
 async def _watch(worker: WorkerProcess, minute: int, seconds: float) -> Minute:

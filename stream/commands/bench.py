@@ -2,6 +2,8 @@
 
 import asyncio
 import logging
+from itertools import groupby
+from typing import Any
 
 import click
 import msgspec
@@ -9,11 +11,12 @@ import orjson
 from rich.console import Console
 from rich.table import Table
 
-from stream.bench import Backlog, Latency, Restart, measure_backlog, measure_latency, measure_restart
+from stream.bench import measure_backlog, measure_latency, measure_restart
 from stream.broker import Broker, BrokerSettings
 from stream.config import Config
 from stream.errors import CheckError
 from stream.options import configured, examples
+from stream.rebalance import measure_rebalance
 from stream.soak import GROWTH, SETTLED_MINUTE, Minute, measure_soak
 
 SOAK_PROPERTIES = {  # so that a long run does not fill the disk
@@ -32,6 +35,7 @@ RATES, SOAK_RATE = (500.0,), 300.0
         "headwater bench --rate 500 --rate 2000 --seconds 30",
         "headwater bench --backlog 0 --rate 1000 --json",
         "headwater bench --backlog 0 --restart 100000",
+        "headwater bench --rebalance",
         "headwater bench --soak 30 --rate 300",
     )
 )
@@ -41,39 +45,59 @@ RATES, SOAK_RATE = (500.0,), 300.0
 @click.option("--seconds", type=click.FloatRange(1), default=20, show_default=True, help="How long, per rate.")
 @click.option("--restart", type=click.IntRange(0), default=0, show_default=True,
               help="Users and items in state when a worker is killed and started again; 0: leave it out.")  # fmt: skip
+@click.option("--rebalance", is_flag=True, help="Only: how long events wait when workers come and go.")
 @click.option("--soak", type=click.IntRange(0), default=0, help="Minutes in which nothing but the worker's memory is "
               "watched, with users and items at their bounds; at least 10 to say anything.")  # fmt: skip
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @configured
 def command(
-    config: Config, backlog: int, rates: tuple[float, ...], seconds: float, restart: int, soak: int, *, as_json: bool
+    config: Config,
+    backlog: int,
+    rates: tuple[float, ...],
+    seconds: float,
+    restart: int,
+    soak: int,
+    *,
+    rebalance: bool,
+    as_json: bool,
 ) -> None:
     """Measure speed through a real Kafka on this machine.
 
     Starts a broker and a worker of its own; generator, meter, worker and broker share this machine's cores. Backlog:
     events per second that one worker takes in, learns and answers. Latency: from an event's Kafka timestamp until a
     consumer has read the slate that it caused. Restart: from the start of a worker until it serves, after kill -9.
+    Rebalance: the longest wait of an event when a second worker joins, ends, is killed, without and with static
+    membership.
     Soak: resident memory, minute by minute; exit code 1 if it grows after the fifth.
     """
     logging.disable(logging.WARNING)
     if soak:
         _soak(config, soak, rates[0] if rates else SOAK_RATE, as_json=as_json)
         return
-    found: list[Backlog | Latency | Restart] = []
+    found: list[Any] = []
     with Broker() as broker:
         config = _at(config, broker)
-        if backlog:
-            found.append(asyncio.run(measure_backlog(config, backlog)))
-        if restart:
-            found.append(asyncio.run(measure_restart(config, restart)))
-        found += [asyncio.run(measure_latency(config, rate, seconds)) for rate in rates or RATES]
+        if rebalance:
+            found += asyncio.run(measure_rebalance(config, (rates or RATES)[0]))
+        else:
+            if backlog:
+                found.append(asyncio.run(measure_backlog(config, backlog)))
+            if restart:
+                found.append(asyncio.run(measure_restart(config, restart)))
+            found += [asyncio.run(measure_latency(config, rate, seconds)) for rate in rates or RATES]
     if as_json:
         click.echo(orjson.dumps([{"measure": type(each).__name__, **each._asdict()} for each in found]))
         return
-    for each in found:
-        table = Table(*each._fields, title=type(each).__name__.lower())
-        table.add_row(*(f"{value:,.2f}" if isinstance(value, float) else f"{value:,}" for value in each))
+    for kind, rows in groupby(found, lambda each: type(each).__name__):
+        first, *others = rows
+        table = Table(*first._fields, title=kind.lower())
+        for row in (first, *others):
+            table.add_row(*map(_text, row))
         Console().print(table)
+
+
+def _text(value: Any) -> str:
+    return value if isinstance(value, str) else f"{value:,.2f}" if isinstance(value, float) else f"{value:,}"
 
 
 def _soak(config: Config, minutes: int, rate: float, *, as_json: bool) -> None:
