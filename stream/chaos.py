@@ -368,7 +368,7 @@ def _standstills(ledger: Ledger, fleet: Fleet) -> list[Standing]:
     restart_s = max((each.recovery_s for each in incidents if each.recovery_s is not None), default=RESTART_S)
     found = []
     for each in pauses.standstills(EVERY):
-        names = during(each, [(incident.name, incident.at) for incident in incidents], AFTER_S)
+        names = during(each, [(incident.name, incident.at) for incident in incidents], AFTER_S + restart_s)
         allowed = allowed_s(len(names), fleet.session_timeout_s, restart_s)
         found.append(Standing(each.where, each.at - pauses.started, each.length_s, allowed, names))
     return [each for n, each in enumerate(found) if n < SHOWN or each.length_s > each.allowed_s]
