@@ -298,17 +298,20 @@ async def _dwindled(left: Callable[[], int], what: str, tell: Tell) -> None:
 
 
 async def _equal(fleet: Fleet, ledger: Ledger) -> list[bool]:
-    """Whether each worker's model is that of the fold, once the log brings nothing more to learn."""
-    deadline = time.monotonic() + STILL_S
+    """Whether each worker's model is that of the fold at the same log offset, once nothing more is to be learned.
+
+    Claims and snapshots go on, and they too belong to the fingerprint.
+    """
+    ledger.keep_digests()
+    known, deadline = ledger.digests or {}, time.monotonic() + STILL_S
     while time.monotonic() < deadline:
         pages = [await asyncio.to_thread(worker.page, "/fingerprint") for worker in fleet.workers]
         found = [msgspec.json.decode(text) for status, text in pages if status == 200]
         offsets = [each["offset"] for each in found]
         while len(found) == len(pages) and ledger.model.offset < max(offsets) and time.monotonic() < deadline:
             await asyncio.sleep(0.1)
-        if len(found) == len(pages) and ledger.changed <= min(offsets):
-            own = ledger.model.fingerprint()
-            return [each["fingerprint"] == own for each in found]
+        if len(found) == len(pages) and known.keys() >= set(offsets) and ledger.changed <= min(offsets):
+            return [each["fingerprint"] == known[each["offset"]] for each in found]
         await asyncio.sleep(0.2)
     raise CheckError(f"all workers must reach log offset {ledger.changed} and say so within {STILL_S:.0f} s: {pages}")
 

@@ -36,6 +36,7 @@ class Ledger:
         self.config, self.model = config, Model(config)
         self.users: dict[str, Users] = {}  # by source
         self.changed = 0  # log offset after the last accepted batch
+        self.digests: dict[int, str] | None = None  # fingerprints by log offset, from when somebody wants them on
         self.verdicts: Counter[str] = Counter()
         self.broken: Counter[str] = Counter()
         self.pauses = Pauses(time.time())
@@ -71,6 +72,8 @@ class Ledger:
         message = decode_message(data, offset)
         verdict = self.model.fold(message, offset)
         self.verdicts[verdict] += 1
+        if self.digests is not None:
+            self.digests[self.model.offset] = self.model.fingerprint()
         if isinstance(message, Mark):
             self._compare(message)
         if not isinstance(message, Batch) or verdict != "accepted":
@@ -167,6 +170,10 @@ class Ledger:
         found.add(mark.digest)
         if len(self._marks) > 1000:
             self._marks.popitem(last=False)
+
+    def keep_digests(self) -> None:
+        """From now on, a few seconds before the end, know the fingerprint at every log offset."""
+        self.digests = {self.model.offset: self.model.fingerprint()}
 
     def missing(self) -> int:
         """Events that Kafka has acknowledged and the log has not accepted."""
