@@ -21,8 +21,8 @@ from stream.config import Config
 from stream.schemas import Event, EventType
 from stream.worker_process import WorkerProcess
 
-REGULARS, ITEMS, ROOM = 100, 1_200, 1_000  # of the items there is room for so many
-GUESTS = 0.35  # share of the events: at 300/s, 20,000 guests have come after three minutes
+REGULARS, ITEMS, ROOM = 50, 1_200, 1_000  # of the items there is room for so many
+GUESTS = 0.5  # share of the events: at 200/s, `engine.SHOWN_USERS` have come after 200 s
 IDLE_S = 60.0
 SNAPSHOT_S = 30.0  # everything is stored twice a minute
 SAMPLE_S = 2.0
@@ -68,7 +68,7 @@ def population(name: str = "soak-1") -> Iterator[tuple[EventType, Event]]:
 
     >>> events = population()
     >>> [next(events)[1].user_id for _ in range(6)]
-    ['u37', 'u91', 'u66', 'g3', 'u87', 'g5']
+    ['u18', 'u45', 'u33', 'g3', 'u43', 'g5']
     """
     rng, n = random.Random(f"headwater/{name}"), 0
     while True:
