@@ -37,13 +37,14 @@ def build(config: Config) -> faust.App:
     calm_reconnect()
     survive_closed_transports()
     app = faust.App(**_settings(config))
-    _use_polls(app, config.kafka)
     observer = PrometheusObserver()
     worker = Worker(config, observer, _ender(app))
     observer.name_lists(worker.model.lists)
     positions = Positions(app)
+    health = Health(worker, observer, positions)
+    _use_polls(app, config, worker, health)
     _register_agent(app, config, worker, positions)
-    _register_service(app, config, worker, Health(worker, observer, positions), observer)
+    _register_pages(app, worker, health, observer)
     return app
 
 
@@ -83,10 +84,24 @@ def _credentials(kafka: Kafka) -> Any:
     )  # fmt: skip
 
 
-def _use_polls(app: faust.App, kafka: Kafka) -> None:
+def _use_polls(app: faust.App, config: Config, worker: Worker, health: Health) -> None:
     class Configured(PollConsumer):
-        poll_interval_s = kafka.poll_interval_s
-        max_records = kafka.max_poll_records
+        poll_interval_s = config.kafka.poll_interval_s
+        max_records = config.kafka.max_poll_records
+
+        async def before_joining(self) -> None:
+            """Load everything: the sources that this worker will get are served by others until then."""
+            try:
+                await asyncio.to_thread(warm_up, config)
+                await worker.start()
+                self.add_future(health.watch())
+                await worker.replica.caught_up.wait()
+            except Exception as error:
+                worker.failed(error)
+                raise
+            gc.collect()
+            gc.freeze()  # what is loaded now stays: later collections need not look at it
+            gc.set_threshold(*GC_THRESHOLDS)
 
     app.transport.Consumer = Configured  # type: ignore[misc]  # how Faust lets a consumer be replaced
 
@@ -114,19 +129,9 @@ def _register_agent(app: faust.App, config: Config, worker: Worker, positions: P
     app.on_partitions_revoked.connect(cast("Any", revoked))
 
 
-def _register_service(
-    app: faust.App, config: Config, worker: Worker, health: Health, observer: PrometheusObserver
-) -> None:
+def _register_pages(app: faust.App, worker: Worker, health: Health, observer: PrometheusObserver) -> None:
     @app.service
     class WorkerService(mode.Service):
-        async def on_start(self) -> None:
-            await asyncio.to_thread(warm_up, config)
-            await worker.start()
-            self.add_future(health.watch())
-            gc.collect()
-            gc.freeze()  # what is loaded now stays: later collections need not look at it
-            gc.set_threshold(*GC_THRESHOLDS)
-
         async def on_stop(self) -> None:
             await worker.stop()
 

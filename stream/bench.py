@@ -25,6 +25,7 @@ from stream.topics import EVENT_TOPICS, RECOMMENDATIONS, prefixed
 from stream.worker_process import WorkerProcess
 
 TICK_S = 0.005  # the generator sends what is due so often: one request for all partitions
+STEADY_TICK_S = 0.02  # the same where latency is not what is measured
 USERS, ITEMS, CATEGORIES = 5_000, 10_000, 100
 EVENTS_PER_USER = 4  # of those who are there when a worker is killed
 KINDS: tuple[EventType, ...] = (*("view",) * 8, "click", "purchase")
@@ -94,11 +95,11 @@ async def measure_restart(config: Config, users: int) -> Restart:
     settings = msgspec.structs.replace(config.worker, snapshot_s=10.0)
     config = msgspec.structs.replace(config, kafka=kafka, worker=settings)
     events = EVENTS_PER_USER * users
-    async with _producer(config) as producer:
+    async with producer_of(config) as producer:
         partitions = len(await producer.partitions_for(prefixed(config.kafka.namespace, EVENT_TOPICS["view"])))
         made = workload(events, users=users, items=users)
         while part := list(islice(made, 20_000)):
-            await _send(producer, config, part, partitions)
+            await send(producer, config, part, partitions)
     with WorkerProcess(config) as worker:
         worker.wait_ready()
         await _until(worker, "headwater_records_folded_total", events)
@@ -117,9 +118,9 @@ async def measure_restart(config: Config, users: int) -> Restart:
 async def measure_backlog(config: Config, events: int) -> Backlog:
     """Write `events` before a worker starts, then see how fast it works them off."""
     config = prepared(config, "backlog")
-    async with _producer(config) as producer:
+    async with producer_of(config) as producer:
         partitions = len(await producer.partitions_for(prefixed(config.kafka.namespace, EVENT_TOPICS["view"])))
-        await _send(producer, config, list(workload(events)), partitions)
+        await send(producer, config, list(workload(events)), partitions)
     with WorkerProcess(config) as worker:
         worker.wait_ready()
         first = await _until(worker, "headwater_events_total", 0.2 * events)
@@ -146,6 +147,20 @@ def prepared(config: Config, name: str) -> Config:
     return msgspec.structs.replace(config, kafka=kafka)
 
 
+async def send_steadily(config: Config, events: Iterator[tuple[EventType, Event]], rate: float) -> None:
+    """Send events at a steady rate, dated now, until cancelled."""
+    async with producer_of(config) as producer:
+        partitions = len(await producer.partitions_for(prefixed(config.kafka.namespace, EVENT_TOPICS["view"])))
+        started, sent = time.monotonic(), 0
+        while True:
+            due = int((time.monotonic() - started) * rate) + 1 - sent
+            now = time.time()
+            fresh = [(kind, msgspec.structs.replace(event, timestamp=now)) for kind, event in islice(events, due)]
+            await send(producer, config, fresh, partitions)
+            sent += due
+            await asyncio.sleep(STEADY_TICK_S)
+
+
 class _Page(NamedTuple):
     at: float
     metrics: dict[str, float]
@@ -157,7 +172,7 @@ async def _steady(config: Config, worker: WorkerProcess, rate: float, seconds: f
                                 fetch_max_wait_ms=100)  # fmt: skip
     await consumer.start()
     try:
-        async with _producer(config) as producer:
+        async with producer_of(config) as producer:
             partitions = len(await producer.partitions_for(topic))
             tps = [TopicPartition(topic, p) for p in range(partitions)]
             consumer.assign(tps)
@@ -193,7 +208,7 @@ async def _pace(
             now = time.time()
             fresh = [(kind, msgspec.structs.replace(event, timestamp=now)) for kind, event in events[done:due]]
             sent_at.update((event.event_id, now) for _, event in fresh)
-            await _send(producer, config, fresh, partitions)
+            await send(producer, config, fresh, partitions)
             done = due
         await asyncio.sleep(TICK_S)
 
@@ -209,9 +224,10 @@ async def _meter(consumer: AIOKafkaConsumer, sent_at: dict[str, float], late: li
                     late.append((at, now - at))
 
 
-async def _send(
+async def send(
     producer: AIOKafkaProducer, config: Config, events: list[tuple[EventType, Event]], partitions: int
 ) -> None:
+    """Send events, those of one partition in one batch; returns when they are queued."""
     batches: dict[tuple[str, int], Any] = {}
     for kind, event in events:
         topic, key = prefixed(config.kafka.namespace, EVENT_TOPICS[kind]), event.user_id.encode()
@@ -226,7 +242,8 @@ async def _send(
         await producer.send_batch(batch, topic, partition=partition)
 
 
-def _producer(config: Config) -> AIOKafkaProducer:
+def producer_of(config: Config) -> AIOKafkaProducer:
+    """A producer, to be started by `async with`."""
     return AIOKafkaProducer(**aiokafka_options(config.kafka), acks="all", max_batch_size=128 * 1024)
 
 

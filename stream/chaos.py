@@ -37,6 +37,7 @@ from stream.chaos_fleet import (
     plan,
 )
 from stream.chaos_ledger import Ledger
+from stream.chaos_pauses import SHOWN, during
 from stream.codec import encode
 from stream.config import Config
 from stream.connections import Connections
@@ -53,6 +54,9 @@ TICK_S = 0.01  # the producer sends what is due so often: one request for all pa
 BURST = 5.0  # times the rate: how fast it makes up for a time without a broker
 STILL_S = 60.0  # no progress for so long: what is missing is lost
 AFTER_S = 10.0  # a fault still has its effect so long after it is over: the group settles twice
+EVERY = 1_000  # standstills that are looked at; `SHOWN` of them are shown, and all that are too long
+QUIET_S = 5.0  # a pause that no fault explains
+RESTART_S = 5.0  # from a worker's start until it serves, if no restart was measured
 PROPERTIES = {  # small segments, so that the log is cut, topics are compacted, and a long run does not fill the disk
     "log.segment.bytes": str(32 << 20),
     "log.retention.bytes": str(128 << 20),
@@ -72,6 +76,16 @@ class Faults(NamedTuple):
     recovery_max_s: float | None
 
 
+class Standing(NamedTuple):
+    """A time in which a topic-partition stood still, and what had happened."""
+
+    where: str
+    at_s: float  # since the start of the stream
+    length_s: float
+    allowed_s: float  # see `allowed_s`
+    faults: list[str]
+
+
 class Result(NamedTuple):
     """What a run found; `lost`, `doubled`, `broken` and what differs must be nothing."""
 
@@ -84,13 +98,19 @@ class Result(NamedTuple):
     broken: dict[str, int]  # laws, and how often they did not hold
     workers_equal: list[bool]  # whether each worker's model is that of the uninterrupted fold
     longest_pause_s: float  # between an event's acknowledgement and its acceptance
+    standstills: list[Standing]  # the longest pauses
     log: dict[str, int]  # its messages by what became of them, and where it starts by now
     remarks: list[str]  # workers that did not end as they should
 
     @property
     def good(self) -> bool:
-        """Whether everything happened exactly once, and everywhere the same."""
-        return not (self.lost or self.doubled or self.broken) and all(self.workers_equal)
+        """Whether everything happened exactly once, everywhere the same, and no pause was too long."""
+        return not (self.lost or self.doubled or self.broken or self.too_long) and all(self.workers_equal)
+
+    @property
+    def too_long(self) -> int:
+        """Pauses longer than the faults in them explain."""
+        return sum(each.length_s > each.allowed_s for each in self.standstills)
 
 
 class Load:
@@ -278,17 +298,20 @@ async def _dwindled(left: Callable[[], int], what: str, tell: Tell) -> None:
 
 
 async def _equal(fleet: Fleet, ledger: Ledger) -> list[bool]:
-    """Whether each worker's model is that of the fold, once the log brings nothing more to learn."""
-    deadline = time.monotonic() + STILL_S
+    """Whether each worker's model is that of the fold at the same log offset, once nothing more is to be learned.
+
+    Claims and snapshots go on, and they too belong to the fingerprint.
+    """
+    ledger.keep_digests()
+    known, deadline = ledger.digests or {}, time.monotonic() + STILL_S
     while time.monotonic() < deadline:
         pages = [await asyncio.to_thread(worker.page, "/fingerprint") for worker in fleet.workers]
         found = [msgspec.json.decode(text) for status, text in pages if status == 200]
         offsets = [each["offset"] for each in found]
         while len(found) == len(pages) and ledger.model.offset < max(offsets) and time.monotonic() < deadline:
             await asyncio.sleep(0.1)
-        if len(found) == len(pages) and ledger.changed <= min(offsets):
-            own = ledger.model.fingerprint()
-            return [each["fingerprint"] == own for each in found]
+        if len(found) == len(pages) and known.keys() >= set(offsets) and ledger.changed <= min(offsets):
+            return [each["fingerprint"] == known[each["offset"]] for each in found]
         await asyncio.sleep(0.2)
     raise CheckError(f"all workers must reach log offset {ledger.changed} and say so within {STILL_S:.0f} s: {pages}")
 
@@ -338,13 +361,38 @@ def _result(settings: Settings, ledger: Ledger, fleet: Fleet, equal: list[bool],
     rows = [_faults(kind, [each for each in fleet.incidents if each.kind == kind], ledger) for kind in kinds]
     return Result(
         settings, [row for row in rows if row.times], len(accepted), ledger.acknowledged(), ledger.missing(),
-        int((accepted > 1).sum()), dict(+ledger.broken), equal, max(ledger.pauses, default=0.0), log, fleet.remarks,
+        int((accepted > 1).sum()), dict(+ledger.broken), equal, ledger.pauses.longest(0.0, time.time()),
+        _standstills(ledger, fleet), log, fleet.remarks,
     )  # fmt: skip
+
+
+def _standstills(ledger: Ledger, fleet: Fleet) -> list[Standing]:
+    pauses, incidents = ledger.pauses, fleet.incidents
+    restart_s = max((each.recovery_s for each in incidents if each.recovery_s is not None), default=RESTART_S)
+    found = []
+    for each in pauses.standstills(EVERY):
+        names = during(each, [(incident.name, incident.at) for incident in incidents], AFTER_S + restart_s)
+        allowed = allowed_s(len(names), fleet.session_timeout_s, restart_s)
+        found.append(Standing(each.where, each.at - pauses.started, each.length_s, allowed, names))
+    return [each for n, each in enumerate(found) if n < SHOWN or each.length_s > each.allowed_s]
+
+
+def allowed_s(faults: int, session_timeout_s: float, restart_s: float) -> float:
+    """How long events may wait while so many faults follow each other without a rest.
+
+    Each can make the whole group wait for a member that is silent, at most a session time-out, and then for a worker
+    that starts, or for what was missed to be made up for, which takes about as long. `restart_s` is measured in the
+    same run, so a slow or busy machine is given more.
+
+    >>> allowed_s(1, 6.0, 4.0), allowed_s(3, 6.0, 4.0)
+    (15.0, 35.0)
+    """
+    return QUIET_S + faults * (session_timeout_s + restart_s)
 
 
 def _faults(kind: str, incidents: Sequence[Incident], ledger: Ledger) -> Faults:
     def pause_s(incident: Incident) -> float:
-        return ledger.pause_s(incident.at - 1, incident.over + (incident.recovery_s or 0.0) + AFTER_S)
+        return ledger.pauses.longest(incident.at - 1, incident.over + (incident.recovery_s or 0.0) + AFTER_S)
 
     recoveries = [each.recovery_s for each in incidents if each.recovery_s is not None]
     return Faults(

@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NamedTuple, Self
 
+import msgspec
 from msgspec import Struct
 
 from stream.broker import Broker
@@ -18,6 +19,7 @@ from stream.worker_process import WorkerProcess
 READY_S = 180.0  # for all workers to serve at the end
 END_S = 20.0  # from SIGTERM to the end of a worker
 KILL, END, LONG_STOP, SHORT_STOP = "kill -9", "SIGTERM", "SIGSTOP, long", "SIGSTOP, short"
+BEFORE = (128 + signal.SIGKILL, 128 + signal.SIGTERM)  # exit codes of a worker that had not even begun, or was killed
 BROKER, BY_ITSELF = "broker: kill -9", "ended by itself"
 
 Tell = Callable[[str], None]
@@ -30,6 +32,7 @@ class Settings(NamedTuple):
     seconds: float = 60.0  # of faults
     workers: int = 3
     rate: float = 1000.0  # events per second
+    static: bool = False  # whether workers have names in the group that outlive them
 
 
 class Fault(NamedTuple):
@@ -73,6 +76,17 @@ class Incident(Struct):
     at: float
     over: float = 0.0
     recovery_s: float | None = None  # from the start of the worker until it served
+    worker: int | None = None
+
+    @property
+    def name(self) -> str:
+        """What happened to whom."""
+        return self.kind if self.worker is None else f"{self.worker}: {self.kind}"
+
+
+def _of(config: Config, n: int) -> Config:
+    kafka = msgspec.structs.replace(config.kafka, instance_id=f"worker-{n}")
+    return msgspec.structs.replace(config, kafka=kafka)
 
 
 class Fleet:
@@ -80,9 +94,10 @@ class Fleet:
 
     def __init__(self, config: Config, settings: Settings, tell: Tell, logs: Path | None) -> None:
         self.workers = [
-            WorkerProcess(config, None if logs is None else logs / f"worker-{n}.log") for n in range(settings.workers)
+            WorkerProcess(_of(config, n) if settings.static else config, logs and logs / f"worker-{n}.log")
+            for n in range(settings.workers)
         ]
-        self.tell = tell
+        self.tell, self.session_timeout_s = tell, config.kafka.session_timeout_s
         self.incidents: list[Incident] = []
         self.remarks: list[str] = []
         self.ending = asyncio.Event()
@@ -149,7 +164,7 @@ class Fleet:
             watch.cancel()
 
     def _happens(self, n: int | None, kind: str) -> Incident:
-        incident = Incident(kind, time.time())
+        incident = Incident(kind, time.time(), worker=n)
         self.incidents.append(incident)
         self.tell(kind if n is None else f"worker {n}: {kind}")
         return incident
@@ -182,7 +197,7 @@ class Fleet:
         if worker.exit_code is None:
             self.remarks.append(f"worker {n} did not end within {END_S:.0f} s after {kind}")
             await asyncio.to_thread(worker.stop, signal.SIGKILL)
-        if kind == END and worker.exit_code not in (0, 128 + signal.SIGKILL):
+        if kind == END and worker.exit_code not in (0, *BEFORE):
             self.remarks.append(f"worker {n} ended with exit code {worker.exit_code} after SIGTERM")
 
     async def _start(self, n: int, incident: Incident) -> None:

@@ -13,12 +13,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stream.bench import ITEMS, USERS
+from stream.chaos_pauses import Pauses
 from stream.codec import encode
 from stream.config import Config
 from stream.log import Batch, Decision, Mark, Step, decode_message
 from stream.model import Model
 from stream.publish import outcomes
 from stream.schemas import Event, Outcome, Recommendation
+from stream.topics import USER_TOPICS
 from stream.users import Users, apply, close
 
 REMEMBERED = 200_000  # slates and outcomes whose repeats are compared: minutes of them; a repeat comes within seconds
@@ -34,10 +36,10 @@ class Ledger:
         self.config, self.model = config, Model(config)
         self.users: dict[str, Users] = {}  # by source
         self.changed = 0  # log offset after the last accepted batch
+        self.digests: dict[int, str] | None = None  # fingerprints by log offset, from when somebody wants them on
         self.verdicts: Counter[str] = Counter()
         self.broken: Counter[str] = Counter()
-        self.started = time.time()
-        self.pauses = array("d")  # longest, by the second of the acknowledgement
+        self.pauses = Pauses(time.time())
         self._sent = [array("I"), array("I")]  # user and item of each event
         self._acknowledged = array("d")  # unix seconds; 0: not, or not yet
         self._accepted = bytearray()  # how often
@@ -70,6 +72,8 @@ class Ledger:
         message = decode_message(data, offset)
         verdict = self.model.fold(message, offset)
         self.verdicts[verdict] += 1
+        if self.digests is not None:
+            self.digests[self.model.offset] = self.model.fingerprint()
         if isinstance(message, Mark):
             self._compare(message)
         if not isinstance(message, Batch) or verdict != "accepted":
@@ -78,18 +82,22 @@ class Ledger:
         users = self.users.setdefault(message.source, OrderedDict())
         for record in message.records:
             if isinstance(record, Step):
-                self._step(users, record, written_ms)
+                self._step(message.source, record, written_ms)
         close(users, message)
         for outcome in outcomes(message, self.model.lists):
             self._expect(outcome.decision_id, hash(encode(outcome)))
 
-    def _step(self, users: Users, step: Step, written_ms: int) -> None:
+    def _step(self, source: str, step: Step, written_ms: int) -> None:
         if step.settled is not None:
             wanted = step.settled.decision_id, step.settled.propensities
             self.broken["settled, but not open"] += self._open.pop(step.user_id, None) != wanted
         if step.event is not None:
-            self._accept(step.user_id, step.event.item_id, int(step.event.event_id.rpartition("-")[2]))
-        apply(users, step, self.config.rewards.session_gap_s)
+            n = int(step.event.event_id.rpartition("-")[2])
+            self._accept(step.user_id, step.event.item_id, n)
+            if self._acknowledged[n]:
+                topic, partition = USER_TOPICS[step.event.topic].name, source.partition("/")[2]
+                self.pauses.add(f"{topic}/{partition}", self._acknowledged[n], written_ms / 1000)
+        apply(self.users[source], step, self.config.rewards.session_gap_s)
         if step.decision is not None:
             self._decide(step.user_id, step.decision, written_ms)
 
@@ -99,11 +107,6 @@ class Ledger:
             self._counts[row, int(text[1:])] += 1
             self._sums[row, int(text[1:])] += n
             self.broken["accepted unlike sent"] += self._sent[row][n] != int(text[1:])
-        acknowledged = self._acknowledged[n]
-        if acknowledged:
-            second = int(acknowledged - self.started)
-            self.pauses.extend([0.0] * (second + 1 - len(self.pauses)))
-            self.pauses[second] = max(self.pauses[second], time.time() - acknowledged)
 
     def _decide(self, user_id: str, decision: Decision, written_ms: int) -> None:
         self.broken["opened while another was open"] += user_id in self._open
@@ -168,6 +171,10 @@ class Ledger:
         if len(self._marks) > 1000:
             self._marks.popitem(last=False)
 
+    def keep_digests(self) -> None:
+        """From now on, a few seconds before the end, know the fingerprint at every log offset."""
+        self.digests = {self.model.offset: self.model.fingerprint()}
+
     def missing(self) -> int:
         """Events that Kafka has acknowledged and the log has not accepted."""
         return int(np.count_nonzero((np.array(self._acknowledged) > 0) & (self.accepted() == 0)))
@@ -183,11 +190,6 @@ class Ledger:
     def unanswered(self) -> int:
         """Decisions not read on `recommendations`, settlements not read on `outcomes`, and outcomes of nothing."""
         return len(self._unpublished) + len(self._due) + len(self._early)
-
-    def pause_s(self, start: float, end: float) -> float:
-        """Longest time from acknowledgement to acceptance, of the events acknowledged in between; unix seconds."""
-        window = slice(max(0, int(start - self.started)), max(0, int(end - self.started) + 1))
-        return max(self.pauses[window], default=0.0)
 
     def close(self) -> None:
         """See whether the sums are right: those of the log, and those of the users' states."""

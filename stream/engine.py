@@ -87,8 +87,10 @@ class Partition:
     def message(self, records: list[Record], next_: dict[str, int], *, last: bool) -> Batch:
         """Close a batch: number it, move the positions, drop idle users at the last one of a poll.
 
-        Not before: the records of the later ones have been applied already.
+        Not before: the records of the later ones have been applied already. The first batch of a claim says where it
+        began in every topic: what lies before was taken in, or deleted, and is no loss that the next owner reports.
         """
+        next_ = next_ if self.seq else self.next | next_
         idle_before = self.watermark - self.rewards.idle_s if last else 0.0
         message = Batch(
             LOG_VERSION, self.source, self.base, self.seq, next_, self.watermark, records, self.told, idle_before

@@ -96,6 +96,7 @@ class Health:
             self._behind_since = time.monotonic()
         self._stand = stand
         observer.sources.set(len(worker.partitions))
+        observer.recovering.set(len(worker.assigned.keys() - worker.partitions.keys()))
         observer.ready.set(self.ready().good)
         observer.model_offset.set(worker.model.offset)
         observer.log_lag.set(max(0, worker.replica.log_end - worker.model.offset))

@@ -1,5 +1,6 @@
 """From Kafka records to what the engine takes: decoded, in order, exactly from the next position on."""
 
+import logging
 from collections.abc import Iterable, Iterator, Mapping
 from heapq import merge
 from typing import Any, NamedTuple
@@ -16,6 +17,8 @@ from stream.topics import EVENT_TOPICS, INPUT_TOPICS, ITEMS, USER_TOPICS, USERS,
 from stream.transport import Poll
 
 BATCH_RECORDS = 200  # of one log message: fits topics.LOG_BYTES even if all ids are as long as they may be
+log = logging.getLogger(__name__)
+
 EVENT_KINDS: dict[str, EventType] = {topic.name: kind for kind, topic in EVENT_TOPICS.items()}
 
 
@@ -51,7 +54,8 @@ class Intake:
     def __init__(self, config: Config, observer: Observer) -> None:
         self.observer = observer
         self.topics = {prefixed(config.kafka.namespace, topic): topic for topic in INPUT_TOPICS}
-        self._holes: dict[TP, tuple[int, int]] = {}  # the newest one: a position, and where the next record stands
+        # The newest one: a position, where the next record stands, and how many of those between were deleted.
+        self._holes: dict[TP, tuple[int, int, int]] = {}
 
     def source_of(self, tp: TP) -> str:
         """The source that a topic-partition belongs to.
@@ -85,9 +89,9 @@ class Intake:
             self._add(reading.parts[-1], found)
         return reading
 
-    def hole(self, tp: TP, wanted: int, first: int) -> None:
-        """Know that from position `wanted` on, the next record stands at `first`."""
-        self._holes[tp] = (wanted, first)
+    def hole(self, tp: TP, wanted: int, first: int, deleted: int = 0) -> None:
+        """Know that from position `wanted` on, the next record stands at `first`, and what retention took between."""
+        self._holes[tp] = (wanted, first, deleted)
 
     def _decoded(self, topic: Topic, records: list[Any], now: float) -> list[_Found]:
         found = []
@@ -117,11 +121,15 @@ class Intake:
         first, wanted = records[0].offset, position[self.topics[tp.topic].name]
         if first < wanted:
             return [record for record in records if record.offset >= wanted]
-        if first > wanted and self._holes.get(tp) != (wanted, first):
+        *known, deleted = self._holes.get(tp, (-1, -1, 0))
+        if first > wanted and known != [wanted, first]:
             seek[tp] = wanted
             return []
         if first > wanted:
             self.observer.skipped_offsets(first - wanted)
+            if deleted:
+                self.observer.lost(deleted)
+                log.error("%s/%d: %d records from %d on were deleted before they were read", *tp, deleted, wanted)
         return records
 
     def _decode(self, topic: Topic, record: Any, now: float) -> Arrival | Rejection:

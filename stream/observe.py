@@ -57,5 +57,8 @@ class Observer:
     def skipped_offsets(self, count: int) -> None:
         """Input offsets without a record: deleted before anybody took them in, compacted, or transaction markers."""
 
+    def lost(self, count: int) -> None:
+        """Input records that were deleted before anybody took them in: retention was too short."""
+
     def published(self, seconds: float) -> None:
         """A recommendation was acknowledged so many seconds after its event was written."""

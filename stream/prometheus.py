@@ -80,6 +80,7 @@ class PrometheusObserver(Observer):
         self._skipped_offsets = counter(
             "skipped_offsets", "input offsets without a record: deleted before they were read, compacted, or markers"
         )
+        self._lost = counter("lost_records", "input records deleted before they were read; must stay 0")
         self._no_room = counter("items_without_room", "records of new items beyond `sources.max_items`, not learned")
         self._recoveries = Histogram(
             "headwater_recovery_seconds", "from a claim of sources until they are served",
@@ -100,6 +101,7 @@ class PrometheusObserver(Observer):
         self.model_age = gauge("model_age_seconds", "since the newest folded message of headwater.log was written")
         self.log_lag = gauge("log_lag_messages", "messages of headwater.log not folded yet")
         self.sources = gauge("sources_owned", "source partitions that this worker owns, recovered")
+        self.recovering = gauge("sources_recovering", "source partitions given to this worker, not recovered yet")
         self.ready = gauge("ready", "1 when the worker serves")
         self.name_lists(lists)
 
@@ -168,6 +170,9 @@ class PrometheusObserver(Observer):
     def drifted(self, model: str, answer: str) -> None:
         self._drift.labels(model, answer).inc()
         log.info("drift: %s has become worse; answer: %s", model, answer)
+
+    def lost(self, count: int) -> None:
+        self._lost.inc(count)
 
     def no_room(self) -> None:
         self._no_room.inc()

@@ -1,6 +1,8 @@
 """The reading and writing of `recovery.py`: claims go into the log, snapshots and the log behind them come out."""
 
 import asyncio
+import logging
+import time
 from collections.abc import Sequence
 
 from stream.config import Config
@@ -12,6 +14,9 @@ from stream.topics import LOG, USER_SNAPSHOTS, Source
 from stream.writer import Writer
 
 CLAIM_S = 30.0  # a claim that has not come back after so long never will
+SAY_S = 5.0  # between two lines about the progress of a recovery
+
+log = logging.getLogger(__name__)
 
 
 class Takeover:
@@ -44,10 +49,11 @@ class Takeover:
             if a claim does not come back
         """
         claimed = await asyncio.wait_for(self._claim(sources), CLAIM_S)  # 1
-        recoveries = []
-        for source, claim in claimed.items():
-            parts = await self._snapshot(claim) if claim.snapshot is not None else []  # 2
-            recoveries.append(Recovery(source, claim, parts, self.config.rewards.session_gap_s, self.lists))
+        snapshots = await asyncio.gather(*(self._snapshot(claim) for claim in claimed.values()))  # 2
+        recoveries = [
+            Recovery(source, claim, parts, self.config.rewards.session_gap_s, self.lists)
+            for (source, claim), parts in zip(claimed.items(), snapshots, strict=True)
+        ]
         await self._fold([recovery for recovery in recoveries if Source.parse(recovery.source).group == "users"])  # 3
         return recoveries
 
@@ -69,9 +75,10 @@ class Takeover:
         return {source: await future for source, future in written.items()}
 
     async def _snapshot(self, claim: Claimed) -> list[bytes]:
-        """Chunks of the newest snapshot of a source's users."""
+        """Chunks of the newest snapshot of a source's users; none if there is none."""
         stored, assembly = claim.snapshot, Assembly()
-        assert stored is not None  # noqa: S101  for the type checker: the caller looked
+        if stored is None:
+            return []
         reader = self.connections.reader(USER_SNAPSHOTS, Source.parse(stored.source).partition)
         try:
             position, end = await reader.start(stored.first)
@@ -102,7 +109,11 @@ class Takeover:
                     f"headwater.log: must start at or before offset {start} to recover {sources}; it starts at "
                     f"{first}, and there is no newer snapshot of their users"
                 )
+            said_at = time.monotonic()
             while start < end:
+                if time.monotonic() > said_at + SAY_S:
+                    said_at = time.monotonic()
+                    log.info("recovering %d sources: at %d of %d of headwater.log", len(behind), start, end)
                 for offset, data in await reader.read():
                     message = decode_message(data, offset)
                     for recovery in behind:

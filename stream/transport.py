@@ -7,7 +7,7 @@ file, each with its reason. Their versions are pinned exactly, and a test fails 
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import suppress
 from typing import Any
 
@@ -25,6 +25,8 @@ FETCH_WAIT_MS = 100  # an empty fetch waits so long at the broker; data ends the
 
 class Poll(list[tuple[TP, list[Any]]]):
     """What one fetch brought: topic-partitions with their Kafka records, as aiokafka gave them."""
+
+    fetch = 0  # the number of the fetch: a seek that was made since may have made it stale
 
 
 class PollSchema(faust.Schema[Any, Any]):
@@ -51,13 +53,23 @@ class PollConsumer(AIOKafkaFaustConsumer):
 
     poll_interval_s = 0.004  # a poll costs 2-3 ms of CPU whatever it carries; this bounds the polls per second
     max_records = 300  # of one poll, so that no other task waits longer than their model work takes
+    fetches = 0  # begun so far
     _last_poll = 0.0
+
+    async def before_joining(self) -> None:
+        """What must be done before the group gives partitions to this consumer."""
+
+    async def subscribe(self, topics: Iterable[str]) -> None:
+        """Join the group. Overridden: Faust joins first, and then the sources given to it wait for its start."""
+        await self.before_joining()
+        await super().subscribe(topics)
 
     async def getmany(self, timeout: float) -> AsyncIterator[tuple[TP, Any]]:
         """Yield polls. Overridden: the base class yields single messages (10,000/s)."""
         pause = self._last_poll + self.poll_interval_s - time.monotonic()
         if pause > 0:
             await asyncio.sleep(pause)
+        self.fetches += 1
         records, active = await self._wait_next_records(timeout)
         self._last_poll = time.monotonic()
         generation = self.app.consumer_generation_id
@@ -68,6 +80,7 @@ class PollConsumer(AIOKafkaFaustConsumer):
             return
         for poll in self._polls(records, active):
             if self._is_current(generation):
+                poll.fetch = self.fetches
                 yield self._carry(poll, generation)
 
     async def perform_seek(self) -> None:
@@ -143,6 +156,14 @@ class PollConsumer(AIOKafkaFaustConsumer):
     def _new_consumer_thread(self) -> AIOKafkaConsumerThread:
         return PollThread(self, loop=self.loop, beacon=self.beacon)
 
+    async def _seek(self, partition: TP, offset: int) -> None:
+        """Seek in the thread that fetches. Overridden: the base class reaches into that thread's records from this one.
+
+        Now and then they were being handed out at that moment (KeyError: the worker ended), or the fetching thread
+        slept on and the seek was without effect.
+        """
+        await self._thread.call_thread(self._thread.seek, partition, offset)  # type: ignore[arg-type]  # takes both
+
 
 class PollThread(AIOKafkaConsumerThread):
     """The thread that fetches."""
@@ -152,6 +173,16 @@ class PollThread(AIOKafkaConsumerThread):
         consumer = super()._create_worker_consumer(transport)
         consumer._fetch_max_wait_ms = FETCH_WAIT_MS  # noqa: SLF001  no public setting reaches it through Faust
         return consumer
+
+    async def _commit(self, offsets: Mapping[TP, int]) -> bool:
+        """Commit, but not while joining the group. Overridden: offsets are a hint for lag monitors, a lost join is not.
+
+        A commit sent then waits behind the JoinGroup on the coordinator's connection and fails, since the generation
+        is a new one. aiokafka forgets thereupon that it has just joined, and joins as somebody new; and all members
+        wait a session time-out for the one that it was.
+        """
+        joining = self._ensure_consumer()._coordinator._performed_join_prepare  # noqa: SLF001  nothing public says it
+        return False if joining else await super()._commit(offsets)
 
 
 def calm_reconnect() -> None:
@@ -196,6 +227,11 @@ class Positions:
 
     def __init__(self, app: Any) -> None:
         self._app = app
+
+    @property
+    def fetches(self) -> int:
+        """Fetches begun so far; what later ones bring is of after every seek made until now."""
+        return int(self._app.consumer.fetches)
 
     async def earliest(self, tps: set[TP]) -> dict[TP, int]:
         """First offset that each topic-partition still has."""

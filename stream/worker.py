@@ -42,11 +42,12 @@ from stream.transport import Poll, Positions
 from stream.writer import Letter, SendError, Writer
 
 MOST_CUTS = 10  # in a row: what a recovery needs is not there
-PAUSE_S, LONGEST_PAUSE_S = 0.5, 30.0  # before a lost source is claimed again: doubled with every loss
+PAUSE_S, LONGEST_PAUSE_S = 0.5, 8.0  # before a lost source is claimed again: doubled with every loss
 SETTLE_LOOK_S = 0.002
 REFRESH_LOOK_S = 0.05  # between two looks for slates to be made anew
 LOOK_S = 5.0  # between two looks for batches that do not come back
-SETTLE_S = 10.0  # for what is under way, when Kafka takes a source away
+SETTLE_S = 10.0  # for what is under way, at the end
+REVOKE_S = 3.0  # the same when Kafka takes sources away, since the whole group waits; the rest is taken in again
 
 log = logging.getLogger(__name__)
 
@@ -57,7 +58,7 @@ class Worker:
     Parameters
     ----------
     failed : called when the process cannot go on
-    clock : unix seconds
+    clock : unix seconds; only what is said of events and slates looks at it, and it may jump
     name : of this process, unlike any other's
     """
 
@@ -89,6 +90,7 @@ class Worker:
         self._heard_at: dict[str, float] = {}  # when the log last accepted an own batch of a source, or none was due
         self._losses: Counter[str] = Counter()
         self._positions: Positions | None = None
+        self._sought: dict[TP, int] = {}  # fetches begun when a topic-partition was last sought
         self._wanted = asyncio.Event()  # there may be sources to be claimed
         self._room = asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
@@ -118,7 +120,7 @@ class Worker:
         """Finish what is under way, then disconnect."""
         for task in self._tasks:
             task.cancel()
-        await self._let_go(set(self.assigned))
+        await self._let_go(set(self.assigned), SETTLE_S)
         for stopped in (self.writer.stop(), self.replica.stop()):
             try:
                 await asyncio.wait_for(stopped, SETTLE_S)
@@ -150,8 +152,11 @@ class Worker:
                 letters += self._slates(batch)
                 await self.writer.submit(batch, letters, _written_at(batch, part))  # 2, 3
             for tp, wanted in reading.seek.items():
-                self.intake.hole(tp, wanted, await self._next_record(tp, wanted))
-                await positions.seek(tp, wanted)
+                if poll.fetch <= self._sought.get(tp, -1):
+                    continue  # fetched before the last seek: the right records are on their way
+                first, start = await self._next_record(tp, wanted)
+                self.intake.hole(tp, wanted, first, max(0, min(start, first) - wanted))
+                await self._seek_to(positions, tp, wanted)
             await asyncio.sleep(0)  # the log reader and the pages get their turn
 
     async def refresh(self) -> None:
@@ -180,9 +185,9 @@ class Worker:
 
     async def revoke(self, revoked: set[TP]) -> None:
         """Kafka takes these topic-partitions away: finish what is under way, then let go."""
-        await self._let_go({self.intake.source_of(tp) for tp in revoked if tp.topic in self.intake.topics})
+        await self._let_go({self.intake.source_of(tp) for tp in revoked if tp.topic in self.intake.topics}, REVOKE_S)
 
-    async def _let_go(self, sources: set[str]) -> None:
+    async def _let_go(self, sources: set[str], within_s: float) -> None:
         """Take no more events of these sources, and return when what was taken has gone to the log."""
         for source in sorted(sources):
             self.assigned.pop(source, None)
@@ -192,28 +197,31 @@ class Worker:
                 self._parked[source] = partition
         self._room.set()
         try:
-            await asyncio.wait_for(self._settled(), SETTLE_S)
+            await asyncio.wait_for(self._settled(), within_s)
         except TimeoutError:
-            log.warning("%s: what is under way was not written within %.0f s", ", ".join(sorted(sources)), SETTLE_S)
+            log.warning("%s: what is under way was not written within %.0f s", ", ".join(sorted(sources)), within_s)
 
     async def _settled(self) -> None:
         while self.taking or self._turn.locked():
             await asyncio.sleep(SETTLE_LOOK_S)
         await self.writer.settle()
 
-    async def _next_record(self, tp: TP, position: int) -> int:
-        """Where the first record from a position on stands: what Faust's consumer says may be of before a seek."""
+    async def _next_record(self, tp: TP, position: int) -> tuple[int, int]:
+        """Where the first record from a position on stands, and where the topic starts.
+
+        What Faust's consumer says may be of before a seek.
+        """
         reader = self.connections.reader(self.intake.topics[tp.topic], tp.partition)
         try:
             first, end = await reader.start(position)
             while max(first, position) < end:
                 if records := await reader.read():
-                    return records[0][0]
+                    return records[0][0], first
         except (KafkaError, CutError) as error:
             log.warning("%s/%d: looking for the record at %d: %r", tp.topic, tp.partition, position, error)
         finally:
             await reader.stop()
-        return position
+        return position, position
 
     def lose(self, source: str, why: str) -> None:
         """Throw away all that is known of a source's users; claim it again if it is still assigned."""
@@ -263,9 +271,10 @@ class Worker:
             except (KafkaError, TimeoutError) as error:
                 log.warning("looking at the consumer's positions: %r", error)
             for source, partition in list(self.partitions.items()):
+                now = asyncio.get_running_loop().time()  # the clock may jump
                 if partition.pending == 0:
-                    self._heard_at[source] = self.clock()
-                elif self.clock() - self._heard_at.get(source, self.clock()) > BACK_S:
+                    self._heard_at[source] = now
+                elif now - self._heard_at.get(source, now) > BACK_S:
                     self.lose(source, f"its batches have not come back from headwater.log for {BACK_S:.0f} s")
 
     async def _refresh(self) -> None:
@@ -289,7 +298,9 @@ class Worker:
             for tp, position in (await self._positions.read(self.assigned.get(source, set()))).items():
                 wanted = partition.next[self.intake.topics[tp.topic].name]
                 if position > wanted == stands.get(tp):
-                    await self._positions.seek(tp, wanted)
+                    start = (await self._positions.earliest({tp}))[tp]
+                    if position > start:  # else what stood before it has been deleted: there is nothing to read
+                        await self._seek_to(self._positions, tp, wanted)
                 stands[tp] = wanted
 
     async def _resume_parked(self) -> None:
@@ -304,41 +315,59 @@ class Worker:
 
     async def _seek(self, partition: Partition) -> None:
         """Read a source on from exactly its next positions."""
-        for tp in sorted(self.assigned.get(partition.source, ())):
-            if self._positions is not None:
-                await self._positions.seek(tp, partition.next[self.intake.topics[tp.topic].name])
+        positions = self._positions
+        if positions is not None:
+            tps = sorted(self.assigned.get(partition.source, ()))
+            names = [self.intake.topics[tp.topic].name for tp in tps]
+            await asyncio.gather(
+                *(self._seek_to(positions, tp, partition.next[name]) for tp, name in zip(tps, names, strict=True))
+            )
+
+    async def _seek_to(self, positions: Positions, tp: TP, position: int) -> None:
+        await positions.seek(tp, position)
+        self._sought[tp] = positions.fetches
 
     async def _acquire(self, wanted: dict[str, set[TP]]) -> None:
         """Claim sources and recover them; the numbers are those of `recovery.py`."""
-        started = self.clock()
+        started = asyncio.get_running_loop().time()
         recoveries = await self.takeover.recover(list(wanted))  # 1, 2, 3
+        if self._positions is None:
+            return
+        first = await self._positions.earliest(set[TP]().union(*wanted.values()))
         for recovery in recoveries:
-            await self._adopt(recovery, wanted[recovery.source])
-        seconds = self.clock() - started
+            await self._adopt(recovery, {tp: first[tp] for tp in wanted[recovery.source]})
+        seconds = asyncio.get_running_loop().time() - started
         self.observer.recovered(seconds)
         log.info("recovered %d sources in %.1f s: %s", len(wanted), seconds, ", ".join(sorted(wanted)))
 
-    async def _adopt(self, recovery: Recovery, tps: set[TP]) -> None:
-        """Serve a recovered source, unless it was claimed or taken away meanwhile."""
-        source, claimed, positions = recovery.source, recovery.claimed, self._positions
-        if positions is None or source not in self.assigned:
-            return
-        first = await positions.earliest(tps)
-        wanted = {}
-        for tp in sorted(tps):
-            position = claimed.state.next.get(self.intake.topics[tp.topic].name, 0)
-            wanted[tp] = max(position, first[tp])
-            if 0 < position < first[tp]:
-                self.observer.skipped_offsets(first[tp] - position)
+    async def _adopt(self, recovery: Recovery, first: dict[TP, int]) -> None:
+        """Serve a recovered source, unless somebody else has claimed it meanwhile.
+
+        If Kafka has taken it away meanwhile, it waits among those let go of: in a chain of rebalances each would come
+        before the end of a recovery, and none would ever be of use.
+        """
+        source, claimed = recovery.source, recovery.claimed
+        wanted, lost = {}, 0
+        for tp in sorted(first):
+            position = claimed.state.next.get(self.intake.topics[tp.topic].name)
+            wanted[tp] = max(position or 0, first[tp])
+            lost += 0 if position is None else wanted[tp] - position
         for future in await self.writer.send(source, _outcome_letters(source, recovery.outcomes)):  # 5
             await future
-        if source not in self.assigned or self.replica.acceptance.sources[source].base != claimed.base:
+        if self.replica.acceptance.sources[source].base != claimed.base:
             return
+        if lost:
+            self.observer.skipped_offsets(lost)
+            self.observer.lost(lost)
+            log.error("%s: %d input records were deleted before they were read", source, lost)
         partition = Partition(
             source, claimed.base, self.config.rewards, users=recovery.users, watermark=claimed.state.watermark
         )
         partition.told = claimed.base
         partition.next = {self.intake.topics[tp.topic].name: position for tp, position in wanted.items()}
+        if source not in self.assigned:
+            self._parked[source] = partition
+            return
         self.partitions[source] = partition
         await self._seek(partition)  # 4
 
@@ -368,7 +397,7 @@ class Worker:
             self.lose(batch.source, f"headwater.log ignored its batch {batch.seq}: {verdict}")
             return
         owned.pending -= len(batch.records)
-        self._heard_at[batch.source] = self.clock()
+        self._heard_at[batch.source] = asyncio.get_running_loop().time()
         self._losses.pop(batch.source, None)
         self._room.set()
         letters = _outcome_letters(batch.source, outcomes(batch, self.model.lists))

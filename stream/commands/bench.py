@@ -2,6 +2,8 @@
 
 import asyncio
 import logging
+from itertools import groupby
+from typing import Any
 
 import click
 import msgspec
@@ -9,10 +11,22 @@ import orjson
 from rich.console import Console
 from rich.table import Table
 
-from stream.bench import Backlog, Latency, Restart, measure_backlog, measure_latency, measure_restart
-from stream.broker import Broker
+from stream.bench import measure_backlog, measure_latency, measure_restart
+from stream.broker import Broker, BrokerSettings
 from stream.config import Config
+from stream.errors import CheckError
 from stream.options import configured, examples
+from stream.rebalance import measure_rebalance
+from stream.soak import GROWTH, SETTLED_MINUTE, Minute, measure_soak
+
+SOAK_PROPERTIES = {  # so that a long run does not fill the disk
+    "log.segment.bytes": str(32 << 20),
+    "log.retention.bytes": str(128 << 20),
+    "log.retention.check.interval.ms": "10000",
+}
+
+
+RATES, SOAK_RATE = (500.0,), 300.0
 
 
 @click.command(
@@ -21,38 +35,94 @@ from stream.options import configured, examples
         "headwater bench --rate 500 --rate 2000 --seconds 30",
         "headwater bench --backlog 0 --rate 1000 --json",
         "headwater bench --backlog 0 --restart 100000",
+        "headwater bench --rebalance",
+        "headwater bench --soak 30 --rate 300",
     )
 )
 @click.option("--backlog", type=click.IntRange(0), default=60_000, show_default=True, help="Events; 0: leave it out.")
-@click.option("--rate", "rates", type=click.FloatRange(1), multiple=True, default=(500,), show_default=True,
+@click.option("--rate", "rates", type=click.FloatRange(1), multiple=True, show_default="500; 300 for --soak",
               help="Events per second at which latency is measured; repeatable.")  # fmt: skip
 @click.option("--seconds", type=click.FloatRange(1), default=20, show_default=True, help="How long, per rate.")
 @click.option("--restart", type=click.IntRange(0), default=0, show_default=True,
               help="Users and items in state when a worker is killed and started again; 0: leave it out.")  # fmt: skip
+@click.option("--rebalance", is_flag=True, help="Only: how long events wait when workers come and go.")
+@click.option("--soak", type=click.IntRange(0), default=0, help="Minutes in which nothing but the worker's memory is "
+              "watched, with users and items at their bounds; at least 10 to say anything.")  # fmt: skip
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @configured
 def command(
-    config: Config, backlog: int, rates: tuple[float, ...], seconds: float, restart: int, as_json: bool
+    config: Config,
+    backlog: int,
+    rates: tuple[float, ...],
+    seconds: float,
+    restart: int,
+    soak: int,
+    *,
+    rebalance: bool,
+    as_json: bool,
 ) -> None:
     """Measure speed through a real Kafka on this machine.
 
     Starts a broker and a worker of its own; generator, meter, worker and broker share this machine's cores. Backlog:
     events per second that one worker takes in, learns and answers. Latency: from an event's Kafka timestamp until a
     consumer has read the slate that it caused. Restart: from the start of a worker until it serves, after kill -9.
+    Rebalance: the longest wait of an event when a second worker joins, ends, is killed, without and with static
+    membership.
+    Soak: resident memory, minute by minute; exit code 1 if it grows after the fifth.
     """
     logging.disable(logging.WARNING)
-    found: list[Backlog | Latency | Restart] = []
+    if soak:
+        _soak(config, soak, rates[0] if rates else SOAK_RATE, as_json=as_json)
+        return
+    found: list[Any] = []
     with Broker() as broker:
-        config = msgspec.structs.replace(config, kafka=msgspec.structs.replace(config.kafka, broker=broker.address))
-        if backlog:
-            found.append(asyncio.run(measure_backlog(config, backlog)))
-        if restart:
-            found.append(asyncio.run(measure_restart(config, restart)))
-        found += [asyncio.run(measure_latency(config, rate, seconds)) for rate in rates]
+        config = _at(config, broker)
+        if rebalance:
+            found += asyncio.run(measure_rebalance(config, (rates or RATES)[0]))
+        else:
+            if backlog:
+                found.append(asyncio.run(measure_backlog(config, backlog)))
+            if restart:
+                found.append(asyncio.run(measure_restart(config, restart)))
+            found += [asyncio.run(measure_latency(config, rate, seconds)) for rate in rates or RATES]
     if as_json:
         click.echo(orjson.dumps([{"measure": type(each).__name__, **each._asdict()} for each in found]))
         return
-    for each in found:
-        table = Table(*each._fields, title=type(each).__name__.lower())
-        table.add_row(*(f"{value:,.2f}" if isinstance(value, float) else f"{value:,}" for value in each))
+    for kind, rows in groupby(found, lambda each: type(each).__name__):
+        first, *others = rows
+        table = Table(*first._fields, title=kind.lower())
+        for row in (first, *others):
+            table.add_row(*map(_text, row))
         Console().print(table)
+
+
+def _text(value: Any) -> str:
+    return value if isinstance(value, str) else f"{value:,.2f}" if isinstance(value, float) else f"{value:,}"
+
+
+def _soak(config: Config, minutes: int, rate: float, *, as_json: bool) -> None:
+    progress = Console(stderr=True)
+
+    def tell(minute: Minute) -> None:
+        progress.print(
+            f"minute {minute.minute}: {minute.resident_mb:,.1f} MB, at most {minute.most_mb:,.1f} MB, "
+            f"{minute.events:,} events, {minute.waiting:,} waiting", highlight=False,
+        )  # fmt: skip
+
+    with Broker(BrokerSettings(properties=SOAK_PROPERTIES)) as broker:
+        soak = asyncio.run(measure_soak(_at(config, broker), minutes, rate, tell))
+    if as_json:
+        plain = {"measure": "Soak", "rate": rate, "growth": soak.growth, "flat": soak.flat}
+        click.echo(orjson.dumps(plain | {"minutes": [minute._asdict() for minute in soak.minutes]}))
+    else:
+        table = Table(*Minute._fields, title=f"soak at {rate:,.0f} events/s")
+        for minute in soak.minutes:
+            if minute.minute in (1, SETTLED_MINUTE, len(soak.minutes)):
+                table.add_row(*(f"{value:,.1f}" if isinstance(value, float) else f"{value:,}" for value in minute))
+        Console().print(table)
+    if not soak.flat:
+        raise CheckError(f"memory: must stay within {GROWTH} times that of minute 5; grew to {soak.growth:.3f} times")
+
+
+def _at(config: Config, broker: Broker) -> Config:
+    return msgspec.structs.replace(config, kafka=msgspec.structs.replace(config.kafka, broker=broker.address))

@@ -1,9 +1,11 @@
 """A real worker on a real Kafka: what goes in, what comes out, what it says of itself."""
 
+import asyncio
 import base64
 import json
 import random
 import shutil
+import signal
 import subprocess
 import time
 from collections import Counter
@@ -18,6 +20,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from stream.broker import Broker
 from stream.codec import REASONS, encode
+from stream.connections import Connections
 from stream.schemas import DeadLetter, Event, EventType, Item, Outcome, Profile, Recommendation, json_schema
 from stream.topics import (
     CLICKS,
@@ -28,6 +31,7 @@ from stream.topics import (
     OUTCOMES,
     PURCHASES,
     RECOMMENDATIONS,
+    USER_TOPICS,
     USERS,
     VIEWS,
     Topic,
@@ -326,6 +330,25 @@ def test_markers_of_transactions_are_holes_and_no_lag(site: Site, worker: Worker
         site.learned([f"banker.{n}"])
     until(lambda: worker.metrics()["headwater_skipped_offsets_total"] >= before + 2, "two markers between three events")
     until(lambda: worker.metrics()["headwater_consumer_lag_events"] == 0, "no lag behind the last marker")
+
+
+def test_what_retention_takes_unread_is_lost_and_told(site: Site, worker: WorkerProcess) -> None:
+    """While the worker sleeps, five events come and the first three of them are deleted."""
+    site.send(("purchase", event("late", "first-0", "late.0")))
+    log = site.learned(["late.0"])
+    partition = partition_of("late", PARTITIONS)
+    end = log.taken[f"users/{partition}", str(USER_TOPICS.index(PURCHASES))][-1] + 1
+    before = worker.metrics().get("headwater_lost_records_total", 0.0)
+    worker.kill(signal.SIGSTOP)
+    try:
+        time.sleep(1.0)  # the fetch under way ends after 0.1 s
+        site.send(*(("purchase", event("late", f"first-{n}", f"late.{n}")) for n in range(1, 6)))
+        asyncio.run(Connections(site.config.kafka).delete_before(PURCHASES, partition, end + 3))
+    finally:
+        worker.kill(signal.SIGCONT)
+    log = site.learned(["late.4", "late.5"])
+    assert log.recent["late.5"] == ["first-4", "first-0"]
+    until(lambda: worker.metrics()["headwater_lost_records_total"] == before + 3, "three events reported as lost")
 
 
 def test_the_pages_tell_the_truth(worker: WorkerProcess) -> None:

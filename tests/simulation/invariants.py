@@ -2,8 +2,7 @@
 
 from bisect import bisect_right
 from collections import OrderedDict
-from collections.abc import Callable, Iterable
-from typing import Any
+from collections.abc import Callable, Iterable, Mapping
 
 import msgspec
 
@@ -40,6 +39,8 @@ RULES = {
     6: "what is on outcomes is what the log settled, at least once, always the same",
     7: "everything is accepted in the end, all models are equal, nobody ends by an error",
     8: "what a recovery needs is never deleted",
+    9: "what retention took unread is reported as lost, and nothing else is left out",
+    10: "idle users leave by the fold's rule, and only they",
 }
 
 
@@ -71,6 +72,9 @@ class Checker:
         self.proposed: dict[tuple[str, int], list[Batch]] = {}  # (source, base) -> what the owner made
         self.settled: dict[str, bytes] = {}  # decision -> its outcome
         self.accepted = 0
+        self.lost = 0  # input records that retention took unread, but for those before a source's first batch
+        self.reported = 0  # and how many the workers say that it took
+        self.left = 0  # users who were idle
         self.corrupted = False  # whether a model was made wrong: until the end it may differ
         self._empty = encoded(OrderedDict())
         self._histories: dict[str, list[tuple[int, bytes]]] = {source: [] for source in SOURCES}
@@ -80,7 +84,8 @@ class Checker:
         self._published: dict[str, bytes] = {}
         self._answered: set[str] = set()  # decisions on outcomes
         self._open: dict[str, str] = {}
-        self._known: dict[str, set[str]] = {}  # user -> accepted event ids since the user was forgotten
+        self._known: dict[str, set[str]] = {}  # user -> accepted event ids since the user was forgotten, or left
+        self._touched: dict[str, dict[str, float]] = {source: {} for source in SOURCES}  # user -> watermark then
         self._ever: set[str] = set()
         self._dead: set[tuple[str, int, int]] = set()
         self._assemblies = {partition: Assembly() for partition in range(len(SOURCES))}
@@ -152,13 +157,24 @@ class Checker:
             if isinstance(record, Step | ProfileChange):
                 apply(users, record, self.config.rewards.session_gap_s)
         close(users, batch)
-        for user_id in [user_id for user_id in self._open if user_id not in users and self._source(user_id, batch)]:
-            del self._open[user_id]
+        self._check_idle(batch, offset)
         self._histories[batch.source].append((offset + 1, encoded(users)))
 
-    @staticmethod
-    def _source(user_id: str, batch: Batch) -> bool:
-        return any(not isinstance(record, ItemChange) and record.user_id == user_id for record in batch.records)
+    def _check_idle(self, batch: Batch, offset: int) -> None:
+        """The rule in other words: who stays has been touched since `idle_before`, who leaves has not."""
+        touched, users = self._touched[batch.source], self.users[batch.source]
+        for record in batch.records:
+            if isinstance(record, ProfileChange) and record.attributes is None:
+                touched.pop(record.user_id, None)
+            elif not isinstance(record, ItemChange):
+                touched[record.user_id] = batch.watermark
+        for user_id in [user_id for user_id, at in touched.items() if at < batch.idle_before]:
+            del touched[user_id]
+            self._known.pop(user_id, None)
+            self._open.pop(user_id, None)
+            self.left += 1
+        if touched.keys() != users.keys():
+            raise Violation(10, f"log offset {offset}: {sorted(touched)} must be there; got {sorted(users)}")
 
     def _users_at(self, source: str, offset: int) -> bytes:
         history = self._histories[source]
@@ -175,17 +191,19 @@ class Checker:
             start = before.next.get(topic, 0)
             if end < start:
                 raise Violation(1, f"log offset {offset}: {topic}/{partition} goes back from {start} to {end}")
-            records = self.cluster.partitions[topic, partition].records[start:end]
+            log = self.cluster.partitions[topic, partition]
+            records = log.records[start:end]
             if topic == USERS.name:
-                _same(
-                    [(r.user_id, r.attributes is None) for r in batch.records if isinstance(r, ProfileChange)],
-                    [((r.key or b"").decode(), r.value is None) for r in records], topic, offset,
-                )  # fmt: skip
+                found = [(r.user_id, r.attributes is None) for r in batch.records if isinstance(r, ProfileChange)]
             elif topic == ITEMS.name:
-                _same(
-                    [(r.item_id, r.item is None) for r in batch.records if isinstance(r, ItemChange)],
-                    [((r.key or b"").decode(), r.value is None) for r in records], topic, offset,
-                )  # fmt: skip
+                found = [(r.item_id, r.item is None) for r in batch.records if isinstance(r, ItemChange)]
+            else:
+                continue
+            wanted = [((record.key or b"").decode(), record.value is None) for record in records]
+            gone = len(wanted) - len(found)
+            if gone > max(0, log.start - start) or found != wanted[max(0, gone) :]:
+                raise Violation(1, f"log offset {offset}: {topic} must be {wanted}; got {found}")
+            self.lost += gone if topic in before.next else 0
         self._check_events(batch, before, offset, partition)
 
     def _check_events(self, batch: Batch, before: SourceState, offset: int, partition: int) -> None:
@@ -207,8 +225,17 @@ class Checker:
             seen[topic] = event.offset
             taken[topic, event.offset] = event.event_id
         for topic in (topic.name for topic in EVENT_TOPICS.values()):
+            gone = 0  # at the beginning: the rest must be there as a whole
             for at in range(before.next.get(topic, 0), batch.next.get(topic, 0)):
-                self._check_event(topic, partition, at, taken.get((topic, at)), offset)
+                try:
+                    self._check_event(topic, partition, at, taken.get((topic, at)), offset)
+                except Violation:
+                    gone += 1
+                    if at >= self.cluster.partitions[topic, partition].start:
+                        raise
+                    if any(name == topic and position < at for name, position in taken):
+                        raise
+            self.lost += gone if topic in before.next else 0
 
     def _check_event(self, topic: str, partition: int, at: int, taken: str | None, offset: int) -> None:
         """One input record below the new position: it is in the batch, or there is a reason."""
@@ -277,11 +304,20 @@ class Checker:
             close(users, batch)
             next_ |= batch.next
             watermark = max(watermark, batch.watermark)
+        held = self._held(partition.source, partition.next, next_)
         ours = (encoded(users), {k: v for k, v in next_.items() if v}, watermark)
-        held = {k: v for k, v in partition.next.items() if v}
         if ours != (encoded(partition.users), held, partition.watermark):
             what = [a == b for a, b in zip(ours, (encoded(partition.users), held, partition.watermark))]
             raise Violation(2, f"{name}: {partition.source}: users, positions, watermark equal: {what}")
+
+    def _held(self, source: str, held: Mapping[str, int], wanted: Mapping[str, int]) -> dict[str, int]:
+        """Positions of an owner; where only what has been deleted lies between, those that the log says."""
+        found = {}
+        for topic, position in held.items():
+            said = wanted.get(topic, 0)
+            start = self.cluster.partitions[topic, Source.parse(source).partition].start
+            found[topic] = said if said < position <= start else position
+        return {topic: position for topic, position in found.items() if position}
 
     # Snapshots
 
@@ -293,8 +329,9 @@ class Checker:
         if encoded(users) != self._users_at(whole.subject, whole.offset):
             raise Violation(3, f"snapshot of {whole.subject} at {whole.offset}: other users than the log says")
         wanted = self._state_at(whole.subject, whole.offset)
-        held = {topic: position for topic, position in state.next.items() if position}
-        if (state.base, state.seq, held, state.watermark) != (*wanted[:2], wanted.next, wanted.watermark):
+        held = self._held(whole.subject, state.next, wanted.next)
+        said = {topic: position for topic, position in wanted.next.items() if position}
+        if (state.base, state.seq, held, state.watermark) != (*wanted[:2], said, wanted.watermark):
             raise Violation(3, f"snapshot of {whole.subject} at {whole.offset}: state {state}, the log says {wanted}")
 
     def _check_stored(self, stored: Stored) -> None:
@@ -363,8 +400,9 @@ class Checker:
         for source, tps in SOURCES.items():
             state = self.model.acceptance.sources.get(source, SourceState(-1, 0, {}, 0.0))
             for tp in tps:
-                end = self.cluster.partitions[tp.topic, tp.partition].end
-                if state.next.get(tp.topic, 0) != end:
+                log = self.cluster.partitions[tp.topic, tp.partition]
+                end = log.end
+                if max(state.next.get(tp.topic, 0), log.start) != end:
                     found.append(f"{tp.topic}/{tp.partition} accepted to {state.next.get(tp.topic, 0)} of {end}")
         for member in self.members():
             worker, name = member.worker, member.process.name
@@ -383,17 +421,19 @@ class Checker:
 
     def check_end(self) -> None:
         """Everything has been read, nothing is under way."""
+        if self.reported < self.lost:
+            raise Violation(9, f"{self.lost} records were deleted unread; the workers report {self.reported}")
+        for source, touched in self._touched.items():
+            state = self.model.acceptance.sources.get(source)
+            limit = 0.0 if state is None else state.watermark - self.config.rewards.idle_s
+            if idle := sorted(user_id for user_id, at in touched.items() if at < limit):
+                raise Violation(10, f"{source}: {idle} have been idle for longer than {self.config.rewards.idle_s} s")
         for member in self.members():
             self.check_memory(member)
             if member.worker.model.fingerprint() != self._digests[-1]:
                 raise Violation(7, f"{member.process.name} has another model than the log says")
             if member.worker.model.acceptance.snapshot() != self._acceptances[-1]:
                 raise Violation(7, f"{member.process.name} has another state of acceptance than the log says")
-
-
-def _same(found: list[Any], wanted: list[Any], topic: str, offset: int) -> None:
-    if found != wanted:
-        raise Violation(1, f"log offset {offset}: {topic} must be {wanted}; got {found}")
 
 
 def encoded(users: Users) -> bytes:

@@ -39,6 +39,8 @@ class Member:
         self.polls: asyncio.Queue[Poll] = asyncio.Queue(QUEUED_POLLS)
         self.orders: asyncio.Queue[Order] = asyncio.Queue()
         self.awake = asyncio.Event()
+        self.fetches = 0
+        self.clock_error = 0.0  # seconds
         self._random = random.Random(f"{group.cluster.seed}/member/{process.name}")
         self._own_positions = SimulatedPositions(self)
 
@@ -68,12 +70,15 @@ class Member:
                 await self.polls.put(poll)
 
     def _poll(self) -> Poll:
+        self.fetches += 1
         poll, room = Poll(), self._random.choice((1, 2, 4, 8))
+        poll.fetch = self.fetches
         tps = sorted(self.tps)
         self._random.shuffle(tps)
         for tp in tps:
-            start = self.positions[tp]
-            found = self.group.cluster.partitions[tp.topic, tp.partition].records[start : start + room]
+            log = self.group.cluster.partitions[tp.topic, tp.partition]
+            start = self.positions[tp] = max(self.positions[tp], log.start)  # `auto_offset_reset` is "earliest"
+            found = log.records[start : start + room]
             if found:
                 poll.append((tp, list(found)))
                 self.positions[tp] += len(found)
@@ -125,6 +130,11 @@ class SimulatedPositions(Positions):
         super().__init__(None)
         self._member = member
         self._luck = random.Random(f"{member.group.cluster.seed}/seeks/{member.process.name}")
+
+    @property
+    def fetches(self) -> int:
+        """Polls made so far."""
+        return self._member.fetches
 
     async def earliest(self, tps: set[TP]) -> dict[TP, int]:
         """First offset of each."""

@@ -11,14 +11,15 @@ from faust.types import TP
 from stream.engine import Partition
 from stream.intake import Intake
 from stream.keeper import Keeper
-from stream.log import Acceptance, Batch, Claim, Message, Stored, Verdict
+from stream.log import Acceptance, Batch, Claim, Message, Record, Stored, Verdict
 from stream.recovery import Recovery
 from stream.snapshot import UsersCopy
-from stream.topics import EVENT_TOPICS, LOG
+from stream.topics import EVENT_TOPICS, ITEMS, LOG
+from stream.users import Users, close
 from stream.worker import Worker
 from stream.writer import Letter, Sent, Writer
 from tests.simulation.members import SESSION_S
-from tests.simulation.schedule import ProcessFault, Schedule, SendFault, draw
+from tests.simulation.schedule import IDLE_S, ProcessFault, Schedule, SendFault, draw, dry
 
 
 class Mutant(NamedTuple):
@@ -119,15 +120,15 @@ def without_acceptance(
     self._rules = Acceptance()
 
 
-async def adopt_from_committed(self: Worker, recovery: Recovery, tps: set[TP]) -> None:
+async def adopt_from_committed(self: Worker, recovery: Recovery, first: dict[TP, int]) -> None:
     """The input is read on from the offsets that the group has committed."""
     positions: Any = self._positions
     if positions is not None:
         committed = positions._member.group.committed
-        next_ = {self.intake.topics[tp.topic].name: committed.get(tp, 0) for tp in tps}
+        next_ = {self.intake.topics[tp.topic].name: committed.get(tp, 0) for tp in first}
         claimed = recovery.claimed
         recovery.claimed = claimed._replace(state=claimed.state._replace(next=next_))
-    await ADOPT(self, recovery, tps)
+    await ADOPT(self, recovery, first)
 
 
 def no_outcomes(self: Recovery, batch: Batch, offset: int) -> None:
@@ -164,6 +165,41 @@ def some_late(self: UsersCopy, count: int) -> bool:
     return True
 
 
+def unreported(self: Intake, tp: TP, wanted: int, first: int, deleted: int = 0) -> None:
+    """A hole in the input is a hole, whatever made it."""
+    del deleted
+    HOLE(self, tp, wanted, first)
+
+
+HOLE = Intake.hole
+
+
+async def never_explained(self: Worker, tp: TP, position: int) -> tuple[int, int]:
+    """Nobody asks where the next record stands."""
+    del self, tp
+    return position, position
+
+
+def close_but_keep(users: Users, batch: Batch, leaving: Any = None) -> None:
+    """Recovery keeps idle users."""
+    close(users, msgspec.structs.replace(batch, idle_before=0.0), leaving)
+
+
+def leave_early(self: Partition, records: list[Record], next_: dict[str, int], *, last: bool) -> Batch:
+    """Idle users leave at every batch of a poll, though the later ones have been applied already."""
+    del last
+    return MESSAGE(self, records, next_, last=True)
+
+
+def leave_never(self: Partition, records: list[Record], next_: dict[str, int], *, last: bool) -> Batch:
+    """Idle users stay."""
+    del last
+    return MESSAGE(self, records, next_, last=False)
+
+
+MESSAGE = Partition.message
+
+
 def _any(schedule: Schedule) -> bool:
     return bool(schedule.inputs)
 
@@ -188,6 +224,15 @@ def _restarted(schedule: Schedule) -> bool:
 def _twice(schedule: Schedule) -> bool:
     """A second copy comes to the log."""
     return any(fault.topic == LOG.name and fault.how == "twice" for fault in schedule.send_faults)
+
+
+def _away(schedule: Schedule) -> bool:
+    """Somebody does not come back, while others of the same source go on for long."""
+    last: dict[tuple[int, bytes | None], float] = {}
+    for entry in (entry for entry in schedule.inputs if entry.topic != ITEMS.name):
+        last[entry.partition, entry.key] = entry.at
+    ends = {partition: max(at for (p, _), at in last.items() if p == partition) for partition, _ in last}
+    return any(at + IDLE_S + 3.0 < ends[partition] for (partition, _), at in last.items())
 
 
 def _sleepy(seed: int) -> Schedule:
@@ -244,4 +289,11 @@ MUTANTS = [
         _any,
         frozenset({3}),
     ),
+    Mutant("retention is not reported", {"stream.intake.Intake.hole": unreported}, _any, frozenset({9}), dry),
+    Mutant(
+        "holes are not asked for", {"stream.worker.Worker._next_record": never_explained}, _any, frozenset({7}), dry
+    ),
+    Mutant("recovery keeps idle users", {"stream.recovery.close": close_but_keep}, _restarted, frozenset({2, 3})),
+    Mutant("idle users leave early", {"stream.engine.Partition.message": leave_early}, _any, frozenset({2, 3, 10})),
+    Mutant("idle users stay", {"stream.engine.Partition.message": leave_never}, _away, frozenset({10})),
 ]

@@ -19,12 +19,22 @@ from tests.simulation.clock import Process, VirtualLoop
 from tests.simulation.invariants import Checker, Violation
 from tests.simulation.kafka import Cluster, SimulatedConnections
 from tests.simulation.members import SESSION_S, Group, Member
-from tests.simulation.schedule import EPOCH, FAULTS_S, GAP_S, PARTITIONS, WINDOW_S, ProcessFault, Schedule
+from tests.simulation.schedule import (
+    EPOCH,
+    FAULTS_S,
+    GAP_S,
+    IDLE_S,
+    PARTITIONS,
+    WINDOW_S,
+    Deletion,
+    ProcessFault,
+    Schedule,
+)
 
 CONFIG = Config(
     kafka=Kafka(partitions=PARTITIONS, in_flight_records=12),
     slate=Slate(slots=3, refresh_s=0.5, refresh_active_s=9.0, refresh_at_once=2),
-    rewards=Rewards(session_gap_s=GAP_S, attribution_window_s=WINDOW_S),
+    rewards=Rewards(session_gap_s=GAP_S, attribution_window_s=WINDOW_S, idle_s=IDLE_S),
     worker=WorkerSettings(snapshot_s=3.0, fingerprint_every=20),
 )
 SMALL = {  # so that a short run meets every boundary
@@ -36,6 +46,7 @@ SMALL = {  # so that a short run meets every boundary
 }
 END_S = 200.0  # after the faults everything must be read within so long
 RESTART_S = 1.0  # a process that ended is started again
+CLOCK_JUMP_S = 200.0  # forward or back: longer than any wait of a worker, and less than what makes an event "future"
 CALM_S = 8.0  # at the end: time for snapshots and outcomes
 
 
@@ -47,6 +58,20 @@ class Result(NamedTuple):
     accepted: int  # batches
     refreshed: int  # slates that were made anew without an event
     seconds: float  # of virtual time
+    lost: int  # input records that retention took from everybody
+    reported: int  # and how many the workers say that it took
+    left: int  # users who left the working memory because they were idle
+
+
+class Counting(Observer):
+    """Tells the checker what a worker reports as lost."""
+
+    def __init__(self, checker: Checker) -> None:
+        self._checker = checker
+
+    def lost(self, count: int) -> None:
+        """Input records were deleted before they were read."""
+        self._checker.reported += count
 
 
 class Simulation:
@@ -74,8 +99,12 @@ class Simulation:
             seconds = self.loop.time()
         finally:
             self.loop.abandon()
-        refreshed = sum(b'"replaced"' in outcome for outcome in self.checker.settled.values())
-        return Result(self.checker.violation, tuple(self.cluster.trace), self.checker.accepted, refreshed, seconds)
+        checker = self.checker
+        refreshed = sum(b'"replaced"' in outcome for outcome in checker.settled.values())
+        return Result(
+            checker.violation, tuple(self.cluster.trace), checker.accepted, refreshed, seconds,
+            checker.lost, checker.reported, checker.left,
+        )  # fmt: skip
 
     async def _main(self) -> None:
         main = self.loop.create_task(self._play())
@@ -91,6 +120,8 @@ class Simulation:
             self.loop.later(0.1 * slot, self._start, slot)
         for entry in self.schedule.inputs:
             self.loop.later(entry.at, self._append, entry)
+        for deletion in self.schedule.deletions:
+            self.loop.later(deletion.at, self._delete, deletion)
         for fault in self.schedule.process_faults:
             self.loop.later(fault.at if not fault.kind.startswith("crash_") else 0.2, self._inflict, fault)
         await asyncio.sleep(FAULTS_S)
@@ -145,9 +176,9 @@ class Simulation:
         connections = SimulatedConnections(self.cluster, process)
         member = Member(self.group, slot, process, connections, keeps_polls=self.schedule.keeps_polls)
         member.worker = Worker(
-            CONFIG, Observer(), lambda error: self._failed(member, error),
+            CONFIG, Counting(self.checker), lambda error: self._failed(member, error),
             connections=connections,  # type: ignore[arg-type]  # it has the same methods
-            clock=lambda: EPOCH + self.loop.time(), name=name,
+            clock=lambda: EPOCH + self.loop.time() + member.clock_error, name=name,
         )  # fmt: skip
         self._record(member.worker)
         process.died = lambda: self._died(member)
@@ -189,6 +220,11 @@ class Simulation:
     def _append(self, entry: Any) -> None:
         self.cluster.append(entry.topic, entry.partition, entry.key, entry.value, "input")
 
+    def _delete(self, deletion: Deletion) -> None:
+        log = self.cluster.partitions[deletion.topic, deletion.partition]
+        offset = log.start + round(deletion.share * (log.end - log.start))
+        self.cluster.delete_before(deletion.topic, deletion.partition, offset)
+
     def _inflict(self, fault: ProcessFault) -> None:
         member = self.slots[fault.slot]
         if self._over or member is None or member.process.state == "dead":
@@ -210,6 +246,8 @@ class Simulation:
         elif fault.kind == "slow":
             member.connections.slowness = fault.amount
             self.loop.later(2.0, setattr, member.connections, "slowness", 1.0)
+        elif fault.kind == "clock":
+            member.clock_error = CLOCK_JUMP_S * (-1) ** self.cluster.appends
         elif fault.kind == "rebuild":
             member.worker.replica.rebuild()
         elif fault.kind == "corrupt":

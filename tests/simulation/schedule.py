@@ -6,7 +6,17 @@ from typing import Literal, NamedTuple
 
 from stream.codec import encode
 from stream.schemas import KINDS, Event, Item, Profile
-from stream.topics import EVENT_TOPICS, ITEMS, LOG, MODEL_SNAPSHOTS, OUTCOMES, RECOMMENDATIONS, USER_SNAPSHOTS, USERS
+from stream.topics import (
+    EVENT_TOPICS,
+    ITEMS,
+    LOG,
+    MODEL_SNAPSHOTS,
+    OUTCOMES,
+    RECOMMENDATIONS,
+    USER_SNAPSHOTS,
+    USER_TOPICS,
+    USERS,
+)
 
 EPOCH = 1_700_000_000.0  # unix seconds of the start
 PARTITIONS = 2
@@ -14,6 +24,8 @@ SLOTS = 3  # places for workers
 INPUT_S = 20.0  # input arrives for so long
 FAULTS_S = 25.0  # and faults happen for so long
 WINDOW_S, GAP_S = 6.0, 9.0  # of the rewards: short, so that silence and the ends of sessions occur
+IDLE_S = 8.0  # and so that users leave
+AWAY_S = (3.0, 16.0)  # in some schedules a user is away so long
 
 
 class Input(NamedTuple):
@@ -39,9 +51,20 @@ class ProcessFault(NamedTuple):
     """What happens to the process in a place for workers; `amount` in seconds, or a number of steps or appends."""
 
     at: float
-    kind: Literal["crash", "crash_step", "crash_append", "pause", "leave", "slow", "rebuild", "rebalance", "corrupt"]
+    kind: Literal[
+        "crash", "crash_step", "crash_append", "pause", "leave", "slow", "rebuild", "rebalance", "corrupt", "clock"
+    ]
     slot: int
     amount: float
+
+
+class Deletion(NamedTuple):
+    """Retention: this share of what an input topic still has is deleted, the oldest first, read or not."""
+
+    at: float
+    topic: str
+    partition: int
+    share: float
 
 
 class Schedule(NamedTuple):
@@ -53,9 +76,10 @@ class Schedule(NamedTuple):
     inputs: tuple[Input, ...]
     process_faults: tuple[ProcessFault, ...]
     send_faults: tuple[SendFault, ...]
+    deletions: tuple[Deletion, ...] = ()
 
     def __str__(self) -> str:
-        faults = [f"  {fault}" for fault in (*self.process_faults, *self.send_faults)]
+        faults = [f"  {fault}" for fault in (*self.process_faults, *self.send_faults, *self.deletions)]
         head = f"seed {self.seed}, {self.workers} workers, keeps_polls={self.keeps_polls}, {len(self.inputs)} inputs"
         return "\n".join([head, *faults, *(f"  {entry}" for entry in self.inputs)])
 
@@ -64,9 +88,10 @@ def draw(seed: int) -> Schedule:
     """The schedule of a seed."""
     luck = random.Random(f"{seed}/shape")
     workers = luck.choice((1, 2, 2, 3))
+    keeps_polls, faults = luck.random() < 0.5, tuple(_process_faults(seed, workers))
     return Schedule(
-        seed, workers, luck.random() < 0.5, tuple(_inputs(seed)), tuple(_process_faults(seed, workers)),
-        tuple(_send_faults(seed)),
+        seed, workers, keeps_polls, tuple(_with_leave(seed)), faults, tuple(_send_faults(seed)),
+        tuple(_deletions(seed, faults)),
     )  # fmt: skip
 
 
@@ -74,12 +99,32 @@ def rough(seed: int) -> Schedule:
     """The schedule of a seed, with many more faults of one sort."""
     luck = random.Random(f"{seed}/rough")
     schedule = draw(seed)
-    sort = luck.choice(("storm", "sends", "rebuilds", "slow rebuilds"))
+    sort = luck.choice(("storm", "sends", "rebuilds", "slow rebuilds", "drought"))
+    if sort == "drought":
+        return dry(seed)
     if sort == "sends":
         more = tuple(_more_send_faults(luck))
         return schedule._replace(send_faults=schedule.send_faults + more)
     faults = tuple(_more_process_faults(luck, sort, schedule.workers))
     return schedule._replace(process_faults=schedule.process_faults + faults)
+
+
+def dry(seed: int) -> Schedule:
+    """The schedule of a seed, with times in which nobody reads and retention takes the oldest, or all."""
+    luck = random.Random(f"{seed}/dry")
+    schedule, pauses, deletions = draw(seed), list[ProcessFault](), list[Deletion]()
+    for n in range(3):
+        at = 3.0 + 6.0 * n + luck.random()
+        pauses += [ProcessFault(at, "pause", slot, 2.0 + 2.0 * luck.random()) for slot in range(schedule.workers)]
+        deletions += [
+            Deletion(at + 0.5 + 1.4 * luck.random(), topic.name, partition, luck.choice((0.9, 1.0, 1.0)))
+            for topic in (*USER_TOPICS, ITEMS)
+            for partition in range(1 if topic is ITEMS else PARTITIONS)
+            if luck.random() < 0.6
+        ]
+    return schedule._replace(
+        process_faults=schedule.process_faults + tuple(pauses), deletions=schedule.deletions + tuple(deletions)
+    )
 
 
 def _more_send_faults(luck: random.Random) -> Iterator[SendFault]:
@@ -99,8 +144,31 @@ def _more_process_faults(luck: random.Random, sort: str, workers: int) -> Iterat
             yield ProcessFault(at, "slow", slot, luck.choice((50.0, 200.0)))
             yield ProcessFault(at + luck.random() * 2.0, "rebuild", slot, 0.0)
         else:
-            kind = luck.choice(("crash", "pause", "pause", "leave", "rebalance", "rebalance", "slow"))
+            kind = luck.choice(("crash", "pause", "pause", "leave", "rebalance", "rebalance", "slow", "clock"))
             yield ProcessFault(luck.random() * FAULTS_S, kind, slot, luck.choice((0.3, 1.0, 3.2, 6.0)))  # type: ignore[arg-type]
+
+
+def _with_leave(seed: int) -> list[Input]:
+    """The inputs; in some schedules a user is away for a while, and perhaps comes back."""
+    luck, inputs = random.Random(f"{seed}/leave"), list(_inputs(seed))
+    if luck.random() < 0.6:
+        return inputs
+    away, (start, end) = f"u{luck.randrange(2)}".encode(), AWAY_S
+    return [entry for entry in inputs if entry.key != away or not start < entry.at < end]
+
+
+def _deletions(seed: int, faults: tuple[ProcessFault, ...]) -> Iterator[Deletion]:
+    """In some schedules: mostly while somebody may not be reading."""
+    luck = random.Random(f"{seed}/retention")
+    if luck.random() < 0.7:
+        return
+    for _ in range(luck.randint(1, 4)):
+        fault = luck.choice([None, *faults])
+        at = luck.random() * INPUT_S if fault is None else fault.at + luck.random() * 3.0
+        topic = luck.choice((*USER_TOPICS, ITEMS))
+        yield Deletion(
+            at, topic.name, 0 if topic is ITEMS else luck.randrange(PARTITIONS), luck.choice((0.5, 0.9, 1.0))
+        )
 
 
 def _inputs(seed: int) -> Iterator[Input]:
@@ -185,6 +253,8 @@ def _smaller(first: Schedule) -> Iterator[Callable[[Schedule], Schedule]]:
         yield lambda s, f=fault: s._replace(process_faults=tuple(x for x in s.process_faults if x is not f))  # type: ignore[misc]
     for sent in first.send_faults:
         yield lambda s, f=sent: s._replace(send_faults=tuple(x for x in s.send_faults if x is not f))  # type: ignore[misc]
+    for deletion in first.deletions:
+        yield lambda s, d=deletion: s._replace(deletions=tuple(x for x in s.deletions if x is not d))  # type: ignore[misc]
     size = len(first.inputs) // 2
     while size:
         for start in range(0, len(first.inputs), size):

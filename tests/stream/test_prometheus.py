@@ -44,6 +44,7 @@ HOOKS: dict[str, tuple[Any, ...]] = {
     "marked": (7, "ff" * 16),
     "disagreed": (),
     "skipped_offsets": (2,),
+    "lost": (2,),
 }
 
 

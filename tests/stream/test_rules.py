@@ -42,7 +42,7 @@ def things(names: str, **fields: Any) -> list[Item]:
 def shown(site: Site, user: str = "u", now: float = T) -> list[str]:
     """The slate in order; everything in the lists is on it if there is room."""
     person = site.partition.users.get(user) or site.partition.users["u"]
-    _, slate = site.engine.draw(person, now, "test")
+    _, slate = site.engine.draw(user, person, now, "test")
     return [site.model.vocabulary.ids[item] for item in slate.items.tolist()]
 
 
@@ -216,8 +216,8 @@ def test_boosts_move_the_ranking_and_nobody_elses_scores(place: Path) -> None:
         each.take(did("v", "a"), did("v", "b", T + 1))
         known(each, "u", vip=True)
         known(each, "w", vip=False)
-    before, _ = plain.engine.draw(plain.partition.users["u"], T, "test")
-    after, _ = site.engine.draw(site.partition.users["u"], T, "test")
+    before, _ = plain.engine.draw("u", plain.partition.users["u"], T, "test")
+    after, _ = site.engine.draw("u", site.partition.users["u"], T, "test")
     ids = site.model.vocabulary.ids
     scores = {ids[item]: score for item, score in zip(before.items, before.scores, strict=True)}
     expected = scores | {"d": 2 * scores["d"] + 0.5, "e": 2 * scores["e"] + 1.5}

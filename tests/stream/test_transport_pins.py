@@ -3,6 +3,7 @@
 import ast
 import asyncio
 import inspect
+import threading
 import tomllib
 from collections.abc import Iterator
 from hashlib import blake2b
@@ -63,6 +64,19 @@ PINS: dict[str, tuple[str, str]] = {
     f"{CONSUMER}.on_buffer_drop": ("66ccfbc0346b", "check PollConsumer.on_buffer_drop"),
     f"{CONSUMER}.perform_seek": ("45ac24891917", "check PollConsumer.getmany after a rebalance"),
     f"{CONSUMER}.seek": ("21c2d3986564", "check Positions.seek"),
+    f"{DELEGATE}.subscribe": ("9aa53f8c1e80", "check PollConsumer.subscribe"),
+    f"{DELEGATE}._seek": ("6f3921dfa423", "check PollConsumer._seek: does it still reach into the other thread?"),
+    "faust.transport.conductor:Conductor._subscriber": (
+        "0c7e2854f643",
+        "check that it subscribes before anything is assigned, see PollConsumer.subscribe",
+    ),
+    f"{THREAD}.seek": ("24a146575799", "check PollConsumer._seek"),
+    f"{THREAD}._commit": ("624a3017dddf", "check PollThread._commit"),
+    "aiokafka.consumer.group_coordinator:GroupCoordinator.ensure_active_group": (
+        "39e2ff303c63",
+        "check that _performed_join_prepare is still set while joining, see PollThread._commit",
+    ),
+    "mode.threads:QueueServiceThread.call_thread": ("89568aa91ea3", "check PollConsumer._seek"),
     f"{DELEGATE}.__init__": ("7860b0e1f4c8", "check where it calls _new_consumer_thread, see PollConsumer"),
     f"{DELEGATE}._new_consumer_thread": ("98de28428c87", "check PollConsumer._new_consumer_thread"),
     f"{DELEGATE}.highwater": ("95d5507780ec", "check PollConsumer._polls"),
@@ -261,6 +275,59 @@ def test_offsets_inside_a_poll_are_no_gaps_and_a_full_buffer_stops_nothing(consu
 def test_the_fetching_thread_is_ours(consumer: Offline) -> None:
     assert isinstance(consumer._thread, PollThread)
     assert issubclass(PollThread, AIOKafkaConsumerThread)
+
+
+class Seeking:
+    """A Kafka consumer that says in which thread it is used, and what is committed."""
+
+    def __init__(self) -> None:
+        self.sought: list[tuple[TP, int, int]] = []
+        self.committed: list[dict[TP, Any]] = []
+        self._coordinator = self
+        self._performed_join_prepare = False
+
+    def seek(self, tp: TP, offset: int) -> None:
+        self.sought.append((tp, offset, threading.get_ident()))
+
+    def assignment(self) -> set[TP]:
+        return {VIEWS}
+
+    async def commit(self, offsets: dict[TP, Any]) -> None:
+        self.committed.append(offsets)
+
+
+def test_a_seek_happens_in_the_thread_that_fetches(consumer: Offline) -> None:
+    """From any other it finds the fetched records while they are handed out, and wakes nobody."""
+    thread, kafka = consumer._thread, Seeking()
+    started = threading.Thread(target=thread.thread_loop.run_forever)
+    started.start()
+    thread._consumer = kafka
+    main = asyncio.get_event_loop_policy().get_event_loop()
+
+    async def seek() -> None:
+        await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(thread.method_queue.start(), thread.thread_loop))
+        await consumer.seek(VIEWS, 7)
+        await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(thread.method_queue.stop(), thread.thread_loop))
+
+    thread.parent_loop = main
+    main.run_until_complete(seek())
+    thread.thread_loop.call_soon_threadsafe(thread.thread_loop.stop)
+    started.join()
+    assert kafka.sought == [(VIEWS, 7, started.ident)]
+    assert started.ident != threading.get_ident()
+
+
+def test_nothing_is_committed_while_the_group_is_joined(consumer: Offline) -> None:
+    """Such a commit fails after the join, and then aiokafka joins again as somebody else."""
+    thread, kafka = consumer._thread, Seeking()
+    thread._consumer = kafka
+    loop = asyncio.get_event_loop_policy().get_event_loop()
+    kafka._performed_join_prepare = True
+    assert loop.run_until_complete(thread._commit({VIEWS: 3})) is False
+    assert kafka.committed == []
+    kafka._performed_join_prepare = False
+    assert loop.run_until_complete(thread._commit({VIEWS: 3})) is True
+    assert [offset.offset for offset in kafka.committed[0].values()] == [3]
 
 
 def test_reconnecting_is_made_calm_once() -> None:
