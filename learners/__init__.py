@@ -14,31 +14,44 @@ from learners.base import (
     CLICK,
     ELIGIBLE,
     INELIGIBLE,
+    NEVER,
     NO_TRAITS,
     NOBODY,
     PURCHASE,
     TOUCHED,
+    UNTOLD,
     VIEW,
     About,
     Impersonal,
     Interaction,
+    Past,
     Query,
     Source,
     State,
     Traits,
 )
+from learners.biased_mf import BiasedMF
+from learners.buy_again import BuyAgain
 from learners.categories import Categories
 from learners.checks import Check, yield_checks
+from learners.content import Content
 from learners.covisitation import CoVisitation
+from learners.factorization import Factorization
+from learners.group_popularity import GroupPopularity
 from learners.metrics import LogLoss
 from learners.mixer import Mixer
+from learners.new_items import NewItems
 from learners.popularity import Popularity
 from learners.rank_metrics import RankMetrics
 from learners.ranker import TwoHeads, corrected, ranking_score
 from learners.recently_seen import RecentlySeen
+from learners.repeats import Repeats
+from learners.segments import Segments
 from learners.selection import best_first
 from learners.sequential_rules import SequentialRules
 from learners.session_neighbours import SessionNeighbours
+from learners.skip_gram import SkipGram
+from learners.trending import Trending
 from learners.user_neighbours import UserNeighbours
 from learners.vocabulary import Vocabulary
 
@@ -46,28 +59,41 @@ __all__ = [
     "CLICK",
     "ELIGIBLE",
     "INELIGIBLE",
+    "NEVER",
     "NOBODY",
     "NO_TRAITS",
     "PURCHASE",
     "TOUCHED",
+    "UNTOLD",
     "VIEW",
     "About",
+    "BiasedMF",
+    "BuyAgain",
     "Categories",
     "Check",
     "CoVisitation",
+    "Content",
+    "Factorization",
+    "GroupPopularity",
     "Impersonal",
     "Interaction",
     "LogLoss",
     "Mixer",
+    "NewItems",
+    "Past",
     "Popularity",
     "Query",
     "RankMetrics",
     "RecentlySeen",
+    "Repeats",
+    "Segments",
     "SequentialRules",
     "SessionNeighbours",
+    "SkipGram",
     "Source",
     "State",
     "Traits",
+    "Trending",
     "TwoHeads",
     "UserNeighbours",
     "Vocabulary",

@@ -13,7 +13,7 @@ from stream.catalogue import Catalogue
 from stream.features import Known, Moment, Past, describe, retime
 from stream.ranking import Ranking
 from stream.rules import Offer, Rules
-from stream.users import RECENT_ITEMS, User, number
+from stream.users import RECENT_ITEMS, User, number, past_of
 
 PROPOSED = 100  # best new items that each source proposes
 CATEGORY_ITEMS = 10
@@ -47,8 +47,12 @@ class Shelf:
 
     def query(self, user_id: str, user: User, now: float) -> Query:
         """What the sources are asked for a user at event time `now`."""
-        index = self.vocabulary.indices
-        return Query(index(user.recent(RECENT_ITEMS)), now, index(user.session[::-1]), number(user_id), user.traits)
+        index = self.vocabulary.index
+        known = [(i, user.seen[name]) for name in user.recent(RECENT_ITEMS) if (i := index(name)) >= 0]
+        return Query(
+            np.array([i for i, _ in known], np.int32), now, self.vocabulary.indices(user.session[::-1]),
+            number(user_id), user.traits, past_of([seen for _, seen in known]),
+        )  # fmt: skip
 
     def candidates(self, user_id: str, user: User, now: float, k: int) -> Candidates:
         """Gather, describe and score; the catalogue's rules hold from here on.
@@ -77,7 +81,7 @@ class Shelf:
         """Let features of some items say that the list is looked at only `now`, though it was made earlier."""
         past = self.past(user)
         places = _places(past.items, items, self._scratch())
-        retime(past, places, max(0.0, now - user.time), now, rows[:, 3 * (len(self.sources) - 1) :])
+        retime(past, places, max(0.0, now - user.time), now, rows[:, 3 * len(self.sources) :])
 
     def pack(self, slate: NDArray[np.int32], lists: NDArray[np.int32]) -> tuple[NDArray[np.int32], NDArray[np.uint16]]:
         """Every item of the lists once, the slate's first and in order; and the lists as indices into them."""
@@ -114,9 +118,9 @@ class Shelf:
     def _describe(
         self, user: User, query: Query, items: NDArray[np.int32], ranks: NDArray[np.int32], past: Past
     ) -> NDArray[np.uint8]:
-        catalogue, discovery = self.catalogue, self.sources[:-1]
-        scores = np.empty((len(discovery), len(items)), np.float32)
-        for row, source in enumerate(discovery):
+        catalogue = self.catalogue
+        scores = np.empty((len(self.sources), len(items)), np.float32)
+        for row, source in enumerate(self.sources):
             scores[row] = source.score_many(query, items)
         known = Known(catalogue.category, catalogue.born, catalogue.used, catalogue.events)
         places = _places(past.items, items, self._scratch())

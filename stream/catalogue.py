@@ -1,5 +1,6 @@
 """What the model knows of items beyond their use: may they be shown, their category, their age."""
 
+import math
 from heapq import heapify, heappop, heappush
 from typing import Any, TypeVar
 
@@ -9,6 +10,7 @@ from numpy.typing import NDArray
 
 from learners import ELIGIBLE, INELIGIBLE, State
 from stream.facts import Facts, item_facts
+from stream.log import Touched
 from stream.schemas import Item
 
 T = TypeVar("T", bound=np.generic)
@@ -34,6 +36,7 @@ class Catalogue:
         self.used: NDArray[np.int64] = np.empty(0, np.int64)  # `events` at the item's last event, -1 before it
         self._expiring: list[tuple[float, int]] = []  # heap of (event time, item)
         self.categories: dict[str, int] = {}
+        self.price: NDArray[np.float64] = np.empty(0)  # nan: unknown
         self.facts = Facts()  # categories, price and attributes, for rules
 
     def add_item(self, item: int) -> None:
@@ -45,6 +48,7 @@ class Catalogue:
             self.category = _grown(self.category, room, NO_CATEGORY)
             self.born = _grown(self.born, room, 0)
             self.used = _grown(self.used, room, -1)
+            self.price = _grown(self.price, room, np.nan)
             self.facts.make_room(room)
         self.size = max(self.size, item + 1)
         self.blocked[item] = ELIGIBLE if self.allow_unknown else INELIGIBLE
@@ -63,6 +67,7 @@ class Catalogue:
         self.category[item] = NO_CATEGORY
         if record.categories:
             self.category[item] = self.categories.setdefault(record.categories[0], len(self.categories) + 1)
+        self.price[item] = np.nan if record.price is None else record.price
         self.facts.put(item, item_facts(record))
 
     def expire(self, now: float) -> None:
@@ -77,12 +82,19 @@ class Catalogue:
         self.events += 1
         self.used[item] = self.events
 
+    def touched(self, item: int, price: float | None) -> Touched:
+        """What a profile takes in of an event on an item (-1: unknown) for which `price` was paid, if that is told."""
+        if item < 0:
+            return Touched(NO_CATEGORY, price)
+        known = float(self.price[item])
+        return Touched(int(self.category[item]), price if price is not None or math.isnan(known) else known)
+
     def state(self) -> dict[str, NDArray[Any]]:
         """Everything, as arrays in a fixed order; views, valid until the next change."""
         n = self.size
         return {
             "blocked": self.blocked[:n], "expires": self.expires[:n], "category": self.category[:n],
-            "born": self.born[:n], "used": self.used[:n], "events": np.array([self.events]),
+            "born": self.born[:n], "used": self.used[:n], "price": self.price[:n], "events": np.array([self.events]),
             "categories": np.frombuffer(msgspec.msgpack.encode(list(self.categories)), np.uint8),
             **self.facts.state(n),
         }  # fmt: skip
@@ -94,6 +106,7 @@ class Catalogue:
         self.category = np.array(state["category"], np.int32)
         self.born = np.array(state["born"], np.int64)
         self.used = np.array(state["used"], np.int64)
+        self.price = np.array(state["price"], np.float64)
         self.size, self.events = len(self.blocked), int(state["events"][0])
         names = msgspec.msgpack.decode(state["categories"].tobytes(), type=list[str])
         self.categories = {name: number for number, name in enumerate(names, start=1)}

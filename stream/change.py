@@ -38,9 +38,8 @@ class Watch:
             Watched(PURCHASE, "higher", [heads.purchase], settings.heads),
             *([] if mixer is None else [Watched(MIXER, "higher", [mixer], settings.mixer)]),
         ]
-        ranks = [*(f"{source.name}_rank" for source in sources[:-1]), "seen_rank"]  # repeats come last
-        self._columns = {source.name: columns.index(rank) for source, rank in zip(sources, ranks)}
-        self._seen, self._repeats = columns.index("seen"), sources[-1].name
+        self._columns = {source.name: columns.index(f"{source.name}_rank") for source in sources}
+        self._seen, self._repeats = columns.index("seen"), {s.name for s in sources if s.proposes_touched}
         watched += [Watched(source.name, "lower", [source], settings.sources) for source in sources]
         self.change = Change(watched, Pace(settings.factor, settings.half_life, settings.calm), settings.delta)
         self._lowest = int(255.0 / slots + 0.5)  # 1 / (1 + rank) of the last slot, as it stands in a row
@@ -66,7 +65,7 @@ class Watch:
         values = {
             name: float(taken is not None and taken[n] >= self._lowest)
             for name, n in self._columns.items()
-            if new or name == self._repeats  # the others do not propose what the user knows
+            if new or name in self._repeats  # the others do not propose what the user knows
         }
         values[CLICK] = _share(click)
         if taken is not None:

@@ -116,6 +116,15 @@ class Sources(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         2_000_000
     )
     fast_half_life: Annotated[float, _doc("events, of the second popularity", ge=1)] = 100.0
+    max_users: Annotated[int, _doc("users whose histories are compared, about 350 bytes each", ge=1)] = 1_000_000
+    traits: Annotated[
+        str,
+        _doc(
+            "groups with a popularity of their own, several separated by commas: segment is found out by headwater, "
+            "others (country, device, ...) are read from an event's context or the user's attributes",
+            pattern=r"^([A-Za-z0-9_]+(,[A-Za-z0-9_]+)*)?$",
+        ),
+    ] = ""
     max_sessions: Annotated[int, _doc("sessions remembered one by one, about 150 bytes each", ge=1)] = 1_000_000
     covisitation_half_life: Annotated[float, _doc("events", ge=1)] = 200_000.0
     rules_half_life: Annotated[float, _doc("events", ge=1)] = 200_000.0

@@ -19,12 +19,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bandits import Slate
+from learners.profiles import describe, quantise
 from stream.candidates import Candidates
 from stream.config import Config
 from stream.log import (
     LOG_VERSION,
     Batch,
     Decision,
+    Ended,
     Happening,
     ItemChange,
     ProfileChange,
@@ -34,12 +36,12 @@ from stream.log import (
     SourceState,
     Step,
 )
-from stream.model import Model
+from stream.model import SEGMENT, Model
 from stream.observe import Observer
 from stream.refresh import Ageing, Limits
 from stream.rewards import Rewards, replaced, settle, silence
 from stream.snapshot import UsersCopy
-from stream.users import CONTEXT_ITEMS, User, Users, apply, close
+from stream.users import CONTEXT_ITEMS, User, Users, apply, close, pack_past
 
 SHOWN_USERS = 20_000  # users whose last candidates are kept for learning; about 20 KB each
 TRIES = 4  # random candidates, the best of which is a hard one
@@ -192,10 +194,34 @@ class Engine:
         rows = self._rows(user_id, user, event)  # 3
         recent = user.recent(CONTEXT_ITEMS)
         in_session = len(list(takewhile(user.session.__contains__, recent))) if same_session else 0
-        step = Step(user_id, event, recent, in_session, settled, None, rows, {**user.traits, **event.traits})
+        item = self.model.vocabulary.index(event.item_id)
+        new_session = user.profile and not same_session
+        step = Step(
+            user_id, event, recent, in_session, settled, None, rows, self._traits(user, event),
+            pack_past([user.seen[name] for name in recent], event.time),
+            self.model.catalogue.touched(item, event.price),
+            Ended(quantise(describe(user.profile)), user.attributes) if new_session else None,
+        )  # fmt: skip
         partition.apply(step)  # 4
         partition.watermark = max(partition.watermark, event.time)
         return step
+
+    def _traits(self, user: User, event: Happening) -> dict[str, str]:
+        """Groups that the user belongs to: as the event says, as the account says, as before; and his segment."""
+        traits = {}
+        for name in self.config.sources.traits.split(","):
+            if name == SEGMENT:
+                segments = self.model.segments
+                number = (
+                    segments.predict_one(quantise(describe(user.profile)))
+                    if user.profile
+                    else segments.predict_cold(user.attributes)
+                )
+                if number >= 0:
+                    traits[name] = str(number)
+            elif (value := event.traits.get(name) or user.attributes.get(name) or user.traits.get(name)) is not None:
+                traits[name] = str(value)
+        return traits
 
     def answer(self, partition: Partition, step: Step, decision_id: str) -> Step:
         """Make a slate for the user of a step: gather candidates, rank them, draw. The same step, with the decision."""

@@ -22,14 +22,13 @@ from stream.config import Config
 from stream.contestants import ALL, ENGINE, Guests, invite, pairs
 from stream.engine import SHOWN_USERS, Arrival, Engine, Partition
 from stream.journal import Coming, Journal, Steps, Use
-from stream.log import LOG_VERSION, Claim, Happening, ItemChange, Step
+from stream.log import LOG_VERSION, Claim, Happening, ItemChange, Step, happening
 from stream.model import Model
 from stream.protocol import Entry, Lists, Planned, Protocol, plan
 from stream.ratings import RATERS, RatingErrors
 from stream.report import Measured, report
 from stream.schemas import KINDS
 from stream.stopwatch import Stopwatch
-from stream.topics import EVENT_TOPICS, USER_TOPICS
 from stream.users import User
 
 __all__ = ["Entry", "Evaluation", "Lists", "Protocol"]
@@ -145,21 +144,18 @@ class Evaluation:
         answer away, so it is learned between 1 and 2.
         """
         event, frozen = planned.event, self.protocol.freeze and planned.measured
-        happening = Happening(
-            USER_TOPICS.index(EVENT_TOPICS[planned.kind]), self.events, event.event_id, event.item_id,
-            KINDS.index(planned.kind), event.timestamp, event.session_id, event.decision_id, event.price,
-        )  # fmt: skip
+        arrival = happening(event, planned.kind, self.events, self.config.sources.traits.split(","))
         if planned.measured:  # 1
-            self._test(planned, happening)
+            self._test(planned, arrival)
         self.rating_errors.update(
             event.event_id, event.user_id, event.item_id, measured=planned.measured, learned=not frozen
         )
         if frozen:  # 2
-            self.engine.step(self.partition, event.user_id, happening)
+            self.engine.step(self.partition, event.user_id, arrival)
         else:
             for item in planned.about:
                 self._learn(ItemChange(item.item_id, item))
-            self._learn((event.user_id, happening), planned)
+            self._learn((event.user_id, arrival), planned)
             self._refresh()
         self.events += 1
 

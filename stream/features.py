@@ -57,7 +57,7 @@ class Moment(NamedTuple):
 
 
 def feature_names(sources: tuple[str, ...]) -> tuple[str, ...]:
-    """Names of the columns that `describe` writes, given the sources' names (repeats last, they have no columns).
+    """Names of the columns that `describe` writes, given the sources' names.
 
     >>> feature_names(("popularity",))[:4]
     ('popularity_value', 'popularity_rank', 'popularity_log_value', 'seen')
@@ -131,8 +131,8 @@ def retime(past: Past, places: NDArray[np.int32], gap: float, now: float, own: N
 @njit(cache=True)
 def describe(
     items: NDArray[np.int32],  # [candidates]
-    ranks: NDArray[np.int32],  # [candidates, lists]: place in the list's own proposal, -1: not proposed
-    scores: NDArray[np.float32],  # [sources, candidates]; lists without scores come last in `ranks`
+    ranks: NDArray[np.int32],  # [candidates, sources]: place in the source's own proposal, -1: not proposed
+    scores: NDArray[np.float32],  # [sources, candidates]
     places: NDArray[np.int32],  # [candidates]: place in the user's past (0: newest), -1: never seen
     past: Past,
     recent: NDArray[np.int32],  # [recent]: the user's last items, newest first, for their categories

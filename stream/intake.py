@@ -10,10 +10,10 @@ from faust.types import TP
 from stream.codec import Rejection, decode_event, decode_item, decode_profile, decode_tombstone
 from stream.config import Config
 from stream.engine import Arrival
-from stream.log import Happening, ItemChange, ProfileChange
+from stream.log import ItemChange, ProfileChange, happening
 from stream.observe import Observer
-from stream.schemas import KINDS, DeadLetter, Event, EventType
-from stream.topics import EVENT_TOPICS, INPUT_TOPICS, ITEMS, USER_TOPICS, USERS, Source, Topic, prefixed
+from stream.schemas import DeadLetter, EventType
+from stream.topics import EVENT_TOPICS, INPUT_TOPICS, ITEMS, USERS, Source, Topic, prefixed
 from stream.transport import Poll
 
 BATCH_RECORDS = 200  # of one log message: fits topics.LOG_BYTES even if all ids are as long as they may be
@@ -53,6 +53,7 @@ class Intake:
 
     def __init__(self, config: Config, observer: Observer) -> None:
         self.observer = observer
+        self.traits = config.sources.traits.split(",")
         self.topics = {prefixed(config.kafka.namespace, topic): topic for topic in INPUT_TOPICS}
         # The newest one: a position, where the next record stands, and how many of those between were deleted.
         self._holes: dict[TP, tuple[int, int, int]] = {}
@@ -142,7 +143,7 @@ class Intake:
         event = decode_event(EVENT_KINDS[topic.name], record.key, record.value, now)
         if isinstance(event, Rejection):
             return event
-        return event.user_id, _happening(event, topic, record.offset)
+        return event.user_id, happening(event, EVENT_KINDS[topic.name], record.offset, self.traits)
 
 
 def dead_letter(record: Any, rejection: Rejection) -> DeadLetter:
@@ -150,14 +151,6 @@ def dead_letter(record: Any, rejection: Rejection) -> DeadLetter:
     return DeadLetter(
         topic=record.topic, partition=record.partition, offset=record.offset, timestamp=record.timestamp / 1000,
         reason=rejection.reason, detail=rejection.detail, key=record.key, value=record.value,
-    )  # fmt: skip
-
-
-def _happening(event: Event, topic: Topic, offset: int) -> Happening:
-    kind = EVENT_KINDS[topic.name]
-    return Happening(
-        USER_TOPICS.index(topic), offset, event.event_id, event.item_id, KINDS.index(kind), event.timestamp,
-        event.session_id, event.decision_id,
     )  # fmt: skip
 
 

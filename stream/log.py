@@ -7,12 +7,14 @@ folded from accepted batches (users, open decisions, model) agrees everywhere. *
 what lies before all snapshots may be cut off. A *mark* is one worker's fingerprint of the model.
 """
 
+from collections.abc import Iterable
 from typing import Literal, NamedTuple
 
 import msgspec
 from msgspec import Struct
 
-from stream.schemas import Item, OutcomeType, Scalar
+from stream.schemas import KINDS, Event, EventType, Item, OutcomeType, Scalar
+from stream.topics import EVENT_TOPICS, USER_TOPICS
 
 LOG_VERSION = 2
 
@@ -30,6 +32,15 @@ class Happening(Struct, frozen=True, array_like=True, gc=False):
     decision_id: str | None
     price: float | None = None
     traits: dict[str, str] = {}  # groups that the event tells of: country, device
+
+
+def happening(event: Event, kind: EventType, offset: int, traits: Iterable[str] = ()) -> Happening:
+    """An event of its kind's topic for the log; of its context only the texts under the names of `traits`."""
+    context = {name: value for name in traits if isinstance(value := event.context.get(name), str)}
+    return Happening(
+        USER_TOPICS.index(EVENT_TOPICS[kind]), offset, event.event_id, event.item_id, KINDS.index(kind),
+        event.timestamp, event.session_id, event.decision_id, event.price, context,
+    )  # fmt: skip
 
 
 class Rows(Struct, frozen=True, array_like=True, gc=False):
@@ -85,6 +96,20 @@ class Settlement(Struct, frozen=True, array_like=True, gc=False):
     propensities: bytes
 
 
+class Touched(Struct, frozen=True, array_like=True, gc=False):
+    """What the catalogue said of an event's item when it was taken in: of it the user's profile is made."""
+
+    category: int  # of the item, 0: unknown
+    price: float | None
+
+
+class Ended(Struct, frozen=True, array_like=True, gc=False):
+    """A session that ended, for segments to learn from."""
+
+    profile: bytes  # uint8 [profiles.NAMES]: value / 255
+    attributes: dict[str, Scalar]  # of the user, as catalog.users has them
+
+
 class Step(Struct, frozen=True, array_like=True, tag="step", gc=False):
     """One step of a user: an event (or silence), what it settled, and the decision made on it."""
 
@@ -96,6 +121,9 @@ class Step(Struct, frozen=True, array_like=True, tag="step", gc=False):
     decision: Decision | None
     rows: Rows | None
     traits: dict[str, str] = {}  # groups that the user belongs to at the event: country, device, segment
+    past: bytes = b""  # what the user had done with each of `recent`, see `users.pack_past`
+    touched: Touched | None = None
+    ended: Ended | None = None  # the session before, if the event begins a new one
 
 
 class ProfileChange(Struct, frozen=True, array_like=True, tag="user", gc=False):

@@ -16,15 +16,20 @@ from numpy.typing import NDArray
 
 from bandits import ExponentialDecay, Outcome, Policy, make_policy
 from learners import (
+    UNTOLD,
     About,
     Categories,
+    Content,
     CoVisitation,
+    GroupPopularity,
     Interaction,
     Popularity,
-    RecentlySeen,
+    Repeats,
+    Segments,
     SequentialRules,
     SessionNeighbours,
     Source,
+    UserNeighbours,
     Vocabulary,
 )
 from learners.registry import LearnerError, make_learners
@@ -32,16 +37,17 @@ from stream.candidates import Shelf
 from stream.catalogue import Catalogue
 from stream.change import Watch
 from stream.config import Config, ConfigError
-from stream.log import Acceptance, Batch, ItemChange, Message, Record, Settlement, Step, Verdict
+from stream.log import Acceptance, Batch, Happening, ItemChange, Message, Record, Settlement, Step, Verdict
 from stream.observe import Observer
 from stream.ranking import Ranking
 from stream.rules import Rules
 from stream.rules_file import load_rules
 from stream.schemas import KINDS, UNLEARNED, Item
 from stream.snapshot import ForeignSnapshotError, sliced
-from stream.users import number
+from stream.users import number, unpack_past
 
 RANKED = "ranked"  # name of list 0
+SEGMENT = "segment"  # the trait that headwater finds out by itself
 STATES = 12
 PURCHASE = KINDS.index("purchase")
 
@@ -123,7 +129,8 @@ class Model:
         self.sources = make_sources(config, self.categories)
         names = tuple(source.name for source in self.sources)
         self.lists = (RANKED, *names)  # what a slot can be drawn from
-        self.ranking = Ranking(names[:-1], config.ranking, config.policy.seed)
+        self.segments = Segments()
+        self.ranking = Ranking(names, config.ranking, config.policy.seed)
         self.watch = Watch(
             config.drift, self.sources, self.ranking.heads, self.ranking.columns, config.slate.slots, self.ranking.mixer
         )
@@ -213,7 +220,7 @@ class Model:
         return {
             "vocabulary": self.vocabulary, "catalogue": self.catalogue,
             **{source.name: source for source in self.sources},
-            **self.ranking.parts(), "drift": self.watch,  # behind all whose pace it sets
+            "segments": self.segments, **self.ranking.parts(), "drift": self.watch,  # behind all whose pace it sets
             f"policy {self.policy.name}": self.policy,
         }  # fmt: skip
 
@@ -241,14 +248,21 @@ class Model:
             item = self._intern(step.event.item_id)
             if item < 0:
                 return
-            recent = self.vocabulary.indices(step.recent)
-            session = self.vocabulary.indices(step.recent[: step.session_items])
-            interaction = Interaction(
-                item, step.event.kind, step.event.time, recent, session, number(step.user_id), step.traits
-            )
+            interaction = self._interaction(step, step.event, item)
             for source in self.sources:
                 source.learn_one(interaction)
+            if step.ended is not None:
+                self.segments.learn_one(step.ended.profile, step.ended.attributes)
             self.catalogue.touch(item)
+
+    def _interaction(self, step: Step, event: Happening, item: int) -> Interaction:
+        places = np.array([self.vocabulary.index(name) for name in step.recent], np.int32)
+        known = places >= 0
+        past = unpack_past(step.past, event.time, known) if step.past else UNTOLD
+        return Interaction(
+            item, event.kind, event.time, places[known], places[: step.session_items][known[: step.session_items]],
+            number(step.user_id), step.traits, past,
+        )  # fmt: skip
 
     def _describe(self, change: ItemChange) -> None:
         item = self._intern(change.item_id)
@@ -291,15 +305,20 @@ class Model:
 
 def make_sources(config: Config, categories: Categories) -> Sequence[Source]:
     """Sources in the order of the lists: two popularities first (features compare them), repeats last."""
+    settings = config.sources
+    traits = [trait for trait in settings.traits.split(",") if trait]
     own: tuple[Source, ...] = (
-        Popularity(half_life=config.sources.popularity_half_life, name="popularity"),
-        Popularity(half_life=config.sources.fast_half_life, name="popularity_fast"),
-        CoVisitation(half_life=config.sources.covisitation_half_life),
-        SequentialRules(half_life=config.sources.rules_half_life),
-        SessionNeighbours(max_sessions=config.sources.max_sessions),
+        Popularity(half_life=settings.popularity_half_life, name="popularity"),
+        Popularity(half_life=settings.fast_half_life, name="popularity_fast"),
+        *(GroupPopularity(trait, settings.popularity_half_life) for trait in traits),
+        CoVisitation(half_life=settings.covisitation_half_life),
+        SequentialRules(half_life=settings.rules_half_life),
+        SessionNeighbours(max_sessions=settings.max_sessions),
+        UserNeighbours(max_users=settings.max_users),
         categories,
+        Content(),
     )
-    return (*own, *extra_sources(config, {RecentlySeen.name, *(source.name for source in own)}), RecentlySeen())
+    return (*own, *extra_sources(config, {Repeats.name, *(source.name for source in own)}), Repeats())
 
 
 def extra_sources(config: Config, taken: Collection[str]) -> Sequence[Source]:
