@@ -65,7 +65,7 @@ class Shelf:
         """
         memory = self._memory(user)
         query = Query(recent=memory.items[:RECENT_ITEMS], session=self.vocabulary.indices(user.session[::-1]), time=now)
-        offer = None if self.rules is None else self.rules.offer(user, now)
+        offer = None if self.rules is None else self.rules.offer(user, now, k)
         proposals = self._propose(query, memory, offer)
         items, ranks, lists = _join(
             np.concatenate(proposals), np.array([len(p) for p in proposals]), self.catalogue.expires, now,
