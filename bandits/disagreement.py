@@ -35,12 +35,11 @@ from bandits.slate import (
     place,
     rank_bucket,
     read_heads,
-    seek_fitting_heads,
     seek_heads,
     shown_probability,
 )
 from bandits.slate_policy import SlatePolicy
-from bandits.terms import check_terms, due_pin, place_pin
+from bandits.terms import check_terms, due_pin, place_pin, seek_fitting_heads, unavailable
 
 Triple = tuple[float, float, float]
 Pair = tuple[float, float]
@@ -114,10 +113,11 @@ def draw_disagreement(
     free = check_terms(lists, terms)
     slate = empty_slate(uniforms.size, sources)
     cursor, used, bounds = np.zeros(sources, np.int64), terms.used.copy(), no_bounds(sources)
+    gone = unavailable(lists, terms)
     n = 0
     while n < uniforms.size:
         shown = slate.items[:n]
-        live = seek_heads(lists, shown, cursor) if free else seek_fitting_heads(lists, shown, cursor, terms, used)
+        live = seek_heads(lists, shown, cursor) if free else seek_fitting_heads(lists, shown, cursor, terms, used, gone)
         pin = -1 if free else due_pin(terms, shown, live)
         if pin >= 0:
             place_pin(slate, n, pin)
@@ -145,10 +145,11 @@ def disagreement_propensities(
     check_lists(lists, cells.shape[0])
     free = check_terms(lists, terms)
     cursor, used, bounds = np.zeros(lists.shape[0], np.int64), terms.used.copy(), no_bounds(lists.shape[0])
+    gone = unavailable(lists, terms)
     result = np.zeros(items.size)
     for j in range(items.size):
         shown = items[:j]
-        live = seek_heads(lists, shown, cursor) if free else seek_fitting_heads(lists, shown, cursor, terms, used)
+        live = seek_heads(lists, shown, cursor) if free else seek_fitting_heads(lists, shown, cursor, terms, used, gone)
         pin = -1 if free else due_pin(terms, shown, live)
         if pin >= 0:
             result[j] = 1.0 if items[j] == pin else 0.0

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from bandits.base import DRY, NO_TERMS, OTHER, PINNED, Slate, Terms
 from bandits.explore import draw, epsilon_greedy
-from bandits.terms import breaks_cap, check_terms, count_item, due_pin, is_pinned, place_pin
+from bandits.terms import check_terms, due_pin, place_pin, seek_fitting_heads, unavailable
 
 BUCKETS = 4
 MAX_DEPTH = 127  # OTHER + index must stay below DRY
@@ -72,25 +72,6 @@ def seek_heads(lists: NDArray[np.int32], shown: NDArray[np.int32], cursor: NDArr
 
 
 @register_jitable
-def seek_fitting_heads(
-    lists: NDArray[np.int32],
-    shown: NDArray[np.int32],
-    cursor: NDArray[np.int64],
-    terms: Terms,
-    used: NDArray[np.int32],
-) -> int:
-    """The same under terms. ``used`` starts as a copy of ``terms.used`` and counts what stands above."""
-    sources, depth = lists.shape
-    if shown.size > 0:
-        count_item(lists, terms, used, shown[-1])
-    live = 0
-    for a in range(sources):
-        cursor[a] = first_fitting(lists, a, shown, terms, used)
-        live += cursor[a] < depth
-    return live
-
-
-@register_jitable
 def first_unplaced(row: NDArray[np.int32], shown: NDArray[np.int32], start: int) -> int:
     """Index from ``start`` of the first item not shown, the row's size if there is none."""
     for rank in range(start, row.size):
@@ -102,18 +83,6 @@ def first_unplaced(row: NDArray[np.int32], shown: NDArray[np.int32], start: int)
         if not placed:
             return rank
     return row.size
-
-
-@register_jitable
-def first_fitting(
-    lists: NDArray[np.int32], source: int, shown: NDArray[np.int32], terms: Terms, used: NDArray[np.int32]
-) -> int:
-    """Index of the first item that may stand below ``shown``, the list's depth if none may."""
-    row = lists[source]
-    rank = first_unplaced(row, shown, 0)
-    while rank < row.size and (is_pinned(terms, row[rank]) or breaks_cap(terms, used, shown.size, source, rank)):
-        rank = first_unplaced(row, shown, rank + 1)
-    return rank
 
 
 @register_jitable
@@ -234,10 +203,11 @@ def draw_slate(
     free = check_terms(lists, terms)
     slate = empty_slate(uniforms.size, sources)
     cursor, used = np.zeros(sources, np.int64), terms.used.copy()
+    gone = unavailable(lists, terms)
     n = 0
     while n < uniforms.size:
         shown = slate.items[:n]
-        live = seek_heads(lists, shown, cursor) if free else seek_fitting_heads(lists, shown, cursor, terms, used)
+        live = seek_heads(lists, shown, cursor) if free else seek_fitting_heads(lists, shown, cursor, terms, used, gone)
         pin = -1 if free else due_pin(terms, shown, live)
         if pin >= 0:
             place_pin(slate, n, pin)
@@ -271,10 +241,11 @@ def slate_propensities(
     check_lists(lists, scores.shape[0])
     free = check_terms(lists, terms)
     cursor, used = np.zeros(sources, np.int64), terms.used.copy()
+    gone = unavailable(lists, terms)
     result = np.zeros(items.size)
     for j in range(items.size):
         shown = items[:j]
-        live = seek_heads(lists, shown, cursor) if free else seek_fitting_heads(lists, shown, cursor, terms, used)
+        live = seek_heads(lists, shown, cursor) if free else seek_fitting_heads(lists, shown, cursor, terms, used, gone)
         pin = -1 if free else due_pin(terms, shown, live)
         if pin >= 0:
             result[j] = 1.0 if items[j] == pin else 0.0

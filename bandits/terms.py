@@ -33,36 +33,55 @@ def check_terms(lists: NDArray[np.int32], terms: Terms) -> bool:
 
 
 @register_jitable
-def is_pinned(terms: Terms, item: int) -> bool:
-    """Whether the item has a slot of its own."""
-    found = False
-    for pin in terms.pins:
-        found |= pin == item
-    return found
+def unavailable(lists: NDArray[np.int32], terms: Terms) -> NDArray[np.bool_]:
+    """What no source can offer from the start ``[sources, depth]``: pinned items, and the ends of short lists."""
+    gone = np.zeros(lists.shape, np.bool_)
+    for a in range(lists.shape[0]):
+        ended = False
+        for rank in range(lists.shape[1]):
+            ended |= lists[a, rank] < 0
+            gone[a, rank] = ended
+            for pin in terms.pins:
+                gone[a, rank] |= pin == lists[a, rank]
+    return gone
 
 
 @register_jitable
-def breaks_cap(terms: Terms, used: NDArray[np.int32], slot: int, source: int, rank: int) -> bool:
-    """Whether an item of the lists would be one too many in this slot."""
-    for c in range(terms.at_most.size):
-        group = terms.groups[c, source, rank]
-        if slot < terms.first[c] and group >= 0 and used[c, group] >= terms.at_most[c]:
-            return True
-    return False
+def seek_fitting_heads(
+    lists: NDArray[np.int32],
+    shown: NDArray[np.int32],
+    cursor: NDArray[np.int64],
+    terms: Terms,
+    used: NDArray[np.int32],
+    gone: NDArray[np.bool_],
+) -> int:
+    """Move each source's cursor to its head under terms, to the list's depth if it is dry; count the live ones.
 
-
-@register_jitable
-def count_item(lists: NDArray[np.int32], terms: Terms, used: NDArray[np.int32], item: int) -> None:
-    """Count a placed item in every cap; pinned ones are counted from the start."""
-    if is_pinned(terms, item):
-        return
+    Called once a slot, from the first on. ``used`` starts as a copy of ``terms.used``, ``gone`` as
+    ``unavailable``; here what stands in the slot above is counted in both, unless it is pinned.
+    """
+    groups, at_most, first = terms.groups, terms.at_most, terms.first
+    slot, live, counted = shown.size, 0, False
+    for a in range(lists.shape[0]):
+        cursor[a] = lists.shape[1]
+        for rank in range(lists.shape[1] if slot > 0 else 0):
+            if lists[a, rank] == shown[-1] and not gone[a, rank]:
+                gone[a, rank] = True
+                for c in range(at_most.size):
+                    if not counted and groups[c, a, rank] >= 0:
+                        used[c, groups[c, a, rank]] += 1
+                counted = True
     for a in range(lists.shape[0]):
         for rank in range(lists.shape[1]):
-            if lists[a, rank] == item:
-                for c in range(terms.at_most.size):
-                    if terms.groups[c, a, rank] >= 0:
-                        used[c, terms.groups[c, a, rank]] += 1
-                return
+            fits = not gone[a, rank]
+            for c in range(at_most.size):
+                group = groups[c, a, rank]
+                fits &= slot >= first[c] or group < 0 or used[c, group] < at_most[c]
+            if fits:
+                cursor[a] = rank
+                live += 1
+                break
+    return live
 
 
 @register_jitable

@@ -79,12 +79,12 @@ class Rules:
         self._keys = np.zeros(0, np.int64)
         self._keyed = 0 if _names_items(book) else None  # items whose id is hashed already
 
-    def offer(self, user: User, now: float) -> "Offer":
-        """The rules as they hold for a user at event time `now`, unix seconds."""
+    def offer(self, user: User, now: float, slots: int) -> "Offer":
+        """The rules as they hold for a user's slate at event time `now`, unix seconds."""
         get = user.attributes.get
         audience: Audience = self._audience(tuple((value.__class__, value) for value in map(get, self._names)))
         timed = audience.timed & (self._start <= now) & (now < self._end)
-        return Offer(self, timed, audience.operands, self._hidden(user, now), now)
+        return Offer(self, timed, audience.operands, self._hidden(user, now), now, slots)
 
     def table(self) -> Table:
         """The catalogue's facts, with the items' ids where rules name any."""
@@ -108,12 +108,12 @@ class Rules:
 
     def _hidden(self, user: User, now: float) -> NDArray[np.int32]:
         """What the user has bought and may not be shown now."""
+        if not (self.book.boughts or self.exclude_bought):
+            return np.zeros(0, np.int32)
         index = self.vocabulary.index
         bought = [
             (item, entry.bought_at) for name, entry in user.seen.items() if entry.bought and (item := index(name)) >= 0
         ]
-        if not bought or not (self.book.boughts or self.exclude_bought):
-            return np.zeros(0, np.int32)
         items = np.array([item for item, _ in bought], np.int32)
         since = now - np.array([at for _, at in bought])
         rule = first_holding(self.table(), self.program, self.boughts, items)
@@ -133,15 +133,16 @@ class Offer:
     """
 
     def __init__(
-        self, rules: Rules, timed: NDArray[np.bool_], operands: Operands, hidden: NDArray[np.int32], now: float
-    ) -> None:
+        self, rules: Rules, timed: NDArray[np.bool_], operands: Operands, hidden: NDArray[np.int32], now: float,
+        slots: int,
+    ) -> None:  # fmt: skip
         self.rules, self.hidden, self._operands, self._now = rules, hidden, operands, now
         self.deep = len(rules.book.caps) > 0
         self._table = rules.table()
         pins, boosts = len(rules.book.pins), len(rules.book.boosts)
         self._boosts = np.flatnonzero(timed[pins : pins + boosts])
         self._excludes = rules.excludes[timed[pins + boosts :]]
-        self._wanted = [pin for pin, holds in zip(rules.book.pins, timed.tolist()) if holds]
+        self._wanted = [pin for pin, holds in zip(rules.book.pins, timed.tolist()) if holds and pin.slot < slots]
         self.pins: dict[int, int] = {}
 
     def propose(
@@ -170,7 +171,7 @@ class Offer:
                 self._table, rules.program, rules.eligibles, rules.fields, rules.ops, rules.show_if_lacking,
                 self._operands, items,
             )  # fmt: skip
-        if len(self._excludes):
+        if len(rules.excludes):
             fine &= ~holds_any(self._table, rules.program, self._excludes, items)
         if len(self.hidden):
             fine &= ~np.isin(items, self.hidden)
@@ -181,7 +182,7 @@ class Offer:
     ) -> Ranking:
         """Boost, rank, diversify, and cut the lists so that none breaks a cap by itself; list 0 is to be filled."""
         rules = self.rules
-        if len(self._boosts):
+        if len(rules.boosts):  # even if none holds now: the first one to hold must not wait for a compiler
             chosen = rules.boosts[self._boosts]
             scores = boosted(self._table, rules.program, chosen, rules.factors[self._boosts], items, scores)
         ranked = self._ranked(items, scores, len(items) if rules.book.caps else k)

@@ -299,6 +299,19 @@ def test_pins_stand_where_they_must_and_the_first_of_two_wins(place: Path) -> No
     assert not {"p", "q"} & set(shown(site, "v")), "what cannot be shown is not pinned"
 
 
+def test_a_pin_below_the_slate_leaves_its_item_where_it_is(place: Path) -> None:
+    site = ruled(place, "[[pin]]\nitem = 'a'\nslot = 6", *things("ab"))
+    known(site, "u")
+    assert sorted(shown(site)) == ["a", "b"]
+    assert site.engine.draw(site.partition.users["u"], T, "test")[1].sources.tolist() == [0, 0]
+
+
+def test_pins_move_up_where_the_lists_end(place: Path) -> None:
+    site = ruled(place, "[[pin]]\nitem = 'a'\nslot = 5\n[[pin]]\nitem = 'b'\nslot = 4", *things("abc"))
+    known(site, "u")
+    assert shown(site) == ["c", "b", "a"]
+
+
 @pytest.mark.parametrize("policy", POLICIES)
 def test_a_pinned_slot_goes_round_the_whole_loop(policy: str, place: Path) -> None:
     """Propensity 1, no heads, score 0, source `pinned`; a hit on it is a hit, and nothing that learns stumbles."""
