@@ -62,16 +62,9 @@ class Shelf:
         now : event time, unix seconds; items that expired by then are left out
         k : length of the lists
         """
-<<<<<<< HEAD
         past, query = self.past(user), self.query(user_id, user, now)
-        offer = None if self.rules is None else self.rules.offer(user, now)
-        proposals = self._propose(query, past, offer)
-=======
-        memory = self._memory(user)
-        query = Query(recent=memory.items[:RECENT_ITEMS], session=self.vocabulary.indices(user.session[::-1]), time=now)
         offer = None if self.rules is None else self.rules.offer(user, now, k)
-        proposals = self._propose(query, memory, offer)
->>>>>>> rules
+        proposals = self._propose(query, past, offer)
         items, ranks, lists = _join(
             np.concatenate(proposals), np.array([len(p) for p in proposals]), self.catalogue.expires, now,
             self._scratch(), k if offer is None or not offer.deep else PROPOSED,
