@@ -105,7 +105,7 @@ class Content(Impersonal):
         self._nearest = Nearest(_PROJECTED + self._rows.shape[1])
 
     def __getstate__(self) -> dict[str, Any]:
-        """Leave out what follows from the rest: FAISS' graph cannot be copied with its generator."""
+        """Leave out what follows from the rest: the graph cannot be copied with its generator."""
         return {name: value for name, value in self.__dict__.items() if name != "_nearest"}
 
     def __setstate__(self, fields: dict[str, Any]) -> None:

@@ -1,25 +1,25 @@
-"""Approximate nearest neighbours of dense vectors by inner product, in a graph that FAISS keeps."""
+"""Approximate nearest neighbours of dense vectors by inner product, in a graph that USearch keeps."""
 
 from collections import deque
 from collections.abc import Callable, Iterable
 
-import faiss
 import numpy as np
 from numpy.typing import NDArray
+from usearch.index import Index
 
 from learners.growth import grown
 
 _DEGREE = 16  # links a vector, twice as many in the lowest layer
-_BUILD_WIDTH = 40  # FAISS' own default
+_BUILD_WIDTH = 64
 _SEARCH_WIDTH = 64
 
 
 class Nearest:
     """A navigable small-world graph [^1] over the vectors of items, filled a few at a time.
 
-    FAISS [^2] draws layers from a generator of its own with a fixed seed, and vectors are inserted one by one by one
-    thread in the order they were queued: the same queue gives the same graph. It cannot drop a vector; an item that
-    is queued again gets one more place, and when half of the places are out of date the graph is made anew. So a
+    USearch [^2] draws layers from a generator of its own with a fixed seed, and vectors are inserted one by one by one
+    thread in the order they were queued: the same queue gives the same graph. An item that is queued again gets one
+    more place, and when half of the places are out of date the graph is made anew. So a
     list of neighbours is a proposal, to be scored again by the item's current vector. The graph is no part of
     anybody's state.
 
@@ -41,7 +41,7 @@ class Nearest:
     ----------
     [^1]: Malkov, Yashunin: Efficient and robust approximate nearest neighbor search using hierarchical navigable
     small world graphs. IEEE TPAMI 2020.
-    [^2]: Douze et al.: The Faiss library. arXiv:2401.08281, 2024.
+    [^2]: Vardanian: USearch, a search engine for vectors. 2023.
     """
 
     def __init__(self, dimensions: int) -> None:
@@ -65,7 +65,7 @@ class Nearest:
         """Insert the items queued first, by their vectors of now."""
         for _ in range(min(at_most, len(self._queue))):
             item = self._queue.popleft()
-            self._graph.add(vector_of(item)[None])
+            self._graph.add(self._places, vector_of(item), threads=1)
             self._items = grown(self._items, self._places + 1)
             self._items[self._places] = item
             self._places += 1
@@ -79,14 +79,13 @@ class Nearest:
         """Return at most `k` items near a vector, in no promised order; one may occur twice."""
         if not self._places or k <= 0:
             return np.empty(0, np.int32)
-        self._graph.hnsw.efSearch = max(k, _SEARCH_WIDTH)
-        _, places = self._graph.search(vector[None], k)
-        found = places[0]
-        items: NDArray[np.int32] = self._items[found[found >= 0]]
+        found = self._graph.search(vector, k, threads=1)
+        items: NDArray[np.int32] = self._items[np.asarray(found.keys, np.int64)]
         return items
 
 
-def _graph(dimensions: int) -> faiss.IndexHNSWFlat:
-    graph = faiss.IndexHNSWFlat(dimensions, _DEGREE, faiss.METRIC_INNER_PRODUCT)
-    graph.hnsw.efConstruction = _BUILD_WIDTH
-    return graph
+def _graph(dimensions: int) -> Index:
+    return Index(
+        ndim=dimensions, metric="ip", dtype="f32", connectivity=_DEGREE, expansion_add=_BUILD_WIDTH,
+        expansion_search=_SEARCH_WIDTH,
+    )  # fmt: skip
