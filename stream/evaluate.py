@@ -279,7 +279,8 @@ class Evaluation:
                 drawn = self.engine.draw(user_id, user, now, f"fresh/{self.events}")
             found, slate = drawn
             query = model.shelf.query(user_id, user, now)
-            lists = [contestant.source.top_k(query, self.depth, blocked)[0] for contestant in self.contestants]
+            known = blocked[: len(model.vocabulary)]
+            lists = [contestant.source.top_k(query, self.depth, known)[0] for contestant in self.contestants]
         self._predicted[user_id] = Predicted(found.items, model.ranking.probabilities(found.features))
         if len(self._predicted) > SHOWN_USERS:
             self._predicted.popitem(last=False)

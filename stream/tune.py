@@ -22,6 +22,7 @@ SECTIONS = ("ranking", "sources")
 FACTOR = 4.0
 FIXED = {
     "sources.max_items": "room, not quality",
+    "sources.max_sessions": "the same",
     "ranking.next_weight": "weights say what is wanted, not how it is best reached",
     "ranking.click_weight": "the same",
     "ranking.purchase_weight": "the same",
@@ -67,8 +68,8 @@ class Found(NamedTuple):
 def searchable(config: Config, names: Sequence[str] = ()) -> list[Setting]:
     """Settings to search: all that can be, or those named, as `section.key` or `section.key=low:high`.
 
-    >>> searchable(Config(), ["sources.trending_half_life"])
-    [Setting(name='sources.trending_half_life', default=100.0, low=25.0, high=400.0)]
+    >>> searchable(Config(), ["sources.popularity_half_life"])
+    [Setting(name='sources.popularity_half_life', default=3000.0, low=750.0, high=12000.0)]
     """
     known = {setting.name: setting for section in SECTIONS for setting in _of_section(config, section)}
     if not names:

@@ -21,7 +21,7 @@ from stream.protocol import first_events
     epilog=examples(
         "headwater tune events.csv --trials 30 --out tuned.toml && headwater worker --config tuned.toml",
         "headwater tune events.csv --prefix 20000 --minutes 10 --measure hit_rate@10",
-        "headwater tune events.csv --setting ranking.learning_rate=0.01:0.5 --setting sources.trending_half_life",
+        "headwater tune events.csv --setting ranking.learning_rate=0.01:0.5 --setting sources.popularity_half_life",
     )
 )
 @click.argument("file", type=click.Path(exists=True, path_type=Path))

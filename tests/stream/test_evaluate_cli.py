@@ -166,14 +166,17 @@ def test_a_search_writes_what_a_worker_reads(log: Path, tmp_path: Path, capsys: 
 
 
 def test_trial_0_is_what_is_configured(entries: list[Entry]) -> None:
-    config = changed(Config(), {"sources.trending_half_life": 77.5})
-    settings = searchable(config, ["sources.trending_half_life=20:400", "ranking.negatives"])
+    config = changed(Config(), {"sources.popularity_half_life": 770.5})
+    settings = searchable(config, ["sources.popularity_half_life=200:4000", "ranking.negatives"])
     found = search(config, entries, settings, measure="mrr@20", trials=3)
-    assert found.trials[0].values == {"sources.trending_half_life": 77.5, "ranking.negatives": config.ranking.negatives}
-    assert len({trial.values["sources.trending_half_life"] for trial in found.trials}) == 3
+    assert found.trials[0].values == {
+        "sources.popularity_half_life": 770.5,
+        "ranking.negatives": config.ranking.negatives,
+    }
+    assert len({trial.values["sources.popularity_half_life"] for trial in found.trials}) == 3
     assert found.best.value == max(trial.value for trial in found.trials)
     for trial in found.trials:
-        assert 20 <= trial.values["sources.trending_half_life"] <= 400
+        assert 200 <= trial.values["sources.popularity_half_life"] <= 4000
         assert isinstance(trial.values["ranking.negatives"], int)
 
 

@@ -73,7 +73,7 @@ def test_engine_and_popularity_always_take_part() -> None:
     report = evaluated(shop(100), ("covisitation", "covisitation", "popularity"))
     assert list(report["learners"]) == ["engine", "popularity", "covisitation"]
     every = evaluated(shop(100), ("all",))["learners"]
-    assert set(every) >= {"engine", "popularity", "trending", "covisitation", "sequential_rules", "recently_seen"}
+    assert set(every) >= {"engine", "popularity", "covisitation", "sequential_rules", "recently_seen"}
     assert every["engine"] == report["learners"]["engine"], "who else is asked changes nothing"
 
 
