@@ -311,7 +311,9 @@ async def _equal(fleet: Fleet, ledger: Ledger) -> list[bool]:
         while len(found) == len(pages) and ledger.model.offset < max(offsets) and time.monotonic() < deadline:
             await asyncio.sleep(0.1)
         if len(found) == len(pages) and known.keys() >= set(offsets) and ledger.changed <= min(offsets):
-            return [each["fingerprint"] == known[each["offset"]] for each in found]
+            wrong = [n for n, each in enumerate(found) if each["fingerprint"] != known[each["offset"]]]
+            fleet.remarks += [f"worker {n} has another model at log offset {offsets[n]}" for n in wrong]
+            return [n not in wrong for n in range(len(found))]
         await asyncio.sleep(0.2)
     raise CheckError(f"all workers must reach log offset {ledger.changed} and say so within {STILL_S:.0f} s: {pages}")
 

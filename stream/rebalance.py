@@ -22,6 +22,7 @@ from stream.topics import LOG
 from stream.worker_process import WorkerProcess
 
 STEADY_S = 5.0  # before a change and after all sources are served again
+STATIC_SESSION_S = 30.0  # of static members
 SETTLED_S = 90.0  # longest time for all sources to be served
 ENOUGH = 1 << 62  # events
 
@@ -104,7 +105,11 @@ async def _measure(config: Config, rate: float, membership: str) -> list[Change]
 
 
 def _named(config: Config, name: str) -> Config:
-    return msgspec.structs.replace(config, kafka=msgspec.structs.replace(config.kafka, instance_id=name))
+    """A worker whose name outlives it also needs a session that outlives a restart."""
+    if not name:
+        return config
+    kafka = msgspec.structs.replace(config.kafka, instance_id=name, session_timeout_s=STATIC_SESSION_S)
+    return msgspec.structs.replace(config, kafka=kafka)
 
 
 @asynccontextmanager
