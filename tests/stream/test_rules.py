@@ -303,7 +303,7 @@ def test_a_pin_below_the_slate_leaves_its_item_where_it_is(place: Path) -> None:
     site = ruled(place, "[[pin]]\nitem = 'a'\nslot = 6", *things("ab"))
     known(site, "u")
     assert sorted(shown(site)) == ["a", "b"]
-    assert site.engine.draw(site.partition.users["u"], T, "test")[1].sources.tolist() == [0, 0]
+    assert site.engine.draw("u", site.partition.users["u"], T, "test")[1].sources.tolist() == [0, 0]
 
 
 def test_pins_move_up_where_the_lists_end(place: Path) -> None:
