@@ -177,19 +177,6 @@ def check_forget_user(source: Source) -> None:
     _require(_mentions(source, _user(2)) == was_kept, "a forgotten user may come back")
 
 
-def check_own_history_left_out(source: Source) -> None:
-    """Who keeps individual histories does not let a user's own speak for him."""
-    _add_items(source)
-    past, asked = _no_items(), _query(3, 1, 4)
-    for n, item in enumerate(asked.session[::-1].tolist()):
-        source.learn_one(Interaction(item, 0, float(n), past, past, _user(0)))
-        past = np.array([item, *past.tolist()], np.int32)
-    if _mentions(source, _user(0)):
-        own = source.score_many(asked._replace(user=_user(0)), _every_item())
-        others = source.score_many(asked._replace(user=_user(1)), _every_item())
-        _require(not own.any() and bool(others.any()), "only others' histories may answer")
-
-
 _LAWS = (
     check_cold_start,
     check_prediction_changes_nothing,
@@ -205,7 +192,6 @@ _LAWS = (
     check_new_items_harmless,
     check_bounded_memory,
     check_forget_user,
-    check_own_history_left_out,
 )
 
 

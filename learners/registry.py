@@ -38,7 +38,7 @@ def learner_names() -> list[str]:
     """Names of all sources that are there, sorted.
 
     >>> learner_names()[:2]
-    ['categories', 'covisitation']
+    ['biased_mf', 'buy_again']
     """
     return sorted({*BUILT_IN, *(point.name for point in entry_points(group=GROUP))})
 

@@ -1,6 +1,5 @@
 """What the model knows of items beyond their use: may they be shown, their category, their age."""
 
-import math
 from heapq import heapify, heappop, heappush
 from typing import Any, TypeVar
 
@@ -14,6 +13,7 @@ from stream.log import Touched
 from stream.schemas import Item
 
 T = TypeVar("T", bound=np.generic)
+UNPRICED = -1.0
 NO_CATEGORY = 0  # of items that nothing is known of
 
 
@@ -36,7 +36,7 @@ class Catalogue:
         self.used: NDArray[np.int64] = np.empty(0, np.int64)  # `events` at the item's last event, -1 before it
         self._expiring: list[tuple[float, int]] = []  # heap of (event time, item)
         self.categories: dict[str, int] = {}
-        self.price: NDArray[np.float64] = np.empty(0)  # nan: unknown
+        self.price: NDArray[np.float64] = np.empty(0)  # UNPRICED: unknown
         self.facts = Facts()  # categories, price and attributes, for rules
 
     def add_item(self, item: int) -> None:
@@ -48,7 +48,7 @@ class Catalogue:
             self.category = _grown(self.category, room, NO_CATEGORY)
             self.born = _grown(self.born, room, 0)
             self.used = _grown(self.used, room, -1)
-            self.price = _grown(self.price, room, np.nan)
+            self.price = _grown(self.price, room, UNPRICED)
             self.facts.make_room(room)
         self.size = max(self.size, item + 1)
         self.blocked[item] = ELIGIBLE if self.allow_unknown else INELIGIBLE
@@ -67,7 +67,7 @@ class Catalogue:
         self.category[item] = NO_CATEGORY
         if record.categories:
             self.category[item] = self.categories.setdefault(record.categories[0], len(self.categories) + 1)
-        self.price[item] = np.nan if record.price is None else record.price
+        self.price[item] = UNPRICED if record.price is None else record.price
         self.facts.put(item, item_facts(record))
 
     def expire(self, now: float) -> None:
@@ -87,7 +87,7 @@ class Catalogue:
         if item < 0:
             return Touched(NO_CATEGORY, price)
         known = float(self.price[item])
-        return Touched(int(self.category[item]), price if price is not None or math.isnan(known) else known)
+        return Touched(int(self.category[item]), price if price is not None or known == UNPRICED else known)
 
     def state(self) -> dict[str, NDArray[Any]]:
         """Everything, as arrays in a fixed order; views, valid until the next change."""

@@ -61,7 +61,7 @@ class Folded:
     events: Counter[str] = field(default_factory=Counter)  # accepted, by event id
     taken: dict[tuple[str, str], list[int]] = field(default_factory=dict)  # (source, topic index) -> event offsets
     recent: dict[str, list[str]] = field(default_factory=dict)  # event id -> the user's items before it, newest first
-    offered: dict[str, list[str]] = field(default_factory=dict)  # event id -> the list of `recently_seen` after it
+    offered: dict[str, list[str]] = field(default_factory=dict)  # event id -> the user's own list after it
     decisions: Counter[str] = field(default_factory=Counter)
     settled: Counter[str] = field(default_factory=Counter)
     changes: dict[str, int] = field(default_factory=dict)  # item or user of the catalogue -> log offset of the newest
@@ -91,7 +91,7 @@ class Folded:
         if record.decision is not None:
             self.decisions[record.decision.decision_id] += 1
             if record.event is not None:
-                self.offered[record.event.event_id] = recently_seen(record.decision)
+                self.offered[record.event.event_id] = own_list(record.decision)
 
     def check(self) -> None:
         """Laws that hold for any log: nothing twice, in order, and only decisions that were made are settled, once."""
@@ -214,7 +214,7 @@ def read(records: Sequence[Any], type_: type[R]) -> list[R]:
     return [msgspec.json.decode(record.value, type=type_) for record in records if record.value is not None]
 
 
-def recently_seen(decision: Decision) -> list[str]:
+def own_list(decision: Decision) -> list[str]:
     """Items of the last list of a decision, which is the user's own."""
     own = np.frombuffer(decision.lists, "<u2")[-SLOTS:]
     return [decision.items[place] for place in own.tolist() if place != 65535]

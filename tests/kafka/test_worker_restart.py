@@ -127,7 +127,7 @@ def test_nothing_is_lost_or_taken_twice_when_workers_end(site: Site, tmp_path: P
             log = site.learned(["old.again"])
             assert worker.stop() == 0
     assert log.recent["old.again"] == ["item-old.2", "item-old.1", "item-old.0"]
-    assert log.offered["old.again"] == ["first-0", *log.recent["old.again"]]
+    assert set(log.offered["old.again"]) == {"first-0", *log.recent["old.again"]}
 
 
 def test_a_broker_that_dies_and_comes_back(needs_kafka: None, tmp_path: Path) -> None:

@@ -41,7 +41,7 @@ class Heard(Watch):
         return super()._observe(values)
 
 
-COLUMNS = feature_names(("popularity",))
+COLUMNS = feature_names(("popularity", "recently_seen"))
 
 
 def heard(slots: int = 5) -> tuple[Heard, TwoHeads]:
@@ -63,7 +63,7 @@ def test_a_source_hits_if_the_item_is_among_its_first(slots: int) -> None:
 
 def test_a_source_of_discovery_is_not_blamed_for_what_the_user_knew() -> None:
     watch, _ = heard()
-    watch.learned(row(seen=255, seen_rank=255), purchased=False, click=0.1)
+    watch.learned(row(seen=255, recently_seen_rank=255), purchased=False, click=0.1)
     assert "popularity" not in watch.values
     assert watch.values["recently_seen"] == 1.0
     watch.learned(None, purchased=False, click=0.1)

@@ -106,7 +106,7 @@ def entries(events: int = 400) -> list[Entry]:
 def test_the_example_takes_part_in_an_evaluation() -> None:
     evaluation = Evaluation(Config(sources=Sources(extra=NAME)), Protocol((5,)))
     report: Any = evaluation.run(entries())
-    assert evaluation.model.lists[-2:] == (NAME, "recently_seen"), "repeats stay last"
+    assert evaluation.model.lists[-2:] == (NAME, "repeats"), "repeats stay last"
     assert f"{NAME}_rank" in evaluation.model.ranking.columns
     assert report["skipped_records"] == 0
     assert report["learners"]["engine"]["hit_rate@5"] > 0.5
@@ -206,7 +206,7 @@ def test_lists_of_names() -> None:
     [
         ("popularitty", r"configuration: sources\.extra: learner 'popularitty'.*did you mean 'popularity'\?"),
         ("popularity", r"sources of discovery that are not there yet; got 'popularity'"),
-        ("recently_seen", r"got 'recently_seen'"),
+        ("repeats", r"got 'repeats'"),
     ],
 )
 def test_a_wrong_setting_is_told(extra: str, expected: str) -> None:

@@ -282,7 +282,7 @@ def test_the_catalogue_grows() -> None:
 def test_the_lists_are_the_ranking_then_the_sources_and_repeats_are_last() -> None:
     lists = Model(CONFIG).lists
     assert lists[:3] == ("ranked", "popularity", "popularity_fast"), "features compare these two"
-    assert lists[-1] == "recently_seen"
+    assert lists[-1] == "repeats"
     assert len(set(lists)) == len(lists)
 
 
