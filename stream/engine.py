@@ -198,7 +198,7 @@ class Engine:
         recent = user.recent(CONTEXT_ITEMS)
         in_session = len(list(takewhile(user.session.__contains__, recent))) if same_session else 0
         item = self.model.vocabulary.index(event.item_id)
-        new_session = user.profile and not same_session
+        new_session = user.profile and not same_session and SEGMENT in self.config.sources.traits.split(",")
         step = Step(
             user_id, event, recent, in_session, settled, None, rows, self._traits(user, event),
             pack_past([user.seen[name] for name in recent], event.time),

@@ -14,6 +14,7 @@ from stream.log import (
     Happening,
     ItemChange,
     Message,
+    ProfileChange,
     Record,
     Rows,
     Settlement,
@@ -26,7 +27,8 @@ from stream.observe import Observer
 from stream.ranking import HEAD_NEGATIVES
 from stream.schemas import Item
 from stream.snapshot import ForeignSnapshotError
-from stream.users import User
+from stream.users import User, number
+from tests.stream.site import Site, did
 
 T = 1_700_000_000.0
 CONFIG = Config(slate=Slate(slots=4), policy=Policy(name="sarsa", epsilon=0.3))
@@ -387,3 +389,28 @@ class Crowded(Observer):
 
     def no_room(self) -> None:
         self.refused += 1
+
+
+# Forgetting
+
+
+def test_a_forgotten_user_leaves_no_number_in_the_model() -> None:
+    site = Site("abcdef", policy=Policy(name="ranked"))
+    for n in range(12):
+        site.take(did("shy", "abc"[n % 3], T + n), did("bold", "cde"[n % 3], T + n))
+
+    def mentioned(user: str) -> set[str]:
+        parts = site.model.copy().parts
+        return {
+            f"{part}.{key}"
+            for part, arrays in parts.items()
+            for key, array in arrays.items()
+            if array.dtype == np.int64 and number(user) in array
+        }
+
+    assert {place.split(".")[0] for place in mentioned("shy")} == {"session_neighbours", "user_neighbours"}
+    bold = mentioned("bold")
+    site.take(ProfileChange("shy", None))
+    assert mentioned("shy") == set()
+    assert mentioned("bold") == bold
+    assert site.model.skipped == 0
