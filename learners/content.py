@@ -226,14 +226,14 @@ class Content(Impersonal):
         index, small = self._index, self._index.described <= self._exact
         self._stamp += 1
         names = filled[np.argsort(-self._dense[filled], kind="stable")]
-        count, missed = walk(
+        count, _ = walk(
             index.width, index.following, index.heads, names, self._exact if small else self._exact // _PER_LIST,
             blocked, self._stamps, self._stamp, self._found[: self._exact],
         )  # fmt: skip
         more: NDArray[np.int32] = np.empty(0, np.int32)
         if small and vector.any():
             more = np.array(list(self._with_vector), np.int32)
-        elif not small and (missed or vector.any()):
+        elif not small and vector.any():
             more = self._nearest.search(self._query_embedding(filled, vector), self._exact // _PER_NEIGHBOUR)
         count = admit(more, blocked, self._stamps, self._stamp, self._found, count)
         return self._found[:count]
@@ -241,7 +241,7 @@ class Content(Impersonal):
     def _queue(self, item: int) -> None:
         """Let the graph have the item as soon as there is need of a graph, and some of those that wait."""
         index = self._index
-        if index.described <= self._exact:
+        if self._vector is None or index.described <= self._exact:
             return
         if len(self._nearest) > 2 * index.described or not self._nearest:
             self._nearest.renew(index.in_order().tolist())
@@ -250,7 +250,7 @@ class Content(Impersonal):
         self._nearest.insert(self._embedding, _CATCH_UP)
 
     def _fill_graph(self) -> None:
-        if self._index.described > self._exact:
+        if self._vector is not None and self._index.described > self._exact:
             order = self._index.in_order().tolist()
             self._nearest.renew(order)
             self._nearest.insert(self._embedding, len(order))

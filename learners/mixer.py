@@ -1,7 +1,6 @@
 """Which candidate comes next: one score out of what all sources say, learned from every step."""
 
 import math
-import random
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -10,6 +9,7 @@ from numba import njit
 from numpy.typing import NDArray
 
 from learners.base import State
+from learners.draws import draw
 
 _LOSS_MEMORY = 1_000.0  # steps over which the running loss is averaged
 
@@ -104,8 +104,6 @@ class Mixer:
         Hidden units; 0 makes it linear.
     initial_weights
         First linear weights by name, 0 where absent: a sensible guess ranks sensibly from the first event on.
-    seed
-        Names the stream of the hidden layer's first weights.
 
     Attributes
     ----------
@@ -130,7 +128,7 @@ class Mixer:
 
     def __init__(
         self, names: Sequence[str], learning_rate: float = 0.1, units: int = 16,
-        initial_weights: Mapping[str, float] | None = None, seed: str = "headwater",
+        initial_weights: Mapping[str, float] | None = None,
     ) -> None:  # fmt: skip
         first = initial_weights or {}
         if unknown := sorted(set(first) - set(names)):
@@ -139,7 +137,6 @@ class Mixer:
             raise ValueError(f"`learning_rate` must be > 0 and `units` >= 0; got {learning_rate} and {units}")
         self.names = tuple(names)
         self.learning_rate = learning_rate
-        rng = random.Random(f"{seed}/mixer")
         width, spread = len(self.names), 1.0 / math.sqrt(max(1, len(self.names)))
         self._net = _Net(
             np.zeros((2, width), np.float32),
@@ -147,10 +144,9 @@ class Mixer:
             np.zeros((2, units), np.float32),
         )
         self._net.linear[0] = [float(first.get(name, 0.0)) for name in self.names]
-        self._net.hidden[0, :width] = np.reshape(
-            [rng.uniform(-spread, spread) for _ in range(width * units)], (width, units)
-        )
-        self._net.out[0] = [rng.uniform(-0.1, 0.1) for _ in range(units)]
+        for row, weights in enumerate(self._net.hidden[0, :width]):
+            draw(weights, row, spread)
+        draw(self._net.out[0], width, 0.1)
         self._running = np.zeros(2)  # loss, weight
 
     def __repr__(self) -> str:

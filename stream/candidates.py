@@ -8,9 +8,10 @@ from numba import njit
 from numpy.typing import NDArray
 
 from bandits import NO_TERMS, Terms
-from learners import ELIGIBLE, INELIGIBLE, TOUCHED, Query, Source, Vocabulary, best_first
+from learners import ELIGIBLE, INELIGIBLE, NEVER, TOUCHED, Query, Source, Vocabulary, best_first
+from learners import Past as Done
 from stream.catalogue import Catalogue
-from stream.features import Known, Moment, Past, describe, retime
+from stream.features import Known, Moment, Past, describe
 from stream.ranking import Ranking
 from stream.rules import Offer, Rules
 from stream.users import RECENT_ITEMS, User, number, past_of
@@ -26,6 +27,8 @@ class Candidates(NamedTuple):
     features: NDArray[np.uint8]  # [n, features + 1], quantised, the mixer's score last
     scores: NDArray[np.float32]  # [n] ranking scores
     lists: NDArray[np.int32]  # [1 + sources, k] best items of the ranking and of each source, -1 pads
+    places: NDArray[np.int32]  # [n] each item's place in the user's past, -1: not there
+    past: Past
     terms: Terms = NO_TERMS  # what rules demand of the slate
 
 
@@ -47,11 +50,13 @@ class Shelf:
 
     def query(self, user_id: str, user: User, now: float) -> Query:
         """What the sources are asked for a user at event time `now`."""
-        index = self.vocabulary.index
-        known = [(i, user.seen[name]) for name in user.recent(RECENT_ITEMS) if (i := index(name)) >= 0]
+        return self._query(user_id, user, now, self.past(user))
+
+    def _query(self, user_id: str, user: User, now: float, past: Past) -> Query:
+        recent = slice(RECENT_ITEMS)
         return Query(
-            np.array([i for i, _ in known], np.int32), now, self.vocabulary.indices(user.session[::-1]),
-            number(user_id), user.traits, past_of([seen for _, seen in known]),
+            past.items[recent], now, self.vocabulary.indices(user.session[::-1]), number(user_id), user.traits,
+            Done(past.times[recent], past.counts[recent], past.kinds[recent], past.bought[recent]),
         )  # fmt: skip
 
     def candidates(self, user_id: str, user: User, now: float, k: int) -> Candidates:
@@ -62,26 +67,23 @@ class Shelf:
         now : event time, unix seconds; items that expired by then are left out
         k : length of the lists
         """
-        past, query = self.past(user), self.query(user_id, user, now)
+        past = self.past(user)
+        query = self._query(user_id, user, now, past)
         offer = None if self.rules is None else self.rules.offer(user, now, k)
         proposals = self._propose(query, past, offer)
         items, ranks, lists = _join(
             np.concatenate(proposals), np.array([len(p) for p in proposals]), self.catalogue.expires, now,
             self._scratch(), k if offer is None or not offer.deep else PROPOSED,
         )  # fmt: skip
-        features = self._describe(user, query, items, ranks, past)
+        places = _places(past.items, items, self._scratch())
+        features = self._describe(user, query, items, ranks, past, places)
         scores, rows = self.ranking.score_many(features)
         if offer is not None:
-            return Candidates(items, rows, *offer.finish(items, scores, lists, k))
+            scores, lists, terms = offer.finish(items, scores, lists, k)
+            return Candidates(items, rows, scores, lists, places, past, terms)
         ranked, _ = best_first(items, scores, k)
         lists[0, : len(ranked)] = ranked
-        return Candidates(items, rows, scores, lists)
-
-    def retime(self, user: User, now: float, items: NDArray[np.int32], rows: NDArray[np.uint8]) -> None:
-        """Let features of some items say that the list is looked at only `now`, though it was made earlier."""
-        past = self.past(user)
-        places = _places(past.items, items, self._scratch())
-        retime(past, places, max(0.0, now - user.time), now, rows[:, 3 * len(self.sources) :])
+        return Candidates(items, rows, scores, lists, places, past)
 
     def pack(self, slate: NDArray[np.int32], lists: NDArray[np.int32]) -> tuple[NDArray[np.int32], NDArray[np.uint16]]:
         """Every item of the lists once, the slate's first and in order; and the lists as indices into them."""
@@ -96,13 +98,8 @@ class Shelf:
         """The user's items that the model knows already; a brand-new one is folded some milliseconds later."""
         index = self.vocabulary.index
         known = [(i, entry) for item, entry in reversed(user.seen.items()) if (i := index(item)) >= 0]
-        return Past(
-            np.array([i for i, _ in known], np.int32),
-            np.array([entry.times for _, entry in known], np.float32),
-            np.array([entry.bought for _, entry in known], np.uint8),
-            np.array([entry.kind for _, entry in known], np.uint8),
-            np.array([entry.time for _, entry in known], np.float64),
-        )
+        done = past_of([entry for _, entry in known])
+        return Past(np.array([i for i, _ in known], np.int32), done.counts, done.bought, done.kinds, done.times)
 
     def _propose(self, query: Query, past: Past, offer: Offer | None) -> list[NDArray[np.int32]]:
         blocked = self.catalogue.blocked
@@ -116,14 +113,19 @@ class Shelf:
             blocked[past.items] = before
 
     def _describe(
-        self, user: User, query: Query, items: NDArray[np.int32], ranks: NDArray[np.int32], past: Past
+        self,
+        user: User,
+        query: Query,
+        items: NDArray[np.int32],
+        ranks: NDArray[np.int32],
+        past: Past,
+        places: NDArray[np.int32],
     ) -> NDArray[np.uint8]:
         catalogue = self.catalogue
         scores = np.empty((len(self.sources), len(items)), np.float32)
         for row, source in enumerate(self.sources):
             scores[row] = source.score_many(query, items)
         known = Known(catalogue.category, catalogue.born, catalogue.used, catalogue.events)
-        places = _places(past.items, items, self._scratch())
         features: NDArray[np.uint8] = describe(
             items, ranks, scores, places, past, query.recent[:CATEGORY_ITEMS], known, _moment(user, query.time)
         )
@@ -153,12 +155,12 @@ def _moment(user: User, now: float) -> Moment:
 
 @njit(cache=True)
 def _block(
-    blocked: NDArray[np.uint8], seen: NDArray[np.int32], bought: NDArray[np.uint8], exclude_bought: bool
+    blocked: NDArray[np.uint8], seen: NDArray[np.int32], bought: NDArray[np.float64], exclude_bought: bool
 ) -> NDArray[np.uint8]:
     """Mark the user's own items; returns what stood there before."""
     before = blocked[seen]
     for n, item in enumerate(seen):
-        if exclude_bought and bought[n]:
+        if exclude_bought and bought[n] > NEVER:
             blocked[item] = INELIGIBLE
         elif blocked[item] == ELIGIBLE:
             blocked[item] = TOUCHED

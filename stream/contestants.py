@@ -8,15 +8,11 @@ import difflib
 from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple
 
-import numpy as np
-from numpy.typing import NDArray
-
-from learners import Interaction, Source, registry
+from learners import Source, registry
 from stream.errors import UsageError
 from stream.log import ItemChange, Record, Step
 from stream.model import Model, about
 from stream.ratings import RATERS
-from stream.users import number
 
 POPULARITY = "popularity"
 ENGINE = "engine"
@@ -116,8 +112,6 @@ class Guests:
         item = -1 if event is None else vocabulary.index(event.item_id)
         if event is None or item < 0:  # no room was left for the item
             return
-        recent: NDArray[np.int32] = vocabulary.indices(step.recent)
-        session: NDArray[np.int32] = vocabulary.indices(step.recent[: step.session_items])
-        told = Interaction(item, event.kind, event.time, recent, session, number(step.user_id), step.traits)
+        told = self.model.interaction(step, event, item)
         for source in self.sources:
             source.learn_one(told)

@@ -22,6 +22,7 @@ from bandits import Slate
 from learners.profiles import describe, quantise
 from stream.candidates import Candidates
 from stream.config import Config
+from stream.features import Past, retime
 from stream.log import (
     LOG_VERSION,
     Batch,
@@ -60,6 +61,8 @@ class Shown(NamedTuple):
     items: NDArray[np.int32]  # [n]
     features: NDArray[np.uint8]  # [n, columns of the ranking]
     scores: NDArray[np.float32]  # [n]
+    places: NDArray[np.int32]  # [n] in the user's past
+    past: Past
 
 
 class Partition:
@@ -299,7 +302,9 @@ class Engine:
         items, lists = model.shelf.pack(slate.items, found.lists)
         sources = slate.sources.astype(np.uint8).tobytes()
         self.observer.decided(sources, policy.epsilon)
-        self._remember(user_id, Shown(now, decision_id, found.items, found.features, found.scores))
+        self._remember(
+            user_id, Shown(now, decision_id, found.items, found.features, found.scores, found.places, found.past)
+        )
         return Decision(
             decision_id, now, policy.name, policy.epsilon, model.offset, policy_state(user),
             [model.vocabulary.ids[item] for item in items.tolist()], sources, slate.heads.tobytes(),
@@ -327,7 +332,8 @@ class Engine:
         if place >= 0:
             picks = np.concatenate([found[:1], picks])
         rows = shown.features[picks]
-        self.model.shelf.retime(user, event.time, shown.items[picks], rows)
+        own = rows[:, self.model.ranking.own :]
+        retime(shown.past, shown.places[picks], event.time - user.time, event.time, own)
         return Rows(rows.tobytes(), place >= 0, uniform, min(1.0, uniform / others))
 
 

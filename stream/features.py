@@ -11,6 +11,8 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+from learners import NEVER
+
 PER_SOURCE = ("value", "rank", "log_value")
 OWN = (
     "seen", "seen_times", "seen_rank", "seen_bought", "seen_clicked", "seen_early", "seen_in_session",
@@ -27,10 +29,10 @@ class Past(NamedTuple):
     """A user's items as the model numbers them, newest first."""
 
     items: NDArray[np.int32]
-    times: NDArray[np.float32]  # events on it
-    bought: NDArray[np.uint8]
-    kind: NDArray[np.uint8]  # of the last event on it
-    time: NDArray[np.float64]  # of the last event on it, unix seconds
+    counts: NDArray[np.int32]  # events on it
+    bought: NDArray[np.float64]  # time of the last purchase of it, unix seconds; `NEVER` without one
+    kinds: NDArray[np.uint8]  # of the last event on it
+    times: NDArray[np.float64]  # of the last event on it, unix seconds
 
 
 class Known(NamedTuple):
@@ -106,8 +108,12 @@ def _source_columns(ranks: NDArray[np.int32], scores: NDArray[np.float32], out: 
 
 @njit(cache=True)
 def _seen_columns(past: Past, place: int, moment: Moment, row: NDArray[np.uint8]) -> None:
-    row[0], row[1] = 255, byte(log(1.0 + past.times[place]) / 3.0)
-    row[2], row[3], row[4] = byte(1.0 / (1.0 + place)), 255 * past.bought[place], 255 * (past.kind[place] == 1)
+    row[0], row[1] = 255, byte(log(1.0 + past.counts[place]) / 3.0)
+    row[2], row[3], row[4] = (
+        byte(1.0 / (1.0 + place)),
+        255 * (past.bought[place] > NEVER),
+        255 * (past.kinds[place] == 1),
+    )
     row[5], row[6] = byte(1.0 / (1.0 + moment.depth)), 255 * (place < moment.in_session)
     row[7] = byte(moment.repeat_rate)
     if place == 0:
@@ -123,7 +129,7 @@ def retime(past: Past, places: NDArray[np.int32], gap: float, now: float, own: N
         place, row = places[c], own[c]
         row[GAP] = waited
         if place >= 0:
-            row[RECENCY] = byte(1.0 - _of_time(now - past.time[place]))
+            row[RECENCY] = byte(1.0 - _of_time(now - past.times[place]))
             row[SEEN_GAP] = waited
             row[LAST_GAP] = waited if place == 0 else 0
 

@@ -130,7 +130,7 @@ class Model:
         names = tuple(source.name for source in self.sources)
         self.lists = (RANKED, *names)  # what a slot can be drawn from
         self.segments = Segments()
-        self.ranking = Ranking(names, config.ranking, config.policy.seed)
+        self.ranking = Ranking(names, config.ranking)
         self.watch = Watch(
             config.drift, self.sources, self.ranking.heads, self.ranking.columns, config.slate.slots, self.ranking.mixer
         )
@@ -248,14 +248,15 @@ class Model:
             item = self._intern(step.event.item_id)
             if item < 0:
                 return
-            interaction = self._interaction(step, step.event, item)
+            interaction = self.interaction(step, step.event, item)
             for source in self.sources:
                 source.learn_one(interaction)
             if step.ended is not None:
                 self.segments.learn_one(step.ended.profile, step.ended.attributes)
             self.catalogue.touch(item)
 
-    def _interaction(self, step: Step, event: Happening, item: int) -> Interaction:
+    def interaction(self, step: Step, event: Happening, item: int) -> Interaction:
+        """What learners are told of a step's event on an item."""
         places = np.array([self.vocabulary.index(name) for name in step.recent], np.int32)
         known = places >= 0
         past = unpack_past(step.past, event.time, known) if step.past else UNTOLD

@@ -40,10 +40,11 @@ class Ranking:
     settings : weights of the sum, step sizes, negatives
     """
 
-    def __init__(self, sources: Sequence[str], settings: config.Ranking, seed: str) -> None:
+    def __init__(self, sources: Sequence[str], settings: config.Ranking) -> None:
         names = feature_names(tuple(sources))
         self.columns = (*names, SCORE)
-        self.mixer = Mixer(names, settings.learning_rate, settings.units, initial_weights(tuple(sources)), seed)
+        self.own = 3 * len(sources)  # the first column that speaks of the user
+        self.mixer = Mixer(names, settings.learning_rate, settings.units, initial_weights(tuple(sources)))
         self.heads = TwoHeads(HEAD_FEATURES, settings.head_learning_rate, {SCORE: 3.0})
         self.weights = (settings.next_weight, settings.click_weight, settings.purchase_weight)
         self._head_columns = np.array([self.columns.index(name) for name in HEAD_FEATURES])

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from bandits import DRY, OTHER
 from stream.config import Policy, Ranking, Slate
 from stream.engine import SHOWN_USERS, Engine, Shown, policy_state, uniforms
+from stream.features import Past
 from stream.log import ItemChange, ProfileChange, Rows
 from stream.model import unpack_lists
 from stream.schemas import Item
@@ -222,12 +223,15 @@ def test_the_policys_state(depth: int, events: int, state: int) -> None:
 # Rows for the ranker
 
 
+NO_PAST = np.full(5, -1, np.int32), Past(*(np.empty(0, kind) for kind in (np.int32, np.int32, float, np.uint8, float)))
+
+
 def rows_of(engine: Engine, taken: str, name: str) -> tuple[list[int], Rows]:
     """Rows taught after a slate from five candidates, each described by its own number, the last scored highest."""
     width = len(engine.model.ranking.columns)
     features = np.repeat(np.arange(5, dtype=np.uint8), width).reshape(5, width)
     items = np.arange(5, dtype=np.int32)
-    engine._shown["u"] = Shown(T, name, items, features, items.astype(np.float32))
+    engine._shown["u"] = Shown(T, name, items, features, items.astype(np.float32), *NO_PAST)
     rows = engine._rows("u", User(), did("u", taken, T + 1)[1])
     assert rows is not None
     return np.frombuffer(rows.features, np.uint8).reshape(-1, width)[:, 0].tolist(), rows

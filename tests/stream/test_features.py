@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from learners import NEVER
 from stream.config import Config, Slate
 from stream.features import Known, Moment, Past, describe, feature_names, initial_weights
 from stream.log import Batch, Claim, Happening, ItemChange, Step
@@ -37,8 +38,8 @@ def tiny() -> dict[str, dict[str, int]]:
         places=np.array([0, -1, 1, -1], np.int32),
         past=Past(
             np.array([0, 2], np.int32),
-            np.array([2.0, 1.0], np.float32),
-            np.array([0, 1], np.uint8),
+            np.array([2, 1], np.int32),
+            np.array([NEVER, T - 3600]),
             np.array([1, 2], np.uint8),
             np.array([T - 60, T - 3600]),
         ),
@@ -126,8 +127,8 @@ def test_extreme_numbers_stay_within_a_byte(data: st.DataObject) -> None:
         places=np.array([place if place < seen else -1 for place in range(n)], np.int32),
         past=Past(
             np.arange(seen, dtype=np.int32),
-            np.array([data.draw(st.integers(1, 10**6)) for _ in range(seen)], np.float32),
-            np.array([data.draw(st.integers(0, 1)) for _ in range(seen)], np.uint8),
+            np.array([data.draw(st.integers(1, 10**6)) for _ in range(seen)], np.int32),
+            np.array([data.draw(st.sampled_from([NEVER, T])) for _ in range(seen)], np.float64),
             np.array([data.draw(st.integers(0, 2)) for _ in range(seen)], np.uint8),
             np.array([data.draw(st.floats(0, 4e9)) for _ in range(seen)], np.float64),
         ),

@@ -18,7 +18,7 @@ WIDTH = len(feature_names(SOURCES))
 
 
 def ranking(**settings: float) -> Ranking:
-    return Ranking(SOURCES, config.Ranking(**settings), "seed")  # type: ignore[arg-type]
+    return Ranking(SOURCES, config.Ranking(**settings))  # type: ignore[arg-type]
 
 
 def features(n: int, seed: int = 1) -> NDArray[np.uint8]:
