@@ -5,7 +5,7 @@ import pytest
 from stream.chaos_ledger import Ledger
 from stream.chaos_pauses import Pauses, Standstill, during
 from stream.config import Config
-from stream.log import Batch, Claim, Happening, Step, Stored, encode_message
+from stream.log import LOG_VERSION, Batch, Claim, Happening, Step, Stored, encode_message
 from stream.schemas import Event
 
 T = 1_700_000_000.0
@@ -17,14 +17,14 @@ def ledger_of(events: int) -> Ledger:
     for n in range(events):
         ledger.send(Event(event_id=f"e-{n}", user_id="u1", item_id=f"i{n}", timestamp=T))
     ledger.acknowledge(range(events))
-    ledger.fold(0, encode_message(Claim(1, "users/0", "a")), 0)
+    ledger.fold(0, encode_message(Claim(LOG_VERSION, "users/0", "a")), 0)
     return ledger
 
 
 def batch(seq: int, *numbers: int) -> bytes:
     """An owner's batch with these events."""
     steps = [Step("u1", Happening(0, n, f"e-{n}", f"i{n}", 0, T, None, None), [], 0, None, None, None) for n in numbers]
-    return encode_message(Batch(1, "users/0", 0, seq, {"events.view": max(numbers) + 1}, T, list(steps)))
+    return encode_message(Batch(LOG_VERSION, "users/0", 0, seq, {"events.view": max(numbers) + 1}, T, list(steps)))
 
 
 def test_what_is_missing_or_comes_twice_is_counted() -> None:
@@ -41,14 +41,14 @@ def test_an_event_that_is_not_what_was_sent_breaks_a_law() -> None:
     ledger = ledger_of(2)
     other = Happening(0, 0, "e-0", "i1", 0, T, None, None)
     step = Step("u1", other, [], 0, None, None, None)
-    ledger.fold(1, encode_message(Batch(1, "users/0", 0, 0, {"events.view": 1}, T, [step])), 0)
+    ledger.fold(1, encode_message(Batch(LOG_VERSION, "users/0", 0, 0, {"events.view": 1}, T, [step])), 0)
     assert +ledger.broken == {"accepted unlike sent": 1}
 
 
 def test_a_snapshot_moves_the_fingerprint_so_models_are_compared_at_one_offset() -> None:
     ledger = ledger_of(0)
     ledger.keep_digests()
-    ledger.fold(1, encode_message(Stored(1, "users/0", 0, "users", 1, 0, 1)), 0)
+    ledger.fold(1, encode_message(Stored(LOG_VERSION, "users/0", 0, "users", 1, 0, 1)), 0)
     assert ledger.digests is not None
     assert list(ledger.digests) == [1, 2]
     assert ledger.digests[1] != ledger.digests[2] == ledger.model.fingerprint()
