@@ -27,6 +27,7 @@ IDLE_S = 60.0
 SNAPSHOT_S = 30.0  # everything is stored twice a minute
 SAMPLE_S = 2.0
 SETTLED_MINUTE = 5  # everything is at its bound by then
+BACKLOG_S = 10.0  # a worker with more than so many seconds of events waiting does not keep up
 GROWTH = 1.05  # of the last minute's memory to that of `SETTLED_MINUTE`: what the allocator may need to settle
 
 
@@ -45,6 +46,11 @@ class Soak(NamedTuple):
 
     rate: float
     minutes: list[Minute]
+
+    @property
+    def most_waiting(self) -> int:
+        """Records that waited at the end of some minute: a backlog fills buffers, which are bounded but large."""
+        return max((minute.waiting for minute in self.minutes), default=0)
 
     @property
     def growth(self) -> float:

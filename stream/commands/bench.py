@@ -17,7 +17,7 @@ from stream.config import Config
 from stream.errors import CheckError
 from stream.options import configured, examples
 from stream.rebalance import measure_rebalance
-from stream.soak import GROWTH, SETTLED_MINUTE, Minute, measure_soak
+from stream.soak import BACKLOG_S, GROWTH, SETTLED_MINUTE, Minute, measure_soak
 
 SOAK_PROPERTIES = {  # so that a long run does not fill the disk
     "log.segment.bytes": str(32 << 20),
@@ -120,6 +120,8 @@ def _soak(config: Config, minutes: int, rate: float, *, as_json: bool) -> None:
             if minute.minute in (1, SETTLED_MINUTE, len(soak.minutes)):
                 table.add_row(*(f"{value:,.1f}" if isinstance(value, float) else f"{value:,}" for value in minute))
         Console().print(table)
+    if soak.most_waiting > BACKLOG_S * rate:
+        raise CheckError(f"worker: must keep up; {soak.most_waiting:,} events were waiting: run it with a lower --rate")
     if not soak.flat:
         raise CheckError(f"memory: must stay within {GROWTH} times that of minute 5; grew to {soak.growth:.3f} times")
 

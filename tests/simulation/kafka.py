@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 from aiokafka.errors import KafkaTimeoutError
 
 from stream.connections import CutError
-from stream.topics import DEAD, INPUT_TOPICS, ITEMS, LOG, MODEL_SNAPSHOTS, TOPICS, Topic
+from stream.topics import DEAD, INPUT_TOPICS, ITEMS, LOG, MODEL_SNAPSHOTS, TOPICS, USER_SNAPSHOTS, Topic
 from tests.simulation.clock import PROCESS, Process, VirtualLoop
 from tests.simulation.schedule import EPOCH, PARTITIONS, SendFault
 
@@ -80,6 +80,9 @@ class Cluster:
         self.requests: Counter[str] = Counter()
         self.appends = 0  # of records by workers
         self.crashes_at: set[int] = set()  # numbers of appends that their writer does not survive
+        self.chunks = 0  # of snapshots of users
+        self.sleeps_at: set[int] = set()  # numbers of chunks whose writer falls asleep
+        self.fell_asleep: Callable[[Process], None] = lambda _: None
         self.inputs = {topic.name for topic in INPUT_TOPICS}
         self.news: list[Callable[[], None]] = []  # told of every new input record
 
@@ -225,6 +228,9 @@ class Producer:
             cluster.appends += 1
             if cluster.appends in cluster.crashes_at:
                 self._process.crash()
+            cluster.chunks += target[0] == USER_SNAPSHOTS.name
+            if target[0] == USER_SNAPSHOTS.name and cluster.chunks in cluster.sleeps_at:
+                cluster.fell_asleep(self._process)
         if answer is not None:
             cluster.loop.later(back, _answer, answer, first)
 

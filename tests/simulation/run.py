@@ -89,6 +89,7 @@ class Simulation:
         self.checker.cluster = self.cluster
         self.group = Group(self.loop, self.cluster)
         self.cluster.news.append(self._news)
+        self.cluster.fell_asleep = self._sleep
         self._started = 0
         self._over = False
 
@@ -235,12 +236,11 @@ class Simulation:
             process.crash()
         elif fault.kind == "crash_step":
             process.dies_at_step = int(fault.amount)
-        elif fault.kind == "crash_append":
-            self.cluster.crashes_at.add(int(fault.amount))
+        elif fault.kind in ("crash_append", "pause_chunk"):
+            numbers = self.cluster.crashes_at if fault.kind == "crash_append" else self.cluster.sleeps_at
+            numbers.add(int(fault.amount))
         elif fault.kind == "pause":
-            process.stop()
-            self.loop.later(SESSION_S, self.group.expire, member)
-            self.loop.later(fault.amount, self.loop.go_on, process)
+            self._pause(member, fault.amount)
         elif fault.kind == "leave":
             member.order("leave")
         elif fault.kind == "slow":
@@ -256,6 +256,16 @@ class Simulation:
                 self.checker.corrupted = True
         else:
             self.group.rebalance()
+
+    def _pause(self, member: Member, seconds: float) -> None:
+        member.process.stop()
+        self.loop.later(SESSION_S, self.group.expire, member)
+        self.loop.later(seconds, self.loop.go_on, member.process)
+
+    def _sleep(self, process: Process) -> None:
+        for member in self._live():
+            if member.process is process and not self._over:
+                self._pause(member, 2 * SESSION_S)
 
     def _news(self) -> None:
         for member in self._live():

@@ -48,11 +48,24 @@ class SendFault(NamedTuple):
 
 
 class ProcessFault(NamedTuple):
-    """What happens to the process in a place for workers; `amount` in seconds, or a number of steps or appends."""
+    """What happens to the process in a place for workers; `amount` in seconds, or a number of steps or appends.
+
+    `pause_chunk`: whoever writes that chunk of a snapshot of users sleeps past its session.
+    """
 
     at: float
     kind: Literal[
-        "crash", "crash_step", "crash_append", "pause", "leave", "slow", "rebuild", "rebalance", "corrupt", "clock"
+        "crash",
+        "crash_step",
+        "crash_append",
+        "pause",
+        "pause_chunk",
+        "leave",
+        "slow",
+        "rebuild",
+        "rebalance",
+        "corrupt",
+        "clock",
     ]
     slot: int
     amount: float
