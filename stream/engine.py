@@ -44,7 +44,7 @@ from stream.rewards import Rewards, replaced, settle, silence
 from stream.snapshot import UsersCopy
 from stream.users import CONTEXT_ITEMS, User, Users, apply, close, pack_past
 
-SHOWN_USERS = 20_000  # users whose last candidates are kept for learning; about 20 KB each
+SHOWN_USERS = 5_000  # users whose last candidates are kept for learning; about 30 KB each
 TRIES = 4  # random candidates, the best of which is a hard one
 
 Arrival = tuple[str, Happening] | ProfileChange | ItemChange  # a user's event, or news of a user or an item

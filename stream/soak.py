@@ -22,7 +22,8 @@ from stream.schemas import Event, EventType
 from stream.worker_process import WorkerProcess
 
 REGULARS, ITEMS, ROOM = 50, 1_200, 1_000  # of the items there is room for so many
-GUESTS = 0.5  # share of the events: at 200/s, `engine.SHOWN_USERS` have come after 200 s
+NEIGHBOURS = 5_000  # sessions and users to look for neighbours in
+GUESTS = 0.5  # share of the events: at 200/s, `engine.SHOWN_USERS` and NEIGHBOURS have come after a minute
 IDLE_S = 60.0
 SNAPSHOT_S = 30.0  # everything is stored twice a minute
 SAMPLE_S = 2.0
@@ -92,7 +93,7 @@ async def measure_soak(
     config = replace(
         prepared(config, "soak"),
         rewards=replace(config.rewards, idle_s=IDLE_S, attribution_window_s=IDLE_S / 2),
-        sources=replace(config.sources, max_items=ROOM),
+        sources=replace(config.sources, max_items=ROOM, max_sessions=NEIGHBOURS, max_users=NEIGHBOURS),
         worker=replace(config.worker, snapshot_s=SNAPSHOT_S),
     )
     found: list[Minute] = []

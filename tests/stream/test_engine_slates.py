@@ -292,7 +292,7 @@ def test_an_event_from_before_the_slate_teaches_the_ranker_nothing() -> None:
 
 
 def test_what_was_shown_is_kept_for_a_bounded_number_of_users(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert SHOWN_USERS == 20_000
+    assert SHOWN_USERS == 5_000
     monkeypatch.setattr("stream.engine.SHOWN_USERS", 2)
     site = Site("abcd")
     for n, user in enumerate("uvw"):
