@@ -11,7 +11,7 @@ from bandits import NO_TERMS, Terms
 from learners import ELIGIBLE, INELIGIBLE, NEVER, TOUCHED, Query, Source, Vocabulary, best_first
 from learners import Past as Done
 from stream.catalogue import Catalogue
-from stream.features import Known, Moment, Past, describe
+from stream.features import ECHOES, Known, Moment, Past, describe
 from stream.ranking import Ranking
 from stream.rules import Offer, Rules
 from stream.users import RECENT_ITEMS, User, number, past_of
@@ -46,6 +46,7 @@ class Shelf:
     ) -> None:  # fmt: skip
         self.vocabulary, self.catalogue, self.sources, self.ranking = vocabulary, catalogue, sources, ranking
         self.exclude_bought, self.rules = exclude_bought, rules
+        self._echoes = np.array([n for n, source in enumerate(sources) if source.name in ECHOES], np.int64)
         self._place = np.full(0, -1, np.int32)  # scratch: an item's place among the candidates
 
     def query(self, user_id: str, user: User, now: float) -> Query:
@@ -127,7 +128,15 @@ class Shelf:
             scores[row] = source.score_many(query, items)
         known = Known(catalogue.category, catalogue.born, catalogue.used, catalogue.events)
         features: NDArray[np.uint8] = describe(
-            items, ranks, scores, places, past, query.recent[:CATEGORY_ITEMS], known, _moment(user, query.time)
+            items,
+            ranks,
+            scores,
+            places,
+            past,
+            query.recent[:CATEGORY_ITEMS],
+            known,
+            _moment(user, query.time),
+            self._echoes,
         )
         return features
 

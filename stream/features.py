@@ -22,6 +22,9 @@ OWN = (
     "history", "depth", "repeat_rate", "after_click", "after_purchase",
 )  # fmt: skip
 CROWD = ("popularity", "categories", "trending", "new_items")  # names of sources that mostly say what many like
+# What these say of an item that the user has touched is mostly his own doing, so it says nothing that the user's own
+# columns do not; and a model that is frozen would miss the user's last events there, but not in those columns.
+ECHOES = ("popularity_fast", "covisitation", "sequential_rules")
 SCORE = "score"  # the last column of a row: what the mixer said of it when the list was made
 RECENCY, SEEN_GAP, LAST_GAP, GAP = (OWN.index(name) for name in ("seen_recency", "seen_x_gap", "last_x_gap", "gap"))
 
@@ -150,6 +153,7 @@ def describe(
     recent: NDArray[np.int32],  # [recent]: the user's last items, newest first, for their categories
     known: Known,
     moment: Moment,
+    echoes: NDArray[np.int64],  # sources that say nothing of what the user has touched, see `ECHOES`
 ) -> NDArray[np.uint8]:  # [candidates, features], times 255
     """Compute the feature matrix; columns as in `feature_names`."""
     first = 3 * len(scores)
@@ -173,6 +177,10 @@ def describe(
         row[19] = byte(_slow(known.events - known.born[item]))
         row[20] = byte(_slow(known.events - known.used[item])) if known.used[item] >= 0 else 0
         row[21] = byte(scores[1, c] / scores[0, c]) if scores[0, c] > 0 else 0
+        if places[c] >= 0:
+            row[20], row[21] = 0, 0
+            for s in echoes:
+                out[c, 3 * s : 3 * s + 3] = 0
         agree = 0
         for s in range(ranks.shape[1]):
             agree += ranks[c, s] >= 0

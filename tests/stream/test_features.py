@@ -29,7 +29,7 @@ def byte(value: float) -> int:
     return math.floor(255 * value + 0.5)
 
 
-def tiny() -> dict[str, dict[str, int]]:
+def tiny(*echoes: int) -> dict[str, dict[str, int]]:
     """Items 0 to 3 as candidates of a user who saw 0 last and 2 before; three lists, the last without scores."""
     found = describe(
         items=np.arange(4, dtype=np.int32),
@@ -51,6 +51,7 @@ def tiny() -> dict[str, dict[str, int]]:
             12,
         ),
         moment=MOMENT,
+        echoes=np.array(echoes, np.int64),
     )
     return {name: dict(zip(NAMES, row, strict=True)) for name, row in zip("abcd", found.tolist(), strict=True)}
 
@@ -79,7 +80,7 @@ def tiny() -> dict[str, dict[str, int]]:
         ("a", {"same_category": 255, "category_share": byte(1 / 1.8)}),
         ("b", {"same_category": 0, "category_share": byte(0.8 / 1.8)}),
         ("d", {"same_category": 0, "category_share": 0, "idle": 0}),
-        ("a", {"age": byte(1 / (1 + math.log(13) / 2)), "idle": 255, "trend": byte(1 / 8)}),
+        ("a", {"age": byte(1 / (1 + math.log(13) / 2)), "idle": 0, "trend": 0}),
         ("b", {"age": byte(1 / (1 + math.log(3) / 2)), "idle": byte(1 / (1 + math.log(3) / 2)), "trend": 0}),
         ("c", {"trend": 0, "agreement": byte(2 / 3)}),
         ("d", {"age": 255, "trend": 255, "agreement": byte(2 / 3)}),
@@ -91,6 +92,15 @@ def tiny() -> dict[str, dict[str, int]]:
 def test_columns_by_hand(item: str, expected: dict[str, int]) -> None:
     row = tiny()[item]
     assert {name: row[name] for name in expected} == expected
+
+
+def test_what_a_source_says_of_the_users_own_items_can_be_left_out() -> None:
+    plain, quiet = tiny(), tiny(1)
+    for item, row in quiet.items():
+        changed = {name for name in NAMES if row[name] != plain[item][name]}
+        seen = {"a": {"fast_value", "fast_rank", "fast_log_value"}, "c": {"fast_value", "fast_rank", "fast_log_value"}}
+        assert changed == seen.get(item, set())
+        assert item not in seen or not any(row[name] for name in changed)
 
 
 def test_every_column_says_something() -> None:
@@ -140,6 +150,7 @@ def test_extreme_numbers_stay_within_a_byte(data: st.DataObject) -> None:
             events,
         ),
         moment=Moment(2, True, data.draw(st.floats(0, 1)), data.draw(st.floats(0, 1)), 1e9, 1e9, 99, 4e9, 4e9),
+        echoes=np.empty(0, np.int64),
     )
     rows = [dict(zip(NAMES, row, strict=True)) for row in found.tolist()]
     assert all(row["history"] == row["depth"] == row["gap"] == 255 for row in rows)
@@ -171,7 +182,7 @@ def test_what_the_model_says_of_a_candidate() -> None:
     assert rows["a"]["seen_times"] == byte(math.log(3) / 3)
     assert (rows["b"]["seen"], rows["b"]["same_category"], rows["b"]["category_share"]) == (0, 255, 255)
     assert rows["a"]["repeat_rate"] == byte(2.5 / 7)
-    assert (rows["a"]["idle"], rows["b"]["idle"]) == (255, 0)
+    assert (rows["a"]["idle"], rows["b"]["idle"]) == (0, 0), "of the user's own item it would be his own doing"
 
 
 def test_a_user_without_a_past_has_no_history() -> None:
