@@ -19,6 +19,7 @@ from faust.types import TP, StreamT
 
 from stream.config import Config, Kafka, load
 from stream.health import Health, Verdict
+from stream.log_lines import hold_back_repeats
 from stream.prometheus import PrometheusObserver
 from stream.topics import INPUT_TOPICS, prefixed
 from stream.transport import PollConsumer, PollSchema, Positions, calm_reconnect, survive_closed_transports
@@ -34,6 +35,7 @@ log = logging.getLogger(__name__)
 def build(config: Config) -> faust.App:
     """Make the app. Each step is one thing that Faust must be told."""
     logging.disable(logging.DEBUG)  # aiokafka formats debug records whatever the level: a quarter of the busy time
+    hold_back_repeats()
     calm_reconnect()
     survive_closed_transports()
     app = faust.App(**_settings(config))

@@ -1,11 +1,12 @@
 """Workers that end in the middle of a stream, in all the ways they can, and those that go on: exactly once."""
 
+import resource
 import signal
 import sys
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 import confluent_kafka
@@ -21,6 +22,8 @@ from tests.kafka.site import Folded, Site, event, read, until, walk
 pytestmark = pytest.mark.kafka
 RATE = 500.0  # events per second
 START_S = 60.0
+AWAY_S = 60.0
+MOST_LINES = 500  # of a worker's log in an outage
 
 
 class Stream:
@@ -131,17 +134,38 @@ def test_nothing_is_lost_or_taken_twice_when_workers_end(site: Site, tmp_path: P
 
 
 def test_a_broker_that_dies_and_comes_back(needs_kafka: None, tmp_path: Path) -> None:
-    """The worker goes on by itself, or ends with a clear error and another one goes on."""
-    with Broker() as broker, closing(Site(broker.address, "outage")) as site, Stream(site, "stream") as stream:
-        output = tmp_path / "worker.log"
-        with WorkerProcess(site.config, output) as worker:
-            worker.wait_ready(START_S)
-            until(lambda: worker.metrics()["headwater_events_total"] > RATE, "a second's events")
-            broker.kill()
-            time.sleep(3)
-            broker.start()
-            time.sleep(3)
-            stream.end()
-            exactly_once(site, stream.sent)
-            assert worker.stop() == 0
-        assert output.read_text().count("\n") < 5000
+    """The worker goes on by itself."""
+    with outage(tmp_path) as (broker, worker):
+        broker.kill()
+        time.sleep(3)
+        broker.start()
+        assert worker.exit_code is None
+
+
+def test_a_full_disk_ends_the_broker_for_a_minute(needs_kafka: None, tmp_path: Path) -> None:
+    """A limit on the size of files makes Kafka's writes fail as a full disk does, and needs no disk to be filled."""
+    with outage(tmp_path) as (broker, worker):
+        resource.prlimit(broker.pid, resource.RLIMIT_FSIZE, (1, resource.RLIM_INFINITY))
+        until(lambda: not Path(f"/proc/{broker.pid}").exists(), "the broker's end")
+        time.sleep(AWAY_S)
+        assert worker.exit_code is None
+        broker.stop()
+        broker.start()
+
+
+@contextmanager
+def outage(tmp_path: Path) -> Iterator[tuple[Broker, WorkerProcess]]:
+    """A broker that may end within the block but runs after it; then all of a stream must have happened once."""
+    output = tmp_path / "worker.log"
+    with (
+        Broker() as broker, closing(Site(broker.address, "outage")) as site, Stream(site, "stream") as stream,
+        WorkerProcess(site.config, output) as worker,
+    ):  # fmt: skip
+        worker.wait_ready(START_S)
+        until(lambda: worker.metrics()["headwater_events_total"] > RATE, "a second's events")
+        yield broker, worker
+        time.sleep(3)
+        stream.end()
+        exactly_once(site, stream.sent)
+        assert worker.stop() == 0
+        assert output.read_text().count("\n") < MOST_LINES, output.read_text()[:3000]
