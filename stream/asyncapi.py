@@ -50,7 +50,8 @@ EXAMPLES: tuple[Struct, ...] = (
     Outcome(
         user_id="u-42", decision_id="118.41.0", outcome="hit", reward=2.0, hit=1, event_id="e-7002",
         decided_at=NOON, settled_at=NOON + 31, policy="q_learning", items=["i-31", "i-5"],
-        sources=["ranked", "popularity"], propensities=[0.925, 0.025],
+        sources=["ranked", "popularity"], propensities=[0.925, 0.025], discount=0.0, state=4,
+        offering=["ranked", "popularity"], heads=bytes([0, 128, 129, 0]), lists=bytes([0, 0, 2, 0, 1, 0, 255, 255]),
     ),
     DeadLetter(
         topic="events.view", partition=5, offset=7_113, timestamp=NOON, reason="missing_field",

@@ -16,7 +16,7 @@ from msgspec import Struct
 from stream.schemas import KINDS, Event, EventType, Item, OutcomeType, Scalar
 from stream.topics import EVENT_TOPICS, USER_TOPICS
 
-LOG_VERSION = 2
+LOG_VERSION = 3
 
 
 class Happening(Struct, frozen=True, array_like=True, gc=False):
@@ -94,6 +94,7 @@ class Settlement(Struct, frozen=True, array_like=True, gc=False):
     sources: bytes
     heads: bytes
     propensities: bytes
+    lists: bytes = b""  # of the decision: without them no other policy could be judged by what became of it
 
 
 class Touched(Struct, frozen=True, array_like=True, gc=False):

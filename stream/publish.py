@@ -59,6 +59,7 @@ def _outcome(user_id: str, settled: Settlement, event_id: str | None, lists: tup
         hit=settled.hit if settled.hit >= 0 else None, event_id=event_id, decided_at=settled.decided_at,
         settled_at=settled.settled_at, policy=settled.policy, items=settled.slate,
         sources=[source_name(source, lists) for source in settled.sources], propensities=_floats(settled.propensities),
+        discount=settled.discount, state=settled.state, offering=list(lists), heads=settled.heads, lists=settled.lists,
     )  # fmt: skip
 
 

@@ -28,6 +28,14 @@ _OUTCOMES = (
     "void: the next event was dated before the slate or names another one; "
     "replaced: a fresher slate was published before anybody answered. Leave void and replaced out of estimates"
 )
+_HEADS = (
+    "base64 of bytes, slots x sources, row by row: the rank in its list of the first item that each source still had "
+    "to offer; 128 more if the slot shows another item; 255 if there was none. All 255: a rule fixed the item"
+)
+_LISTS = (
+    "base64 of little-endian 16-bit numbers, sources x depth, row by row: each source's list, best first, as numbers "
+    "of items. The first numbers are the slots of the slate; 65535 where a list is short"
+)
 Version = Annotated[Literal[1], Meta(description="version of this schema")]
 
 
@@ -110,6 +118,13 @@ class Outcome(Struct, frozen=True, kw_only=True):
     items: list[Id]
     sources: list[str]
     propensities: list[Probability]
+    discount: Annotated[float, Meta(description="worth of what followed; 0 at the end of a session")] = 0.0
+    state: Annotated[int, Meta(description="of the policy, in which it drew")] = 0
+    offering: Annotated[
+        list[str], Meta(description="all sources of slots: the columns of heads, the rows of lists")
+    ] = []
+    heads: Annotated[bytes, Meta(description=_HEADS)] = b""
+    lists: Annotated[bytes, Meta(description=_LISTS)] = b""
     schema_version: Version = 1
 
 

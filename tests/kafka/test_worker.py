@@ -18,6 +18,7 @@ import pytest
 from kafka import TopicPartition
 from prometheus_client.parser import text_string_to_metric_families
 
+from stream import cli
 from stream.broker import Broker
 from stream.codec import REASONS, encode
 from stream.connections import Connections
@@ -378,3 +379,19 @@ def test_the_pages_tell_the_truth(worker: WorkerProcess) -> None:
         assert (done.returncode, done.stdout + done.stderr) == (0, "")
     assert worker.page("/healthz") == (200, "ok")
     assert worker.page("/readyz")[0] == 200
+
+
+def test_other_policies_are_judged_from_the_topic(
+    site: Site, worker: WorkerProcess, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    events = walk("judged", 10, 200)
+    site.send(*events)
+    site.learned(record.event_id for _, record in events)
+    for name in ("broker", "namespace", "partitions"):
+        monkeypatch.setenv(f"HEADWATER_KAFKA_{name.upper()}", str(getattr(site.config.kafka, name)))
+    assert cli.main(["ope", "--resamples", "20", "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert found["decisions"] >= 190
+    assert list(found["candidates"]) == ["disagreement", "fixed: ranked", "uniform"]
+    own = found["candidates"]["disagreement"]["slates"]["reward interaction"]
+    assert own["effective_decisions"] > 0.5 * found["decisions"]  # it is the policy that drew them

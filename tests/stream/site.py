@@ -5,7 +5,7 @@ from typing import Any
 
 from stream.config import Config, Slate
 from stream.engine import Engine, Partition
-from stream.log import Batch, Claim, Decision, Happening, ItemChange, Settlement, Step
+from stream.log import LOG_VERSION, Batch, Claim, Decision, Happening, ItemChange, Settlement, Step
 from stream.model import Model
 from stream.observe import Observer
 from stream.schemas import Item
@@ -47,7 +47,7 @@ class Site:
         self.seen = Tally()
         self.model = Model(self.config)
         self.engine = Engine(self.config, self.model, self.seen)
-        self.model.fold(Claim(2, "users/0", "token"), 0)
+        self.model.fold(Claim(LOG_VERSION, "users/0", "token"), 0)
         self.partition = Partition("users/0", 0, self.config.rewards)
         if items:
             self.take(*(ItemChange(item, Item(item_id=item)) for item in items))

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from learners import NEVER
 from stream.config import Config, Slate
 from stream.features import Known, Moment, Past, describe, feature_names, initial_weights
-from stream.log import Batch, Claim, Happening, ItemChange, Step
+from stream.log import LOG_VERSION, Batch, Claim, Happening, ItemChange, Step
 from stream.model import Model
 from stream.schemas import Item
 from stream.users import User, Users, apply
@@ -170,8 +170,8 @@ def test_what_the_model_says_of_a_candidate() -> None:
         event = Happening(2, n, f"e{n}", "a", 2, T + n, None, None)
         records.append(Step("u", event, ["a"] * n, n, None, None, None))
         apply(users, records[-1], 1800)
-    model.fold(Claim(2, "users/0", "t"), 0)
-    model.fold(Batch(2, "users/0", 0, 0, {}, T, records), 1)
+    model.fold(Claim(LOG_VERSION, "users/0", "t"), 0)
+    model.fold(Batch(LOG_VERSION, "users/0", 0, 0, {}, T, records), 1)
     found = model.shelf.candidates("u", users["u"], T + 2, 3)
     rows = {
         model.vocabulary.ids[item]: dict(zip(model.ranking.columns, row, strict=True))
@@ -187,8 +187,8 @@ def test_what_the_model_says_of_a_candidate() -> None:
 
 def test_a_user_without_a_past_has_no_history() -> None:
     model = Model(Config(slate=Slate(slots=3)))
-    model.fold(Claim(2, "items/0", "t"), 0)
-    model.fold(Batch(2, "items/0", 0, 0, {}, T, [ItemChange(item, Item(item_id=item)) for item in "abc"]), 1)
+    model.fold(Claim(LOG_VERSION, "items/0", "t"), 0)
+    model.fold(Batch(LOG_VERSION, "items/0", 0, 0, {}, T, [ItemChange(item, Item(item_id=item)) for item in "abc"]), 1)
     features = model.shelf.candidates("u", User(), T, 3).features
     column = model.ranking.columns.index
     assert features.shape == (3, len(model.ranking.columns))

@@ -106,6 +106,7 @@ def test_a_topic_that_a_batch_does_not_touch_does_not_go_back() -> None:
 
 FLOATS = st.floats(allow_nan=False)
 INTS = st.integers(-(2**31), 2**40)
+OTHER = LOG_VERSION + 1
 TEXT = st.text(max_size=8)
 BYTES = st.binary(max_size=12)
 IDS = st.lists(TEXT, max_size=3)
@@ -192,15 +193,16 @@ def test_foreign_bytes_are_refused_or_read_and_nothing_else(data: bytes) -> None
 )
 def test_what_cannot_be_read_stops_the_fold_and_says_where(data: bytes) -> None:
     with pytest.raises(
-        ForeignLogError, match=r"headwater.log offset 91: must hold messages of version 2; got b'.*run the"
+        ForeignLogError, match=rf"headwater.log offset 91: must hold messages of version {LOG_VERSION}; got b'.*run the"
     ):
         decode_message(data, 91)
 
 
-@pytest.mark.parametrize("message", [Claim(3, "users/0", "t"), Batch(3, "users/0", 0, 0, {}, 0.0, [])])
+@pytest.mark.parametrize("message", [Claim(OTHER, "users/0", "t"), Batch(OTHER, "users/0", 0, 0, {}, 0.0, [])])
 def test_another_version_is_refused(message: Message) -> None:
     with pytest.raises(
-        ForeignLogError, match=r"headwater\.log offset 91: must be of version 2; got 3; run the headwater"
+        ForeignLogError,
+        match=rf"headwater\.log offset 91: must be of version {LOG_VERSION}; got {OTHER}; run the",
     ):
         decode_message(encode_message(message), 91)
 

@@ -9,6 +9,7 @@ import pytest
 from stream.config import Config, Policy, Slate, Sources
 from stream.engine import Engine, Partition
 from stream.log import (
+    LOG_VERSION,
     Batch,
     Claim,
     Happening,
@@ -56,7 +57,7 @@ def written(events: int = 60, config: Config = CONFIG) -> list[bytes]:
     """A log as an owner writes it: a small catalogue, then some users' events, three a batch."""
     model = Model(config)
     engine, partition = Engine(config, model), Partition("users/0", 0, config.rewards)
-    log = [encode_message(Claim(2, "users/0", "token"))]
+    log = [encode_message(Claim(LOG_VERSION, "users/0", "token"))]
     catalogue: list[Any] = [
         ItemChange(item, Item(item_id=item, categories=["x" if item < "d" else "y"])) for item in "abcdefgh"
     ]
@@ -242,7 +243,10 @@ def test_running_out_of_memory_is_this_workers_trouble(monkeypatch: pytest.Monke
 
 def catalogue(*changes: ItemChange) -> Model:
     model = Model(CONFIG)
-    messages: list[Message] = [Claim(2, "items/0", "t"), Batch(2, "items/0", 0, 0, {}, 0.0, list(changes))]
+    messages: list[Message] = [
+        Claim(LOG_VERSION, "items/0", "t"),
+        Batch(LOG_VERSION, "items/0", 0, 0, {}, 0.0, list(changes)),
+    ]
     for n, entry in enumerate(messages):
         model.fold(entry, n)
     return model
@@ -268,7 +272,7 @@ def test_the_catalogue_grows() -> None:
     assert slate.items.size == 4
     for n, user in enumerate("uv"):
         batch = Batch(
-            2,
+            LOG_VERSION,
             "items/0",
             0,
             1 + n,
@@ -350,20 +354,20 @@ def test_restoring_nothing_is_an_empty_model() -> None:
 
 def test_expiring_items_still_expire_after_a_restore() -> None:
     model, heir = Model(CONFIG), Model(CONFIG)
-    model.fold(Claim(2, "items/0", "t"), 0)
+    model.fold(Claim(LOG_VERSION, "items/0", "t"), 0)
     items: list[Record] = [ItemChange(item, Item(item_id=item, expires_at=T + n)) for n, item in enumerate("abc")]
-    model.fold(Batch(2, "items/0", 0, 0, {}, T, items), 1)
+    model.fold(Batch(LOG_VERSION, "items/0", 0, 0, {}, T, items), 1)
     heir.restore(ModelCopy.decode(model.copy().encode()))
     for each in (model, heir):
-        each.fold(Batch(2, "items/0", 0, 1, {}, T + 1, []), 2)
+        each.fold(Batch(LOG_VERSION, "items/0", 0, 1, {}, T + 1, []), 2)
     assert heir.catalogue.blocked[:3].tolist() == model.catalogue.blocked[:3].tolist() == [1, 1, 0]
 
 
 def test_items_described_again_and_again_take_no_room() -> None:
     model = Model(CONFIG)
-    model.fold(Claim(2, "items/0", "t"), 0)
+    model.fold(Claim(LOG_VERSION, "items/0", "t"), 0)
     again: list[Record] = [ItemChange("a", Item(item_id="a", expires_at=T + n)) for n in range(500)]
-    model.fold(Batch(2, "items/0", 0, 0, {}, T - 1, again), 1)
+    model.fold(Batch(LOG_VERSION, "items/0", 0, 0, {}, T - 1, again), 1)
     assert len(model.catalogue._expiring) < 30
 
 

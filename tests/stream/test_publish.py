@@ -29,7 +29,20 @@ DECISION = Decision(
 
 def settlement(outcome: OutcomeType, hit: int, reward: float) -> Settlement:
     return Settlement(
-        "2.9.1", outcome, hit, reward, 0.0, T - 60, T, "sarsa", 4, ["a", "b"], bytes([1, 2]), b"", floats(0.5, 1.0)
+        "2.9.1",
+        outcome,
+        hit,
+        reward,
+        0.0,
+        T - 60,
+        T,
+        "sarsa",
+        4,
+        ["a", "b"],
+        bytes([1, 2]),
+        b"heads",
+        floats(0.5, 1.0),
+        b"lists",
     )
 
 
@@ -67,7 +80,7 @@ def test_an_outcome_as_it_is_published(outcome: OutcomeType, hit: int, reward: f
     assert found == Outcome(
         user_id="u", decision_id="2.9.1", outcome=outcome, reward=reward, hit=slot, event_id="e7", decided_at=T - 60,
         settled_at=T, policy="sarsa", items=["a", "b"], sources=["popularity", "recently_seen"],
-        propensities=[0.5, 1.0],
+        propensities=[0.5, 1.0], discount=0.0, state=4, offering=list(LISTS), heads=b"heads", lists=b"lists",
     )  # fmt: skip
     assert valid(found)["hit"] == slot
 

@@ -15,6 +15,7 @@ from stream.config import Config, Slate
 from stream.engine import Engine, Partition
 from stream.intake import Intake
 from stream.log import (
+    LOG_VERSION,
     Acceptance,
     Batch,
     Claim,
@@ -47,7 +48,7 @@ def step(user: str, item: str, time: float = T) -> Step:
 
 
 def batch(source: str, base: int, seq: int, views: int, *records: Step | ProfileChange) -> Batch:
-    return Batch(2, source, base, seq, {"events.view": views}, T + views, list(records))
+    return Batch(LOG_VERSION, source, base, seq, {"events.view": views}, T + views, list(records))
 
 
 def take_over(source: str, token: str, log: Sequence[Message]) -> Recovery:
@@ -68,16 +69,16 @@ def seen(users: Users) -> dict[str, list[str]]:
 
 
 INTERLEAVED: list[Message] = [
-    Claim(2, "users/0", "a0"),
-    Claim(2, "users/1", "a1"),
+    Claim(LOG_VERSION, "users/0", "a0"),
+    Claim(LOG_VERSION, "users/1", "a1"),
     batch("users/0", 0, 0, 2, step("u", "x")),
     batch("users/1", 1, 0, 9, step("v", "y")),
     batch("users/0", 0, 1, 3, step("u", "z", T + 1)),
-    Claim(2, "users/1", "b1"),
+    Claim(LOG_VERSION, "users/1", "b1"),
     batch("users/1", 1, 1, 12, step("v", "late")),
     batch("users/1", 5, 0, 10, step("v", "w", T + 1)),
     batch("users/0", 0, 3, 9, step("u", "behind a hole")),
-    Claim(2, "users/0", "b0"),
+    Claim(LOG_VERSION, "users/0", "b0"),
     batch("users/0", 0, 2, 4, step("u", "late")),
 ]
 
@@ -92,22 +93,22 @@ def test_sources_and_claims_interleaved() -> None:
 
 
 def test_a_later_claim_takes_over_what_the_former_owner_did_in_time() -> None:
-    found = take_over("users/1", "c1", [*INTERLEAVED, Claim(2, "users/1", "c1")])
+    found = take_over("users/1", "c1", [*INTERLEAVED, Claim(LOG_VERSION, "users/1", "c1")])
     assert (found.claimed.base, found.claimed.state.next) == (11, {"events.view": 10})
     assert seen(found.users) == {"v": ["y", "w"]}
 
 
 def test_an_untouched_source_starts_empty() -> None:
-    found = take_over("users/7", "t", [*INTERLEAVED, Claim(2, "users/7", "t")])
+    found = take_over("users/7", "t", [*INTERLEAVED, Claim(LOG_VERSION, "users/7", "t")])
     assert (found.claimed.state, found.users) == (SourceState(11, 0, {}, 0.0, since=11), {})
 
 
 def test_a_forgotten_user_stays_forgotten() -> None:
     log = (
-        Claim(2, "users/0", "a"),
+        Claim(LOG_VERSION, "users/0", "a"),
         batch("users/0", 0, 0, 3, step("u", "x"), step("v", "x"), ProfileChange("u", None)),
     )
-    found = take_over("users/0", "b", [*log, Claim(2, "users/0", "b")])
+    found = take_over("users/0", "b", [*log, Claim(LOG_VERSION, "users/0", "b")])
     assert seen(found.users) == {"v": ["x"]}
 
 
@@ -142,7 +143,7 @@ class Owner:
     """A worker that owns the source, as far as the log is concerned."""
 
     def __init__(self, log: list[bytes], token: str) -> None:
-        log.append(encode_message(Claim(2, "users/0", token)))
+        log.append(encode_message(Claim(LOG_VERSION, "users/0", token)))
         recovery = take_over("users/0", token, [message for _, message in messages(log)])
         base, state, _ = recovery.claimed
         self.recovered = msgspec.msgpack.encode(list(recovery.users.items()))

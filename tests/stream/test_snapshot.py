@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from stream.engine import Partition
-from stream.log import Batch, Happening, ProfileChange, Record, SourceState, Step
+from stream.log import LOG_VERSION, Batch, Happening, ProfileChange, Record, SourceState, Step
 from stream.rewards import Rewards
 from stream.snapshot import (
     CHUNK_BYTES,
@@ -117,7 +117,7 @@ def batch(users: Users, record: Step, idle_before: float = 0.0) -> Batch:
     """One step, applied, in a batch of its own."""
     apply(users, record, 1800.0)
     assert record.event is not None
-    return Batch(2, "users/0", 0, 0, {}, record.event.time, [record], idle_before=idle_before)
+    return Batch(LOG_VERSION, "users/0", 0, 0, {}, record.event.time, [record], idle_before=idle_before)
 
 
 # Chunks

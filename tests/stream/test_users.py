@@ -9,7 +9,17 @@ from hypothesis import strategies as st
 
 from stream.config import Config, Slate
 from stream.engine import Arrival, Engine, Partition
-from stream.log import Batch, Claim, Happening, ItemChange, ProfileChange, Step, decode_message, encode_message
+from stream.log import (
+    LOG_VERSION,
+    Batch,
+    Claim,
+    Happening,
+    ItemChange,
+    ProfileChange,
+    Step,
+    decode_message,
+    encode_message,
+)
 from stream.model import Model
 from stream.users import EVENT_IDS, RECENT_ITEMS, SEEN_ITEMS, SESSION_ITEMS, User, Users, apply, close
 
@@ -56,7 +66,7 @@ def arrival(drawn: Any, time: float) -> Arrival:
 def test_applying_the_records_of_the_log_gives_the_owners_users(polls: list[list[Any]]) -> None:
     config = Config(slate=Slate(slots=3))
     model = Model(config)
-    model.fold(Claim(2, "users/0", "token"), 0)
+    model.fold(Claim(LOG_VERSION, "users/0", "token"), 0)
     engine, partition = Engine(config, model), Partition("users/0", 0, config.rewards)
     users: Users = OrderedDict()
     time = T
