@@ -1,0 +1,66 @@
+"""The shop's settings: what shoppers are after, and how much the ranking knows of it."""
+
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+BROWSE, RETURN, TREND, NOVELTY = range(4)  # what a shopper is after: similar, seen before, what others want, new
+MODES = 4
+STATES = 12  # depth of the session {1, 2-3, 4-6, 7+} x known events of the user {<5, 5-24, 25+}
+
+
+def _by_state() -> NDArray[np.float64]:
+    """Chance of every mode in every state, [12, 4], before the drift."""
+    mix = np.empty((STATES, MODES))
+    for state in range(STATES):
+        depth, known = divmod(state, 3)
+        if known == 0:
+            mix[state] = (0.30, 0.05, 0.55, 0.10)  # a stranger looks at what others look at
+        else:
+            mix[state] = ((0.20, 0.55, 0.10, 0.15), (0.60, 0.20, 0.05, 0.15), (0.45, 0.10, 0.05, 0.40), (0.2, 0.2, 0.05, 0.55))[
+                depth
+            ]
+    return mix
+
+
+def _after_drift() -> NDArray[np.float64]:
+    """The same shoppers come for something else: what is new first, what they know last."""
+    return _by_state()[:, [BROWSE, NOVELTY, TREND, RETURN]]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Setting:
+    """One kind of shop.
+
+    Parameters
+    ----------
+    about
+        What it is for.
+    noise
+        Standard deviation of what the ranking adds to the true utility.
+    knows_modes
+        Whether the ranking knows how often shoppers in a state are after what; else it takes all to be equally likely.
+    flat
+        Whether all sources are equally good: each draws at random from the ranking's best hundred.
+    chain
+        Whether a hit decides how the session goes on: browsing lengthens it, what is in fashion ends it.
+    mix, later
+        Chance of every mode in every state, [12, 4], before and after the drift half way.
+    """
+
+    about: str
+    noise: float
+    knows_modes: bool = False
+    flat: bool = False
+    chain: bool = False
+    mix: NDArray[np.float64] = field(default_factory=_by_state)
+    later: NDArray[np.float64] = field(default_factory=_after_drift)
+
+
+SETTINGS = {
+    "state": Setting(about="a noisy ranking; which source is best depends on the state", noise=2.0),
+    "strong": Setting(about="a ranking that is nearly always best", noise=0.3, knows_modes=True),
+    "flat": Setting(about="all sources are equally good", noise=1.0, knows_modes=True, flat=True),
+    "chain": Setting(about="a hit lengthens the session or ends it: foresight pays", noise=2.0, chain=True),
+}

@@ -1,0 +1,79 @@
+"""A policy in a shop, decision by decision; and the references that it is measured against."""
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bandits.base import Outcome, Policy
+from bandits.registry import make_policy
+from bandits.worlds.settings import STATES, Setting
+from bandits.worlds.shop import SOURCES, Shop, Tastes, stream
+
+SLOTS = 20
+REFERENCES = ("oracle", "round_robin", "random_source", *(f"fixed: {source}" for source in SOURCES[1:]))
+
+
+class Trial(NamedTuple):
+    """What a run brought, decision by decision, each [decisions]."""
+
+    reward: NDArray[np.float32]
+    caused: NDArray[np.float32]  # reward of what the slate made shoppers take
+    hit: NDArray[np.bool_]
+    expected: NDArray[np.float32]  # mean reward of the slate by itself, known from the shop
+    best: NDArray[np.float32]  # the same of the best slate that the lists allowed
+    sources: NDArray[np.uint16]  # [decisions, sources], slots filled by each
+
+
+def run(setting: Setting, policy: Policy | str, seed: str, decisions: int, tastes: Tastes | None = None) -> Trial:
+    """Let a policy serve a shop; `policy` may name one of `REFERENCES`.
+
+    The same seed brings the same shoppers; they part ways where slates differ.
+    """
+    shop, luck = Shop(setting, seed, decisions, tastes), stream(f"{seed}/policy")
+    found = Trial(
+        *(np.zeros(decisions, np.float32) for _ in range(2)), np.zeros(decisions, np.bool_),
+        *(np.zeros(decisions, np.float32) for _ in range(2)), np.zeros((decisions, len(SOURCES)), np.uint16),
+    )  # fmt: skip
+    for n in range(decisions):
+        state, lists = shop.offer()
+        best = shop.best(lists, SLOTS)
+        if isinstance(policy, str):
+            items = reference(policy, lists, luck, best)
+        else:
+            slate = policy.draw(state, lists, luck.random(SLOTS))
+            items = slate.items
+            found.sources[n] = np.bincount(slate.sources, minlength=len(SOURCES))
+        found.expected[n], found.best[n] = shop.expected(items), shop.expected(best)
+        answer = shop.answer(items)
+        found.reward[n], found.hit[n] = answer.reward, answer.slot >= 0
+        found.caused[n] = answer.reward if answer.caused else 0.0
+        if not isinstance(policy, str):
+            policy.learn_one(Outcome(state, slate.heads, slate.sources, answer.slot, answer.reward))
+    return found
+
+
+def make(name: str, **options: float) -> Policy:
+    """A policy of headwater's in the size of the shop."""
+    return make_policy(name, sources=len(SOURCES), slots=SLOTS, states=STATES, **options)
+
+
+def reference(
+    name: str, lists: NDArray[np.int32], luck: np.random.Generator, best: NDArray[np.int32]
+) -> NDArray[np.int32]:
+    """Slate of a reference: the oracle's, sources in turn, any source per slot, or one source and then the ranking."""
+    if name == "oracle":
+        return best
+    sources = len(lists)
+    if name == "round_robin":
+        order = np.arange(SLOTS) % sources
+    elif name == "random_source":
+        order = luck.integers(0, sources, SLOTS)
+    else:
+        order = np.full(SLOTS, SOURCES.index(name.removeprefix("fixed: ")))
+    taken: list[int] = []
+    for source in order.tolist():
+        item = next((i for row in (source, 0) for i in lists[row].tolist() if i >= 0 and i not in taken), -1)
+        if item >= 0:
+            taken.append(item)
+    return np.array(taken, np.int32)
