@@ -19,6 +19,7 @@ COMMANDS = {  # in the order in which one meets them
     "watch": "Watch recommendations arrive, with titles",
     "recommend": "Print the newest slate of one user",
     "evaluate": "Measure recommendations on a file of events, without Kafka",
+    "simulate": "Let simulated shoppers judge policies, with the truth at hand",
     "ope": "Ask what another policy would have earned, before it goes live",
     "tune": "Search better settings on the first events of a file",
     "forget": "Remove a user from everything that headwater knows",

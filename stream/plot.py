@@ -49,6 +49,35 @@ def draw(curve: dict[str, Any], path: Path) -> None:
     figure.savefig(path, dpi=DPI, metadata={"Date": None} if path.suffix == ".svg" else None)
 
 
+def draw_rewards(curves: dict[str, list[float]], decisions: int, path: Path) -> None:
+    """Draw the reward of slates over time for each policy of a simulation; the ranking black, the oracle dotted.
+
+    Parameters
+    ----------
+    curves : mean reward a decision in windows of equal length, by policy
+    decisions : of the whole run; tastes drift half way
+    path : .png or .svg
+    """
+    figure = Figure(figsize=SIZE, layout="constrained")
+    FigureCanvasAgg(figure)
+    axes = figure.subplots()
+    for n, (policy, values) in enumerate(curves.items()):
+        ends = [decisions * (window + 1) / len(values) for window in range(len(values))]
+        axes.plot(
+            ends, values, label=policy, linewidth=2.0 if policy == "ranked" else 1.2,
+            color="black" if policy in {"ranked", "oracle"} else f"C{n % DISTINCT}",
+            linestyle=":" if policy == "oracle" else "-",
+        )  # fmt: skip
+    axes.axvline(decisions / 2, color="grey", linewidth=0.8, linestyle="--", label="tastes drift")
+    axes.set_title("What slates bring by themselves, over time")
+    axes.set_xlabel("decisions")
+    axes.set_ylabel("expected reward a decision")
+    axes.xaxis.set_major_formatter("{x:,.0f}")
+    axes.legend(loc="upper left", bbox_to_anchor=(1.0, 1.0), frameon=False)
+    _dress(axes)
+    figure.savefig(path, dpi=DPI, metadata={"Date": None} if path.suffix == ".svg" else None)
+
+
 def _day(time: float) -> str:
     return f"{datetime.fromtimestamp(time, UTC):%Y-%m-%d %H:%M}"
 

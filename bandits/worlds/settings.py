@@ -18,9 +18,12 @@ def _by_state() -> NDArray[np.float64]:
         if known == 0:
             mix[state] = (0.30, 0.05, 0.55, 0.10)  # a stranger looks at what others look at
         else:
-            mix[state] = ((0.20, 0.55, 0.10, 0.15), (0.60, 0.20, 0.05, 0.15), (0.45, 0.10, 0.05, 0.40), (0.2, 0.2, 0.05, 0.55))[
-                depth
-            ]
+            mix[state] = (
+                (0.20, 0.55, 0.10, 0.15),
+                (0.60, 0.20, 0.05, 0.15),
+                (0.45, 0.10, 0.05, 0.40),
+                (0.2, 0.2, 0.05, 0.55),
+            )[depth]
     return mix
 
 

@@ -5,17 +5,18 @@ A decision of shopper u in session s:
 1. He is after something: similar to the last item, an item he knows, what is in fashion, or what is new. What it is
    depends on the depth of his session and on how well he is known, and changes half of the time.
 2. Utility of item i: taste of u for its category + quality + 1 if it is of the session's category + what it does for
-   what he is after - fatigue (0.7 for every time that he saw it in this session and left it; 1 if he knows it and is not
-   after that). It attracts with p_i = sigmoid(utility - threshold).
-3. He scans from the top, examines slot j with (j + 1)^-0.5 and takes the first examined item that attracts. If none does,
-   he leaves it, or takes something of his own accord: of a few items of his session's category, or known to him.
+   what he is after - fatigue (0.7 for every time that he saw it in this session and left it; 1 if he knows it and is
+   not after that). It attracts with p_i = sigmoid(utility - threshold).
+3. He scans from the top, examines slot j with (j + 1)^-0.5 and takes the first examined item that attracts. If none
+   does, he leaves it, or takes something of his own accord: the most attractive of a dozen that come to his mind,
+   every third of which he knows.
 4. The event is a view, click or purchase by his habits.
 
 Half way tastes drift: half of the shoppers swap their favourite categories, and all come for other things.
 
-All numbers come from one generator, so a run with the same seed and the same slates is the same. `expected` tells the
-chance of a hit by the slate for any slate: the truth that regret is measured by. Sorting by p_i is the best slate, since
-the chance of no hit, the product of 1 - (j + 1)^-0.5 p, is least when large p stand in front.
+All numbers come from one generator, so a run with the same seed and the same slates is the same. `expected` tells
+the chance of a hit by the slate for any slate: the truth that regret is measured by. Sorting by p_i is the best slate,
+since the chance of no hit, the product of 1 - (j + 1)^-0.5 p, is least when large p stand in front.
 """
 
 from typing import NamedTuple
@@ -115,7 +116,7 @@ class Facts(NamedTuple):
 @njit(cache=True)
 def _state(facts: Facts, session: int) -> int:
     depth, known = facts.depth[session] + 1, facts.events[facts.user[session]]
-    return 3 * ((depth > 1) + (depth > 3) + (depth > 6)) + (known >= 5) + (known >= 25)
+    return int(3 * ((depth > 1) + (depth > 3) + (depth > 6)) + (known >= 5) + (known >= 25))
 
 
 @njit(cache=True)
@@ -135,11 +136,11 @@ def _begin(facts: Facts, session: int, luck: np.random.Generator) -> None:
 @njit(cache=True)
 def _drawn(chances: Floats, u: float) -> int:
     total = 0.0
-    for n in range(chances.size):
+    for n in range(len(chances)):
         total += chances[n]
         if u < total:
             return n
-    return int(chances.size - 1)
+    return len(chances) - 1  # rounding
 
 
 @njit(cache=True)
@@ -344,21 +345,22 @@ class Shop:
             tastes.taste.copy(), tastes.category, tastes.sub, tastes.quality, tastes.habits, born,
             np.full((users, MEMORY), -1), np.zeros(users, np.int64), np.zeros(items), np.zeros(items),
             np.zeros((items, items), np.float32), np.zeros((users, categories)), np.zeros(SESSIONS, np.int64),
-            np.zeros(SESSIONS, np.int64), np.zeros(SESSIONS, np.int64), np.full(SESSIONS, -1), np.zeros(SESSIONS, np.int64),
+            np.zeros(SESSIONS, np.int64), np.zeros(SESSIONS, np.int64), np.full(SESSIONS, -1),
+            np.zeros(SESSIONS, np.int64),
             np.zeros((SESSIONS, items), np.int16), np.stack([setting.mix, setting.later]), np.ones(2), BONUS,
         )  # fmt: skip
         for session in range(SESSIONS):
             _begin(self.facts, session, self._luck)
-        self._session, self._attracts = 0, np.zeros(items)
+        self.session, self._attracts = 0, np.zeros(items)
 
     def offer(self) -> tuple[int, NDArray[np.int32]]:
         """Let the next shopper come to his next decision: his state in [0, 12), and each source's list, [8, 20]."""
         if self.now == self.decisions // 2:
             self._drift()
-        self._session = int(self._luck.random() * SESSIONS)
+        self.session = int(self._luck.random() * SESSIONS)
         setting = self.setting
         state, lists, self._attracts = offer(
-            self.facts, self._session, float(self.now), float(self.decisions), setting.noise, setting.knows_modes,
+            self.facts, self.session, float(self.now), float(self.decisions), setting.noise, setting.knows_modes,
             setting.flat, self._luck,
         )  # fmt: skip
         return state, lists
@@ -366,7 +368,7 @@ class Shop:
     def answer(self, slate: NDArray[np.int32]) -> Answer:
         """What the shopper does with a slate, items from the top."""
         found = answer(
-            self.facts, self._session, float(self.now), float(self.decisions), slate, self._attracts, self.setting.chain,
+            self.facts, self.session, float(self.now), float(self.decisions), slate, self._attracts, self.setting.chain,
             self._luck,
         )  # fmt: skip
         self.now += 1
@@ -375,7 +377,7 @@ class Shop:
     def expected(self, slate: NDArray[np.int32]) -> float:
         """Mean reward that a slate brings by itself: the chance of a hit times what this shopper's events are worth."""
         theta = np.arange(1, len(slate) + 1) ** -0.5
-        worth = float(self.facts.habits[self.facts.user[self._session]] @ WORTH)
+        worth = float(self.facts.habits[self.facts.user[self.session]] @ WORTH)
         return float(1.0 - np.prod(1.0 - theta * self._attracts[slate])) * worth
 
     def best(self, lists: NDArray[np.int32], slots: int) -> NDArray[np.int32]:

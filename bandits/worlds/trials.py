@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from bandits.base import Outcome, Policy
 from bandits.registry import make_policy
 from bandits.worlds.settings import STATES, Setting
-from bandits.worlds.shop import SOURCES, Shop, Tastes, stream
+from bandits.worlds.shop import SOURCES, Answer, Shop, Tastes, stream
 
 SLOTS = 20
 REFERENCES = ("oracle", "round_robin", "random_source", *(f"fixed: {source}" for source in SOURCES[1:]))
@@ -24,17 +24,25 @@ class Trial(NamedTuple):
     best: NDArray[np.float32]  # the same of the best slate that the lists allowed
     sources: NDArray[np.uint16]  # [decisions, sources], slots filled by each
 
+    @classmethod
+    def empty(cls, decisions: int) -> "Trial":
+        """Room for a run."""
+        reward, caused, expected, best = np.zeros((4, decisions), np.float32)
+        sources = np.zeros((decisions, len(SOURCES)), np.uint16)
+        return cls(reward, caused, np.zeros(decisions, np.bool_), expected, best, sources)
+
+    def note(self, n: int, answer: Answer) -> None:
+        """Write down what became of decision n."""
+        self.reward[n], self.hit[n] = answer.reward, answer.slot >= 0
+        self.caused[n] = answer.reward if answer.caused else 0.0
+
 
 def run(setting: Setting, policy: Policy | str, seed: str, decisions: int, tastes: Tastes | None = None) -> Trial:
     """Let a policy serve a shop; `policy` may name one of `REFERENCES`.
 
     The same seed brings the same shoppers; they part ways where slates differ.
     """
-    shop, luck = Shop(setting, seed, decisions, tastes), stream(f"{seed}/policy")
-    found = Trial(
-        *(np.zeros(decisions, np.float32) for _ in range(2)), np.zeros(decisions, np.bool_),
-        *(np.zeros(decisions, np.float32) for _ in range(2)), np.zeros((decisions, len(SOURCES)), np.uint16),
-    )  # fmt: skip
+    shop, luck, found = Shop(setting, seed, decisions, tastes), stream(f"{seed}/policy"), Trial.empty(decisions)
     for n in range(decisions):
         state, lists = shop.offer()
         best = shop.best(lists, SLOTS)
@@ -46,8 +54,7 @@ def run(setting: Setting, policy: Policy | str, seed: str, decisions: int, taste
             found.sources[n] = np.bincount(slate.sources, minlength=len(SOURCES))
         found.expected[n], found.best[n] = shop.expected(items), shop.expected(best)
         answer = shop.answer(items)
-        found.reward[n], found.hit[n] = answer.reward, answer.slot >= 0
-        found.caused[n] = answer.reward if answer.caused else 0.0
+        found.note(n, answer)
         if not isinstance(policy, str):
             policy.learn_one(Outcome(state, slate.heads, slate.sources, answer.slot, answer.reward))
     return found
