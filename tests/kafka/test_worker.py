@@ -406,3 +406,17 @@ def test_other_policies_are_judged_from_the_topic(
     assert list(found["candidates"]) == ["disagreement", "fixed: ranked", "uniform"]
     own = found["candidates"]["disagreement"]["slates"]["reward interaction"]
     assert own["effective_decisions"] > 0.5 * found["decisions"]  # it is the policy that drew them
+
+
+def test_simulated_shoppers_close_the_loop(
+    site: Site, worker: WorkerProcess, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("broker", "namespace", "partitions"):
+        monkeypatch.setenv(f"HEADWATER_KAFKA_{name.upper()}", str(getattr(site.config.kafka, name)))
+    monkeypatch.setenv("HEADWATER_POLICY_SEED", "live")
+    arguments = ["simulate", "--live", "--world", "strong", "--decisions", "600", "--rate", "300", "--json"]
+    assert cli.main(arguments) == 0
+    told = json.loads(capsys.readouterr().out)["policies"]["live"]
+    assert told["hit_rate"][0] > 0.01
+    outcomes = [o for o in read(site.records(OUTCOMES), Outcome) if o.user_id.startswith("shopper-live-")]
+    assert sum(outcome.outcome == "hit" for outcome in outcomes) >= 0.8 * told["hit_rate"][0] * 600
