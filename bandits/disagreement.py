@@ -21,7 +21,7 @@ reward there is no unit, no belief and no choice but the ranking; every source m
 """
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Literal
 
 import numpy as np
@@ -82,11 +82,12 @@ def disagreement_pmf(
     prior: Triple,
     confidence: Pair,
     exploration: Pair,
-) -> NDArray[np.float64]:
-    """Probability of every source at one slot; ``confidence`` is (z, zx), ``exploration`` both epsilons."""
+    pmf: NDArray[np.float64],
+) -> None:
+    """Write the probability of every source at one slot; ``confidence`` is (z, zx), ``exploration`` both epsilons."""
     sources, depth = lists.shape
     share = 1.0 / max(sources - 1, 1)
-    pmf = np.zeros(sources)
+    pmf[:] = 0.0
     ranking_live = cursor[0] < depth
     b_0 = rank_bucket(cursor[0]) if ranking_live else BUCKETS - 1
     choice, best = (0, 0.0) if ranking_live else (-1, -math.inf)
@@ -103,7 +104,6 @@ def disagreement_pmf(
             choice, best = a, bounds[a, b, b_0, 0]
     pmf[choice] = 0.0
     pmf[choice] = max(0.0, 1.0 - pmf.sum())
-    return pmf
 
 
 @njit(cache=True)
@@ -122,7 +122,7 @@ def draw_disagreement(
     check_lists(lists, cells.shape[0])
     free = check_terms(lists, terms)
     slate = empty_slate(uniforms.size, sources)
-    cursor, used, bounds = np.zeros(sources, np.int64), terms.used.copy(), no_bounds(sources)
+    cursor, used, bounds, pmf = np.zeros(sources, np.int64), terms.used.copy(), no_bounds(sources), np.empty(sources)
     gone = unavailable(lists, terms)
     n = 0
     while n < uniforms.size:
@@ -132,7 +132,7 @@ def draw_disagreement(
         if pin >= 0:
             place_pin(slate, n, pin)
         elif live > 0:
-            pmf = disagreement_pmf(lists, cursor, bounds, cells, pooled, prior, confidence, exploration)
+            disagreement_pmf(lists, cursor, bounds, cells, pooled, prior, confidence, exploration, pmf)
             place(slate, n, lists, cursor, pmf, uniforms[n])
         else:
             break
@@ -154,7 +154,8 @@ def disagreement_propensities(
     """Probability of each item of a given slate given the items above it."""
     check_lists(lists, cells.shape[0])
     free = check_terms(lists, terms)
-    cursor, used, bounds = np.zeros(lists.shape[0], np.int64), terms.used.copy(), no_bounds(lists.shape[0])
+    sources = lists.shape[0]
+    cursor, used, bounds, pmf = np.zeros(sources, np.int64), terms.used.copy(), no_bounds(sources), np.empty(sources)
     gone = unavailable(lists, terms)
     result = np.zeros(items.size)
     for j in range(items.size):
@@ -164,7 +165,7 @@ def disagreement_propensities(
         if pin >= 0:
             result[j] = 1.0 if items[j] == pin else 0.0
         elif live > 0:
-            pmf = disagreement_pmf(lists, cursor, bounds, cells, pooled, prior, confidence, exploration)
+            disagreement_pmf(lists, cursor, bounds, cells, pooled, prior, confidence, exploration, pmf)
             result[j] = item_propensity(lists, cursor, pmf, items[j])
     return result
 
@@ -181,11 +182,11 @@ def recorded_disagreement(
 ) -> NDArray[np.float64]:
     """Probability of each item of a slate given the items above it, from the recorded heads."""
     check_lists(lists, cells.shape[0])
-    cursor, bounds = np.zeros(lists.shape[0], np.int64), no_bounds(lists.shape[0])
+    cursor, bounds, pmf = np.zeros(lists.shape[0], np.int64), no_bounds(lists.shape[0]), np.empty(lists.shape[0])
     result = np.ones(heads.shape[0])
     for j in range(heads.shape[0]):
         if read_heads(heads[j], cursor, lists.shape[1]) > 0:
-            pmf = disagreement_pmf(lists, cursor, bounds, cells, pooled, prior, confidence, exploration)
+            disagreement_pmf(lists, cursor, bounds, cells, pooled, prior, confidence, exploration, pmf)
             result[j] = shown_probability(heads[j], pmf)
     return result
 
@@ -210,6 +211,8 @@ class Disagreement(SlateTable):
         Exploration rate in [0, 1], or a schedule over the number of outcomes learned.
     epsilon_floor
         The rate for sources that are credibly worse, in [0, epsilon].
+    smallest_step
+        Least step size of the table that values what comes next, in (0, 1].
     z
         Standard deviations by which a source must be better to be chosen.
     zx
@@ -247,6 +250,7 @@ class Disagreement(SlateTable):
         bootstrap: Literal["q_learning", "sarsa"] = "sarsa",
         epsilon: float | Schedule = 0.05,
         epsilon_floor: float = 0.005,
+        smallest_step: float = 0.01,
         z: float = 0.5,
         zx: float = 1.0,
         t0: float = 1.0,
@@ -257,7 +261,12 @@ class Disagreement(SlateTable):
         learn_examination: bool = True,
     ) -> None:
         super().__init__(
-            sources=sources, slots=slots, states=states, epsilon=epsilon, learn_examination=learn_examination
+            sources=sources,
+            slots=slots,
+            states=states,
+            epsilon=epsilon,
+            smallest_step=smallest_step,
+            learn_examination=learn_examination,
         )
         if bootstrap not in BOOTSTRAPS:
             raise ValueError(
@@ -271,16 +280,17 @@ class Disagreement(SlateTable):
         self._cells = np.zeros((states, sources, BUCKETS, BUCKETS, SIDES, 3))
         self._pooled = np.zeros(self._cells.shape[1:])
         self._scale = RewardScale()
+        self._prior: Triple = (0.0, 0.0, 0.0)  # in units of reward, of which nothing is known yet
 
     def _exploration(self) -> Pair:
         epsilon = self.epsilon
         return epsilon, min(epsilon, self._epsilon_floor)
 
-    def _prior(self) -> Triple:
-        """Prior beliefs in units of reward."""
+    def _state_prior(self) -> None:
+        """State the prior beliefs in units of reward."""
         t0, ts, doubt = self._relative_prior
         mean, mean_square = self._scale.moments()
-        return t0 * mean, ts * mean, doubt * mean_square
+        self._prior = (t0 * mean, ts * mean, doubt * mean_square)
 
     def draw(
         self, state: int, lists: NDArray[np.int32], uniforms: NDArray[np.float64], terms: Terms = NO_TERMS
@@ -290,7 +300,7 @@ class Disagreement(SlateTable):
             lists,
             self._cells[state],
             self._pooled,
-            self._prior(),
+            self._prior,
             self._confidence,
             self._exploration(),
             uniforms,
@@ -302,7 +312,7 @@ class Disagreement(SlateTable):
     ) -> NDArray[np.float64]:
         """Probability of each item of a given slate given the items above it, shape ``[n]``."""
         return disagreement_propensities(
-            lists, self._cells[state], self._pooled, self._prior(), self._confidence, self._exploration(), items, terms
+            lists, self._cells[state], self._pooled, self._prior, self._confidence, self._exploration(), items, terms
         )
 
     def recorded_propensities(
@@ -311,7 +321,7 @@ class Disagreement(SlateTable):
         """The same of a slate on record, from its heads ``[n, sources]``: no terms need be known."""
         check_heads(heads, heads[:, 0], heads.shape[0], self.sources)
         return recorded_disagreement(
-            lists, self._cells[state], self._pooled, self._prior(), self._confidence, self._exploration(), heads
+            lists, self._cells[state], self._pooled, self._prior, self._confidence, self._exploration(), heads
         )
 
     def slate_error(self, outcome: Outcome) -> float:
@@ -333,9 +343,15 @@ class Disagreement(SlateTable):
             self._scale.moments()[0],
         )
         self._scale.learn_one(theta, outcome.sources, outcome.hit, u_t)
+        self._state_prior()
         super().credit(outcome, u_t)
         return error
 
     def state(self) -> dict[str, NDArray[np.generic]]:
         """Every array that learning changes, in fixed order: live, not copied."""
         return {"cells": self._cells, "pooled": self._pooled, **self._scale.state(), **super().state()}
+
+    def restore(self, saved: Mapping[str, NDArray[np.generic]]) -> None:
+        """Take over the arrays of a snapshot made by ``state``."""
+        super().restore(saved)
+        self._state_prior()

@@ -5,9 +5,9 @@ says something about their difference. Sums over such slots, matched on the same
 
     S = sum theta * y     W = sum theta ** 2     V = sum theta ** 2 * (y - theta * S / W) ** 2
 
-with y the slot's reward (0 for a miss), or what ``bandits.slate_table`` calls u_t when looking ahead. S / W is the value of an examined slot; old slots fade once W
-exceeds a cap. The difference of the sides is shrunk twice towards less: the pooled one (all states)
-towards zero, the state's towards the pooled one.
+with y the slot's reward (0 for a miss), or when looking ahead what ``bandits.slate_table`` calls u_t. S / W is
+the value of an examined slot; old slots fade once W exceeds a cap. The difference of the sides is shrunk twice
+towards less: the pooled one (all states) towards zero, the state's towards the pooled one.
 """
 
 import math

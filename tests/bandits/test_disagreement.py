@@ -1,12 +1,14 @@
 """Matched sums, belief and choice of the default policy, computed by hand."""
 
+import itertools
 import math
 from typing import Literal
 
 import numpy as np
 import pytest
 
-from bandits import DRY, OTHER, PINNED, Disagreement, Outcome
+from bandits import DRY, OTHER, PINNED, Disagreement, Outcome, make_policy
+from bandits.checks import train
 from bandits.matched_sums import add_slot, believed_difference, observed_difference, shrink
 
 PRIOR = (0.1, 0.05, 0.6)
@@ -51,8 +53,8 @@ def test_belief_is_shrunk_twice() -> None:
     assert believed_difference(cell, pooled, PRIOR) == pytest.approx(expected)
 
 
-def _policy(**options: float) -> Disagreement:
-    return Disagreement(sources=3, slots=2, states=2, learn_examination=False, **options)
+def _policy() -> Disagreement:
+    return Disagreement(sources=3, slots=2, states=2, learn_examination=False)
 
 
 def test_only_disagreements_are_credited() -> None:
@@ -69,6 +71,15 @@ def test_only_disagreements_are_credited() -> None:
     assert cells[1, 1, 1, 1, 0].tolist() == pytest.approx([2.0 * theta, 0.5, 0.5 * (2.0 - 0.1 * theta) ** 2])
     assert np.count_nonzero(cells) == 2 + 3
     assert (policy.state()["pooled"] == cells[1]).all()
+
+
+def test_all_sources_that_offered_the_item_share_the_credit() -> None:
+    policy = _policy()
+    heads = np.array([[OTHER, 0, 4]], np.uint8)  # sources 1 and 2 offer what is shown, in other buckets
+    policy.learn_one(Outcome(0, heads, np.array([1], np.uint8), hit=0, reward=3.0))
+    cells = policy.state()["cells"]
+    assert cells[0, 1, 0, 0, 0].tolist() == cells[0, 2, 2, 0, 0].tolist() == [3.0, 1.0, 9.0]
+    assert np.count_nonzero(cells) == 2 * 3
 
 
 def test_a_dry_ranking_credits_nobody() -> None:
@@ -182,6 +193,26 @@ def test_a_dry_ranking_leaves_the_choice_to_the_others() -> None:
     lists = np.array([[-1, -1], [5, 6], [7, 8]], np.int32)
     slate = _policy().draw(0, lists, np.zeros(1))
     assert slate.probabilities[0].tolist() == pytest.approx([0.0, 0.975, 0.025])
+
+
+def test_off_policy_weights_are_unbiased() -> None:
+    """What a trained policy logs values another exactly: all slates of overlapping, short lists, by enumeration."""
+    logging, candidate = (make_policy(name, sources=3, slots=3, states=1) for name in ("disagreement", "sarsa"))
+    for policy in (logging, candidate):
+        train(policy, 400, "off-policy")
+    lists = np.array([[1, 2, -1], [2, 3, 1], [4, -1, -1]], np.int32)
+    worth = {1: 0.5, 2: 0.1, 3: 0.9, 4: 0.3}
+    estimate = truth = total = 0.0
+    for slate in itertools.permutations(worth, 3):
+        items = np.array(slate, np.int32)
+        reward = sum(worth[item] / (j + 1) for j, item in enumerate(slate))
+        p_logging, p_candidate = (policy.propensities(0, lists, items).prod() for policy in (logging, candidate))
+        truth += p_candidate * reward
+        total += p_logging
+        if p_logging > 0.0:
+            estimate += p_logging * (p_candidate / p_logging) * reward
+    assert total == pytest.approx(1.0, abs=1e-12)
+    assert estimate == pytest.approx(truth, abs=1e-12)
 
 
 def test_infinite_variance_keeps_the_prior() -> None:
