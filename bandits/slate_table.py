@@ -84,8 +84,8 @@ class SlateTable(SlatePolicy):
     epsilon
         Exploration rate in [0, 1], or a schedule over the number of outcomes learned.
     prior
-        First value of the blended ranking, in units of reward: small and positive, so that an untrained
-        policy shows the ranking. The other sources start at 0.
+        First value of the blended ranking, in units of reward. The other sources start at 0; of equals the
+        ranking comes first, so an untrained policy shows it.
     smallest_step
         Least step size, in (0, 1]; 0.01 remembers about 100 examined slots a cell.
     learn_examination
@@ -99,7 +99,7 @@ class SlateTable(SlatePolicy):
         slots: int,
         states: int = 12,
         epsilon: float | Schedule = 0.05,
-        prior: float = 0.01,
+        prior: float = 0.0,
         smallest_step: float = 0.01,
         learn_examination: bool = True,
     ) -> None:
@@ -137,8 +137,11 @@ class SlateTable(SlatePolicy):
 
     def learn_one(self, outcome: Outcome) -> float:
         """Learn from one settled slate; return its mean TD error over the slots, in units of reward."""
+        return self.credit(outcome, self.slate_error(outcome))
+
+    def credit(self, outcome: Outcome, u_t: float) -> float:
+        """Move the values of the slots by the error ``u_t`` of their slate; return their mean error."""
         s = outcome.state_tm1
-        u_t = self.slate_error(outcome)
         error = credit_slate(
             self.q[s],
             self._evidence[s],

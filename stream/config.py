@@ -87,8 +87,15 @@ class Policy(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
     name: Annotated[
         Literal["q_learning", "sarsa", "disagreement", "ranked"],
-        _doc("ranked: no exploration, the ranking as it is"),
+        _doc(
+            "disagreement: leaves the ranking where a source is credibly better; q_learning, sarsa: a plain table of "
+            "values, bolder; ranked: no exploration, the ranking as it is"
+        ),
     ] = "disagreement"
+    bootstrap: Annotated[
+        Literal["q_learning", "sarsa"],
+        _doc("of disagreement, with a discount: the next slate counts as the best there is, or as it is drawn"),
+    ] = "sarsa"
     epsilon: Annotated[float, _doc("share of slots that explore, at the start", ge=0, le=1)] = 0.1
     epsilon_floor: Annotated[float, _doc("share of slots that explore, in the long run", ge=0, le=1)] = 0.05
     epsilon_half_life: Annotated[float, _doc("settled decisions until half of the way down", gt=0)] = 10_000.0

@@ -358,9 +358,9 @@ def policy_options(config: Config) -> dict[str, Any]:
     policy = config.policy
     if policy.name == "ranked":
         return {}
-    return {
-        "epsilon": ExponentialDecay(policy.epsilon, min(policy.epsilon, policy.epsilon_floor), policy.epsilon_half_life)
-    }
+    floor = min(policy.epsilon, policy.epsilon_floor)
+    options: dict[str, Any] = {"epsilon": ExponentialDecay(policy.epsilon, floor, policy.epsilon_half_life)}
+    return options | ({"bootstrap": policy.bootstrap} if policy.name == "disagreement" else {})
 
 
 def unpack_lists(data: bytes, lists: int) -> NDArray[np.int32]:

@@ -62,7 +62,6 @@ class Folded:
     taken: dict[tuple[str, str], list[int]] = field(default_factory=dict)  # (source, topic index) -> event offsets
     recent: dict[str, list[str]] = field(default_factory=dict)  # event id -> the user's items before it, newest first
     offered: dict[str, list[str]] = field(default_factory=dict)  # event id -> the user's own list after it
-    ranked: dict[str, list[str]] = field(default_factory=dict)  # event id -> the ranking after it, best first
     decisions: Counter[str] = field(default_factory=Counter)
     settled: Counter[str] = field(default_factory=Counter)
     changes: dict[str, int] = field(default_factory=dict)  # item or user of the catalogue -> log offset of the newest
@@ -92,8 +91,7 @@ class Folded:
         if record.decision is not None:
             self.decisions[record.decision.decision_id] += 1
             if record.event is not None:
-                self.offered[record.event.event_id] = listed(record.decision, -1)
-                self.ranked[record.event.event_id] = listed(record.decision, 0)
+                self.offered[record.event.event_id] = own_list(record.decision)
 
     def check(self) -> None:
         """Laws that hold for any log: nothing twice, in order, and only decisions that were made are settled, once."""
@@ -216,10 +214,10 @@ def read(records: Sequence[Any], type_: type[R]) -> list[R]:
     return [msgspec.json.decode(record.value, type=type_) for record in records if record.value is not None]
 
 
-def listed(decision: Decision, n: int) -> list[str]:
-    """Items of one list of a decision: 0 is the ranking, the last one the user's own."""
-    places = np.frombuffer(decision.lists, "<u2").reshape(-1, SLOTS)[n]
-    return [decision.items[place] for place in places.tolist() if place != 65535]
+def own_list(decision: Decision) -> list[str]:
+    """Items of the last list of a decision, which is the user's own."""
+    own = np.frombuffer(decision.lists, "<u2")[-SLOTS:]
+    return [decision.items[place] for place in own.tolist() if place != 65535]
 
 
 def slates(records: Sequence[Any], event_id: str) -> list[Recommendation]:

@@ -306,6 +306,8 @@ def test_exploration_follows_the_configuration() -> None:
     assert epsilon(name="sarsa", epsilon=0.0, epsilon_floor=0.1) == 0.0, "the floor is no higher than the start"
     assert epsilon(name="ranked") == 0.0
     assert policy_options(Config(policy=Policy(name="ranked"))) == {}
+    assert policy_options(Config(policy=Policy(bootstrap="q_learning")))["bootstrap"] == "q_learning"
+    assert "bootstrap" not in policy_options(Config(policy=Policy(name="q_learning")))
 
 
 def test_lists_are_packed_with_65535_where_they_are_short() -> None:

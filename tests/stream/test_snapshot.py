@@ -13,6 +13,7 @@ from stream.log import LOG_VERSION, Batch, Happening, ProfileChange, Record, Sou
 from stream.rewards import Rewards
 from stream.snapshot import (
     CHUNK_BYTES,
+    SNAPSHOT_VERSION,
     Assembly,
     Chunk,
     ForeignSnapshotError,
@@ -144,10 +145,11 @@ def test_a_harmed_chunk_does_not_count() -> None:
     assert Assembly().add(0, msgspec.msgpack.encode(msgspec.structs.replace(chunk, data=b"b"))) is None
 
 
-@pytest.mark.parametrize("record", [b"garbage", b"", msgspec.msgpack.encode(Chunk(99, "model", 0, 5, 0, 1, 0, b""))])
+@pytest.mark.parametrize("record", [b"garbage", b"", msgspec.msgpack.encode(Chunk(1, "model", 0, 5, 0, 1, 0, b""))])
 def test_a_foreign_version_is_refused(record: bytes) -> None:
     with pytest.raises(
-        ForeignSnapshotError, match=r"position 4: must be of version 1; got .*; run the headwater version"
+        ForeignSnapshotError,
+        match=rf"position 4: must be of version {SNAPSHOT_VERSION}; got .*; run the headwater version",
     ):
         Assembly().add(4, record)
 
