@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from learners.base import About, Impersonal, Interaction, Query, State, require_known
-from learners.content_scores import Rated, begin, closest, closeness, project, pull
+from learners.content_scores import TERMS, Rated, begin, closeness, closest, project, pull, search
 from learners.growth import grown
 from learners.native import Handle
 from learners.nearest import Nearest
@@ -101,8 +101,8 @@ class Content(Impersonal):
         room = self._exact + self._exact // _PER_NEIGHBOUR
         self._rated = Rated(
             *self._arrays(), np.zeros(DIMENSIONS), np.empty(len(self._decay) * self._index.width, np.int32),
-            np.zeros(self._rows.shape[1]), np.zeros(2, np.int64), np.empty(room, np.int32), np.empty(room, np.float32),
-            np.zeros(len(self._prices), np.int64), self._decay, self._shares,
+            np.zeros(self._rows.shape[1]), np.zeros(4, np.int64), np.empty(room, np.int32), np.empty(room, np.float32),
+            np.zeros((len(self._prices), 2)), self._decay, self._shares,
         )  # fmt: skip
         self._handle = Handle()
         self._query: Query | None = None  # of the profile that stands in the scratch arrays; held, see Neighbourhood
@@ -130,8 +130,8 @@ class Content(Impersonal):
         room = len(self._index.terms)
         if room > len(self._prices):
             self._rows, self._prices = grown(self._rows, room), grown(self._prices, room)
-            stamps = grown(self._rated.stamps, room)
-            self._rated = self._rated._replace(**dict(zip(Rated._fields, self._arrays())), stamps=stamps)
+            marks = grown(self._rated.marks, room)
+            self._rated = self._rated._replace(**dict(zip(Rated._fields, self._arrays())), marks=marks)
 
     def describe(self, item: int, about: About) -> None:
         """Take the item's terms, price and vector in place of those it had."""
@@ -152,11 +152,7 @@ class Content(Impersonal):
     def top_k(self, query: Query, k: int, blocked: NDArray[np.uint8]) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
         """Return the closest items found."""
         self._begin(query)
-        small = self._index.described <= self._exact
-        best: tuple[NDArray[np.int32], NDArray[np.float32]] = closest(
-            self._handle.of(self._rated), query.recent, self._index.size, self._exact,
-            self._exact if small else self._exact // _PER_LIST, self._beside(small=small), blocked, k,
-        )  # fmt: skip
+        best: tuple[NDArray[np.int32], NDArray[np.float32]] = closest(self._handle.of(self._rated), blocked, k)
         return best
 
     def score_many(self, query: Query, items: NDArray[np.int32]) -> NDArray[np.float32]:
@@ -213,19 +209,23 @@ class Content(Impersonal):
         return np.array([value / math.sqrt(squares) for value in given], np.float32)
 
     def _begin(self, query: Query) -> None:
-        """Write the profile into the scratch arrays, unless it stands there already."""
-        if self._query is not query:
-            self._query = query
-            begin(self._handle.of(self._rated), query.recent, self._index.size, self._index.described)
+        """Search, unless the answer to this query stands in the scratch arrays already."""
+        if self._query is query:
+            return
+        self._query, index, held = query, self._index, self._handle.of(self._rated)
+        begin(held, query.recent, index.size, index.described)
+        small = index.described <= self._exact
+        steps = self._exact if small else self._exact // _PER_LIST
+        search(held, query.recent, index.size, self._exact, steps, self._beside(small=small))
 
     def _beside(self, *, small: bool) -> NDArray[np.int32]:
         """Return items that may be close by their vectors, whatever their terms."""
         vector = self._rated.vector
-        if not vector.any():
+        if self._vector is None or not vector.any():
             return _NOTHING
         if small:
             return np.array(list(self._with_vector), np.int32)
-        filled = self._rated.touched[: self._rated.counters[0]]
+        filled = self._rated.touched[: self._rated.counters[TERMS]]
         return self._nearest.search(self._query_embedding(filled, vector), self._exact // _PER_NEIGHBOUR)
 
     def _queue(self, item: int) -> None:
