@@ -7,11 +7,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from learners.base import About, Impersonal, Interaction, Query, State, require_known
-from learners.content_scores import average, fill, project, pull, rate, usual_price
+from learners.content_scores import TERMS, Rated, begin, closeness, closest, project, pull, search
 from learners.growth import grown
+from learners.native import Handle
 from learners.nearest import Nearest
-from learners.selection import best_first
-from learners.term_index import TermIndex, admit, walk
+from learners.term_index import TermIndex
 from learners.terms import DIMENSIONS, count_terms
 
 _DECAY = 0.7  # how much less each older item counts
@@ -19,6 +19,7 @@ _PROJECTED = 64  # dimensions that the terms take in the graph
 _PER_LIST = 8  # lists of terms that the candidates would do for, if all were long
 _PER_NEIGHBOUR = 16  # candidates for one out of the graph
 _CATCH_UP = 4  # items put into the graph by one call, so that no call waits for many
+_NOTHING = np.empty(0, np.int32)
 
 
 class Content(Impersonal):
@@ -97,20 +98,29 @@ class Content(Impersonal):
 
     def _start_scratch(self) -> None:
         self._with_vector: dict[int, None] = {}  # items that have had one: all, while all are scanned
-        self._dense = np.zeros(DIMENSIONS)  # scratch, all 0 between calls
-        self._touched = np.empty(len(self._decay) * self._index.width, np.int32)  # scratch
-        self._found = np.empty(self._exact + self._exact // _PER_NEIGHBOUR, np.int32)  # scratch
-        self._stamps = np.zeros(len(self._prices), np.int64)
-        self._stamp = 0
+        room = self._exact + self._exact // _PER_NEIGHBOUR
+        self._rated = Rated(
+            *self._arrays(), np.zeros(DIMENSIONS), np.empty(len(self._decay) * self._index.width, np.int32),
+            np.zeros(self._rows.shape[1]), np.zeros(4, np.int64), np.empty(room, np.int32), np.empty(room, np.float32),
+            np.zeros((len(self._prices), 2)), self._decay, self._shares,
+        )  # fmt: skip
+        self._handle = Handle()
+        self._query: Query | None = None  # of the profile that stands in the scratch arrays; held, see Neighbourhood
         self._nearest = Nearest(_PROJECTED + self._rows.shape[1])
 
+    def _arrays(self) -> tuple[NDArray[Any], ...]:
+        """Return what is read of the items, in the order of `Rated`."""
+        index = self._index
+        return index.terms, index.weights, index.frequency, index.following, index.heads, self._rows, self._prices
+
     def __getstate__(self) -> dict[str, Any]:
-        """Leave out what follows from the rest: the graph cannot be copied with its generator."""
-        return {name: value for name, value in self.__dict__.items() if name != "_nearest"}
+        """Leave out what follows from the rest: the graph cannot be copied with its generator, nor a query's traits."""
+        return {name: value for name, value in self.__dict__.items() if name not in ("_nearest", "_query")}
 
     def __setstate__(self, fields: dict[str, Any]) -> None:
         """Make the graph anew."""
         self.__dict__.update(fields)
+        self._query = None
         self._nearest = Nearest(_PROJECTED + self._rows.shape[1])
         self._fill_graph()
 
@@ -118,13 +128,15 @@ class Content(Impersonal):
         """Make room for `item`."""
         self._index.add_item(item)
         room = len(self._index.terms)
-        self._rows = grown(self._rows, room)
-        self._prices = grown(self._prices, room)
-        self._stamps = grown(self._stamps, room)
+        if room > len(self._prices):
+            self._rows, self._prices = grown(self._rows, room), grown(self._prices, room)
+            marks = grown(self._rated.marks, room)
+            self._rated = self._rated._replace(**dict(zip(Rated._fields, self._arrays())), marks=marks)
 
     def describe(self, item: int, about: About) -> None:
         """Take the item's terms, price and vector in place of those it had."""
         require_known(self.name, item, self._index.size)
+        self._query = None
         self._index.put(item, count_terms(about))
         self._prices[item] = about.price if about.price is not None and 0.0 < about.price < math.inf else 0.0
         self._rows[item] = self._vector_of(about)
@@ -139,19 +151,14 @@ class Content(Impersonal):
 
     def top_k(self, query: Query, k: int, blocked: NDArray[np.uint8]) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
         """Return the closest items found."""
-        filled, vector = self._fill(query)
-        items = self._candidates(filled, vector, blocked)
-        scores = self._rate(query, vector, items)
-        self._dense[filled] = 0.0
-        found = scores > 0.0
-        best: tuple[NDArray[np.int32], NDArray[np.float32]] = best_first(items[found], scores[found], k)
+        self._begin(query)
+        best: tuple[NDArray[np.int32], NDArray[np.float32]] = closest(self._handle.of(self._rated), blocked, k)
         return best
 
     def score_many(self, query: Query, items: NDArray[np.int32]) -> NDArray[np.float32]:
         """Return the closeness of each item."""
-        filled, vector = self._fill(query)
-        scores = self._rate(query, vector, items)
-        self._dense[filled] = 0.0
+        self._begin(query)
+        scores: NDArray[np.float32] = closeness(self._handle.of(self._rated), query.recent, self._index.size, items)
         return scores
 
     def why(self, query: Query, item: int) -> list[int]:
@@ -201,42 +208,25 @@ class Content(Impersonal):
             return 0.0
         return np.array([value / math.sqrt(squares) for value in given], np.float32)
 
-    def _fill(self, query: Query) -> tuple[NDArray[np.int32], NDArray[np.float64]]:
-        """Write the profile's terms into the scratch array; return which they are, and its vector."""
-        index = self._index
-        count = fill(
-            index.terms, index.weights, index.frequency, index.described, query.recent, self._decay, index.size,
-            self._dense, self._touched,
-        )  # fmt: skip
-        return self._touched[:count], average(self._rows, query.recent, self._decay, index.size)
+    def _begin(self, query: Query) -> None:
+        """Search, unless the answer to this query stands in the scratch arrays already."""
+        if self._query is query:
+            return
+        self._query, index, held = query, self._index, self._handle.of(self._rated)
+        begin(held, query.recent, index.size, index.described)
+        small = index.described <= self._exact
+        steps = self._exact if small else self._exact // _PER_LIST
+        search(held, query.recent, index.size, self._exact, steps, self._beside(small=small))
 
-    def _rate(self, query: Query, vector: NDArray[np.float64], items: NDArray[np.int32]) -> NDArray[np.float32]:
-        index = self._index
-        price = usual_price(self._prices, query.recent, self._decay, index.size)
-        scores: NDArray[np.float32] = rate(
-            index.terms, index.weights, self._rows, self._prices, index.size, self._dense, vector, price,
-            self._shares, items,
-        )  # fmt: skip
-        return scores
-
-    def _candidates(
-        self, filled: NDArray[np.int32], vector: NDArray[np.float64], blocked: NDArray[np.uint8]
-    ) -> NDArray[np.int32]:
-        """Return eligible items that may be close, each once."""
-        index, small = self._index, self._index.described <= self._exact
-        self._stamp += 1
-        names = filled[np.argsort(-self._dense[filled], kind="stable")]
-        count, _ = walk(
-            index.width, index.following, index.heads, names, self._exact if small else self._exact // _PER_LIST,
-            blocked, self._stamps, self._stamp, self._found[: self._exact],
-        )  # fmt: skip
-        more: NDArray[np.int32] = np.empty(0, np.int32)
-        if small and vector.any():
-            more = np.array(list(self._with_vector), np.int32)
-        elif not small and vector.any():
-            more = self._nearest.search(self._query_embedding(filled, vector), self._exact // _PER_NEIGHBOUR)
-        count = admit(more, blocked, self._stamps, self._stamp, self._found, count)
-        return self._found[:count]
+    def _beside(self, *, small: bool) -> NDArray[np.int32]:
+        """Return items that may be close by their vectors, whatever their terms."""
+        vector = self._rated.vector
+        if self._vector is None or not vector.any():
+            return _NOTHING
+        if small:
+            return np.array(list(self._with_vector), np.int32)
+        filled = self._rated.touched[: self._rated.counters[TERMS]]
+        return self._nearest.search(self._query_embedding(filled, vector), self._exact // _PER_NEIGHBOUR)
 
     def _queue(self, item: int) -> None:
         """Let the graph have the item as soon as there is need of a graph, and some of those that wait."""
@@ -264,6 +254,6 @@ class Content(Impersonal):
 
     def _query_embedding(self, filled: NDArray[np.int32], vector: NDArray[np.float64]) -> NDArray[np.float32]:
         whole = np.zeros(_PROJECTED + len(vector), np.float32)
-        project(filled, self._shares[0] * self._dense[filled], whole[:_PROJECTED])
+        project(filled, self._shares[0] * self._rated.dense[filled], whole[:_PROJECTED])
         whole[_PROJECTED:] = self._shares[1] * vector
         return whole

@@ -1,12 +1,179 @@
 """The arithmetic of `Content`: a profile out of the user's last items, and how close an item is to it."""
 
 import math
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+from learners.selection import best_first
+
 _SPREAD = 4  # places of the projection that a term is added to, each with half its weight: squares sum to 1
+
+# Entries of `Rated.counters`
+TERMS: Final = 0  # in `touched`
+STAMP: Final = 1  # of the newest search
+FOUND: Final = 2  # candidates
+MISSED: Final = 3  # 1: the search left items out
+
+
+class Rated(NamedTuple):
+    """What compiled code reads of the items, and the profile of the query under way."""
+
+    terms: NDArray[np.int32]  # these five: see `TermIndex`
+    weights: NDArray[np.float32]
+    frequency: NDArray[np.int32]
+    following: NDArray[np.int32]
+    heads: NDArray[np.int32]
+    rows: NDArray[np.float32]  # [items, dimensions] vectors of length 1, or all 0
+    prices: NDArray[np.float64]  # [items] 0: unknown
+    dense: NDArray[np.float64]  # [DIMENSIONS] the profile's terms, 0 elsewhere
+    touched: NDArray[np.int32]  # which these are
+    vector: NDArray[np.float64]  # [dimensions] the profile's
+    counters: NDArray[np.int64]  # [4]
+    found: NDArray[np.int32]  # candidates
+    scores: NDArray[np.float32]  # and theirs
+    marks: NDArray[np.float64]  # [items, 2] stamp of the last search that met the item, its score then
+    decay: NDArray[np.float64]  # [history]
+    shares: NDArray[np.float64]  # [3] weights of text, vector and price
+
+
+@njit(cache=True)
+def begin(held: Any, recent: NDArray[np.int32], size: int, described: int) -> None:
+    """Put the profile of a user's last items in place of the one before."""
+    it = held.it
+    for term in it.touched[: it.counters[TERMS]]:
+        it.dense[term] = 0.0
+    it.counters[TERMS] = fill(
+        it.terms, it.weights, it.frequency, described, recent, it.decay, size, it.dense, it.touched
+    )  # fmt: skip
+    if len(it.vector) > 0:
+        it.vector[:] = average(it.rows, recent, it.decay, size)
+
+
+@njit(cache=True)
+def search(
+    held: Any, recent: NDArray[np.int32], size: int, most: int, steps: int, beside: NDArray[np.int32]
+) -> None:  # fmt: skip
+    """Score the items that share a term with the profile, at most `most` and `steps` a term, and those of `beside`.
+
+    Where no term's list was cut short the terms' parts were added up on the way. Else each item is looked at.
+    """
+    it = held.it
+    it.counters[STAMP] += 1
+    count = _walk(it, most, steps)
+    for item in beside:
+        if it.marks[item, 0] != it.counters[STAMP] and count < len(it.found):
+            it.marks[item, 0], it.marks[item, 1] = it.counters[STAMP], 0.0
+            it.found[count] = item
+            count += 1
+    it.counters[FOUND] = count
+    if it.counters[MISSED]:
+        _rate(it, recent, size, it.found[:count], it.scores)
+    else:
+        _complete(it, usual_price(it.prices, recent, it.decay, size))
+    for n in range(count):
+        it.marks[it.found[n], 1] = it.scores[n]
+
+
+@njit(cache=True)
+def _walk(it: Rated, most: int, steps: int) -> int:
+    """Go through the lists of the profile's terms, the heaviest first; add up the terms' parts of the scores."""
+    width, stamp, count, missed = it.terms.shape[1], it.counters[STAMP], 0, False
+    filled, weights, following, marks, found = (
+        it.touched[: it.counters[TERMS]],
+        it.weights,
+        it.following,
+        it.marks,
+        it.found,
+    )
+    for n in np.argsort(-it.dense[filled], kind="mergesort"):
+        share, place, step = it.dense[filled[n]], it.heads[filled[n]], 0
+        while place >= 0 and step < steps:
+            item, slot = place // width, place % width
+            if marks[item, 0] != stamp:
+                if count == most:
+                    break
+                marks[item, 0], marks[item, 1] = stamp, 0.0
+                found[count] = item
+                count += 1
+            marks[item, 1] += share * weights[item, slot]
+            place = following[place]
+            step += 1
+        missed = missed or place >= 0
+    it.counters[MISSED] = missed
+    return count
+
+
+@njit(cache=True)
+def _complete(it: Rated, usual: float) -> None:
+    """Make scores of the terms' parts: what `_rate` does, from the first step on."""
+    for n in range(it.counters[FOUND]):
+        item = it.found[n]
+        it.scores[n] = _score(it.shares, it.marks[item, 1], _dot(it.vector, it.rows, item), usual, it.prices[item])
+
+
+@njit(cache=True)
+def closest(held: Any, blocked: NDArray[np.uint8], k: int) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
+    """Return the k best of what the search found."""
+    it = held.it
+    count = it.counters[FOUND]
+    items, scores = np.empty(count, np.int32), np.empty(count, np.float32)
+    kept = 0
+    for n in range(count):
+        if it.scores[n] > 0.0 and blocked[it.found[n]] == 0:
+            items[kept], scores[kept] = it.found[n], it.scores[n]
+            kept += 1
+    return best_first(items[:kept], scores[:kept], k)
+
+
+@njit(cache=True)
+def closeness(held: Any, recent: NDArray[np.int32], size: int, items: NDArray[np.int32]) -> NDArray[np.float32]:
+    """Return the score of each item, 0 of unknown ones."""
+    it = held.it
+    scores = np.zeros(len(items), np.float32)
+    stamp = it.counters[STAMP]
+    if it.counters[MISSED] or len(it.vector) > 0:
+        _rate(it, recent, size, items, scores)
+    for n, item in enumerate(items):
+        if 0 <= item < size and it.marks[item, 0] == stamp:
+            scores[n] = it.marks[item, 1]
+    return scores
+
+
+@njit(cache=True)
+def _rate(
+    it: Rated, recent: NDArray[np.int32], size: int, items: NDArray[np.int32], scores: NDArray[np.float32]
+) -> None:
+    """Write the score of each known item."""
+    terms, weights, dense = it.terms, it.weights, it.dense
+    usual = usual_price(it.prices, recent, it.decay, size)
+    for n, item in enumerate(items):
+        if item < 0 or item >= size:
+            continue
+        by_text = 0.0
+        for slot in range(terms.shape[1]):
+            if terms[item, slot] < 0:
+                break
+            by_text += dense[terms[item, slot]] * weights[item, slot]
+        scores[n] = _score(it.shares, by_text, _dot(it.vector, it.rows, item), usual, it.prices[item])
+
+
+@njit(cache=True)
+def _dot(vector: NDArray[np.float64], rows: NDArray[np.float32], item: int) -> float:
+    total = 0.0
+    for axis in range(len(vector)):
+        total += vector[axis] * rows[item, axis]
+    return total
+
+
+@njit(cache=True)
+def _score(shares: NDArray[np.float64], by_text: float, by_vector: float, usual: float, price: float) -> float:
+    score = shares[0] * by_text + shares[1] * max(0.0, by_vector)
+    if usual > 0.0 and price > 0.0:
+        score *= 1.0 + shares[2] * min(usual, price) / max(usual, price)
+    return float(score)
 
 
 @njit(cache=True)
@@ -63,31 +230,6 @@ def usual_price(prices: NDArray[np.float64], recent: NDArray[np.int32], decay: N
             total += decay[n] * math.log(prices[recent[n]])
             weight += decay[n]
     return float(math.exp(total / weight)) if weight > 0.0 else 0.0
-
-
-@njit(cache=True)
-def rate(
-    terms: NDArray[np.int32], weights: NDArray[np.float32], rows: NDArray[np.float32],
-    prices: NDArray[np.float64], size: int, dense: NDArray[np.float64], vector: NDArray[np.float64],
-    usual: float, shares: NDArray[np.float64], items: NDArray[np.int32],
-) -> NDArray[np.float32]:  # fmt: skip
-    """Return the score of each item; `shares` are the weights of text, vector and price."""
-    scores = np.zeros(len(items), np.float32)
-    for n, item in enumerate(items):
-        if item < 0 or item >= size:
-            continue
-        by_text, by_vector = 0.0, 0.0
-        for slot in range(terms.shape[1]):
-            if terms[item, slot] < 0:
-                break
-            by_text += dense[terms[item, slot]] * weights[item, slot]
-        for axis in range(len(vector)):
-            by_vector += vector[axis] * rows[item, axis]
-        score = shares[0] * by_text + shares[1] * max(0.0, by_vector)
-        if usual > 0.0 and prices[item] > 0.0:
-            score *= 1.0 + shares[2] * min(usual, prices[item]) / max(usual, prices[item])
-        scores[n] = score
-    return scores
 
 
 @njit(cache=True)

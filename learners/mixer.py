@@ -10,8 +10,11 @@ from numpy.typing import NDArray
 
 from learners.base import State
 from learners.draws import draw
+from learners.native import Handle
 
 _LOSS_MEMORY = 1_000.0  # steps over which the running loss is averaged
+_LEVEL = np.float32(1.0 / 255.0)
+_AT_ONCE = 128  # rows of one product: BLAS would divide a larger one among threads, which costs more than it gains
 
 
 class _Net(NamedTuple):
@@ -50,8 +53,37 @@ def _descend(weights: NDArray[np.float32], squares: NDArray[np.float32], at: int
 
 
 @njit(cache=True)
-def _learn(net: _Net, x: NDArray[np.float32], rate: float) -> float:
+def _shares(held: Any, rows: NDArray[np.uint8]) -> NDArray[np.float32]:
+    """The softmax over the rows' scores, the products by BLAS, some rows at a time."""
+    net, n, width = held.it, len(rows), held.it.linear.shape[1]
+    linear, inner, bias, out = net.linear[0], net.hidden[0, :width], net.hidden[0, width], net.out[0]
+    scores, x = np.empty(n, np.float32), np.empty((min(n, _AT_ONCE), width), np.float32)
+    for start in range(0, n, _AT_ONCE):
+        count = min(_AT_ONCE, n - start)
+        for i in range(count):
+            for f in range(width):
+                x[i, f] = np.float32(rows[start + i, f]) * _LEVEL
+        hidden = np.dot(x[:count], inner)
+        scores[start : start + count] = np.dot(x[:count], linear)
+        for i in range(count):
+            for h in range(len(bias)):
+                scores[start + i] += max(hidden[i, h] + bias[h], np.float32(0.0)) * out[h]
+    top, total = scores.max(), np.float32(0.0)
+    for i in range(n):
+        scores[i] = math.exp(scores[i] - top)
+        total += scores[i]
+    for i in range(n):
+        scores[i] /= total
+    return scores
+
+
+@njit(cache=True)
+def _learn(held: Any, rows: NDArray[np.uint8], rate: float) -> float:
     """One step down the listwise loss, row 0 being the positive; returns the loss before it, in nats."""
+    net, x = held.it, np.empty(rows.shape, np.float32)
+    for i in range(rows.shape[0]):
+        for f in range(rows.shape[1]):
+            x[i, f] = np.float32(rows[i, f]) * _LEVEL
     n, width, units = x.shape[0], x.shape[1], net.out.shape[1]
     active = np.empty((n, units), np.float32)
     scores = _forward(net, x, active)
@@ -148,6 +180,7 @@ class Mixer:
             draw(weights, row, spread)
         draw(self._net.out[0], width, 0.1)
         self._running = np.zeros(2)  # loss, weight
+        self._handle = Handle()
 
     def __repr__(self) -> str:
         return f"Mixer({len(self.names)} features, {self._net.out.shape[1]} units, loss {self.loss:.4f})"
@@ -159,9 +192,9 @@ class Mixer:
 
     def learn_one(self, rows: NDArray[np.uint8]) -> float:
         """Learn one step: `rows`, [n, F], the item that came next first; returns its loss before learning, in nats."""
-        loss = _learn(self._net, _values(rows), self.learning_rate)
-        self._running *= 1.0 - 1.0 / _LOSS_MEMORY
-        self._running += (loss, 1.0)
+        loss: float = _learn(self._handle.of(self._net), rows, self.learning_rate)
+        self._running[0] = self._running[0] * (1.0 - 1.0 / _LOSS_MEMORY) + loss
+        self._running[1] = self._running[1] * (1.0 - 1.0 / _LOSS_MEMORY) + 1.0
         return loss
 
     def score_many(self, rows: NDArray[np.uint8]) -> NDArray[np.float32]:
@@ -175,9 +208,7 @@ class Mixer:
         """Return the probability that each row is the next one, given that one of them is, [n]."""
         if len(rows) == 0:
             return np.empty(0, np.float32)
-        scores = self.score_many(rows)
-        odds = np.exp(scores - scores.max())
-        shares: NDArray[np.float32] = odds / odds.sum()
+        shares: NDArray[np.float32] = _shares(self._handle.of(self._net), rows)
         return shares
 
     def quicken(self, factor: float) -> None:
@@ -205,4 +236,4 @@ class Mixer:
 
 
 def _values(rows: NDArray[np.uint8]) -> NDArray[np.float32]:
-    return rows.astype(np.float32) * np.float32(1.0 / 255.0)
+    return rows.astype(np.float32) * _LEVEL

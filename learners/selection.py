@@ -4,55 +4,63 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-
-@njit(cache=True)
-def _worse(scores: NDArray[np.float32], items: NDArray[np.int32], a: int, b: int) -> bool:
-    return bool(scores[a] < scores[b] or (scores[a] == scores[b] and items[a] > items[b]))
+_LAST = 0x7FFFFFFF  # the highest index
 
 
 @njit(cache=True)
-def _swap(scores: NDArray[np.float32], items: NDArray[np.int32], a: int, b: int) -> None:
-    scores[a], scores[b] = scores[b], scores[a]
-    items[a], items[b] = items[b], items[a]
+def _keys(items: NDArray[np.int32], scores: NDArray[np.float32]) -> NDArray[np.int64]:
+    """Pack score and index into one number: the greater, the better. Negative floats order backwards by their bits."""
+    keys, bits = np.empty(len(items), np.int64), scores.view(np.int32)
+    for n in range(len(items)):
+        level = np.int64(bits[n])
+        if level < 0:
+            level = -np.int64(0x80000000) - level
+        keys[n] = (level << 32) | (_LAST - items[n])
+    return keys
 
 
 @njit(cache=True)
-def _sink(scores: NDArray[np.float32], items: NDArray[np.int32], root: int, size: int) -> None:
-    """Restore the heap (the worst on top) of the first `size` entries below `root`."""
-    while 2 * root + 1 < size:
-        child = 2 * root + 1
-        if child + 1 < size and _worse(scores, items, child + 1, child):
-            child += 1
-        if _worse(scores, items, root, child):
+def _part(keys: NDArray[np.int64], k: int) -> None:
+    """Bring the k greatest to the front, in any order: Hoare's quickselect."""
+    low, high = 0, len(keys) - 1
+    while low < high:
+        pivot, left, right = keys[(low + high) >> 1], low, high
+        while left <= right:
+            while keys[left] > pivot:
+                left += 1
+            while keys[right] < pivot:
+                right -= 1
+            if left <= right:
+                keys[left], keys[right] = keys[right], keys[left]
+                left += 1
+                right -= 1
+        if k - 1 <= right:
+            high = right
+        elif k - 1 >= left:
+            low = left
+        else:
             return
-        _swap(scores, items, root, child)
-        root = child
 
 
 @njit(cache=True)
 def best_first(
     items: NDArray[np.int32], scores: NDArray[np.float32], k: int
 ) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
-    """Return the `k` best of distinct `items` by higher score, then lower index, in O(n log k).
-
-    A heap of the k best so far has the worst of them on top; sorting it leaves the best in front.
+    """Return the `k` best of distinct `items` >= 0 by higher score, then lower index, in O(n + k log k).
 
     >>> best_first(np.array([7, 3, 9, 5], np.int32), np.array([0.5, 0.5, 0.1, 0.9], np.float32), 3)[0].tolist()
     [5, 3, 7]
     """
     kept = max(0, min(k, len(items)))
-    top_items = items[:kept].copy()
-    top_scores = scores[:kept].copy()
-    if kept == 0:
-        return top_items, top_scores
-    for root in range(kept // 2 - 1, -1, -1):
-        _sink(top_scores, top_items, root, kept)
-    for n in range(kept, len(items)):
-        if scores[n] > top_scores[0] or (scores[n] == top_scores[0] and items[n] < top_items[0]):
-            top_scores[0] = scores[n]
-            top_items[0] = items[n]
-            _sink(top_scores, top_items, 0, kept)
-    for last in range(kept - 1, 0, -1):
-        _swap(top_scores, top_items, 0, last)
-        _sink(top_scores, top_items, 0, last)
-    return top_items, top_scores
+    keys = _keys(items, scores)
+    if 0 < kept < len(keys):
+        _part(keys, kept)
+    top = np.sort(keys[:kept])
+    best, best_scores = np.empty(kept, np.int32), np.empty(kept, np.float32)
+    bits = best_scores.view(np.int32)
+    for n in range(kept):
+        key = top[kept - 1 - n]
+        level = key >> 32
+        bits[n] = level if level >= 0 else -np.int64(0x80000000) - level
+        best[n] = _LAST - (key & _LAST)
+    return best, best_scores

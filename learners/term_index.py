@@ -58,45 +58,6 @@ def _link_all(
         _link(terms, following, before, heads, item)
 
 
-@njit(cache=True)
-def admit(
-    items: NDArray[np.int32], blocked: NDArray[np.uint8], stamps: NDArray[np.int64], stamp: int,
-    found: NDArray[np.int32], count: int,
-) -> int:  # fmt: skip
-    """Append the eligible ones of `items` that are not stamped yet to `found`, as far as it has room."""
-    for item in items:
-        if stamps[item] != stamp and blocked[item] == 0 and count < len(found):
-            stamps[item] = stamp
-            found[count] = item
-            count += 1
-    return count
-
-
-@njit(cache=True)
-def walk(
-    width: int, following: NDArray[np.int32], heads: NDArray[np.int32], names: NDArray[np.int32], steps: int,
-    blocked: NDArray[np.uint8], stamps: NDArray[np.int64], stamp: int, found: NDArray[np.int32],
-) -> tuple[int, bool]:  # fmt: skip
-    """Write the eligible items that hold any of `names` to `found`, each once; `steps` a term, as far as it has room.
-
-    An item whose stamp is `stamp` has been found before. Returns how many, and whether any was left out.
-    """
-    count, missed = 0, False
-    for term in names:
-        place, step = heads[term], 0
-        while place >= 0 and step < steps and count < len(found):
-            item = place // width
-            if stamps[item] != stamp:
-                stamps[item] = stamp
-                if blocked[item] == 0:
-                    found[count] = item
-                    count += 1
-            place = following[place]
-            step += 1
-        missed = missed or place >= 0
-    return count, missed
-
-
 class TermIndex:
     """At most `width` weighted terms of every item, how many items hold each term, and which.
 

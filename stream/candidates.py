@@ -92,8 +92,8 @@ class Shelf:
 
     def scores_of(self, found: Candidates, items: NDArray[np.int32]) -> NDArray[np.float32]:
         """Ranking scores of some of the candidates; 0 of pinned items, which are none."""
-        places = _places(found.items, items, self._scratch())
-        return np.where(places >= 0, np.append(found.scores, np.float32(0.0))[places], np.float32(0.0))
+        scores: NDArray[np.float32] = _scores_of(found.items, found.scores, items, self._scratch())
+        return scores
 
     def past(self, user: User) -> Past:
         """The user's items that the model knows already; a brand-new one is folded some milliseconds later."""
@@ -215,6 +215,18 @@ def _places(seen: NDArray[np.int32], items: NDArray[np.int32], place: NDArray[np
     found = place[items]
     for item in seen:
         place[item] = -1
+    return found
+
+
+@njit(cache=True)
+def _scores_of(
+    known: NDArray[np.int32], scores: NDArray[np.float32], items: NDArray[np.int32], place: NDArray[np.int32]
+) -> NDArray[np.float32]:
+    """Scores of items by the table of those that have one, 0 of others."""
+    found = np.zeros(len(items), np.float32)
+    for n, position in enumerate(_places(known, items, place)):
+        if position >= 0:
+            found[n] = scores[position]
     return found
 
 

@@ -163,7 +163,8 @@ def describe(
     history, depth = byte(log(1.0 + moment.events) / 6.0), byte(log(1.0 + moment.depth) / 4.0)
     weights = 0.8 ** np.arange(len(recent))
     total = max(weights.sum(), 1.0)
-    category = known.category
+    category, born, used = known.category, known.born, known.used
+    tastes = category[recent]
     for c in range(len(items)):
         item, row = items[c], out[c, first:]
         if places[c] >= 0:
@@ -171,11 +172,11 @@ def describe(
         if category[item] > 0:
             share = 0.0
             for q in range(len(recent)):
-                share += weights[q] * (category[recent[q]] == category[item])
-            row[17] = 255 * (len(recent) > 0 and category[recent[0]] == category[item])
+                share += weights[q] * (tastes[q] == category[item])
+            row[17] = 255 * (len(recent) > 0 and tastes[0] == category[item])
             row[18] = byte(share / total)
-        row[19] = byte(_slow(known.events - known.born[item]))
-        row[20] = byte(_slow(known.events - known.used[item])) if known.used[item] >= 0 else 0
+        row[19] = byte(_slow(known.events - born[item]))
+        row[20] = byte(_slow(known.events - used[item])) if used[item] >= 0 else 0
         row[21] = byte(scores[1, c] / scores[0, c]) if scores[0, c] > 0 else 0
         if places[c] >= 0:
             row[20], row[21] = 0, 0

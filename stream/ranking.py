@@ -85,6 +85,7 @@ def _with_score(features: NDArray[np.uint8], shares: NDArray[np.float32]) -> NDA
     n, width = features.shape
     rows = np.empty((n, width + 1), np.uint8)
     for i in range(n):
-        rows[i, :width] = features[i]
+        for f in range(width):
+            rows[i, f] = features[i, f]
         rows[i, width] = byte(1.0 + log(max(float(shares[i]), 1e-30)) / SCORE_RANGE)
     return rows

@@ -144,3 +144,12 @@ def test_quickened_steps_are_larger_and_shrink_again() -> None:
         slow.learn_one(rows)
         quick.learn_one(rows)
     assert moved(quick, rows) / moved(slow, rows) < ratio
+
+
+def test_shares_are_the_softmax_of_the_scores() -> None:
+    mixer = Mixer(["a", "b", "c"], units=8)
+    for rows in some_steps(200):
+        mixer.learn_one(rows)
+    table = np.random.default_rng(5).integers(0, 256, (300, 3)).astype(np.uint8)  # more rows than one product takes
+    odds = np.exp(mixer.score_many(table).astype(np.float64))
+    assert mixer.shares(table) == pytest.approx(odds / odds.sum(), rel=1e-5)

@@ -1,0 +1,63 @@
+"""Tuples of arrays as compiled code holds them: handed over once, not array by array with every call."""
+
+from typing import Any
+
+from numba import njit, types
+from numba.experimental import structref
+
+
+@structref.register
+class _HeldType(types.StructRef):
+    """Numba's type of `_Held`."""
+
+    def preprocess_fields(self, fields: Any) -> Any:
+        return tuple((name, types.unliteral(kind)) for name, kind in fields)
+
+
+class _Held(structref.StructRefProxy):
+    """A tuple on numba's own heap; compiled code reads it as `.it`."""
+
+    def __new__(cls, it: Any) -> Any:
+        return structref.StructRefProxy.__new__(cls, it)
+
+
+structref.define_proxy(_Held, _HeldType, ["it"])
+
+
+@njit(cache=True)
+def _hold(it: Any) -> Any:
+    return _Held(it)
+
+
+class Handle:
+    """The newest tuple of arrays that a learner computes with, for compiled code.
+
+    To take apart a tuple of twenty arrays costs more than many a query, and the tuple changes only when an array grows.
+    So a kernel takes the handle and reads the tuple from its field `it`. The arrays are shared, not copied. A copy or a
+    pickle of a handle is an empty one.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> @njit
+    ... def total(held):
+    ...     numbers, factor = held.it
+    ...     return factor[0] * numbers.sum()
+    >>> arrays, handle = (np.arange(3.0), np.array([2.0])), Handle()
+    >>> total(handle.of(arrays))
+    6.0
+    """
+
+    def __init__(self) -> None:
+        self._arrays: Any = None
+        self._held: Any = None
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Keep nothing: what is held is somebody else's."""
+        return {"_arrays": None, "_held": None}
+
+    def of(self, arrays: Any) -> Any:
+        """Return what a kernel takes for these arrays; made anew if it is another tuple than the last time."""
+        if arrays is not self._arrays:
+            self._arrays, self._held = arrays, _hold(arrays)
+        return self._held
