@@ -120,7 +120,7 @@ def test_a_slate_holds_every_item_that_may_be_shown_once_and_no_other(
             item, news = change
             state[item] = news
             record = Item(
-                item_id=item, available=news != "unavailable", expires_at=T - 1 if news == "expired" else None
+                item_id=item, available=news != "unavailable", expires_at=T - 1_000 if news == "expired" else None
             )
             site.take(ItemChange(item, None if news == "tombstone" else record))
             continue
