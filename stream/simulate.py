@@ -140,13 +140,19 @@ class Run(NamedTuple):
 
 
 def runs(
-    setting: Setting, policies: Sequence[str], seeds: int, decisions: int, seed: str, tastes: Tastes | None = None
+    setting: Setting,
+    policies: Sequence[str],
+    seeds: int,
+    decisions: int,
+    seed: str,
+    tastes: Tastes | None = None,
+    discount: float = 0.0,
 ) -> Iterator[Run]:
     """Policies alone, and references, in shops that differ by their seed."""
     for name in policies:
         for n in range(seeds):
             policy = name if name in REFERENCES else make(name)
-            yield Run(name, n, run(setting, policy, f"{seed}/{n}", decisions, tastes))
+            yield Run(name, n, run(setting, policy, f"{seed}/{n}", decisions, tastes, discount))
 
 
 def engine_runs(

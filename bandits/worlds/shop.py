@@ -124,6 +124,8 @@ def _begin(facts: Facts, session: int, luck: np.random.Generator) -> None:
     """A shopper comes; who came lately comes again sooner."""
     users = facts.taste.shape[0]
     user = int(luck.random() ** 2.0 * users)
+    while (facts.user == user).any():  # nobody is in two sessions at once
+        user = (user + 1) % users
     facts.user[session] = user
     chances = np.exp(facts.taste[user])
     facts.intent[session] = _drawn(chances / chances.sum(), luck.random())
@@ -298,9 +300,10 @@ def _remember(facts: Facts, session: int, item: int) -> None:
     facts.scale[1] /= SLOW
     facts.fashion[item] += facts.scale[0]
     facts.popular[item] += facts.scale[1]
-    if facts.scale[0] > 1e6:
-        facts.fashion[:] = facts.fashion / facts.scale[0]
-        facts.scale[0] = 1.0
+    for counts, n in ((facts.fashion, 0), (facts.popular, 1)):
+        if facts.scale[n] > 1e6:
+            counts[:] = counts / facts.scale[n]
+            facts.scale[n] = 1.0
     row, place = facts.known[user], MEMORY - 1
     for n in range(MEMORY):
         if row[n] == item:
@@ -326,7 +329,7 @@ class Shop:
     setting
         What the shop is like.
     seed
-        Names the random streams `seed/shop` and `seed/shoppers`.
+        Names the random streams `seed/shop`, `seed/shoppers` and `seed/drift`.
     decisions
         Length of the run; drift comes half way.
     tastes
@@ -336,7 +339,7 @@ class Shop:
     def __init__(self, setting: Setting, seed: str, decisions: int, tastes: Tastes | None = None) -> None:
         tastes = Tastes.generated(seed) if tastes is None else tastes
         self.setting, self.decisions, self.now = setting, decisions, 0
-        self._luck = stream(f"{seed}/shoppers")
+        self._seed, self._luck = seed, stream(f"{seed}/shoppers")
         first = stream(f"{seed}/shop")
         users, categories = tastes.taste.shape
         items = len(tastes.category)
@@ -344,7 +347,7 @@ class Shop:
         self.facts = Facts(
             tastes.taste.copy(), tastes.category, tastes.sub, tastes.quality, tastes.habits, born,
             np.full((users, MEMORY), -1), np.zeros(users, np.int64), np.zeros(items), np.zeros(items),
-            np.zeros((items, items), np.float32), np.zeros((users, categories)), np.zeros(SESSIONS, np.int64),
+            np.zeros((items, items), np.float32), np.zeros((users, categories)), np.full(SESSIONS, -1),
             np.zeros(SESSIONS, np.int64), np.zeros(SESSIONS, np.int64), np.full(SESSIONS, -1),
             np.zeros(SESSIONS, np.int64),
             np.zeros((SESSIONS, items), np.int16), np.stack([setting.mix, setting.later]), np.ones(2), BONUS,
@@ -388,5 +391,5 @@ class Shop:
     def _drift(self) -> None:
         """Half of the shoppers swap their categories."""
         taste = self.facts.taste
-        drifting = stream(f"{self.now}/drift").random(len(taste)) < 0.5
+        drifting = stream(f"{self._seed}/drift").random(len(taste)) < 0.5
         taste[drifting] = np.roll(taste[drifting], taste.shape[1] // 2, axis=1)

@@ -37,12 +37,18 @@ class Trial(NamedTuple):
         self.caused[n] = answer.reward if answer.caused else 0.0
 
 
-def run(setting: Setting, policy: Policy | str, seed: str, decisions: int, tastes: Tastes | None = None) -> Trial:
+def run(
+    setting: Setting, policy: Policy | str, seed: str, decisions: int, tastes: Tastes | None = None,
+    discount: float = 0.0,
+) -> Trial:  # fmt: skip
     """Let a policy serve a shop; `policy` may name one of `REFERENCES`.
 
-    The same seed brings the same shoppers; they part ways where slates differ.
+    What became of a slate is learned when the session's next one has been drawn, so with `discount` the policy sees
+    what it led to; 63 other sessions come in between. The same seed brings the same shoppers; they part ways where
+    slates differ.
     """
     shop, luck, found = Shop(setting, seed, decisions, tastes), stream(f"{seed}/policy"), Trial.empty(decisions)
+    open_: dict[int, Outcome] = {}  # by session
     for n in range(decisions):
         state, lists = shop.offer()
         best = shop.best(lists, SLOTS)
@@ -52,11 +58,17 @@ def run(setting: Setting, policy: Policy | str, seed: str, decisions: int, taste
             slate = policy.draw(state, lists, luck.random(SLOTS))
             items = slate.items
             found.sources[n] = np.bincount(slate.sources, minlength=len(SOURCES))
+            if (before := open_.get(shop.session)) is not None:
+                policy.learn_one(
+                    before._replace(state_t=state, next_heads=slate.heads, next_sources=slate.sources, next_lists=lists)
+                )
         found.expected[n], found.best[n] = shop.expected(items), shop.expected(best)
         answer = shop.answer(items)
         found.note(n, answer)
         if not isinstance(policy, str):
-            policy.learn_one(Outcome(state, slate.heads, slate.sources, answer.slot, answer.reward))
+            open_[shop.session] = Outcome(
+                state, slate.heads, slate.sources, answer.slot, answer.reward, 0.0 if answer.ended else discount
+            )
     return found
 
 

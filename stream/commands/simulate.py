@@ -75,7 +75,7 @@ def command(
         setting = SETTINGS[world]
         each = (
             engine_runs(setting, names, seeds, decisions, config, who) if engine
-            else runs(setting, names, seeds, decisions, config.policy.seed, who)
+            else runs(setting, names, seeds, decisions, config.policy.seed, who, config.policy.discount)
         )  # fmt: skip
         found = _watched(each, len(names) * seeds)
     told = report(found)

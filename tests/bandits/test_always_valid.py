@@ -22,7 +22,7 @@ def looks(seed: int, lift: float, users: int, every: int) -> list[bool]:
         arms = [
             Ratio.of(reward[:n][variant[:n] == arm], visits[:n][variant[:n] == arm].astype(float)) for arm in (1, 0)
         ]
-        found = difference(*arms, effect=0.02)
+        found = difference(arms[0], arms[1], effect=0.02)
         alarms.append(not found.low <= 0.0 <= found.high)
     return alarms
 
