@@ -25,7 +25,7 @@ from bandits.examination import Examination, prior_theta
 from bandits.explore import draw, epsilon_greedy
 from bandits.q_learning import QLearning
 from bandits.ranked import Ranked
-from bandits.registry import POLICIES, make_policy
+from bandits.registry import POLICIES, make_policy, policy_names, policy_parameters
 from bandits.sarsa import Sarsa
 from bandits.schedules import Constant, ExponentialDecay, PowerDecay, Schedule
 from bandits.slate import draw_slate, greedy_fill, rank_bucket, slate_propensities
@@ -54,6 +54,8 @@ __all__ = [
     "epsilon_greedy",
     "greedy_fill",
     "make_policy",
+    "policy_names",
+    "policy_parameters",
     "prior_theta",
     "rank_bucket",
     "slate_propensities",

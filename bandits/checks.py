@@ -53,8 +53,8 @@ def random_lists(policy: Policy, rng: np.random.Generator) -> NDArray[np.int32]:
     """Lists that overlap, some of them short, some empty, shape ``[sources, slots]``."""
     catalogue = policy.slots + 3
     lists = np.stack([rng.permutation(catalogue)[: policy.slots] for _ in range(policy.sources)]).astype(np.int32)
-    for row in lists[rng.random(policy.sources) < 0.3]:
-        row[rng.integers(policy.slots) :] = -1
+    for a in np.flatnonzero(rng.random(policy.sources) < 0.3):
+        lists[a, rng.integers(policy.slots) :] = -1
     return lists
 
 

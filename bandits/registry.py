@@ -1,25 +1,76 @@
-"""All policies by name."""
+"""All slate policies by name: the built-in ones, and those that installed distributions offer.
+
+A distribution offers a policy by an entry point of the group `headwater.policies`; see docs/policies.md.
+"""
 
 import inspect
 from collections.abc import Callable
+from importlib.metadata import entry_points
+from typing import Any, cast
 
 from bandits.base import Policy
 from bandits.disagreement import Disagreement
 from bandits.q_learning import QLearning
 from bandits.ranked import Ranked
 from bandits.sarsa import Sarsa
-from bandits.schedules import Schedule
 
+GROUP = "headwater.policies"
 POLICIES: dict[str, Callable[..., Policy]] = {
     Disagreement.name: Disagreement,
     QLearning.name: QLearning,
     Ranked.name: Ranked,
     Sarsa.name: Sarsa,
 }
+VERBS = ("draw", "propensities", "recorded_propensities", "learn_one", "state", "restore")
 _SIZES = ("sources", "slots", "states")
 
 
-def make_policy(name: str, *, sources: int, slots: int, states: int = 12, **options: float | Schedule) -> Policy:
+def policy_names() -> list[str]:
+    """Names of all policies that are there, sorted.
+
+    >>> policy_names()[:2]
+    ['disagreement', 'q_learning']
+    """
+    return sorted({*POLICIES, *(point.name for point in entry_points(group=GROUP))})
+
+
+def policy_class(name: str) -> Callable[..., Policy]:
+    """What makes the policy called ``name``.
+
+    Raises
+    ------
+    ValueError
+        if there is none of that name, or what is installed under it cannot be used
+    """
+    if name in POLICIES:
+        return POLICIES[name]
+    for point in entry_points(group=GROUP, name=name):
+        try:
+            found = point.load()
+        except Exception as error:  # whatever a stranger's module raises
+            raise ValueError(
+                f"policy {name!r}: {point.value} must be importable; got {type(error).__name__}: {error}"
+            ) from error
+        missing = [verb for verb in VERBS if not callable(getattr(found, verb, None))]
+        if missing or getattr(found, "name", None) != name:
+            raise ValueError(
+                f"policy {name!r}: {point.value} must have every verb of bandits.Policy and the name {name!r}; it has "
+                f"the name {getattr(found, 'name', None)!r}" + (f" and lacks {', '.join(missing)}" if missing else "")
+            )
+        return cast("Callable[..., Policy]", found)
+    raise ValueError(f"policy {name!r} is unknown; must be one of {', '.join(policy_names())}")
+
+
+def policy_parameters(name: str) -> list[str]:
+    """Keyword parameters of a policy, without its sizes.
+
+    >>> policy_parameters("ranked")
+    []
+    """
+    return [option for option in inspect.signature(policy_class(name)).parameters if option not in _SIZES]
+
+
+def make_policy(name: str, *, sources: int, slots: int, states: int = 12, **options: Any) -> Policy:
     """Build the policy called ``name``; ``options`` are the keyword parameters of its class.
 
     Examples
@@ -30,10 +81,8 @@ def make_policy(name: str, *, sources: int, slots: int, states: int = 12, **opti
     Traceback (most recent call last):
     ValueError: policy 'salsa' is unknown; must be one of disagreement, q_learning, ranked, sarsa
     """
-    if name not in POLICIES:
-        raise ValueError(f"policy {name!r} is unknown; must be one of {', '.join(POLICIES)}")
-    known = [option for option in inspect.signature(POLICIES[name]).parameters if option not in _SIZES]
+    known = policy_parameters(name)
     unknown = [option for option in options if option not in known]
     if unknown:
         raise ValueError(f"policy {name!r} has no option {unknown[0]!r}; must be one of {', '.join(known) or 'none'}")
-    return POLICIES[name](sources=sources, slots=slots, states=states, **options)
+    return policy_class(name)(sources=sources, slots=slots, states=states, **options)

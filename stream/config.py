@@ -86,10 +86,11 @@ class Policy(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Which source fills each slot."""
 
     name: Annotated[
-        Literal["q_learning", "sarsa", "disagreement", "ranked"],
+        str,
         _doc(
             "disagreement: leaves the ranking where a source is credibly better; q_learning, sarsa: a plain table of "
-            "values, bolder; ranked: no exploration, the ranking as it is"
+            "values, bolder; ranked: no exploration, the ranking as it is; or one that is installed, docs/policies.md",
+            pattern=r"^[A-Za-z0-9_.-]{1,100}$",
         ),
     ] = "disagreement"
     bootstrap: Annotated[

@@ -14,7 +14,7 @@ import numpy as np
 from msgspec import Struct
 from numpy.typing import NDArray
 
-from bandits import ExponentialDecay, Outcome, Policy, make_policy
+from bandits import ExponentialDecay, Outcome, Policy, make_policy, policy_parameters
 from learners import (
     UNTOLD,
     About,
@@ -134,10 +134,7 @@ class Model:
         self.watch = Watch(
             config.drift, self.sources, self.ranking.heads, self.ranking.columns, config.slate.slots, self.ranking.mixer
         )
-        self.policy: Policy = make_policy(
-            config.policy.name, sources=len(self.lists), slots=config.slate.slots, states=STATES,
-            **policy_options(config),
-        )  # fmt: skip
+        self.policy = configured_policy(config, len(self.lists), config.slate.slots)
         bought = config.slate.exclude_bought
         rules = None if self.rule_book is None else Rules(
             self.rule_book, self.vocabulary, self.catalogue, exclude_bought=bought
@@ -353,14 +350,25 @@ def about(item: Item | None) -> About:
     )
 
 
-def policy_options(config: Config) -> dict[str, Any]:
-    """Parameters of the configured policy; `ranked` has none."""
+def configured_policy(config: Config, sources: int, slots: int) -> Policy:
+    """Make the configured policy; of the options, those that it has.
+
+    Raises
+    ------
+    ConfigError
+        if there is no such policy
+    """
     policy = config.policy
-    if policy.name == "ranked":
-        return {}
     floor = min(policy.epsilon, policy.epsilon_floor)
-    options: dict[str, Any] = {"epsilon": ExponentialDecay(policy.epsilon, floor, policy.epsilon_half_life)}
-    return options | ({"bootstrap": policy.bootstrap} if policy.name == "disagreement" else {})
+    options: dict[str, Any] = {
+        "epsilon": ExponentialDecay(policy.epsilon, floor, policy.epsilon_half_life), "bootstrap": policy.bootstrap,
+    }  # fmt: skip
+    try:
+        known = policy_parameters(policy.name)
+        chosen = {name: option for name, option in options.items() if name in known}
+        return make_policy(policy.name, sources=sources, slots=slots, states=STATES, **chosen)
+    except ValueError as error:
+        raise ConfigError(f"configuration: policy.name: {error}") from error
 
 
 def unpack_lists(data: bytes, lists: int) -> NDArray[np.int32]:

@@ -14,12 +14,12 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from bandits import DRY, OTHER, Policy, make_policy, prior_theta, rank_bucket
+from bandits import DRY, OTHER, Policy, prior_theta, rank_bucket
 from bandits import Outcome as Feedback
 from bandits.ope import alternatives, ratios
 from stream.config import Config
 from stream.errors import CheckError
-from stream.model import STATES, policy_options, unpack_lists
+from stream.model import STATES, configured_policy, unpack_lists
 from stream.schemas import UNLEARNED, Outcome
 
 FOLDS = 5  # of users: no decision is predicted by a model that has seen its user
@@ -125,10 +125,7 @@ class Learning:
 def candidate(name: str, config: Config, log: Log) -> Learning:
     """Make the policy of a configuration, sized for a log."""
     slots = max(len(decision.sources) for decision in log.decisions)
-    policy = make_policy(
-        config.policy.name, sources=len(log.offering), slots=max(slots, config.slate.slots), states=STATES,
-        **policy_options(config),
-    )  # fmt: skip
+    policy = configured_policy(config, len(log.offering), max(slots, config.slate.slots))
     return Learning(name, policy)
 
 

@@ -8,7 +8,7 @@ from bandits.arms.linear import LinearArms
 
 
 class LinTS(LinearArms):
-    r"""Plays arm a as often as $N(x \cdot \theta_a, \alpha^2 x^T A_a^{-1} x)$ is the greatest; right to 1e-6."""
+    r"""Plays arm a as often as $N(x \cdot \theta_a, \alpha^2 x^T A_a^{-1} x)$ is the greatest; right to 1e-4."""
 
     name = "lin_ts"
 

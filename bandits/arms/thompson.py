@@ -6,14 +6,14 @@ from scipy.special import betainc
 from bandits.arms.base import Arms, Floats, Pull
 from bandits.arms.gaussian import best_of_normals
 
-POINTS = 2_000  # of the sum over beta densities; the error of a probability stays below 1e-4
+POINTS = 1_000  # of the sum over beta densities; the error of a probability stays below 1e-4
 
 
 class GaussianThompson(Arms):
     r"""Rewards of any range: each arm's mean is believed to be normal.
 
     Prior N(0, s^2) and rewards of deviation s, so after n plays the belief is N(R / (n + 1), s^2 / (n + 1)). The
-    probabilities are those of `best_of_normals`, right to 1e-6.
+    probabilities are those of `best_of_normals`, right to 1e-4.
 
     Parameters
     ----------

@@ -23,7 +23,7 @@ from stream.log import (
     decode_message,
     encode_message,
 )
-from stream.model import Model, ModelCopy, policy_options, unpack_lists
+from stream.model import Model, ModelCopy, configured_policy, unpack_lists
 from stream.observe import Observer
 from stream.ranking import HEAD_NEGATIVES
 from stream.schemas import Item
@@ -305,9 +305,7 @@ def test_exploration_follows_the_configuration() -> None:
     assert epsilon(name="sarsa", epsilon=0.3, epsilon_floor=0.1) == pytest.approx(0.3)
     assert epsilon(name="sarsa", epsilon=0.0, epsilon_floor=0.1) == 0.0, "the floor is no higher than the start"
     assert epsilon(name="ranked") == 0.0
-    assert policy_options(Config(policy=Policy(name="ranked"))) == {}
-    assert policy_options(Config(policy=Policy(bootstrap="q_learning")))["bootstrap"] == "q_learning"
-    assert "bootstrap" not in policy_options(Config(policy=Policy(name="q_learning")))
+    assert configured_policy(Config(policy=Policy(name="q_learning")), 3, 5).sources == 3
 
 
 def test_lists_are_packed_with_65535_where_they_are_short() -> None:
