@@ -11,9 +11,10 @@ source at every slot (``explore``), draws the slate (``slate``) and hands the pr
 Later the ``Outcome`` comes back: the hit slot, the reward and, for those who look ahead, the next slate.
 ``learn_one`` spreads the reward over the slots by how likely each was examined (``examination``) and
 moves the values by a temporal-difference error (``td``). ``QLearning`` and ``Sarsa`` differ in what they
-think the next state is worth; ``Disagreement``, the default, credits a source only where it disagrees with
-the ranking; ``Ranked`` always shows the ranking and is what the others are measured against. Caps and pins
-are part of every draw (``terms``).
+think the next state is worth. ``Disagreement``, the default, asks either of them; it credits a source only
+where it disagrees with the ranking, and doubts in units of what rewards are worth here (``reward_scale``).
+``Ranked`` always shows the ranking and is what the others are measured against. Caps and pins are part of
+every draw (``terms``).
 
 Nothing here reads a clock, draws a random number or does I/O. Uniform numbers come from the caller.
 """
