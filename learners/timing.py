@@ -1,18 +1,18 @@
 """Microseconds per event learned and per query, with few items and with many: no source may slow down as they grow.
 
-Made-up users, seeded: sessions of five events on items of one neighbourhood, popular ones more often, a description
-for each. They are the same users in a small and in a large catalogue, whose items in use just lie further apart. The CPU
-time of the process is read, so a busy machine disturbs little; what matters is the ratio.
+Made-up users: sessions of five events on items of one neighbourhood, popular ones more often, a description for each.
+They are the same users in a small and in a large catalogue, whose items just lie further apart. By a clock of the
+process's CPU time a busy machine disturbs little; what matters is the ratio.
 """
 
-import random
-import time
+from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from learners.base import About, Interaction, Query, Source
+from learners.draws import draw
 
 USED = 10_000  # items that users know
 ITEMS = (USED, 1_000_000)
@@ -31,8 +31,10 @@ class Timing(NamedTuple):
     query_us: float  # of `top_k` and of the scores of as many items
 
 
-def measure(source: Source, items: int, *, learned: int = EVENTS, asked: int = QUERIES) -> Timing:
-    """Teach a fresh source so many events, then ask it."""
+def measure(
+    source: Source, items: int, clock: Callable[[], float], *, learned: int = EVENTS, asked: int = QUERIES
+) -> Timing:
+    """Teach a fresh source so many events, then ask it; `clock` counts seconds."""
     for item in range(items):
         source.add_item(item)
     events = shoppers(learned + WARM_UP, max(1, items // USED))
@@ -41,34 +43,36 @@ def measure(source: Source, items: int, *, learned: int = EVENTS, asked: int = Q
     blocked, started = np.zeros(items, np.uint8), 0.0
     for n, event in enumerate(events):
         if n == WARM_UP:
-            started = time.process_time()
+            started = clock()
         source.learn_one(event)
-    learn_s = time.process_time() - started
+    learn_s = clock() - started
     for n, event in enumerate(events[-asked - WARM_UP :]):
         if n == WARM_UP:
-            started = time.process_time()
+            started = clock()
         query = Query(event.recent, event.time, event.session, event.user)
         found = source.top_k(query, PROPOSED, blocked)[0]
         source.score_many(query, found)
-    return Timing(items, learn_s / learned * 1e6, (time.process_time() - started) / asked * 1e6)
+    return Timing(items, learn_s / learned * 1e6, (clock() - started) / asked * 1e6)
 
 
 def shoppers(events: int, apart: int = 1) -> list[Interaction]:
     """Return what users do, a tenth as many as events, on every so-manieth item; the same for the same numbers.
 
     >>> [(event.item, event.recent.tolist()) for event in shoppers(400, apart=10)[:2]]
-    [(110, []), (71500, [])]
+    [(590, []), (1010, [])]
     """
-    rng, made = random.Random("headwater/shoppers"), list[Interaction]()
+    drawn, made = np.empty(3 * events, np.float32), list[Interaction]()
+    draw(drawn, 0, 0.499)
+    luck = (0.5 + drawn).reshape(events, 3).tolist()  # in (0, 1)
     pasts: dict[int, list[int]] = {}
     sessions: dict[int, list[int]] = {}
-    for n in range(events):
-        user = 1 + int(rng.random() * (events // 10 + 1))
+    for n, (who, where, what) in enumerate(luck):
+        user = 1 + int(who * (events // 10 + 1))
         past, session = pasts.setdefault(user, []), sessions.setdefault(user, [])
         if len(session) == SESSION:
             session.clear()
-        place = session[-1] // apart // NEIGHBOURHOOD if session else int(rng.random() ** 2 * (USED // NEIGHBOURHOOD))
-        item = place * NEIGHBOURHOOD + int(rng.random() ** 3 * NEIGHBOURHOOD)
+        place = session[-1] // apart // NEIGHBOURHOOD if session else int(where**2 * (USED // NEIGHBOURHOOD))
+        item = place * NEIGHBOURHOOD + int(what**3 * NEIGHBOURHOOD)
         item *= apart
         made.append(Interaction(item, 0, float(n), _newest_first(past), _newest_first(session), user))
         session.append(item)
