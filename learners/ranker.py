@@ -1,7 +1,7 @@
 """How likely is it: a click and a purchase probability for every candidate."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from typing import Any, NamedTuple, TypeAlias, TypeVar
 
 import numpy as np
@@ -128,16 +128,16 @@ class Head(linear_model.LogisticRegression):
         """Forget all that was learned."""
         self.load(self._first, iterations=0)
 
-    def learn_one(self, x: dict[str, float], y: bool, w: float = 1.0) -> None:
+    def learn_one(self, x: dict[Hashable, Any], y: bool | str | int, w: float = 1.0) -> None:
         """Learn one row, as River does it."""
         self._hand_over()
         super().learn_one(x, y, w)
         self.numbers[:] = (*self._weights.to_dict().values(), self.intercept)
 
-    def predict_proba_one(self, x: dict[str, float]) -> dict[bool, float]:
+    def predict_proba_one(self, x: dict[Hashable, Any], **kwargs: Any) -> dict[bool | str | int, float]:
         """Return the probabilities of one row, as River works them out."""
         self._hand_over()
-        probabilities: dict[bool, float] = super().predict_proba_one(x)
+        probabilities: dict[bool | str | int, float] = super().predict_proba_one(x)  # type: ignore[no-untyped-call]
         return probabilities
 
     def _hand_over(self) -> None:
