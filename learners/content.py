@@ -99,11 +99,11 @@ class Content(Impersonal):
     def _start_scratch(self) -> None:
         self._with_vector: dict[int, None] = {}  # items that have had one: all, while all are scanned
         room = self._exact + self._exact // _PER_NEIGHBOUR
-        self._rated = Rated(
+        self._rated = Rated._make((
             *self._arrays(), np.zeros(DIMENSIONS), np.empty(len(self._decay) * self._index.width, np.int32),
             np.zeros(self._rows.shape[1]), np.zeros(4, np.int64), np.empty(room, np.int32), np.empty(room, np.float32),
             np.zeros((len(self._prices), 2)), self._decay, self._shares,
-        )  # fmt: skip
+        ))  # fmt: skip
         self._handle = Handle()
         self._query: Query | None = None  # of the profile that stands in the scratch arrays; held, see Neighbourhood
         self._nearest = Nearest(_PROJECTED + self._rows.shape[1])

@@ -232,6 +232,7 @@ class Change:
         self.pace = pace
         self._watchers = {model.name: Watcher(model.worse, delta) for model in watched}
         self._heights = np.zeros(len(watched))  # of the alarms, in [0, 1]
+        self._alarmed = False  # whether any of them is above 0
         self._number = {name: n for n, name in enumerate(self.watched)}
         self._fall = 0.5 ** (1.0 / pace.calm)
         self._held: dict[tuple[str, int], tuple[object, list[int]]] = {}  # (answer, learner) -> whose alarms hold it
@@ -247,14 +248,16 @@ class Change:
         for learner in model.learners:
             ANSWERS[model.answer].start(learner, self.pace)
         self._heights[self._number[name]] = 1.0
+        self._alarmed = True
         self._hold()
         return model.answer
 
     def tick(self) -> None:
         """Let one event pass: alarms fall."""
-        if self._heights.any():
+        if self._alarmed:
             self._heights *= self._fall
             self._heights[self._heights < _CALM] = 0.0
+            self._alarmed = bool(self._heights.any())
             self._hold()
 
     def state(self) -> dict[str, NDArray[Any]]:
@@ -269,7 +272,7 @@ class Change:
         heights = np.array(state["heights"], np.float64)
         if heights.shape != self._heights.shape:
             raise ValueError(f"drift: must watch {len(heights)} models; got {len(self._heights)}")
-        self._heights = heights
+        self._heights, self._alarmed = heights, bool(heights.any())
         self._hold()
 
     def _hold(self) -> None:

@@ -1,6 +1,9 @@
 """Loss of predicted probabilities, updated one event at a time."""
 
 import math
+from typing import Final
+
+LEAST: Final = 1e-12  # likelihood that a loss counts at least: a certain prediction that was wrong costs 27.6 nats
 
 
 class LogLoss:
@@ -23,7 +26,7 @@ class LogLoss:
     def update(self, probability: float, happened: bool, weight: float = 1.0) -> None:
         """Count one prediction; a certain one that was wrong costs 27.6, not infinity."""
         likelihood = probability if happened else 1.0 - probability
-        self.total -= weight * math.log(max(likelihood, 1e-12))
+        self.total -= weight * math.log(max(likelihood, LEAST))
         self.weight += weight
 
     def get(self) -> float:

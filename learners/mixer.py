@@ -80,11 +80,11 @@ def _shares(held: Any, rows: NDArray[np.uint8]) -> NDArray[np.float32]:
 @njit(cache=True)
 def _learn(held: Any, rows: NDArray[np.uint8], rate: float) -> float:
     """One step down the listwise loss, row 0 being the positive; returns the loss before it, in nats."""
-    net, x = held.it, np.empty(rows.shape, np.float32)
-    for i in range(rows.shape[0]):
-        for f in range(rows.shape[1]):
+    net, n, width = held.it, rows.shape[0], rows.shape[1]
+    units, x = net.out.shape[1], np.empty((n, width), np.float32)
+    for i in range(n):
+        for f in range(width):
             x[i, f] = np.float32(rows[i, f]) * _LEVEL
-    n, width, units = x.shape[0], x.shape[1], net.out.shape[1]
     active = np.empty((n, units), np.float32)
     scores = _forward(net, x, active)
     top = scores.max()

@@ -11,17 +11,17 @@ class _HeldType(types.StructRef):
     """Numba's type of `_Held`."""
 
     def preprocess_fields(self, fields: Any) -> Any:
-        return tuple((name, types.unliteral(kind)) for name, kind in fields)
+        return tuple((name, types.unliteral(kind)) for name, kind in fields)  # type: ignore[no-untyped-call]
 
 
 class _Held(structref.StructRefProxy):
     """A tuple on numba's own heap; compiled code reads it as `.it`."""
 
     def __new__(cls, it: Any) -> Any:
-        return structref.StructRefProxy.__new__(cls, it)
+        return structref.StructRefProxy.__new__(cls, it)  # type: ignore[no-untyped-call]
 
 
-structref.define_proxy(_Held, _HeldType, ["it"])
+structref.define_proxy(_Held, _HeldType, ["it"])  # type: ignore[no-untyped-call]  # numba leaves it unannotated
 
 
 @njit(cache=True)

@@ -1,7 +1,7 @@
 """Who is near a query, and what the near ones liked: the answer to the last query, kept for the calls that follow."""
 
 import math
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numba import njit
@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from learners.base import Query
 from learners.growth import grown
 from learners.histories import COUNT, START, Histories
+from learners.native import Handle
 from learners.selection import best_first
 
 _BINS = 512
@@ -103,11 +104,10 @@ def _kth_largest(values: NDArray[np.float64], k: int) -> tuple[float, int]:
 
 
 @njit(cache=True)
-def match_of(kept: Histories, scratch: Scratch, row: int) -> int:
-    """Return the last place in a row that holds an item of the query, -1 without one."""
-    start = kept.rows[row, START]
-    place = kept.rows[row, COUNT] - 1
-    while place >= 0 and scratch.places[kept.cells[start + 2 * place]] < 0:
+def match_of(cells: NDArray[np.int32], places: NDArray[np.int32], start: int, count: int) -> int:
+    """Return the last place in a row of so many items that holds an item of the query, -1 without one."""
+    place = count - 1
+    while place >= 0 and places[cells[start + 2 * place]] < 0:
         place -= 1
     return int(place)
 
@@ -115,12 +115,12 @@ def match_of(kept: Histories, scratch: Scratch, row: int) -> int:
 @njit(cache=True)
 def spread(kept: Histories, scratch: Scratch, closeness: NDArray[np.float64]) -> None:
     """Give the items of every neighbour its factor, times `closeness` by their distance from the match."""
-    cells, sums, reached, found = kept.cells, scratch.sums, scratch.reached, 0
+    cells, rows, places, sums, reached, found = kept.cells, kept.rows, scratch.places, scratch.sums, scratch.reached, 0
     for n in range(scratch.lengths[1]):
         row, factor = scratch.near[n], scratch.factors[n]
-        start = kept.rows[row, START]
-        end = start + 2 * kept.rows[row, COUNT]
-        middle = cells[start + 2 * match_of(kept, scratch, row) + 1]
+        start, count = rows[row, START], rows[row, COUNT]
+        end = start + 2 * count
+        middle = cells[start + 2 * match_of(cells, places, start, count) + 1]
         for cell in range(start, end, 2):
             distance = abs(cells[cell + 1] - middle)
             amount = factor * closeness[distance] if distance < len(closeness) else 0.0
@@ -141,7 +141,7 @@ def _credits(kept: Histories, scratch: Scratch, closeness: NDArray[np.float64], 
     for n in range(scratch.lengths[1]):
         row = scratch.near[n]
         start, count = kept.rows[row, START], kept.rows[row, COUNT]
-        middle = cells[start + 2 * match_of(kept, scratch, row) + 1]
+        middle = cells[start + 2 * match_of(cells, places, start, count) + 1]
         amount = total = 0.0
         for place in range(count):
             distance = abs(cells[start + 2 * place + 1] - middle)
@@ -158,18 +158,24 @@ def _credits(kept: Histories, scratch: Scratch, closeness: NDArray[np.float64], 
 
 
 @njit(cache=True)
-def _unblocked(scratch: Scratch, blocked: NDArray[np.uint8]) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
-    found = scratch.lengths[2]
+def _clear(held: Any) -> None:
+    clear(held.it)
+
+
+@njit(cache=True)
+def _best(held: Any, blocked: NDArray[np.uint8], k: int) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
+    scratch = held.it
+    found, sums = scratch.lengths[2], scratch.sums
     items = np.empty(found, np.int32)
     scores = np.empty(found, np.float32)
     kept = 0
     for item in scratch.reached[:found]:
-        score = np.float32(scratch.sums[item])
+        score = np.float32(sums[item])
         if blocked[item] == 0 and score > 0.0:
             items[kept] = item
             scores[kept] = score
             kept += 1
-    return items[:kept], scores[:kept]
+    return best_first(items[:kept], scores[:kept], k)
 
 
 @njit(cache=True)
@@ -210,11 +216,17 @@ class Neighbourhood:
             np.empty(16, np.int32),
             np.zeros(3, np.int64),
         )
+        self._handle = Handle()
         self._query: Query | None = None  # held, so that no other query can have its identity
 
     def __getstate__(self) -> dict[str, object]:
         """Leave the query out: a copy is asked by others, and traits cannot be pickled."""
         return {**self.__dict__, "_query": None}
+
+    @property
+    def held(self) -> Any:
+        """The scratch, as kernels take it."""
+        return self._handle.of(self.scratch)
 
     def add_item(self, item: int) -> None:
         """Make room for all indices up to `item`."""
@@ -232,7 +244,7 @@ class Neighbourhood:
 
     def restart(self, items: int) -> None:
         """Make ready for another state, with so many items."""
-        clear(self.scratch)
+        _clear(self.held)
         self.outdate()
         self.size = 0
         self.add_item(items - 1)
@@ -245,14 +257,13 @@ class Neighbourhood:
         """Return whether an answer to `query` has to be found; the room is empty then."""
         if self._query is query:
             return False
-        clear(self.scratch)
+        _clear(self.held)
         self._query = query
         return True
 
     def top_k(self, k: int, blocked: NDArray[np.uint8]) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
         """Return the k best of the answer that are not blocked."""
-        items, scores = _unblocked(self.scratch, blocked)
-        best: tuple[NDArray[np.int32], NDArray[np.float32]] = best_first(items, scores, k)
+        best: tuple[NDArray[np.int32], NDArray[np.float32]] = _best(self.held, blocked, k)
         return best
 
     def score_many(self, items: NDArray[np.int32]) -> NDArray[np.float32]:

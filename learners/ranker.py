@@ -1,8 +1,8 @@
 """How likely is it: a click and a purchase probability for every candidate."""
 
 import math
-from collections.abc import Mapping, Sequence
-from typing import Any, TypeAlias, TypeVar
+from collections.abc import Hashable, Mapping, Sequence
+from typing import Any, NamedTuple, TypeAlias, TypeVar
 
 import numpy as np
 from numba import njit
@@ -10,13 +10,11 @@ from numpy.typing import NDArray
 from river import linear_model, optim, utils
 
 from learners.base import State
-from learners.metrics import LogLoss
+from learners.metrics import LEAST, LogLoss
 
 Probability = TypeVar("Probability", float, NDArray[np.float32])
 
 Weights: TypeAlias = "utils.VectorDict[str, float]"  # generic for type checkers only
-
-_LEVELS = tuple(level / 255 for level in range(256))
 
 
 @njit(cache=True)
@@ -29,8 +27,63 @@ def _to_probabilities(logits: NDArray[np.float32], intercepts: NDArray[np.float3
         row[1] = row[0] * bought / (1.0 + bought)
 
 
+class _Told(NamedTuple):
+    """What learning some rows said of the predictions before it."""
+
+    total: float  # of the click head's weighted losses, nats
+    weight: float
+    click: float  # as predicted for the last row
+    purchase: float  # as predicted for the row that was clicked; of the time before if none was
+
+
+@njit(cache=True)
+def _step(numbers: NDArray[np.float64], x: NDArray[np.float64], y: float, rates: tuple[float, float]) -> float:
+    """River's step of gradient descent: the same operations in the same order; returns what was predicted before it."""
+    features, dot = len(x), 0.0
+    for f in range(features):
+        if x[f] != 0.0:
+            dot += numbers[f] * x[f]
+    sign = 2.0 * y - 1.0
+    z = (dot + numbers[features]) * sign
+    if z > 18.0:
+        slope = math.exp(-z) * -sign
+    elif z < -18.0:
+        slope = -sign
+    else:
+        slope = -sign / (math.exp(z) + 1.0)
+    numbers[features] -= rates[1] * slope
+    for f in range(features):
+        if x[f] != 0.0:
+            numbers[f] -= rates[0] * (x[f] * slope)
+    return slope + y  # the log loss has the slope p - y
+
+
+@njit(cache=True)
+def _learn_rows(
+    rows: NDArray[np.uint8], clicked: int, purchased: bool, sampling_rate: float, click: NDArray[np.float64],
+    purchase: NDArray[np.float64], click_rates: tuple[float, float], purchase_rates: tuple[float, float], told: _Told,
+) -> _Told:  # fmt: skip
+    total, weight, of_click, of_purchase = told
+    x = np.empty(rows.shape[1])
+    for n in range(len(rows)):
+        for f in range(len(x)):
+            x[f] = rows[n, f] / 255
+        hit = n == clicked
+        of_click = _step(click, x, 1.0 if hit else 0.0, click_rates)
+        if hit:
+            of_purchase = _step(purchase, x, 1.0 if purchased else 0.0, purchase_rates)
+        worth = 1.0 if hit else 1.0 / sampling_rate
+        scaled = of_click * sampling_rate
+        p = scaled / (scaled + (1.0 - of_click))
+        total -= worth * math.log(max(p if hit else 1.0 - p, LEAST))
+        weight += worth
+    return _Told(total, weight, of_click, of_purchase)
+
+
 class Head(linear_model.LogisticRegression):
     """River's logistic regression with a fixed set of features, so that its weights are a vector in a stated order.
+
+    The vector is what is learned, here by River, in `TwoHeads` by compiled code that does the same.
 
     Parameters
     ----------
@@ -38,23 +91,33 @@ class Head(linear_model.LogisticRegression):
         First weight of every feature.
     learning_rate
         SGD step for weights and intercept.
+
+    Attributes
+    ----------
+    numbers : float64[F + 1]
+        Weights in the order of their features, the intercept last.
     """
 
     def __init__(self, weights: Mapping[str, float], learning_rate: float) -> None:
         super().__init__(optimizer=optim.SGD(learning_rate), intercept_lr=learning_rate)
-        self._first, self._learning_rate = dict(weights), learning_rate
-        self._weights = utils.VectorDict(dict(weights))
+        self._names, self._first = tuple(weights), np.array([*weights.values(), 0.0])
+        self._learning_rate = learning_rate
+        self.numbers = self._first.copy()
         self.predicted = 0.5  # probability of the row learned last, as predicted before learning it
+
+    @property
+    def rates(self) -> tuple[float, float]:
+        """Step of the weights, and of the intercept."""
+        steps = self.optimizer.n_iterations
+        return self.optimizer.lr.get(steps), self.intercept_lr.get(steps)
 
     def vector(self) -> list[float]:
         """Return the weights in the order of their features, the intercept last."""
-        return [*self._weights.to_dict().values(), float(self.intercept)]
+        return self.numbers.tolist()  # type: ignore[no-any-return]  # numpy's tolist is Any
 
-    def load(self, vector: Sequence[float], iterations: int) -> None:
-        """Continue from what `vector` returned after so many steps."""
-        names = self._weights.to_dict()
-        self._weights = utils.VectorDict(dict(zip(names, vector[:-1], strict=True)))
-        self.intercept = vector[-1]
+    def load(self, numbers: NDArray[np.float64], iterations: int) -> None:
+        """Continue from a copy of `numbers` after so many steps."""
+        self.numbers[:] = numbers
         self.optimizer.n_iterations = iterations
 
     def hasten(self, factor: float) -> None:
@@ -63,7 +126,23 @@ class Head(linear_model.LogisticRegression):
 
     def reset(self) -> None:
         """Forget all that was learned."""
-        self.load([*self._first.values(), 0.0], iterations=0)
+        self.load(self._first, iterations=0)
+
+    def learn_one(self, x: dict[Hashable, Any], y: bool | str | int, w: float = 1.0) -> None:
+        """Learn one row, as River does it."""
+        self._hand_over()
+        super().learn_one(x, y, w)
+        self.numbers[:] = (*self._weights.to_dict().values(), self.intercept)
+
+    def predict_proba_one(self, x: dict[Hashable, Any], **kwargs: Any) -> dict[bool | str | int, float]:
+        """Return the probabilities of one row, as River works them out."""
+        self._hand_over()
+        probabilities: dict[bool | str | int, float] = super().predict_proba_one(x)  # type: ignore[no-untyped-call]
+        return probabilities
+
+    def _hand_over(self) -> None:
+        self._weights = utils.VectorDict(dict(zip(self._names, self.numbers.tolist())))
+        self.intercept = float(self.numbers[-1])
 
     def _eval_gradient_one(self, x: dict[str, float], y: float, w: float) -> "tuple[Weights, float]":
         gradient, loss_gradient = super()._eval_gradient_one(x, y, w)
@@ -135,7 +214,7 @@ class TwoHeads:
         Parameters
         ----------
         rows
-            [n, F] features times 255. Zeros are left out of what River sees.
+            [n, F] features times 255. A zero changes nothing, as if River did not see it.
         clicked
             Row of the item the event is on, -1 if it was no candidate: then all rows are negatives.
         purchased
@@ -143,22 +222,20 @@ class TwoHeads:
         sampling_rate
             Share of the negative candidates that is among the rows, in (0, 1].
         """
-        names, click, purchase = self.names, self.click, self.purchase
-        for n, levels in enumerate(rows.tolist()):
-            x = {name: _LEVELS[level] for name, level in zip(names, levels) if level}
-            hit = n == clicked
-            click.learn_one(x, hit)
-            if hit:
-                purchase.learn_one(x, purchased)
-            weight = 1.0 if hit else 1.0 / sampling_rate
-            self.log_loss.update(corrected(click.predicted, sampling_rate), hit, weight)
+        click, purchase, loss = self.click, self.purchase, self.log_loss
+        told = _Told(loss.total, loss.weight, click.predicted, purchase.predicted)
+        loss.total, loss.weight, click.predicted, purchase.predicted = _learn_rows(
+            rows, clicked, purchased, sampling_rate, click.numbers, purchase.numbers, click.rates, purchase.rates, told
+        )
+        click.optimizer.n_iterations += len(rows)
+        purchase.optimizer.n_iterations += 0 <= clicked < len(rows)
         self._exported = None
 
     def score_many(self, rows: NDArray[np.uint8], sampling_rate: float = 1.0) -> NDArray[np.float32]:
         """Return click and purchase probability of every row, [n, 2], for features times 255, [n, F]."""
         steps = (self.click.optimizer.n_iterations, self.purchase.optimizer.n_iterations)
         if self._exported is None or self._exported_at != steps:  # a head may have begun anew
-            weights = np.array([self.click.vector(), self.purchase.vector()]).T
+            weights = np.array([self.click.numbers, self.purchase.numbers]).T
             weights[:-1] /= 255.0
             self._exported, self._exported_at = weights.astype(np.float32), steps
         logits: NDArray[np.float32] = rows.astype(np.float32) @ self._exported[:-1]
@@ -168,14 +245,14 @@ class TwoHeads:
     def state(self) -> dict[str, NDArray[Any]]:
         """Return weights (intercept last) and steps of both heads, and the sums of the loss."""
         return {
-            "weights": np.array([self.click.vector(), self.purchase.vector()]),
+            "weights": np.array([self.click.numbers, self.purchase.numbers]),
             "steps": np.array([self.click.optimizer.n_iterations, self.purchase.optimizer.n_iterations], np.int64),
             "log_loss": np.array([self.log_loss.total, self.log_loss.weight]),
         }
 
     def restore(self, state: State) -> None:
         """Continue from `state`."""
-        for head, vector, steps in zip((self.click, self.purchase), state["weights"].tolist(), state["steps"].tolist()):
+        for head, vector, steps in zip((self.click, self.purchase), state["weights"], state["steps"].tolist()):
             head.load(vector, steps)
         self.log_loss.total, self.log_loss.weight = state["log_loss"].tolist()
         self._exported = None

@@ -9,11 +9,13 @@ from numpy.typing import NDArray
 
 from learners.base import NOBODY, Impersonal, Interaction, Query, State, require_known
 from learners.histories import COUNT, LENGTH, cell_of
+from learners.native import Handle
 from learners.neighbourhood import Neighbourhood, Scratch, decays, keep_most_similar, spread
 from learners.owners import find_row
 from learners.sessions import (
     SEQUENCE,
     TIME,
+    Limits,
     Sessions,
     forget_sessions,
     learn_click,
@@ -53,12 +55,13 @@ def _meet(
 
     A session stands in several lists, but at the head of all of them at the same time.
     """
-    kept, last, n_items = sessions.kept, sessions.last, scratch.lengths[0]
+    cells, lists, last, n_items = sessions.kept.cells, sessions.kept.lists, sessions.last, scratch.lengths[0]
+    past, weights = scratch.past, scratch.weights
     left, heads, recency = np.empty(n_items, np.int64), np.empty(n_items, np.int64), np.empty(n_items)
-    norm = math.sqrt(np.sum(scratch.weights[:n_items] ** 2))
+    norm = math.sqrt(np.sum(weights[:n_items] ** 2))
     for n in range(n_items):
-        left[n] = kept.lists[scratch.past[n], LENGTH]
-        _advance(sessions, scratch.past[n], n, left, heads, recency)
+        left[n] = lists[past[n], LENGTH]
+        _advance(cells, lists, last, past[n], n, left, heads, recency)
     found = 0
     while found < len(scratch.near):
         newest = 0.0
@@ -71,8 +74,8 @@ def _meet(
             if recency[n] == newest:
                 row = heads[n]
                 nearest = n if nearest < 0 else nearest
-                dot += scratch.weights[n]
-                _advance(sessions, scratch.past[n], n, left, heads, recency)
+                dot += weights[n]
+                _advance(cells, lists, last, past[n], n, left, heads, recency)
         if row != own:
             scratch.near[found] = row
             scratch.nearest[found] = distances[nearest]
@@ -81,42 +84,33 @@ def _meet(
     for n in range(found):
         row = scratch.near[n]
         age = max(0.0, now - last[row, TIME])
-        scratch.factors[n] *= math.exp(-age / fade_s) / (norm * math.sqrt(kept.rows[row, COUNT]))
+        scratch.factors[n] *= math.exp(-age / fade_s) / (norm * math.sqrt(sessions.kept.rows[row, COUNT]))
     scratch.lengths[1] = found
 
 
 @njit(cache=True)
 def _advance(
-    sessions: Sessions,
-    item: int,
-    n: int,
-    left: NDArray[np.int64],
-    heads: NDArray[np.int64],
-    recency: NDArray[np.float64],
-) -> None:
+    cells: NDArray[np.int32], lists: NDArray[np.int32], last: NDArray[np.float64], item: int, n: int,
+    left: NDArray[np.int64], heads: NDArray[np.int64], recency: NDArray[np.float64],
+) -> None:  # fmt: skip
     """Step to the next older session of the n-th list; 0 is older than all."""
     recency[n] = 0.0
     if left[n] > 0:
         left[n] -= 1
-        heads[n] = sessions.kept.cells[cell_of(sessions.kept.lists, item, left[n])]
-        recency[n] = sessions.last[heads[n], SEQUENCE]
+        heads[n] = cells[cell_of(lists, item, left[n])]
+        recency[n] = last[heads[n], SEQUENCE]
 
 
 @njit(cache=True)
 def _answer(
-    sessions: Sessions,
-    scratch: Scratch,
-    asked: tuple[int, float, NDArray[np.int32], int],
-    tables: tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]],
-    fade_s: float,
-    k: int,
-    idf: float,
-) -> None:
-    """Find neighbours and scores of a user, a time, a session, and among so many items.
+    learned: Any, room: Any, decayed: Any, user: int, now: float, past: NDArray[np.int32], size: int, fade_s: float,
+    k: int, idf: float,
+) -> None:  # fmt: skip
+    """Find neighbours and scores of a user, a time, a session, and among so many items. The first three are handles.
 
-    `tables`: weights by distance to the session's end, to the match in the neighbour, of the match to the end.
+    `decayed`: weights by distance to the session's end, to the match in the neighbour, of the match to the end.
     """
-    user, now, past, size = asked
+    sessions, scratch, tables = learned.it, room.it, decayed.it
     distances = _mark(scratch, past, size, tables[0])
     own = -1 if user == NOBODY else find_row(sessions.table, sessions.owners, user)
     _meet(sessions, scratch, distances, now, fade_s, own)
@@ -127,6 +121,11 @@ def _answer(
     for item in scratch.reached[: scratch.lengths[2]]:
         rarity = max(0.0, math.log(sessions.totals[0] / sessions.counts[item]))
         scratch.sums[item] *= 1.0 + idf * rarity
+
+
+@njit(cache=True)
+def _learn(learned: Any, user: int, item: int, time: float, continues: bool, limits: Limits) -> None:
+    learn_click(learned.it, user, item, time, continues, limits)
 
 
 class SessionNeighbours(Impersonal):
@@ -222,6 +221,7 @@ class SessionNeighbours(Impersonal):
         self._tables = (decays(position_decay, history), decays(distance_decay), decays(match_decay, history))
         self._near = Neighbourhood(history, sample)
         self._sessions = no_sessions()
+        self._learned, self._decayed = Handle(), Handle()
 
     def add_item(self, item: int) -> None:
         """Make room for `item`."""
@@ -233,7 +233,8 @@ class SessionNeighbours(Impersonal):
         require_known(self.name, event.item, self._near.size)
         self._near.outdate()
         self._sessions = with_session(self._sessions, self._limits)
-        learn_click(self._sessions, event.user, event.item, event.time, len(event.session) > 0, self._limits)
+        learned, continues = self._learned.of(self._sessions), len(event.session) > 0
+        _learn(learned, event.user, event.item, event.time, continues, self._limits)
 
     def top_k(self, query: Query, k: int, blocked: NDArray[np.uint8]) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
         """Return what similar sessions liked most."""
@@ -268,5 +269,7 @@ class SessionNeighbours(Impersonal):
         """Answer by the session, or by the user's history where there is none."""
         if self._near.begin(query):
             past = query.session if len(query.session) else query.recent
-            asked = (query.user, query.time, past, self._near.size)
-            _answer(self._sessions, self._near.scratch, asked, self._tables, self.fade_s, self.k, self.idf)
+            _answer(
+                self._learned.of(self._sessions), self._near.held, self._decayed.of(self._tables), query.user,
+                query.time, past, self._near.size, self.fade_s, self.k, self.idf,
+            )  # fmt: skip

@@ -10,10 +10,12 @@ from numpy.typing import NDArray
 from learners.base import NOBODY, Impersonal, Interaction, Query, State, require_known
 from learners.growth import grown
 from learners.histories import COUNT, LENGTH, cell_of
+from learners.native import Handle
 from learners.neighbourhood import Neighbourhood, Scratch, decays, keep_most_similar, spread
 from learners.owners import find_row
 from learners.user_histories import (
     BEGUN,
+    Limits,
     Users,
     forget_history,
     learn_touch,
@@ -28,8 +30,8 @@ _USERS_AT_MOST = 4_000_000  # cells are numbered in 32 bits
 
 
 @njit(cache=True)
-def _rarity(users: Users, item: int) -> float:
-    return math.log(1.0 + users.totals[BEGUN] / users.counts[item])
+def _rarity(users: int, count: int) -> float:
+    return math.log(1.0 + users / count)
 
 
 @njit(cache=True)
@@ -40,7 +42,7 @@ def _mark(users: Users, scratch: Scratch, recent: NDArray[np.int32], size: int, 
         item = recent[n]
         if 0 <= item < size and scratch.places[item] < 0 and users.counts[item] > 0:
             scratch.past[found] = item
-            scratch.weights[found] = closeness[n] * _rarity(users, item)
+            scratch.weights[found] = closeness[n] * _rarity(users.totals[BEGUN], users.counts[item])
             scratch.places[item] = found
             found += 1
     scratch.lengths[0] = found
@@ -49,10 +51,13 @@ def _mark(users: Users, scratch: Scratch, recent: NDArray[np.int32], size: int, 
 @njit(cache=True)
 def _meet(users: Users, scratch: Scratch, dots: NDArray[np.float64], own: int) -> None:
     """Add up what each user shares with the query; `dots` is all 0 before and after."""
-    kept, weights, near, found = users.kept, scratch.weights, scratch.near, 0
+    cells, lists, rows, weights, near, found = (
+        users.kept.cells, users.kept.lists, users.kept.rows, scratch.weights, scratch.near, 0
+    )  # fmt: skip
     for n in range(scratch.lengths[0]):
-        for place in range(kept.lists[scratch.past[n], LENGTH] - 1, -1, -1):
-            row = kept.cells[cell_of(kept.lists, scratch.past[n], place)]
+        item = scratch.past[n]
+        for place in range(lists[item, LENGTH] - 1, -1, -1):
+            row = cells[cell_of(lists, item, place)]
             if row != own:
                 if dots[row] == 0.0:
                     near[found] = row
@@ -60,28 +65,29 @@ def _meet(users: Users, scratch: Scratch, dots: NDArray[np.float64], own: int) -
                 dots[row] += weights[n]
     norm = math.sqrt(np.sum(weights[: scratch.lengths[0]] ** 2))
     for n in range(found):
-        scratch.factors[n] = dots[near[n]] / (norm * math.sqrt(kept.rows[near[n], COUNT]))
+        scratch.factors[n] = dots[near[n]] / (norm * math.sqrt(rows[near[n], COUNT]))
         dots[near[n]] = 0.0
     scratch.lengths[1] = found
 
 
 @njit(cache=True)
 def _answer(
-    users: Users,
-    scratch: Scratch,
-    dots: NDArray[np.float64],
-    asked: tuple[int, NDArray[np.int32], int],
-    tables: tuple[NDArray[np.float64], NDArray[np.float64]],
+    learned: Any, room: Any, decayed: Any, dots: NDArray[np.float64], user: int, recent: NDArray[np.int32], size: int,
     k: int,
-) -> None:
-    """Find neighbours and scores of a user with recent items, among so many items."""
-    user, recent, size = asked
+) -> None:  # fmt: skip
+    """Find neighbours and scores of a user with recent items, among so many items. The first three are handles."""
+    users, scratch, tables = learned.it, room.it, decayed.it
     _mark(users, scratch, recent, size, tables[0])
     _meet(users, scratch, dots, -1 if user == NOBODY else find_row(users.table, users.owners, user))
     keep_most_similar(scratch, k)
     spread(users.kept, scratch, tables[1])
     for item in scratch.reached[: scratch.lengths[2]]:
-        scratch.sums[item] *= _rarity(users, item)
+        scratch.sums[item] *= _rarity(users.totals[BEGUN], users.counts[item])
+
+
+@njit(cache=True)
+def _learn(learned: Any, user: int, item: int, limits: Limits) -> None:
+    learn_touch(learned.it, user, item, limits)
 
 
 class UserNeighbours(Impersonal):
@@ -157,6 +163,7 @@ class UserNeighbours(Impersonal):
         self._tables = (decays(query_decay, history), decays(distance_decay, reach + 1))
         self._near = Neighbourhood(history, history * users_an_item)
         self._users = no_users()
+        self._learned, self._decayed = Handle(), Handle()
         self._dots = np.zeros(16)  # scratch, all 0 between calls
 
     def add_item(self, item: int) -> None:
@@ -171,7 +178,7 @@ class UserNeighbours(Impersonal):
             return
         self._near.outdate()
         self._users = with_user(self._users, self._limits)
-        learn_touch(self._users, event.user, event.item, self._limits)
+        _learn(self._learned.of(self._users), event.user, event.item, self._limits)
 
     def top_k(self, query: Query, k: int, blocked: NDArray[np.uint8]) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
         """Return what similar users liked most."""
@@ -205,5 +212,7 @@ class UserNeighbours(Impersonal):
     def _find(self, query: Query) -> None:
         if self._near.begin(query):
             self._dots = grown(self._dots, len(self._users.owners))
-            asked = (query.user, query.recent, self._near.size)
-            _answer(self._users, self._near.scratch, self._dots, asked, self._tables, self.k)
+            _answer(
+                self._learned.of(self._users), self._near.held, self._decayed.of(self._tables), self._dots,
+                query.user, query.recent, self._near.size, self.k,
+            )  # fmt: skip

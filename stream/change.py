@@ -1,6 +1,7 @@
 """What of a step is watched for change: losses of the ranking's models, hit rates of the sources and of the engine."""
 
 from collections.abc import Sequence
+from math import log
 from typing import Any
 
 import numpy as np
@@ -8,7 +9,7 @@ from numpy.typing import NDArray
 
 from learners import Source, TwoHeads
 from learners.drift import Change, Pace, Watched
-from learners.metrics import LogLoss
+from learners.metrics import LEAST
 from stream import config
 from stream.log import Settlement
 
@@ -96,6 +97,4 @@ def _share(loss: float) -> float:
 
 
 def _log_loss(probability: float, happened: bool) -> float:
-    loss = LogLoss()
-    loss.update(probability, happened)
-    return loss.get()
+    return -log(max(probability if happened else 1.0 - probability, LEAST))

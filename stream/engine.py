@@ -16,6 +16,7 @@ from typing import NamedTuple
 
 import msgspec
 import numpy as np
+from numba import njit
 from numpy.typing import NDArray
 
 from bandits import Slate
@@ -328,7 +329,9 @@ class Engine:
         if others == 0:
             return None
         name = f"{self.config.policy.seed}/rows/{shown.decision_id}"
-        picks, uniform = _sample(shown.scores, place, self.config.ranking.negatives, name)
+        hard = self.config.ranking.negatives // 2
+        uniform = self.config.ranking.negatives - hard
+        picks = _sample(shown.scores, place, hard, uniforms(name, uniform + hard * TRIES))
         if place >= 0:
             picks = np.concatenate([found[:1], picks])
         rows = shown.features[picks]
@@ -337,19 +340,25 @@ class Engine:
         return Rows(rows.tobytes(), place >= 0, uniform, min(1.0, uniform / others))
 
 
-def _sample(scores: NDArray[np.float32], place: int, n: int, name: str) -> tuple[NDArray[np.int64], int]:
-    """Half of `n` at random, half "hard": the best of some random ones. Never `place`.
+@njit(cache=True)
+def _sample(scores: NDArray[np.float32], place: int, hard: int, luck: NDArray[np.float64]) -> NDArray[np.int64]:
+    """Of some candidates at random; the last ones are `hard`: the best of `TRIES` random ones each. Never `place`.
 
     A mixer that learns from random candidates alone has soon nothing to learn; one that learns from the best alone
     unlearns what tells them from the rest.
     """
-    others, hard = len(scores) - (place >= 0), n // 2
-    luck = (uniforms(name, n - hard + hard * TRIES) * others).astype(np.int64)
+    others, uniform = len(scores) - (place >= 0), len(luck) - hard * TRIES
+    tries = (luck * others).astype(np.int64)
     if place >= 0:
-        luck += luck >= place  # step over the one that was taken
-    tries = luck[n - hard :].reshape(hard, TRIES)
-    best = tries[np.arange(hard), scores[tries].argmax(axis=1)]
-    return np.concatenate([luck[: n - hard], best]), n - hard
+        tries += tries >= place  # step over the one that was taken
+    picks = tries[: uniform + hard].copy()
+    for n in range(hard):
+        best = tries[uniform + n * TRIES]
+        for other in tries[uniform + n * TRIES : uniform + (n + 1) * TRIES]:
+            if scores[other] > scores[best]:
+                best = other
+        picks[uniform + n] = best
+    return picks
 
 
 def policy_state(user: User) -> int:

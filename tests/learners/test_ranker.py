@@ -43,7 +43,8 @@ def test_equal_to_river_learned_row_by_row() -> None:
             click.learn_one(x, row == clicked)
             if row == clicked:
                 purchase.learn_one(x, purchased)
-    assert ranker.click.intercept == click.intercept != 0.0
+    assert ranker.click.vector() == [*(click.weights.get(name, 0.0) for name in NAMES), click.intercept]
+    assert any(ranker.click.vector())
 
 
 def test_scores_are_finite_for_any_weight() -> None:

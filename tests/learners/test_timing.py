@@ -1,0 +1,23 @@
+"""The workload of `--timing`: the same users whatever the size of the catalogue; and that all of it is measured."""
+
+from learners import Popularity
+from learners.__main__ import main
+from learners.timing import USED, measure, shoppers
+
+
+def test_a_larger_catalogue_has_the_same_users() -> None:
+    near, far = shoppers(300), shoppers(300, apart=7)
+    assert [7 * event.item for event in near] == [event.item for event in far]
+    assert [len(event.session) for event in near] == [len(event.session) for event in far]
+    assert max(event.item for event in near) < USED
+
+
+def test_every_call_is_timed() -> None:
+    ticks = iter((10.0, 14.0, 20.0, 21.0))
+    assert measure(Popularity(), USED, lambda: next(ticks), learned=40, asked=20) == (USED, 100_000.0, 50_000.0)
+
+
+def test_an_unknown_name_is_told() -> None:
+    told: list[str] = []
+    assert main(["--timing", "nobody"], told.append) == 2
+    assert "nobody" in "".join(told)
