@@ -55,13 +55,12 @@ def _meet(
 
     A session stands in several lists, but at the head of all of them at the same time.
     """
-    cells, lists, last, n_items = sessions.kept.cells, sessions.kept.lists, sessions.last, scratch.lengths[0]
-    past, weights = scratch.past, scratch.weights
+    kept, last, n_items = sessions.kept, sessions.last, scratch.lengths[0]
     left, heads, recency = np.empty(n_items, np.int64), np.empty(n_items, np.int64), np.empty(n_items)
-    norm = math.sqrt(np.sum(weights[:n_items] ** 2))
+    norm = math.sqrt(np.sum(scratch.weights[:n_items] ** 2))
     for n in range(n_items):
-        left[n] = lists[past[n], LENGTH]
-        _advance(cells, lists, last, past[n], n, left, heads, recency)
+        left[n] = kept.lists[scratch.past[n], LENGTH]
+        _advance(sessions, scratch.past[n], n, left, heads, recency)
     found = 0
     while found < len(scratch.near):
         newest = 0.0
@@ -74,8 +73,8 @@ def _meet(
             if recency[n] == newest:
                 row = heads[n]
                 nearest = n if nearest < 0 else nearest
-                dot += weights[n]
-                _advance(cells, lists, last, past[n], n, left, heads, recency)
+                dot += scratch.weights[n]
+                _advance(sessions, scratch.past[n], n, left, heads, recency)
         if row != own:
             scratch.near[found] = row
             scratch.nearest[found] = distances[nearest]
@@ -84,21 +83,25 @@ def _meet(
     for n in range(found):
         row = scratch.near[n]
         age = max(0.0, now - last[row, TIME])
-        scratch.factors[n] *= math.exp(-age / fade_s) / (norm * math.sqrt(sessions.kept.rows[row, COUNT]))
+        scratch.factors[n] *= math.exp(-age / fade_s) / (norm * math.sqrt(kept.rows[row, COUNT]))
     scratch.lengths[1] = found
 
 
 @njit(cache=True)
 def _advance(
-    cells: NDArray[np.int32], lists: NDArray[np.int32], last: NDArray[np.float64], item: int, n: int,
-    left: NDArray[np.int64], heads: NDArray[np.int64], recency: NDArray[np.float64],
-) -> None:  # fmt: skip
+    sessions: Sessions,
+    item: int,
+    n: int,
+    left: NDArray[np.int64],
+    heads: NDArray[np.int64],
+    recency: NDArray[np.float64],
+) -> None:
     """Step to the next older session of the n-th list; 0 is older than all."""
     recency[n] = 0.0
     if left[n] > 0:
         left[n] -= 1
-        heads[n] = cells[cell_of(lists, item, left[n])]
-        recency[n] = last[heads[n], SEQUENCE]
+        heads[n] = sessions.kept.cells[cell_of(sessions.kept.lists, item, left[n])]
+        recency[n] = sessions.last[heads[n], SEQUENCE]
 
 
 @njit(cache=True)
