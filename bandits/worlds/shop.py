@@ -342,6 +342,10 @@ class Shop:
         self._seed, self._luck = seed, stream(f"{seed}/shoppers")
         first = stream(f"{seed}/shop")
         users, categories = tastes.taste.shape
+        if users <= SESSIONS:
+            raise ValueError(
+                f"tastes: must be of more than {SESSIONS} shoppers, who come at the same time; got {users}"
+            )
         items = len(tastes.category)
         born = np.where(first.random(items) < LATE, first.random(items) * decisions, 0.0)
         self.facts = Facts(

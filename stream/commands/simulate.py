@@ -12,6 +12,7 @@ from rich.table import Table
 
 from bandits import POLICIES
 from bandits.worlds import REFERENCES, SETTINGS, Shop, Tastes
+from bandits.worlds.shop import SESSIONS
 from stream.admin import check
 from stream.config import Config
 from stream.errors import UsageError
@@ -67,6 +68,8 @@ def command(
         raise UsageError("--engine and --live exclude each other: in process, or behind Kafka")
     draw = None if plot is None else _drawer(plot)
     who = None if tastes is None else fitted(list(read(tastes, guess(tastes))), config.policy.seed)
+    if who is not None and len(who.taste) <= SESSIONS:
+        raise UsageError(f"--tastes: the file must hold more than {SESSIONS} users; got {len(who.taste)}")
     if live:
         found = _live(config, world, decisions, rate, who)
     else:

@@ -108,3 +108,8 @@ def test_references_fill_slates(tastes: Tastes) -> None:
     assert reference("round_robin", lists, luck, best).tolist() == [0, 1, 2, 3]
     assert reference("fixed: seen_before", lists, luck, best).tolist() == [1, 3, 0, 2]
     assert set(reference("random_source", lists, luck, best).tolist()) <= {0, 1, 2, 3}
+
+
+def test_a_shop_needs_more_shoppers_than_come_at_once() -> None:
+    with pytest.raises(ValueError, match="must be of more than 64 shoppers"):
+        Shop(SETTINGS["state"], "s", 10, Tastes.generated("few", users=64, items=50))

@@ -65,7 +65,7 @@ def test_every_key_has_a_description_a_default_and_a_name_in_the_environment(sec
         ("[policy]\nepsilon = 1.5", r"`float` <= 1.0 - at `\$\.policy\.epsilon`"),
         ("[policy]\nepsilon = nan", r"at `\$\.policy\.epsilon`"),
         ("[policy]\ndiscount = 1.0", r"at `\$\.policy\.discount`"),
-        ('[policy]\nname = "best"', r"Invalid enum value 'best' - at `\$\.policy\.name`"),
+        ('[policy]\nbootstrap = "best"', r"Invalid enum value 'best' - at `\$\.policy\.bootstrap`"),
         ("[rewards]\nsession_gap_s = 0", r"at `\$\.rewards\.session_gap_s`"),
         ("[worker]\nport = 65536", r"at `\$\.worker\.port`"),
         ("[slate\nslots = 7", "is not TOML"),
@@ -94,7 +94,7 @@ def test_a_reward_is_a_number_that_can_be_counted(tmp_path: Path, key: str, valu
         ({"HEADWATER_SLATE_SLOTS": "seven"}, r"Expected `int`, got `str` - at `\$\.slate\.slots`"),
         ({"HEADWATER_SLATE_SLOTS": "0"}, r"`int` >= 1 - at `\$\.slate\.slots`"),
         ({"HEADWATER_SLATE_EXCLUDE_BOUGHT": "perhaps"}, r"at `\$\.slate\.exclude_bought`"),
-        ({"HEADWATER_POLICY_NAME": "best"}, r"at `\$\.policy\.name`"),
+        ({"HEADWATER_POLICY_NAME": "the best"}, r"at `\$\.policy\.name`"),
     ],
 )
 def test_a_mistake_in_the_environment_is_reported(environment: dict[str, str], words: str) -> None:

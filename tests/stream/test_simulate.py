@@ -48,7 +48,7 @@ def test_wrong_usage(arguments: list[str], message: str, capsys: pytest.CaptureF
 
 def test_the_engine_learns_what_shoppers_like() -> None:
     """Its slates bring more and more, and more than those of an engine that is told nothing of what happens."""
-    tastes, decisions = Tastes.generated("engine", users=60, items=200), 1_500
+    tastes, decisions = Tastes.generated("engine", users=100, items=200), 1_500
 
     class Deaf(InProcess):
         def take(self, kind: EventType, event: Event) -> None:
