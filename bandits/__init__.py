@@ -30,6 +30,7 @@ from bandits.registry import POLICIES, make_policy, policy_names, policy_paramet
 from bandits.sarsa import Sarsa
 from bandits.schedules import Constant, ExponentialDecay, PowerDecay, Schedule
 from bandits.slate import draw_slate, greedy_fill, rank_bucket, slate_propensities
+from bandits.states import STATES, session_state
 
 __all__ = [
     "DRY",
@@ -37,6 +38,7 @@ __all__ = [
     "OTHER",
     "PINNED",
     "POLICIES",
+    "STATES",
     "Constant",
     "Disagreement",
     "Examination",
@@ -59,6 +61,7 @@ __all__ = [
     "policy_parameters",
     "prior_theta",
     "rank_bucket",
+    "session_state",
     "slate_propensities",
     "yield_checks",
 ]

@@ -36,12 +36,17 @@ def moment(luck: np.random.Generator) -> Floats:
     return np.asarray(x / np.linalg.norm(x))
 
 
-def played(bandit: Arms, plays: int, seed: int = 0, late: int = 0) -> Floats:
-    """Let it play the standard world; feedback comes up to ``late`` plays later, out of order. Its regret, per play."""
+def played(
+    bandit: Arms, plays: int, seed: int = 0, late: int = 0, world: Callable[[int, Floats], Floats] | None = None
+) -> Floats:
+    """Let it play; feedback comes about ``late`` plays later, out of order. Its regret, per play.
+
+    ``world`` gives the chances of all arms at play n and features x; without one it is the standard world.
+    """
     luck, waiting, missed = np.random.default_rng(seed), list[Pull](), np.zeros(plays)
-    chances = np.resize(CHANCES, len(bandit))
     for n in range(plays):
         x = moment(luck)
+        chances = np.resize(CHANCES, len(bandit)) if world is None else world(n, x)
         pmf = bandit.pmf(x)
         arm = draw(pmf, luck.random())
         missed[n] = chances.max() - chances[arm]

@@ -19,7 +19,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from bandits import Slate
+from bandits import Slate, session_state
 from learners.profiles import describe, quantise
 from stream.candidates import Candidates
 from stream.config import Config
@@ -283,7 +283,7 @@ class Engine:
         """Candidates and slate for a user at event time `now`; `name` decides the luck. Changes nothing."""
         found = self.model.shelf.candidates(user_id, user, now, self.config.slate.slots)
         luck = uniforms(f"{self.config.policy.seed}/policy/{name}", self.config.slate.slots)
-        return found, self.model.policy.draw(policy_state(user), found.lists, luck, found.terms)
+        return found, self.model.policy.draw(session_state(user.depth, user.events), found.lists, luck, found.terms)
 
     def _settle(self, user: User, event: Happening, *, same_session: bool) -> Settlement | None:
         if user.open is None:
@@ -307,7 +307,7 @@ class Engine:
             user_id, Shown(now, decision_id, found.items, found.features, found.scores, found.places, found.past)
         )
         return Decision(
-            decision_id, now, policy.name, policy.epsilon, model.offset, policy_state(user),
+            decision_id, now, policy.name, policy.epsilon, model.offset, session_state(user.depth, user.events),
             [model.vocabulary.ids[item] for item in items.tolist()], sources, slate.heads.tobytes(),
             slate.propensities.tobytes(), model.shelf.scores_of(found, slate.items).tobytes(), lists.tobytes(),
         )  # fmt: skip
@@ -359,17 +359,6 @@ def _sample(scores: NDArray[np.float32], place: int, hard: int, luck: NDArray[np
                 best = other
         picks[uniform + n] = best
     return picks
-
-
-def policy_state(user: User) -> int:
-    """The policy's state: depth of the session {1, 2-3, 4-6, 7+} x known events of the user {<5, 5-24, 25+}.
-
-    >>> policy_state(User(depth=1, events=1)), policy_state(User(depth=9, events=99))
-    (0, 11)
-    """
-    depth = (user.depth > 1) + (user.depth > 3) + (user.depth > 6)
-    known = (user.events >= 5) + (user.events >= 25)
-    return 3 * depth + known
 
 
 def uniforms(name: str, n: int) -> NDArray[np.float64]:

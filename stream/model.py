@@ -14,7 +14,7 @@ import numpy as np
 from msgspec import Struct
 from numpy.typing import NDArray
 
-from bandits import ExponentialDecay, Outcome, Policy, make_policy, policy_parameters
+from bandits import STATES, ExponentialDecay, Outcome, Policy, make_policy, policy_parameters
 from learners import (
     UNTOLD,
     About,
@@ -48,7 +48,6 @@ from stream.users import number, unpack_past
 
 RANKED = "ranked"  # name of list 0
 SEGMENT = "segment"  # the trait that headwater finds out by itself
-STATES = 12
 PURCHASE = KINDS.index("purchase")
 
 
@@ -168,9 +167,9 @@ class Model:
                     source.forget(number(record.user_id))
         except MemoryError:
             raise  # this worker's trouble, not the record's: the others learn it
-        except Exception:
+        except Exception as error:
             self.skipped += 1
-            self.observer.skipped(offset)
+            self.observer.skipped(offset, error)
         self.observer.folded(record, offset)
 
     def fingerprint(self) -> str:

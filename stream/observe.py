@@ -30,8 +30,8 @@ class Observer:
     def folded(self, record: Record, offset: int) -> None:
         """A record of an accepted message was learned; the model stands at log offset `offset`."""
 
-    def skipped(self, offset: int) -> None:
-        """A record raised in a learner and was skipped, the same on every worker."""
+    def skipped(self, offset: int, error: Exception) -> None:
+        """A record raised this error in a learner and was skipped, the same on every worker."""
 
     def learned(self, td_error: float | None, log_loss: float | None) -> None:
         """The policy's TD error and the ranker's log-loss before it learned, where there was something to learn."""

@@ -14,12 +14,12 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from bandits import DRY, OTHER, Policy, prior_theta, rank_bucket
+from bandits import DRY, OTHER, STATES, Policy, prior_theta, rank_bucket
 from bandits import Outcome as Feedback
 from bandits.ope import alternatives, ratios
 from stream.config import Config
 from stream.errors import CheckError
-from stream.model import STATES, configured_policy, unpack_lists
+from stream.model import configured_policy, unpack_lists
 from stream.schemas import UNLEARNED, Outcome
 
 FOLDS = 5  # of users: no decision is predicted by a model that has seen its user

@@ -1,6 +1,7 @@
-"""What the commands share: the settings that `--config`, `--broker` and the environment make."""
+"""What the commands share: settings of `--config`, `--broker` and the environment, some options, pictures."""
 
 import functools
+import importlib
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -9,9 +10,16 @@ from typing import Concatenate, ParamSpec, TypeVar
 import click
 
 from stream.config import Config, load
+from stream.errors import UsageError
 
 P = ParamSpec("P")
 R = TypeVar("R")
+PICTURES = {".png", ".svg"}
+
+resamples_option = click.option(
+    "--resamples", type=click.IntRange(0), default=1000, show_default=True,
+    help="Of the bootstrap over users; 0: no intervals.",
+)  # fmt: skip
 
 
 def configured(function: Callable[Concatenate[Config, P], R]) -> Callable[P, R]:
@@ -30,6 +38,19 @@ def configured(function: Callable[Concatenate[Config, P], R]) -> Callable[P, R]:
         return function(loaded, *args, **options)
 
     return command
+
+
+def picture(plot: Path, name: str) -> Callable[..., None]:
+    """Find what draws before the long run, so that a missing library costs no time; `name` is its function."""
+    if plot.suffix not in PICTURES:
+        raise UsageError(f"--plot: the file must end in {' or '.join(sorted(PICTURES))}; got {plot}")
+    try:
+        draw: Callable[..., None] = getattr(importlib.import_module("stream.plot"), name)
+    except ModuleNotFoundError as error:
+        if (error.name or "").split(".")[0] != "matplotlib":
+            raise
+        raise UsageError("--plot needs matplotlib: pip install 'headwater[plots]'") from error
+    return draw
 
 
 def examples(*lines: str) -> str:

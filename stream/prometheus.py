@@ -20,6 +20,7 @@ from learners.drift import ANSWERS
 from stream.change import MODELS
 from stream.codec import REASONS
 from stream.log import Record, Settlement
+from stream.log_lines import Repeats
 from stream.observe import Observer
 from stream.schemas import KINDS, UNLEARNED, OutcomeType
 
@@ -29,6 +30,8 @@ LIST_AGE_BUCKETS_S = (1, 5, 15, 60, 120, 300, 600, 1800, 3600, 86_400)
 RECENT = 0.001  # weight of the newest value in running means: they look back about a thousand steps
 
 log = logging.getLogger(__name__)
+skips = logging.getLogger(f"{__name__}.skips")  # a line of its own kind: a broken learner raises at every record
+skips.addFilter(Repeats())
 
 
 class PrometheusObserver(Observer):
@@ -155,8 +158,9 @@ class PrometheusObserver(Observer):
     def folded(self, record: Record, offset: int) -> None:
         self._folded.inc()
 
-    def skipped(self, offset: int) -> None:
+    def skipped(self, offset: int, error: Exception) -> None:
         self._skipped.inc()
+        skips.error("headwater.log offset %d: a record raised in a learner and is skipped", offset, exc_info=error)
 
     def learned(self, td_error: float | None, log_loss: float | None) -> None:
         if td_error is not None:

@@ -28,6 +28,7 @@ class Agent:
     """
 
     name: ClassVar[str]
+    traces: ClassVar[bool] = False  # whether an error also moves the steps of the trail
 
     def __init__(self, values: Values, *, epsilon: float | Schedule = 0.1, step_size: float | Schedule = 0.1) -> None:
         self.values = values
@@ -60,6 +61,9 @@ class Agent:
 
     def _move(self, transition: Transition, step: float) -> None:
         self.values.move(transition.s_tm1, transition.a_tm1, step)
+        if self.traces:
+            for earlier in transition.trail:
+                self.values.move(earlier.s, earlier.a, step * earlier.weight)
 
     def state(self) -> dict[str, NDArray[np.generic]]:
         """Every array that learning changes, live."""

@@ -1,7 +1,6 @@
 """SARSA(lambda): an error also moves what led there (Sutton and Barto, section 12.7)."""
 
 from bandits.control.sarsa import Sarsa
-from bandits.control.transition import Transition
 
 
 class SarsaLambda(Sarsa):
@@ -20,8 +19,4 @@ class SarsaLambda(Sarsa):
     """
 
     name = "sarsa_lambda"
-
-    def _move(self, transition: Transition, step: float) -> None:
-        super()._move(transition, step)
-        for earlier in transition.trail:
-            self.values.move(earlier.s, earlier.a, step * earlier.weight)
+    traces = True

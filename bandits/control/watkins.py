@@ -1,7 +1,6 @@
 """Watkins's Q(lambda): Q-learning whose errors also move what led there, back to the last exploratory action."""
 
 from bandits.control.q_learning import QLearning
-from bandits.control.transition import Transition
 
 
 class WatkinsQ(QLearning):
@@ -19,8 +18,4 @@ class WatkinsQ(QLearning):
     """
 
     name = "watkins_q"
-
-    def _move(self, transition: Transition, step: float) -> None:
-        super()._move(transition, step)
-        for earlier in transition.trail:
-            self.values.move(earlier.s, earlier.a, step * earlier.weight)
+    traces = True

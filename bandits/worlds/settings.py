@@ -5,9 +5,10 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
+from bandits.states import STATES
+
 BROWSE, RETURN, TREND, NOVELTY = range(4)  # what a shopper is after: similar, seen before, what others want, new
 MODES = 4
-STATES = 12  # depth of the session {1, 2-3, 4-6, 7+} x known events of the user {<5, 5-24, 25+}
 
 
 def _by_state() -> NDArray[np.float64]:

@@ -25,6 +25,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+from bandits.states import session_state
 from bandits.worlds.settings import BROWSE, MODES, NOVELTY, RETURN, TREND, Setting
 
 SOURCES = ("ranked", "seen_before", "co_visits", "similar", "neighbours", "trending", "popular", "new_items")
@@ -57,7 +58,7 @@ class Tastes(NamedTuple):
     @classmethod
     def generated(cls, seed: str, users: int = 2_000, items: int = 1_500, categories: int = 20) -> "Tastes":
         """Make shoppers who like three categories each, and items of five sub-categories in each."""
-        luck = stream(f"{seed}/tastes")
+        luck = luck_of(f"{seed}/tastes")
         taste = luck.normal(-0.5, 0.4, (users, categories))
         for user in range(users):
             taste[user, luck.permutation(categories)[:3]] += 1.5
@@ -71,7 +72,7 @@ def habits(luck: np.random.Generator, users: int) -> Floats:
     return np.stack([0.75 * (1 - buying), 0.25 * (1 - buying), buying], axis=1)
 
 
-def stream(name: str) -> np.random.Generator:
+def luck_of(name: str) -> np.random.Generator:
     """Random numbers named by a string."""
     return np.random.default_rng(list(name.encode()))
 
@@ -111,12 +112,6 @@ class Facts(NamedTuple):
     mix: Floats  # [2, states, modes]
     scale: Floats  # [1], of fashion and popularity: events are counted with growing weight instead of decaying all
     bonus: Floats  # [modes]
-
-
-@njit(cache=True)
-def _state(facts: Facts, session: int) -> int:
-    depth, known = facts.depth[session] + 1, facts.events[facts.user[session]]
-    return int(3 * ((depth > 1) + (depth > 3) + (depth > 6)) + (known >= 5) + (known >= 25))
 
 
 @njit(cache=True)
@@ -205,7 +200,8 @@ def offer(
     luck: np.random.Generator,
 ) -> tuple[int, NDArray[np.int32], Floats]:  # fmt: skip
     """The shopper's state, what each source offers, [sources, 20], and the chance that each item attracts, [items]."""
-    state, drifted = _state(facts, session), int(now >= decisions / 2)
+    state = session_state(facts.depth[session] + 1, facts.events[facts.user[session]])
+    drifted = int(now >= decisions / 2)
     mix = facts.mix[drifted, state]
     if facts.mode[session] < 0 or luck.random() < 0.5:
         facts.mode[session] = _drawn(mix, luck.random())
@@ -339,8 +335,8 @@ class Shop:
     def __init__(self, setting: Setting, seed: str, decisions: int, tastes: Tastes | None = None) -> None:
         tastes = Tastes.generated(seed) if tastes is None else tastes
         self.setting, self.decisions, self.now = setting, decisions, 0
-        self._seed, self._luck = seed, stream(f"{seed}/shoppers")
-        first = stream(f"{seed}/shop")
+        self._seed, self._luck = seed, luck_of(f"{seed}/shoppers")
+        first = luck_of(f"{seed}/shop")
         users, categories = tastes.taste.shape
         if users <= SESSIONS:
             raise ValueError(
@@ -395,5 +391,5 @@ class Shop:
     def _drift(self) -> None:
         """Half of the shoppers swap their categories."""
         taste = self.facts.taste
-        drifting = stream(f"{self._seed}/drift").random(len(taste)) < 0.5
+        drifting = luck_of(f"{self._seed}/drift").random(len(taste)) < 0.5
         taste[drifting] = np.roll(taste[drifting], taste.shape[1] // 2, axis=1)

@@ -7,8 +7,9 @@ from numpy.typing import NDArray
 
 from bandits.base import Outcome, Policy
 from bandits.registry import make_policy
-from bandits.worlds.settings import STATES, Setting
-from bandits.worlds.shop import SOURCES, Answer, Shop, Tastes, stream
+from bandits.states import STATES
+from bandits.worlds.settings import Setting
+from bandits.worlds.shop import SOURCES, Answer, Shop, Tastes, luck_of
 
 SLOTS = 20
 REFERENCES = ("oracle", "round_robin", "random_source", *(f"fixed: {source}" for source in SOURCES[1:]))
@@ -47,7 +48,7 @@ def run(
     what it led to; 63 other sessions come in between. The same seed brings the same shoppers; they part ways where
     slates differ.
     """
-    shop, luck, found = Shop(setting, seed, decisions, tastes), stream(f"{seed}/policy"), Trial.empty(decisions)
+    shop, luck, found = Shop(setting, seed, decisions, tastes), luck_of(f"{seed}/policy"), Trial.empty(decisions)
     open_: dict[int, Outcome] = {}  # by session
     for n in range(decisions):
         state, lists = shop.offer()

@@ -1,8 +1,6 @@
 """`headwater evaluate`."""
 
-import importlib
 import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any, cast, get_args
 
@@ -17,12 +15,10 @@ from stream.errors import CheckError, UsageError
 from stream.evaluate import Entry, Evaluation
 from stream.formats import FORMATS, guess, read
 from stream.layouts import seconds
-from stream.options import configured, examples
+from stream.options import configured, examples, picture, resamples_option
 from stream.protocol import Grouping, Lists, Protocol, Scope, first_events
 from stream.ratings import RATERS, read_ratings
 from stream.tables import print_report
-
-PICTURES = {".png", ".svg"}
 
 
 class Time(click.ParamType):
@@ -85,10 +81,7 @@ class Time(click.ParamType):
     "--compare", nargs=2, metavar="A B", multiple=True,
     help="Test two learners against each other; repeatable.  [default: the engine and each of the others]",
 )  # fmt: skip
-@click.option(
-    "--resamples", type=click.IntRange(0), default=1000, show_default=True,
-    help="Of the bootstrap over users; 0: no intervals.",
-)  # fmt: skip
+@resamples_option
 @click.option("--plot", type=click.Path(dir_okay=False, path_type=Path), help="Draw quality over time, .png or .svg.")
 @click.option("--timing", is_flag=True, help="Tell time per learn and query; then no two reports are the same bytes.")
 @click.option("--limit", type=click.IntRange(1), help="Only the first events.")
@@ -110,7 +103,7 @@ def command(
         tuple(sorted(set(ks))), lists, 0, train_fraction, train_until, freeze, by, known_items, refreshes, candidates
     )
     _check(protocol)
-    draw = None if plot is None else _drawer(plot)
+    draw = None if plot is None else picture(plot, "draw")
     format_ = format_ or guess(file)
     entries = first_events(read(file, format_), limit)
     rated = read_ratings(file, format_) if {ALL, *RATERS} & set(learners) else {}
@@ -138,19 +131,6 @@ def _check(protocol: Protocol) -> None:
     for option, given in (("--freeze", protocol.freeze), ("--known-items", protocol.known_items)):
         if given and not trained:
             raise UsageError(f"{option} needs a training: say with --train-until or --train-fraction where it ends")
-
-
-def _drawer(plot: Path) -> Callable[..., None]:
-    """Find what draws before the long run, so that a missing library costs no time."""
-    if plot.suffix not in PICTURES:
-        raise UsageError(f"--plot: the file must end in {' or '.join(sorted(PICTURES))}; got {plot}")
-    try:
-        draw: Callable[..., None] = importlib.import_module("stream.plot").draw
-    except ModuleNotFoundError as error:
-        if (error.name or "").split(".")[0] != "matplotlib":
-            raise
-        raise UsageError("--plot needs matplotlib: pip install 'headwater[plots]'") from error
-    return draw
 
 
 def _run(evaluation: Evaluation, entries: list[Entry]) -> None:

@@ -15,7 +15,7 @@ from stream.ope_log import messages_of_file, messages_of_topic, read
 from stream.ope_report import report
 from stream.ope_tables import print_estimates, print_open_bandit
 from stream.open_bandit import campaigns, compare
-from stream.options import configured, examples
+from stream.options import configured, examples, resamples_option
 
 
 @click.command(
@@ -37,10 +37,7 @@ from stream.options import configured, examples
     "--clip", type=click.FloatRange(1), default=10.0, show_default=True,
     help="Largest weight of the clipped estimators and of switch-DR.",
 )  # fmt: skip
-@click.option(
-    "--resamples", type=click.IntRange(0), default=1000, show_default=True,
-    help="Of the bootstrap over users; 0: no intervals.",
-)  # fmt: skip
+@resamples_option
 @click.option("--save", type=click.Path(dir_okay=False, path_type=Path), help="Keep what was read, as JSON lines.")
 @click.option(
     "--open-bandit", type=click.Path(exists=True, file_okay=False, path_type=Path), metavar="DIR",

@@ -1,8 +1,8 @@
 """`headwater simulate`."""
 
-import importlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 import click
 import orjson
@@ -18,7 +18,7 @@ from stream.config import Config
 from stream.errors import UsageError
 from stream.fitted_tastes import fitted
 from stream.formats import guess, read
-from stream.options import configured, examples
+from stream.options import configured, examples, picture
 from stream.shoppers import OverKafka
 from stream.simulate import Run, engine_runs, paced, report, runs, serve
 
@@ -66,7 +66,7 @@ def command(
     """
     if engine and live:
         raise UsageError("--engine and --live exclude each other: in process, or behind Kafka")
-    draw = None if plot is None else _drawer(plot)
+    draw = None if plot is None else picture(plot, "draw_rewards")
     who = None if tastes is None else fitted(list(read(tastes, guess(tastes))), config.policy.seed)
     if who is not None and len(who.taste) <= SESSIONS:
         raise UsageError(f"--tastes: the file must hold more than {SESSIONS} users; got {len(who.taste)}")
@@ -97,15 +97,6 @@ def _check(names: tuple[str, ...], *, engine: bool) -> None:
             raise UsageError(f"--policy {name}: must be one of {', '.join(known)}")
 
 
-def _drawer(plot: Path):  # type: ignore[no-untyped-def]
-    if plot.suffix not in {".png", ".svg"}:
-        raise UsageError(f"--plot: the file must end in .png or .svg; got {plot}")
-    try:
-        return importlib.import_module("stream.plot").draw_rewards
-    except ModuleNotFoundError as error:
-        raise UsageError("--plot needs matplotlib: pip install 'headwater[plots]'") from error
-
-
 def _watched(each: Iterator[Run], total: int) -> list[Run]:
     console = Console(stderr=True)
     with Progress(console=console, transient=True, disable=not console.is_terminal) as progress:
@@ -126,7 +117,7 @@ def _live(config: Config, world: str, decisions: int, rate: float, who: Tastes |
     return [Run("live", 0, trial)]
 
 
-def _print(told: dict, world: str) -> None:  # type: ignore[type-arg]
+def _print(told: Mapping[str, Any], world: str) -> None:
     table = Table(
         title=f"{world}: {told['decisions']:,} decisions, {told['seeds']} seeds; reward a decision, gain in %"
     )

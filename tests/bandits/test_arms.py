@@ -1,13 +1,13 @@
 """Bandits: probabilities that can be worked out, worlds whose best arm is known, feedback as it comes."""
 
 import math
-from collections.abc import Callable
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from bandits import draw
+from bandits.__main__ import make_bandit
+from bandits.arm_checks import FEATURES, played
 from bandits.arms import (
     BANDITS,
     UCB,
@@ -24,17 +24,10 @@ from bandits.arms import (
 )
 
 Floats = NDArray[np.float64]
-FEATURES = 3
 
 
 def make(name: str, arms: int = 4) -> Arms:
-    kind = BANDITS[name]
-    return kind(arms, features=FEATURES) if kind.contextual else kind(arms)  # type: ignore[call-arg]
-
-
-def moment(luck: np.random.Generator) -> Floats:
-    x = luck.random(FEATURES)
-    return np.asarray(x / np.linalg.norm(x))
+    return make_bandit(name, arms)
 
 
 def test_probabilities_of_normals_are_right() -> None:
@@ -88,21 +81,6 @@ def test_linear_beliefs_are_ridge_regression() -> None:
     assert LinTS(2, features=FEATURES).pmf(x).tolist() == pytest.approx([0.5, 0.5])
 
 
-def regret(bandit: Arms, chance: Callable[[int, Floats], Floats], plays: int, late: int = 0, seed: int = 0) -> Floats:
-    """Reward missed by every play; feedback comes `late` plays later."""
-    luck, waiting, missed = np.random.default_rng(seed), [], np.zeros(plays)
-    for n in range(plays):
-        x = moment(luck)
-        chances = chance(n, x)
-        pmf = bandit.pmf(x)
-        arm = draw(pmf, luck.random())
-        missed[n] = chances.max() - chances[arm]
-        waiting.append(Pull(arm, float(luck.random() < chances[arm]), float(pmf[arm]), x))
-        if len(waiting) > late:
-            bandit.learn_one(waiting.pop(int(luck.integers(len(waiting)))))
-    return missed
-
-
 FIXED = np.array([0.2, 0.5, 0.8, 0.3])
 ANGLES = np.array([[1.0, 0.0, 0.0], [0.0, 1.0, 0.0], [0.0, 0.0, 1.0], [0.4, 0.4, 0.4]])
 
@@ -111,28 +89,28 @@ ANGLES = np.array([[1.0, 0.0, 0.0], [0.0, 1.0, 0.0], [0.0, 0.0, 1.0], [0.4, 0.4,
 @pytest.mark.parametrize("name", list(BANDITS))
 def test_the_best_arm_is_found(name: str, late: int) -> None:
     """Uniform plays miss 0.35 a play; what is left at the end is little more than the floor."""
-    missed = regret(make(name), lambda n, x: FIXED, 2_500, late)
+    missed = played(make(name), 2_500, late=late, world=lambda n, x: FIXED)
     assert missed[-800:].mean() < (0.17 if name == "exp3" else 0.1)
 
 
 @pytest.mark.parametrize("name", ["lin_ucb", "lin_ts"])
 def test_features_matter(name: str) -> None:
-    linear = regret(make(name), lambda n, x: ANGLES @ x, 2_500)
-    blind = regret(make("thompson"), lambda n, x: ANGLES @ x, 2_500)
+    linear = played(make(name), 2_500, world=lambda n, x: ANGLES @ x)
+    blind = played(make("thompson"), 2_500, world=lambda n, x: ANGLES @ x)
     assert linear[-1_000:].mean() < 0.5 * blind[-1_000:].mean()
 
 
 def test_what_drifts_is_followed_by_those_that_forget_nothing_but_explore() -> None:
-    missed = regret(make("exp3"), lambda n, x: FIXED if n < 600 else FIXED[::-1].copy(), 4_000)
+    missed = played(make("exp3"), 4_000, world=lambda n, x: FIXED if n < 600 else FIXED[::-1].copy())
     assert missed[-500:].mean() < 0.2
 
 
 @pytest.mark.parametrize("name", list(BANDITS))
 def test_arms_join_at_any_time(name: str) -> None:
     bandit = make(name, 2)
-    regret(bandit, lambda n, x: FIXED[:2], 300)
+    played(bandit, 300, world=lambda n, x: FIXED[:2])
     assert bandit.add_arm() == 2
-    missed = regret(bandit, lambda n, x: FIXED[:3], 2_500, seed=1)
+    missed = played(bandit, 2_500, seed=1, world=lambda n, x: FIXED[:3])
     assert missed[-600:].mean() < 0.15
 
 

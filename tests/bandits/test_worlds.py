@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from bandits.worlds import REFERENCES, SETTINGS, SOURCES, Shop, Tastes, Trial, reference, run
+from bandits.worlds.settings import TREND
 from bandits.worlds.trials import SLOTS, make
 
 DECISIONS = 3_000
@@ -92,13 +93,27 @@ def test_tastes_drift_half_way(tastes: Tastes) -> None:
 
 
 def test_hits_decide_how_long_a_chain_is(tastes: Tastes) -> None:
-    def went_on(world: str) -> float:
-        shop = Shop(SETTINGS[world], "s", 4_000, tastes)
-        ended = [shop.answer(shop.best(shop.offer()[1], SLOTS)) for _ in range(4_000)]
-        return float(np.mean([not answer.ended for answer in ended if answer.caused]))
+    """Within four standard errors of the stated chances, by what the shopper was after."""
 
-    assert went_on("state") == pytest.approx(0.8, abs=0.03)
-    assert went_on("chain") < 0.78 or went_on("chain") > 0.82
+    def went_on(world: str, *, fashion: bool) -> tuple[float, int]:
+        shop, found = Shop(SETTINGS[world], "s", 4_000, tastes), list[bool]()
+        for _ in range(4_000):
+            _, lists = shop.offer()
+            after = int(shop.facts.mode[shop.session])
+            answer = shop.answer(shop.best(lists, SLOTS))
+            if answer.caused and (after == TREND) == fashion:
+                found.append(not answer.ended)
+        return float(np.mean(found)), len(found)
+
+    for world, fashion, chance in (
+        ("state", True, 0.8),
+        ("state", False, 0.8),
+        ("chain", True, 0.3),
+        ("chain", False, 0.95),
+    ):
+        share, n = went_on(world, fashion=fashion)
+        assert n > 100
+        assert abs(share - chance) < 4.0 * np.sqrt(chance * (1.0 - chance) / n), (world, fashion)
 
 
 def test_references_fill_slates(tastes: Tastes) -> None:

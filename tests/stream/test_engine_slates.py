@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bandits import DRY, OTHER
+from bandits import DRY, OTHER, session_state
 from stream.config import Policy, Ranking, Slate
-from stream.engine import SHOWN_USERS, Engine, Shown, policy_state, uniforms
+from stream.engine import SHOWN_USERS, Engine, Shown, uniforms
 from stream.features import Past
 from stream.log import ItemChange, ProfileChange, Rows
 from stream.model import unpack_lists
@@ -217,7 +217,7 @@ def test_uniforms_are_uniform() -> None:
     ],
 )
 def test_the_policys_state(depth: int, events: int, state: int) -> None:
-    assert policy_state(User(depth=depth, events=events)) == state
+    assert session_state(depth, events) == state
 
 
 # Rows for the ranker

@@ -42,7 +42,7 @@ class Tally(Observer):
         self.errors: list[float] = []
         self.losses: list[float] = []
 
-    def skipped(self, offset: int) -> None:
+    def skipped(self, offset: int, error: Exception) -> None:
         self.at.append(offset)
 
     def folded(self, record: Record, offset: int) -> None:

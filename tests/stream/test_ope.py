@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from bandits import STATES, Policy, make_policy
 from bandits import Outcome as Feedback
-from bandits import Policy, make_policy
 from stream import cli
 from stream.codec import encode
 from stream.errors import CheckError, UsageError
@@ -21,7 +21,7 @@ from stream.open_bandit import campaigns, compare
 from stream.schemas import Outcome, OutcomeType
 
 OFFERING = ["ranked", "popularity", "content"]
-SLOTS, ITEMS, USERS, STATES = 4, 12, 300, 12
+SLOTS, ITEMS, USERS = 4, 12, 300
 TAKEN = np.random.default_rng(1).random((2, ITEMS)) * 0.4  # chance that an item that is looked at is taken, by state
 OUTCOMES: tuple[OutcomeType, ...] = ("miss", "hit")
 

@@ -9,9 +9,11 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from learners.drift import ANSWERS
+from stream import prometheus
 from stream.change import MODELS
 from stream.codec import REASONS
 from stream.log import ItemChange, Settlement
+from stream.log_lines import Repeats
 from stream.observe import Observer
 from stream.prometheus import LATENCY_BUCKETS_S, LIST_AGE_BUCKETS_S, PrometheusObserver
 from stream.schemas import KINDS, OutcomeType
@@ -34,7 +36,7 @@ HOOKS: dict[str, tuple[Any, ...]] = {
     "decided": (bytes([0, 0, 2]), 0.25),
     "settled": (settlement(),),
     "folded": (ItemChange("secret-item", None), 7),
-    "skipped": (7,),
+    "skipped": (7, ValueError("no")),
     "learned": (-0.5, 0.7),
     "published": (0.004,),
     "drifted": ("popularity", "shorter_half_life"),
@@ -208,3 +210,16 @@ def test_lists_can_be_named_later() -> None:
     observer.name_lists(LISTS)
     observer.decided(bytes([1]), 0.1)
     assert samples(observer)["headwater_slots_total{source=popularity}"] == 1
+
+
+def test_why_a_record_was_skipped_is_said_once_in_a_while(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(prometheus.skips, "filters", [Repeats()])  # nothing of other tests is remembered
+    observer = PrometheusObserver(("ranked",))
+    for offset in range(7, 57):
+        observer.skipped(offset, ValueError("weights must be finite"))
+    (line,) = caplog.records
+    assert line.getMessage() == "headwater.log offset 7: a record raised in a learner and is skipped"
+    assert line.exc_info is not None
+    assert str(line.exc_info[1]) == "weights must be finite"
