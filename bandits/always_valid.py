@@ -19,8 +19,7 @@ from typing import Final, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from bandits.ope.estimators import Floats
-
+Floats = NDArray[np.float64]
 LEAST_CLUSTERS: Final = 50  # of each variant; with fewer the estimated variance is no good, and nothing is said
 CONCENTRATION: Final = 10_000.0  # of the sample ratio's prior around the planned shares, in users
 

@@ -11,7 +11,7 @@ from stream.schemas import Event, EventType, Item
 
 FOLDER = Path(__file__).resolve().parent.parent / "deploy" / "demo" / "movielens-latest-small"
 HISTORY_EVENTS, HISTORY_SHARE = 20_000, 0.2  # whatever is less
-ONLINE_USERS = 200  # at once: at 500 events/s each of them acts every 0.4 s
+ONLINE_USERS = 200  # at once: at 200 events/s each of them acts once a second
 
 Rating = tuple[EventType, Event]
 NOBODY: deque[Rating] = deque()

@@ -16,8 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bandits.ope import (
+    Addends,
     Overlap,
-    Terms,
     cascade_dr,
     clipped_ips,
     direct_method,
@@ -40,11 +40,11 @@ Floats = NDArray[np.float64]
 
 
 class Estimator(NamedTuple):
-    """One estimator's terms, the weights that say how much of the log it rests on, and its largest term."""
+    """One estimator's addends, the weights that say how much of the log it rests on, and its largest addend."""
 
-    terms: Terms
+    addends: Addends
     weights: Floats
-    bound: float | None = None  # of a term; None: not known beforehand
+    bound: float | None = None  # of an addend; None: not known beforehand
 
 
 def report(log: Log, candidates: Mapping[str, Slots], *, clip: float, resamples: int, seed: str) -> dict[str, Any]:
@@ -65,8 +65,8 @@ def report(log: Log, candidates: Mapping[str, Slots], *, clip: float, resamples:
         "sources": list(log.offering),
         "left_out": log.left_out,
         "logged": {
-            part: {"value": terms.value, **_bootstrapped(terms, None, users, resamples, seed)}
-            for part, terms in shown.items()
+            part: {"value": addends.value, **_bootstrapped(addends, None, users, resamples, seed)}
+            for part, addends in shown.items()
         },
         "candidates": {
             name: {
@@ -116,33 +116,33 @@ def estimators(slots: Slots, reward: Floats, part: str, clip: float, most: float
     }
 
 
-def _estimate(found: Estimator, shown: Terms, users: NDArray[np.int64], resamples: int, seed: str) -> dict[str, Any]:
+def _estimate(found: Estimator, shown: Addends, users: NDArray[np.int64], resamples: int, seed: str) -> dict[str, Any]:
     overlap = Overlap.of(found.weights)
     bernstein = None
     if found.bound is not None and found.bound > 0:
-        bernstein = list(empirical_bernstein(found.terms.numerator, 0.0, found.bound, LEVEL))
+        bernstein = list(empirical_bernstein(found.addends.numerator, 0.0, found.bound, LEVEL))
     return {
-        "value": found.terms.value,
+        "value": found.addends.value,
         "effective_decisions": overlap.effective,
         "warning": overlap.warning(),
         "bernstein": bernstein,
-        **_bootstrapped(found.terms, shown, users, resamples, seed),
+        **_bootstrapped(found.addends, shown, users, resamples, seed),
     }
 
 
 def _bootstrapped(
-    terms: Terms, shown: Terms | None, users: NDArray[np.int64], resamples: int, seed: str
+    addends: Addends, shown: Addends | None, users: NDArray[np.int64], resamples: int, seed: str
 ) -> dict[str, Any]:
     """Interval of the estimate and, drawn alike, of its difference to what was shown."""
     if not resamples:
         return {}
-    columns = [terms.numerator, terms.denominator, *(() if shown is None else (shown.numerator, shown.denominator))]
+    columns = [addends.numerator, addends.denominator, *(() if shown is None else (shown.numerator, shown.denominator))]
     sums = group_sums(np.stack(columns, axis=1), users)
     means = resampled_means(sums, np.bincount(users).astype(np.float64), resamples, seed)
     value = means[:, 0] / np.maximum(means[:, 1], 1e-300)
     found: dict[str, Any] = {"interval": _bounds(value)}
     if shown is not None:
-        found["difference"] = [terms.value - shown.value, *_bounds(value - means[:, 2] / means[:, 3])]
+        found["difference"] = [addends.value - shown.value, *_bounds(value - means[:, 2] / means[:, 3])]
     return found
 
 

@@ -134,14 +134,14 @@ def _direction(
         "impressions": len(log.click), "truth": truth, "truth_interval": _interval(other.click, resamples, seed),
         "effective": Overlap.of(weight).effective, "warning": Overlap.of(weight).warning(), "estimates": {},
     }  # fmt: skip
-    for name, terms in estimates.items():
-        means = resampled_means(np.stack(terms, axis=1), np.ones(len(weight)), resamples, seed)
+    for name, addends in estimates.items():
+        means = resampled_means(np.stack(addends, axis=1), np.ones(len(weight)), resamples, seed)
         drawn = means[:, 0] / np.maximum(means[:, 1], 1e-300)
         errors = np.abs(drawn - truth) / (truth or np.nan)
         found["estimates"][name] = {
-            "value": terms.value,
+            "value": addends.value,
             "interval": [float(bound) for bound in interval(drawn[:, None], LEVEL)[:, 0]],
-            "relative_error": abs(terms.value - truth) / (truth or np.nan),
+            "relative_error": abs(addends.value - truth) / (truth or np.nan),
             "relative_error_resampled": [float(errors.mean()), float(errors.std())],
         }
     return found

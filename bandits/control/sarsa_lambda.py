@@ -12,7 +12,7 @@ class SarsaLambda(Sarsa):
 
     Examples
     --------
-    >>> from bandits.control import Step, Table
+    >>> from bandits.control import Step, Table, Transition
     >>> agent = SarsaLambda(Table(2, 1), step_size=0.5)
     >>> agent.learn_one(Transition(1, 0, 1.0, 0.0, 0, trail=(Step(0, 0, 0.9),))), agent.values.q.tolist()
     (1.0, [[0.45], [0.5]])

@@ -11,7 +11,7 @@ class WatkinsQ(QLearning):
 
     Examples
     --------
-    >>> from bandits.control import Step, Table
+    >>> from bandits.control import Step, Table, Transition
     >>> agent = WatkinsQ(Table(2, 1), step_size=0.5)
     >>> agent.learn_one(Transition(1, 0, 1.0, 0.0, 0, trail=(Step(0, 0, 0.5),))), agent.values.q.tolist()
     (1.0, [[0.25], [0.5]])

@@ -1,11 +1,11 @@
 """What would another policy have earned? Estimates from what a logged policy showed, and how probable that was.
 
-Every estimator turns logged rounds into `Terms`, a numerator and a denominator a round; the value is the ratio of
+Every estimator turns logged rounds into `Addends`, a numerator and a denominator a round; the value is the ratio of
 their sums. One action a round: `estimators`; whole slates: `slates`; how far to trust them: `intervals`.
 """
 
 from bandits.ope.estimators import (
-    Terms,
+    Addends,
     clipped_ips,
     direct_method,
     doubly_robust,
@@ -19,9 +19,9 @@ from bandits.ope.intervals import Overlap, effective_sample_size, empirical_bern
 from bandits.ope.slates import Alternatives, alternatives, cascade_dr, ratios, reward_interaction, whole_slate
 
 __all__ = [
+    "Addends",
     "Alternatives",
     "Overlap",
-    "Terms",
     "alternatives",
     "cascade_dr",
     "clipped_ips",

@@ -33,7 +33,7 @@ from numpy.typing import NDArray
 Floats = NDArray[np.float64]  # [rounds]
 
 
-class Terms(NamedTuple):
+class Addends(NamedTuple):
     """What each round adds to the numerator and to the denominator, both ``[rounds]``."""
 
     numerator: Floats
@@ -45,23 +45,23 @@ class Terms(NamedTuple):
 
         Examples
         --------
-        >>> Terms(np.array([1.0, 3.0]), np.array([1.0, 1.0])).value
+        >>> Addends(np.array([1.0, 3.0]), np.array([1.0, 1.0])).value
         2.0
         """
         total = float(self.denominator.sum())
         return float(self.numerator.sum()) / total if total > 0 else float("nan")
 
 
-def _mean(numerator: Floats) -> Terms:
-    return Terms(numerator, np.ones_like(numerator))
+def _mean(numerator: Floats) -> Addends:
+    return Addends(numerator, np.ones_like(numerator))
 
 
-def on_policy(reward: Floats) -> Terms:
+def on_policy(reward: Floats) -> Addends:
     """Mean reward of what was shown: the value of the logged policy itself."""
     return _mean(reward)
 
 
-def replay(same: NDArray[np.bool_], reward: Floats) -> Terms:
+def replay(same: NDArray[np.bool_], reward: Floats) -> Addends:
     """Mean reward of the rounds in which the candidate would have done the ``same``; the others are dropped.
 
     Examples
@@ -69,10 +69,10 @@ def replay(same: NDArray[np.bool_], reward: Floats) -> Terms:
     >>> replay(np.array([True, False, True]), np.array([1.0, 9.0, 2.0])).value
     1.5
     """
-    return Terms(np.where(same, reward, 0.0), same.astype(np.float64))
+    return Addends(np.where(same, reward, 0.0), same.astype(np.float64))
 
 
-def ips(weight: Floats, reward: Floats) -> Terms:
+def ips(weight: Floats, reward: Floats) -> Addends:
     """Inverse propensity score.
 
     Examples
@@ -83,7 +83,7 @@ def ips(weight: Floats, reward: Floats) -> Terms:
     return _mean(weight * reward)
 
 
-def snips(weight: Floats, reward: Floats) -> Terms:
+def snips(weight: Floats, reward: Floats) -> Addends:
     """Self-normalised IPS: the weights' own mean takes the place of 1.
 
     Examples
@@ -91,10 +91,10 @@ def snips(weight: Floats, reward: Floats) -> Terms:
     >>> snips(np.array([2.0, 2.0]), np.array([1.0, 2.0])).value
     1.5
     """
-    return Terms(weight * reward, weight)
+    return Addends(weight * reward, weight)
 
 
-def clipped_ips(weight: Floats, reward: Floats, most: float) -> Terms:
+def clipped_ips(weight: Floats, reward: Floats, most: float) -> Addends:
     """IPS with weights of at most ``most``.
 
     Examples
@@ -105,12 +105,12 @@ def clipped_ips(weight: Floats, reward: Floats, most: float) -> Terms:
     return _mean(np.minimum(weight, most) * reward)
 
 
-def direct_method(expected: Floats) -> Terms:
+def direct_method(expected: Floats) -> Addends:
     """What the reward model expects of the candidate; logged rewards count only in as far as they made the model."""
     return _mean(expected)
 
 
-def doubly_robust(weight: Floats, reward: Floats, model: Floats, expected: Floats) -> Terms:
+def doubly_robust(weight: Floats, reward: Floats, model: Floats, expected: Floats) -> Addends:
     """The model, corrected by the weighted errors that it made: right if either propensities or model are.
 
     Examples
@@ -121,7 +121,7 @@ def doubly_robust(weight: Floats, reward: Floats, model: Floats, expected: Float
     return _mean(weight * (reward - model) + expected)
 
 
-def switch_dr(weight: Floats, reward: Floats, model: Floats, expected: Floats, most: float) -> Terms:
+def switch_dr(weight: Floats, reward: Floats, model: Floats, expected: Floats, most: float) -> Addends:
     """Doubly robust where the weight is at most ``most``, the model alone elsewhere.
 
     Examples

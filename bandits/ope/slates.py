@@ -27,12 +27,12 @@ from numba import njit
 from numpy.typing import NDArray
 
 from bandits.base import DRY, OTHER
-from bandits.ope.estimators import Floats, Terms
+from bandits.ope.estimators import Addends, Floats
 
 Slots = NDArray[np.float64]  # [rounds, slots]
 
 
-def whole_slate(ratio: Slots, reward: Slots, *, normalised: bool = False) -> Terms:
+def whole_slate(ratio: Slots, reward: Slots, *, normalised: bool = False) -> Addends:
     """IPS on whole slates; ``normalised``: divided by the mean weight (SNIPS).
 
     Examples
@@ -41,10 +41,10 @@ def whole_slate(ratio: Slots, reward: Slots, *, normalised: bool = False) -> Ter
     2.0
     """
     weight = ratio.prod(axis=1)
-    return Terms(weight * reward.sum(axis=1), weight if normalised else np.ones(len(weight)))
+    return Addends(weight * reward.sum(axis=1), weight if normalised else np.ones(len(weight)))
 
 
-def reward_interaction(ratio: Slots, reward: Slots, most: float = np.inf) -> Terms:
+def reward_interaction(ratio: Slots, reward: Slots, most: float = np.inf) -> Addends:
     """IPS up to each slot, with weights of at most ``most``.
 
     Examples
@@ -53,10 +53,10 @@ def reward_interaction(ratio: Slots, reward: Slots, most: float = np.inf) -> Ter
     2.5
     """
     weight = np.minimum(np.cumprod(ratio, axis=1), most)
-    return Terms((weight * reward).sum(axis=1), np.ones(len(ratio)))
+    return Addends((weight * reward).sum(axis=1), np.ones(len(ratio)))
 
 
-def cascade_dr(ratio: Slots, reward: Slots, model: Slots, expected: Slots) -> Terms:
+def cascade_dr(ratio: Slots, reward: Slots, model: Slots, expected: Slots) -> Addends:
     """Doubly robust, slot by slot; padding must have model and expectation 0.
 
     Parameters
@@ -73,7 +73,7 @@ def cascade_dr(ratio: Slots, reward: Slots, model: Slots, expected: Slots) -> Te
     """
     weight = np.cumprod(ratio, axis=1)
     before = np.concatenate([np.ones((len(ratio), 1)), weight[:, :-1]], axis=1)
-    return Terms((weight * (reward - model) + before * expected).sum(axis=1), np.ones(len(ratio)))
+    return Addends((weight * (reward - model) + before * expected).sum(axis=1), np.ones(len(ratio)))
 
 
 class Alternatives(NamedTuple):

@@ -19,12 +19,12 @@ from stream.options import configured, examples
 @click.command(
     epilog=examples(
         "headwater demo",
-        "headwater demo --seconds 120 --rate 200",
+        "headwater demo --seconds 120 --rate 400",
         "HEADWATER_POLICY_NAME=sarsa headwater demo --plain",
     )
 )
 @click.option("--seconds", type=click.FloatRange(10), default=60, show_default=True, help="From start to end.")
-@click.option("--rate", type=click.FloatRange(1), default=500, show_default=True, help="Events/s of the live part.")
+@click.option("--rate", type=click.FloatRange(1), default=200, show_default=True, help="Events/s of the live part.")
 @click.option("--plain", is_flag=True, help="Lines instead of a picture; as where there is no terminal.")
 @configured
 def command(config: Config, seconds: float, rate: float, *, plain: bool) -> None:

@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 
 from bandits import DRY, OTHER, make_policy
 from bandits.ope import (
+    Addends,
     Overlap,
-    Terms,
     alternatives,
     cascade_dr,
     clipped_ips,
@@ -88,7 +88,7 @@ class World:
     def value(self) -> float:
         return float(self.wanted.prod(axis=1) @ self.reward.sum(axis=1))
 
-    def mean_of(self, terms: Terms) -> float:
+    def mean_of(self, terms: Addends) -> float:
         """Expectation of an estimator whose denominator is 1: linear in the rewards, so their means will do."""
         return float(self.logged.prod(axis=1) @ terms.numerator)
 
