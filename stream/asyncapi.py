@@ -18,11 +18,14 @@ from stream.schemas import (
     WIRE_RECORDS,
     DeadLetter,
     Event,
+    Experiment,
+    Guard,
     Item,
     Outcome,
     Profile,
     Recommendation,
     Slot,
+    Variant,
     json_schema,
 )
 from stream.topics import DEFAULT_PARTITIONS, INPUT_TOPICS, LOG, MODEL_SNAPSHOTS, TOPICS, USER_SNAPSHOTS, Topic
@@ -52,6 +55,13 @@ EXAMPLES: tuple[Struct, ...] = (
         decided_at=NOON, settled_at=NOON + 31, policy="q_learning", items=["i-31", "i-5"],
         sources=["ranked", "popularity"], propensities=[0.925, 0.025], discount=0.0, state=4,
         offering=["ranked", "popularity"], heads=bytes([0, 128, 129, 0]), lists=bytes([0, 0, 2, 0, 1, 0, 255, 255]),
+    ),
+    Experiment(
+        name="bolder", starts_at=NOON, ramp_s=86_400.0, holdout=0.02, guards=[Guard(metric="purchases", allowed=0.02)],
+        variants=[
+            Variant(name="control", share=0.49),
+            Variant(name="bold", share=0.49, settings={"policy": {"name": "q_learning", "epsilon": 0.2}}),
+        ],
     ),
     DeadLetter(
         topic="events.view", partition=5, offset=7_113, timestamp=NOON, reason="missing_field",

@@ -12,7 +12,7 @@ from learners import ELIGIBLE, INELIGIBLE, NEVER, TOUCHED, Query, Source, Vocabu
 from learners import Past as Done
 from stream.catalogue import Catalogue
 from stream.features import ECHOES, Known, Moment, Past, describe
-from stream.ranking import Ranking
+from stream.ranking import Ranking, Weights
 from stream.rules import Offer, Rules
 from stream.users import RECENT_ITEMS, User, number, past_of
 
@@ -38,14 +38,15 @@ class Shelf:
     Parameters
     ----------
     sources : discovery sources, and last the one that proposes the user's own items again
+    weights : of the ranking score
     """
 
     def __init__(
-        self, vocabulary: Vocabulary, catalogue: Catalogue, sources: Sequence[Source], ranking: Ranking, *,
-        exclude_bought: bool, rules: Rules | None = None,
+        self, vocabulary: Vocabulary, catalogue: Catalogue, sources: Sequence[Source], ranking: Ranking,
+        weights: Weights, *, exclude_bought: bool, rules: Rules | None = None,
     ) -> None:  # fmt: skip
         self.vocabulary, self.catalogue, self.sources, self.ranking = vocabulary, catalogue, sources, ranking
-        self.exclude_bought, self.rules = exclude_bought, rules
+        self.weights, self.exclude_bought, self.rules = weights, exclude_bought, rules
         self._echoes = np.array([n for n, source in enumerate(sources) if source.name in ECHOES], np.int64)
         self._place = np.full(0, -1, np.int32)  # scratch: an item's place among the candidates
 
@@ -78,7 +79,7 @@ class Shelf:
         )  # fmt: skip
         places = _places(past.items, items, self._scratch())
         features = self._describe(user, query, items, ranks, past, places)
-        scores, rows = self.ranking.score_many(features)
+        scores, rows = self.ranking.score_many(features, self.weights)
         if offer is not None:
             scores, lists, terms = offer.finish(items, scores, lists, k)
             return Candidates(items, rows, scores, lists, places, past, terms)

@@ -21,6 +21,7 @@ COMMANDS = {  # in the order in which one meets them
     "evaluate": "Measure recommendations on a file of events, without Kafka",
     "simulate": "Let simulated shoppers judge policies, with the truth at hand",
     "ope": "Ask what another policy would have earned, before it goes live",
+    "experiment": "Compare configurations on real users, and look at any time",
     "tune": "Search better settings on the first events of a file",
     "forget": "Remove a user from everything that headwater knows",
     "model": "Look at the shared model, save it, load it",

@@ -7,7 +7,7 @@ import msgspec
 import orjson
 from msgspec import Struct
 
-from stream.schemas import KINDS, MAX_EVENT_BYTES, MAX_ID_BYTES, Event, EventType, Item, Profile
+from stream.schemas import KINDS, MAX_EVENT_BYTES, MAX_ID_BYTES, Event, EventType, Experiment, Item, Profile
 
 EARLIEST_S = 631_152_000.0  # 1990: older than the oldest event log; seconds below it are a wrong unit or a wrong clock
 MAX_AHEAD_S = 300.0  # clocks differ; a later event would close the sessions of everybody else in its partition
@@ -17,10 +17,11 @@ REASONS = (
     "wrong_topic", "wrong_key", "too_large", "empty",
 )  # fmt: skip
 
-R = TypeVar("R", Event, Item, Profile)
+R = TypeVar("R", Event, Item, Profile, Experiment)
 _EVENT = msgspec.json.Decoder(Event)
 _ITEM = msgspec.json.Decoder(Item)
 _PROFILE = msgspec.json.Decoder(Profile)
+_EXPERIMENT = msgspec.json.Decoder(Experiment)
 _AT = re.compile(r" - at `\$\.?([^`]*)`$")
 
 
@@ -65,6 +66,14 @@ def decode_profile(key: bytes | None, value: bytes) -> Profile | Rejection:
         or _check_key("user", "user_id", profile.user_id, key)
         or profile
     )
+
+
+def decode_experiment(key: bytes | None, value: bytes) -> Experiment | Rejection:
+    """Read one non-empty record of experiments."""
+    found = _decode(_EXPERIMENT, "experiment", value)
+    if isinstance(found, Rejection):
+        return found
+    return _check_key("experiment", "name", found.name, key) or found
 
 
 def decode_tombstone(name: str, key: bytes | None) -> str | Rejection:

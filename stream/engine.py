@@ -19,7 +19,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from bandits import Slate, session_state
+from bandits import Policy, Slate, session_state
 from learners.profiles import describe, quantise
 from stream.candidates import Candidates
 from stream.config import Config
@@ -29,6 +29,7 @@ from stream.log import (
     Batch,
     Decision,
     Ended,
+    ExperimentChange,
     Happening,
     ItemChange,
     ProfileChange,
@@ -43,12 +44,14 @@ from stream.observe import Observer
 from stream.refresh import Ageing, Limits
 from stream.rewards import Rewards, replaced, settle, silence
 from stream.snapshot import UsersCopy
-from stream.users import CONTEXT_ITEMS, User, Users, apply, close, pack_past
+from stream.users import CONTEXT_ITEMS, User, Users, apply, close, enrolment, pack_past
+from stream.variants import Setup
 
 SHOWN_USERS = 5_000  # users whose last candidates are kept for learning; about 30 KB each
 TRIES = 4  # random candidates, the best of which is a hard one
 
-Arrival = tuple[str, Happening] | ProfileChange | ItemChange  # a user's event, or news of a user or an item
+# A user's event, or news of a user, an item or an experiment.
+Arrival = tuple[str, Happening] | ProfileChange | ItemChange | ExperimentChange
 
 
 class Shown(NamedTuple):
@@ -281,22 +284,29 @@ class Engine:
 
     def draw(self, user_id: str, user: User, now: float, name: str) -> tuple[Candidates, Slate]:
         """Candidates and slate for a user at event time `now`; `name` decides the luck. Changes nothing."""
-        found = self.model.shelf.candidates(user_id, user, now, self.config.slate.slots)
+        setup = self.model.variants.of(user_id, now)
+        found = setup.shelf.candidates(user_id, user, now, self.config.slate.slots)
+        return found, self._draw(setup.policy, user, found, name)
+
+    def _draw(self, policy: Policy, user: User, found: Candidates, name: str) -> Slate:
         luck = uniforms(f"{self.config.policy.seed}/policy/{name}", self.config.slate.slots)
-        return found, self.model.policy.draw(session_state(user.depth, user.events), found.lists, luck, found.terms)
+        return policy.draw(session_state(user.depth, user.events), found.lists, luck, found.terms)
 
     def _settle(self, user: User, event: Happening, *, same_session: bool) -> Settlement | None:
         if user.open is None:
             return None
+        setup = self.model.variants.named(user.open.experiment, user.open.variant)
         settled = settle(
-            user.open, event, same_session=same_session, discount=self.config.policy.discount,
+            user.open, event, same_session=same_session, discount=0.0 if setup is None else setup.discount,
             rewards=self.config.rewards,
         )  # fmt: skip
         self.observer.settled(settled)
         return settled
 
     def _decide(self, user_id: str, user: User, decision_id: str, now: float) -> Decision | None:
-        model, policy = self.model, self.model.policy
+        model = self.model
+        setup = model.variants.of(user_id, now)
+        policy = setup.policy
         found, slate = self.draw(user_id, user, now, decision_id)
         if len(slate.items) == 0:
             return None
@@ -306,11 +316,24 @@ class Engine:
         self._remember(
             user_id, Shown(now, decision_id, found.items, found.features, found.scores, found.places, found.past)
         )
-        return Decision(
+        decision = Decision(
             decision_id, now, policy.name, policy.epsilon, model.offset, session_state(user.depth, user.events),
             [model.vocabulary.ids[item] for item in items.tolist()], sources, slate.heads.tobytes(),
             slate.propensities.tobytes(), model.shelf.scores_of(found, slate.items).tobytes(), lists.tobytes(),
         )  # fmt: skip
+        return decision if model.variants.experiment is None else self._enrol(user, decision, setup, found)
+
+    def _enrol(self, user: User, decision: Decision, setup: Setup, found: Candidates) -> Decision:
+        """Note the variant that made a decision, and what the apprentice would have shown in its place."""
+        decision = msgspec.structs.replace(decision, experiment=setup.experiment, variant=setup.variant)
+        enrols = bool(setup.variant) and user.enrolled != enrolment(decision)
+        looks_on = self.model.variants.apprentice
+        shown: list[str] = []
+        if looks_on is not None and setup.policy is self.model.policy:
+            ids = self.model.vocabulary.ids
+            slate = self._draw(looks_on, user, found, f"apprentice/{decision.decision_id}")
+            shown = [ids[item] for item in slate.items.tolist()]
+        return msgspec.structs.replace(decision, enrols=enrols, apprentice=shown)
 
     def _remember(self, user_id: str, shown: Shown) -> None:
         self._shown[user_id] = shown

@@ -7,13 +7,15 @@ from typing import Any, NamedTuple
 
 from faust.types import TP
 
-from stream.codec import Rejection, decode_event, decode_item, decode_profile, decode_tombstone
+from stream.codec import Rejection, decode_event, decode_experiment, decode_item, decode_profile, decode_tombstone
 from stream.config import Config
 from stream.engine import Arrival
-from stream.log import ItemChange, ProfileChange, happening
+from stream.errors import UsageError
+from stream.experiment import check
+from stream.log import ExperimentChange, ItemChange, ProfileChange, happening
 from stream.observe import Observer
 from stream.schemas import DeadLetter, EventType
-from stream.topics import EVENT_TOPICS, INPUT_TOPICS, ITEMS, USERS, Source, Topic, prefixed
+from stream.topics import EVENT_TOPICS, EXPERIMENTS, INPUT_TOPICS, ITEMS, USERS, Source, Topic, prefixed
 from stream.transport import Poll
 
 BATCH_RECORDS = 200  # of one log message: fits topics.LOG_BYTES even if all ids are as long as they may be
@@ -52,7 +54,7 @@ class Intake:
     """Reads polls. Holds nothing but which holes in the offsets are real."""
 
     def __init__(self, config: Config, observer: Observer) -> None:
-        self.observer = observer
+        self.config, self.observer = config, observer
         self.traits = config.sources.traits.split(",")
         self.topics = {prefixed(config.kafka.namespace, topic): topic for topic in INPUT_TOPICS}
         # The newest one: a position, where the next record stands, and how many of those between were deleted.
@@ -64,7 +66,7 @@ class Intake:
         >>> Intake(Config(), Observer()).source_of(TP("events.click", 3))
         'users/3'
         """
-        return str(Source("items" if self.topics[tp.topic] is ITEMS else "users", tp.partition))
+        return str(Source.of(self.topics[tp.topic], tp.partition))
 
     def by_source(self, poll: Poll) -> Iterator[tuple[str, list[tuple[TP, list[Any]]]]]:
         """Parts of the poll that belong to one source."""
@@ -138,12 +140,27 @@ class Intake:
             return _item_change(record)
         if topic is USERS:
             return _profile_change(record)
+        if topic is EXPERIMENTS:
+            return self._experiment_change(record)
         if record.key is None:
             self.observer.keyless()
         event = decode_event(EVENT_KINDS[topic.name], record.key, record.value, now)
         if isinstance(event, Rejection):
             return event
         return event.user_id, happening(event, EVENT_KINDS[topic.name], record.offset, self.traits)
+
+    def _experiment_change(self, record: Any) -> ExperimentChange | Rejection:
+        if not record.value:
+            name = decode_tombstone("experiment", record.key)
+            return name if isinstance(name, Rejection) else ExperimentChange(name, None)
+        found = decode_experiment(record.key, record.value)
+        if isinstance(found, Rejection):
+            return found
+        try:
+            check(found, self.config, f"experiment {found.name}")
+        except UsageError as error:
+            return Rejection("out_of_range", str(error))
+        return ExperimentChange(found.name, found)
 
 
 def dead_letter(record: Any, rejection: Rejection) -> DeadLetter:

@@ -13,10 +13,10 @@ from typing import Literal, NamedTuple
 import msgspec
 from msgspec import Struct
 
-from stream.schemas import KINDS, Event, EventType, Item, OutcomeType, Scalar
+from stream.schemas import KINDS, Event, EventType, Experiment, Item, OutcomeType, Scalar
 from stream.topics import EVENT_TOPICS, USER_TOPICS
 
-LOG_VERSION = 3
+LOG_VERSION = 4
 
 
 class Happening(Struct, frozen=True, array_like=True, gc=False):
@@ -71,6 +71,10 @@ class Decision(Struct, frozen=True, array_like=True, gc=False):
     propensities: bytes  # float32 [slots]: P(item | items above)
     scores: bytes  # float32 [slots]: ranking score
     lists: bytes  # uint16 [lists, k]: candidate lists as indices in `items`, 65535 pads
+    experiment: str = ""  # that the user takes part in
+    variant: str = ""  # of it, that made the slate
+    enrols: bool = False  # whether it is the user's first of this variant
+    apprentice: list[str] = []  # slate of the policy that only looks on
 
     @property
     def slate(self) -> list[str]:
@@ -95,6 +99,9 @@ class Settlement(Struct, frozen=True, array_like=True, gc=False):
     heads: bytes
     propensities: bytes
     lists: bytes = b""  # of the decision: without them no other policy could be judged by what became of it
+    experiment: str = ""
+    variant: str = ""
+    apprentice: list[str] = []
 
 
 class Touched(Struct, frozen=True, array_like=True, gc=False):
@@ -141,7 +148,14 @@ class ItemChange(Struct, frozen=True, array_like=True, tag="item", gc=False):
     item: Item | None
 
 
-Record = Step | ProfileChange | ItemChange
+class ExperimentChange(Struct, frozen=True, array_like=True, tag="experiment", gc=False):
+    """A record of experiments; None ends the one of this name."""
+
+    name: str
+    experiment: Experiment | None
+
+
+Record = Step | ProfileChange | ItemChange | ExperimentChange
 
 
 class Claim(Struct, frozen=True, array_like=True, tag="claim", gc=False):

@@ -37,14 +37,27 @@ from stream.candidates import Shelf
 from stream.catalogue import Catalogue
 from stream.change import Watch
 from stream.config import Config, ConfigError
-from stream.log import Acceptance, Batch, Happening, ItemChange, Message, Record, Settlement, Step, Verdict
+from stream.log import (
+    Acceptance,
+    Batch,
+    ExperimentChange,
+    Happening,
+    ItemChange,
+    Message,
+    Record,
+    Settlement,
+    Step,
+    Verdict,
+)
 from stream.observe import Observer
-from stream.ranking import Ranking
+from stream.ranking import Ranking, Weights
 from stream.rules import Rules
-from stream.rules_file import load_rules
+from stream.rules_file import load_rules, parse_rules
 from stream.schemas import KINDS, UNLEARNED, Item
 from stream.snapshot import ForeignSnapshotError, sliced
+from stream.tally import Tally
 from stream.users import number, unpack_past
+from stream.variants import Setup, Variants
 
 RANKED = "ranked"  # name of list 0
 SEGMENT = "segment"  # the trait that headwater finds out by itself
@@ -133,17 +146,32 @@ class Model:
         self.watch = Watch(
             config.drift, self.sources, self.ranking.heads, self.ranking.columns, config.slate.slots, self.ranking.mixer
         )
-        self.policy = configured_policy(config, len(self.lists), config.slate.slots)
-        bought = config.slate.exclude_bought
-        rules = None if self.rule_book is None else Rules(
-            self.rule_book, self.vocabulary, self.catalogue, exclude_bought=bought
-        )  # fmt: skip
-        self.shelf = Shelf(
-            self.vocabulary, self.catalogue, self.sources, self.ranking, exclude_bought=bought, rules=rules,
-        )  # fmt: skip
+        self.variants = Variants(config, self._make_setup)
+        self.tally = Tally()
         self.acceptance = Acceptance()
         self.offset = 0  # of the next log message to fold
         self.skipped = 0  # records that raised
+
+    def _make_setup(self, config: Config, rules_text: str) -> Setup:
+        """One way to make a slate; without a text, the rules are those of the file that the workers have."""
+        book, bought = parse_rules(rules_text) if rules_text else self.rule_book, config.slate.exclude_bought
+        rules = None if book is None else Rules(book, self.vocabulary, self.catalogue, exclude_bought=bought)
+        shelf = Shelf(
+            self.vocabulary, self.catalogue, self.sources, self.ranking, Weights.of(config.ranking),
+            exclude_bought=bought, rules=rules,
+        )  # fmt: skip
+        policy = configured_policy(config, len(self.lists), config.slate.slots)
+        return Setup("", "", policy, shelf, config.policy.discount)
+
+    @property
+    def policy(self) -> Policy:
+        """The configured one."""
+        return self.variants.configured.policy
+
+    @property
+    def shelf(self) -> Shelf:
+        """The configured one."""
+        return self.variants.configured.shelf
 
     def fold(self, message: Message, offset: int) -> Verdict:
         """Fold the log message at `offset`, and say what became of it."""
@@ -162,6 +190,8 @@ class Model:
                 self._learn_step(record)
             elif isinstance(record, ItemChange):
                 self._describe(record)
+            elif isinstance(record, ExperimentChange):
+                self._experiment(record)
             elif record.attributes is None:
                 for source in self.sources:
                     source.forget(number(record.user_id))
@@ -194,6 +224,8 @@ class Model:
         self._start_empty()
         if saved is None:
             return
+        if "experiment" in saved.parts:
+            self._resume(saved.parts["experiment"])
         parts = self._parts()
         if list(parts) != list(saved.parts):
             raise ForeignSnapshotError(
@@ -217,20 +249,40 @@ class Model:
             "vocabulary": self.vocabulary, "catalogue": self.catalogue,
             **{source.name: source for source in self.sources},
             "segments": self.segments, **self.ranking.parts(), "drift": self.watch,  # behind all whose pace it sets
-            f"policy {self.policy.name}": self.policy,
+            "experiment": self.tally, f"policy {self.policy.name}": self.policy, **self.variants.policies(),
         }  # fmt: skip
+
+    def _experiment(self, change: ExperimentChange) -> None:
+        """Begin an experiment, or end it; one that this configuration cannot run raises, and changes nothing."""
+        if change.experiment is not None:
+            self.variants.begin(change.experiment)
+        elif self.variants.experiment is not None and self.variants.experiment.name == change.name:
+            self.variants.end()
+        self.tally.learn_one(change)
+
+    def _resume(self, saved: Mapping[str, NDArray[Any]]) -> None:
+        """Set up the experiment of a snapshot, so that what its policies learned can be restored."""
+        self.tally.restore(saved)
+        if self.tally.current is not None:
+            self.variants.begin(self.tally.current)
+            for variant in self.tally.stopped:
+                self.variants.stop(variant)
 
     def _learn_step(self, step: Step) -> None:
         """Teach one step.
 
-        1. the policy, from the settled decision
+        1. the policy that made the slate, from the settled decision; its variant's results
         2. the ranker, from the rows of the step
         3. the sources and the catalogue, from the event
         """
         td_error = losses = None
         alarms = [] if step.settled is None else self.watch.settled(step.settled)
         if step.settled is not None and step.settled.outcome not in UNLEARNED:  # 1
-            td_error = self.policy.learn_one(self._outcome(step.settled, step))
+            td_error = self.variants.learn_one(step.settled, self._outcome(step.settled, step))
+        stopped = self.tally.learn_one(step)
+        if stopped is not None:
+            self.variants.stop(stopped[0])
+            self.observer.stopped(*stopped)
         if step.rows is not None and step.event is not None:  # 2
             purchased = step.event.kind == PURCHASE
             losses = self.ranking.learn_one(step.rows, purchased=purchased)

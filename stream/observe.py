@@ -39,6 +39,9 @@ class Observer:
     def drifted(self, model: str, answer: str) -> None:
         """A watched model has become worse, and this answer (of `learners.drift.ANSWERS`) was taken."""
 
+    def stopped(self, variant: str, metric: str) -> None:
+        """A guard has taken this variant of the experiment off."""
+
     def no_room(self) -> None:
         """An event or a description of a new item was not learned: there are `sources.max_items` already."""
 

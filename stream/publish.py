@@ -27,6 +27,7 @@ def recommendation(
     return Recommendation(
         user_id=user_id, decision_id=decision.decision_id, event_id=event_id, timestamp=decision.time,
         model_version=decision.model_version, base=base, policy=decision.policy,
+        experiment=decision.experiment, variant=decision.variant,
         slots=[
             Slot(item, score, source_name(source, lists), propensity)
             for item, score, source, propensity in zip(
@@ -60,6 +61,7 @@ def _outcome(user_id: str, settled: Settlement, event_id: str | None, lists: tup
         settled_at=settled.settled_at, policy=settled.policy, items=settled.slate,
         sources=[source_name(source, lists) for source in settled.sources], propensities=_floats(settled.propensities),
         discount=settled.discount, state=settled.state, offering=list(lists), heads=settled.heads, lists=settled.lists,
+        experiment=settled.experiment, variant=settled.variant, apprentice=settled.apprentice,
     )  # fmt: skip
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from math import log
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Self
 
 import numpy as np
 from numba import njit
@@ -21,6 +21,19 @@ HEAD_NEGATIVES = 2  # River takes some 20 microseconds a row, and every worker l
 SCORE_RANGE = 10.0  # nats of the mixer's share that its column tells apart
 
 
+class Weights(NamedTuple):
+    """Of the ranking score: what being taken next, a click and a purchase are worth."""
+
+    next: float
+    click: float
+    purchase: float
+
+    @classmethod
+    def of(cls, settings: config.Ranking) -> Self:
+        """As configured."""
+        return cls(settings.next_weight, settings.click_weight, settings.purchase_weight)
+
+
 class Losses(NamedTuple):
     """What was predicted before it was learned, in nats."""
 
@@ -37,7 +50,7 @@ class Ranking:
     Parameters
     ----------
     sources : names of the discovery sources, in the order of the features
-    settings : weights of the sum, step sizes, negatives
+    settings : step sizes, negatives
     """
 
     def __init__(self, sources: Sequence[str], settings: config.Ranking) -> None:
@@ -46,16 +59,18 @@ class Ranking:
         self.own = 3 * len(sources)  # the first column that speaks of the user
         self.mixer = Mixer(names, settings.learning_rate, settings.units, initial_weights(tuple(sources)))
         self.heads = TwoHeads(HEAD_FEATURES, settings.head_learning_rate, {SCORE: 3.0})
-        self.weights = (settings.next_weight, settings.click_weight, settings.purchase_weight)
         self._head_columns = np.array([self.columns.index(name) for name in HEAD_FEATURES])
 
-    def score_many(self, features: NDArray[np.uint8]) -> tuple[NDArray[np.float32], NDArray[np.uint8]]:
+    def score_many(
+        self, features: NDArray[np.uint8], weights: Weights
+    ) -> tuple[NDArray[np.float32], NDArray[np.uint8]]:
         """Ranking scores, [n], and the features with the mixer's score as a last column, [n, F + 1]."""
         shares = self.mixer.shares(features)
         rows = _with_score(features, shares)
-        scores = self.weights[0] * shares
-        if any(self.weights[1:]):
-            scores += ranking_score(self.probabilities(rows), np.array(self.weights[1:], np.float32))
+        scores = weights.next * shares
+        if weights.click or weights.purchase:
+            heads = np.array([weights.click, weights.purchase], np.float32)
+            scores += ranking_score(self.probabilities(rows), heads)
         return scores, rows
 
     def probabilities(self, rows: NDArray[np.uint8]) -> NDArray[np.float32]:

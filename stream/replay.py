@@ -14,8 +14,8 @@ from stream.codec import encode
 from stream.config import Kafka
 from stream.errors import BrokerError
 from stream.formats import Entry
-from stream.schemas import Event, EventType, Item
-from stream.topics import EVENT_TOPICS, ITEMS, USERS, Topic, prefixed
+from stream.schemas import Event, EventType, Experiment, Item
+from stream.topics import EVENT_TOPICS, EXPERIMENTS, ITEMS, USERS, Topic, prefixed
 
 LINGER_MS = 5  # gathers records into requests; without it every record is a request of its own
 BATCH_BYTES = 64 * 1024
@@ -68,6 +68,10 @@ class Sender:
     def forget(self, user_id: str) -> None:
         """Ask for everything about a user to be forgotten: a tombstone in catalog.users."""
         self._send(USERS, user_id, None)
+
+    def experiment(self, name: str, experiment: Experiment | None) -> None:
+        """Start an experiment, or end the one of this name."""
+        self._send(EXPERIMENTS, name, experiment)
 
     def flush(self) -> None:
         """Return when everything is acknowledged; raise BrokerError if something cannot be."""

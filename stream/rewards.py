@@ -66,4 +66,5 @@ def _settlement(
     return Settlement(
         open_.decision_id, outcome, hit, reward, discount, open_.time, settled_at, open_.policy, open_.state,
         open_.slate, open_.sources, open_.heads, open_.propensities, open_.lists,
+        open_.experiment, open_.variant, open_.apprentice,
     )  # fmt: skip

@@ -1,6 +1,7 @@
 """The wire vocabulary: every record that crosses headwater's border, as JSON.
 
-Producers write `Event`, `Item` and `Profile`; headwater writes `Recommendation`, `Outcome` and `DeadLetter`. Each
+Producers write `Event`, `Item` and `Profile`, `headwater experiment` writes `Experiment`; workers write
+`Recommendation`, `Outcome` and `DeadLetter`. Each
 carries `schema_version`; unknown fields are ignored, so a newer producer does not break an older worker. The JSON
 Schemas under `deploy/schemas` and `deploy/asyncapi.yaml` are generated from this file and `topics.py`.
 """
@@ -36,6 +37,10 @@ _LISTS = (
     "base64 of little-endian 16-bit numbers, sources x depth, row by row: each source's list, best first, as numbers "
     "of items. The first numbers are the slots of the slate; 65535 where a list is short"
 )
+Name = Annotated[str, Meta(pattern=r"^[A-Za-z0-9_.-]{1,60}$", description="letters, digits, dot, dash, underscore")]
+Settings = dict[str, dict[str, Scalar]]
+Metric = Literal["reward", "hits", "purchases", "revenue"]
+METRICS: tuple[Metric, ...] = ("reward", "hits", "purchases", "revenue")  # of a variant, each per decision
 Version = Annotated[Literal[1], Meta(description="version of this schema")]
 
 
@@ -100,6 +105,8 @@ class Recommendation(Struct, frozen=True, kw_only=True):
     base: Annotated[int, Meta(ge=0, description="the owner's claim; ignore a slate with a lower base than seen")]
     policy: str
     slots: list[Slot]
+    experiment: Annotated[str, Meta(description="that the user takes part in; empty: none")] = ""
+    variant: Annotated[str, Meta(description="of the experiment that made the slate")] = ""
     schema_version: Version = 1
 
 
@@ -125,6 +132,52 @@ class Outcome(Struct, frozen=True, kw_only=True):
     ] = []
     heads: Annotated[bytes, Meta(description=_HEADS)] = b""
     lists: Annotated[bytes, Meta(description=_LISTS)] = b""
+    experiment: Annotated[str, Meta(description="that the user took part in; empty: none")] = ""
+    variant: Annotated[str, Meta(description="of the experiment that made the slate")] = ""
+    apprentice: Annotated[
+        list[Id], Meta(description="what the apprentice would have shown; empty: there was none")
+    ] = []
+    schema_version: Version = 1
+
+
+class Variant(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """One configuration of an experiment, and the share of the users who get it."""
+
+    name: Name
+    share: Annotated[float, Meta(gt=0, le=1, description="of all users, when ramped up")]
+    settings: Annotated[Settings, Meta(description="what differs: section, key, value, as in a configuration")] = {}
+    rules: Annotated[str, Meta(description="text of a rules file that holds in place of the workers' own")] = ""
+
+
+class Guard(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A variant that is credibly worse than this is taken off."""
+
+    metric: Metric
+    allowed: Annotated[float, Meta(ge=0, lt=1, description="loss that is still allowed, as a share of the control")] = (
+        0.0
+    )
+
+
+class Experiment(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Variants that are compared; the first is the control. Key: `name`; an empty value (tombstone) ends it."""
+
+    name: Name
+    variants: Annotated[list[Variant], Meta(min_length=2, max_length=8)]
+    starts_at: Annotated[Timestamp, Meta(description="event time; before it nobody takes part")]
+    ramp_s: Annotated[float, Meta(ge=0, description="seconds until the shares are reached, evenly")] = 0.0
+    holdout: Annotated[
+        float, Meta(ge=0, lt=1, description="share of all users, the same in every experiment, who never explore")
+    ] = 0.0
+    effect: Annotated[
+        float, Meta(gt=0, le=1, description="lift to be found soonest, as a share; intervals hold for any other too")
+    ] = 0.05
+    level: Annotated[float, Meta(gt=0, lt=1, description="chance that all intervals of a metric hold at all times")] = (
+        0.95
+    )
+    guards: Annotated[list[Guard], Meta(max_length=4)] = []
+    apprentice: Annotated[
+        Settings | None, Meta(description="settings of a policy that learns, and whose slates are logged, not shown")
+    ] = None
     schema_version: Version = 1
 
 
@@ -142,7 +195,7 @@ class DeadLetter(Struct, frozen=True, kw_only=True):
     schema_version: Version = 1
 
 
-WIRE_RECORDS: tuple[type[Struct], ...] = (Event, Item, Profile, Recommendation, Outcome, DeadLetter)
+WIRE_RECORDS: tuple[type[Struct], ...] = (Event, Item, Profile, Recommendation, Outcome, Experiment, DeadLetter)
 
 
 def json_schema(record: type[Struct]) -> dict[str, object]:

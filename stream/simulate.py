@@ -19,9 +19,10 @@ from bandits.worlds.shop import SESSIONS
 from bandits.worlds.trials import SLOTS, make
 from stream.config import Config
 from stream.engine import Engine, Partition
-from stream.log import LOG_VERSION, Claim, ItemChange, happening
+from stream.log import LOG_VERSION, Claim, ExperimentChange, ItemChange, happening
 from stream.model import Model
-from stream.schemas import KINDS, Event, EventType, Item
+from stream.schemas import KINDS, Event, EventType, Experiment, Item
+from stream.tally import Tally
 
 SOURCE = "users/0"
 START = 1.7e9  # event time of the first decision in process, unix seconds
@@ -62,6 +63,10 @@ class InProcess:
     def describe(self, item: Item) -> None:
         """Into the catalogue."""
         self._fold(self.engine.batch(self.partition, [ItemChange(item.item_id, item)], {}))
+
+    def run(self, change: ExperimentChange) -> None:
+        """Begin or end an experiment."""
+        self._fold(self.engine.batch(self.partition, [change], {}))
 
     def slate(self, user_id: str) -> list[str]:
         """The open decision's."""
@@ -168,6 +173,18 @@ def engine_runs(
             shop = Shop(setting, seed, decisions, tastes)
             trial = serve(shop, InProcess(with_policy), f"shopper-{n}", lambda step: START + STEP_S * step)
             yield Run(name, n, trial)
+
+
+def trial_of(
+    setting: Setting, experiment: Experiment, decisions: int, config: Config, tastes: Tastes | None = None
+) -> Tally:
+    """An experiment on simulated shoppers: the whole engine serves them, each by the variant of the user."""
+    with_slots = msgspec.structs.replace(config, slate=msgspec.structs.replace(config.slate, slots=SLOTS))
+    served = InProcess(with_slots)
+    served.run(ExperimentChange(experiment.name, experiment))
+    shop = Shop(setting, f"{config.policy.seed}/0", decisions, tastes)
+    serve(shop, served, "shopper", lambda step: START + STEP_S * step)
+    return served.model.tally
 
 
 def paced(rate: float) -> Callable[[int], float]:

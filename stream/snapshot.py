@@ -16,7 +16,7 @@ from stream.errors import HeadwaterError
 from stream.log import SourceState
 from stream.users import User, Users
 
-SNAPSHOT_VERSION = 2
+SNAPSHOT_VERSION = 3
 CHUNK_BYTES = 512 * 1024
 
 

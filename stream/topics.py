@@ -1,10 +1,10 @@
 """Every topic: name, key, partitions, retention, record. `headwater topics` and the AsyncAPI document use this file."""
 
-from typing import NamedTuple
+from typing import Any, Literal, NamedTuple, cast
 
 from msgspec import Struct
 
-from stream.schemas import DeadLetter, Event, EventType, Item, Outcome, Profile, Recommendation
+from stream.schemas import DeadLetter, Event, EventType, Experiment, Item, Outcome, Profile, Recommendation
 
 DAY_MS = 24 * 3600 * 1000
 DEFAULT_PARTITIONS = 8
@@ -36,6 +36,7 @@ CLICKS = Topic("events.click", "user_id", Event, "a user clicked, liked or put a
 PURCHASES = Topic("events.purchase", "user_id", Event, "a user bought an item", _keep(7))
 ITEMS = Topic("catalog.items", "item_id", Item, "the catalogue; tombstone: item gone", COMPACT)
 USERS = Topic("catalog.users", "user_id", Profile, "user attributes; tombstone: forget this user", COMPACT)
+EXPERIMENTS = Topic("experiments", "name", Experiment, "the one that runs; tombstone: it ends", COMPACT, 1)
 RECOMMENDATIONS = Topic("recommendations", "user_id", Recommendation, "each user's newest slate", COMPACT)
 OUTCOMES = Topic("outcomes", "user_id", Outcome, "settled decisions with propensities and rewards", _keep(30))
 DEAD = Topic(
@@ -74,30 +75,35 @@ MODEL_SNAPSHOTS = Topic(
 
 EVENT_TOPICS: dict[EventType, Topic] = {"view": VIEWS, "click": CLICKS, "purchase": PURCHASES}
 USER_TOPICS = (VIEWS, CLICKS, PURCHASES, USERS)  # one source partition = the same partition of these four
-INPUT_TOPICS = (*USER_TOPICS, ITEMS)
+INPUT_TOPICS = (*USER_TOPICS, ITEMS, EXPERIMENTS)
 KEYED_BY_USER = (*USER_TOPICS, RECOMMENDATIONS, OUTCOMES, USER_SNAPSHOTS)  # must have equal partition counts
 TOPICS = (*INPUT_TOPICS, RECOMMENDATIONS, OUTCOMES, DEAD, LOG, USER_SNAPSHOTS, MODEL_SNAPSHOTS)
 KEEPER = "users/0"  # the owner of this source takes the snapshots of the model and cuts the log
 
 
 class Source(NamedTuple):
-    """One numbered stream of input: partition p of the four user topics, or partition p of the catalogue.
+    """One numbered stream of input: partition p of the four user topics, of the catalogue, or of the experiments.
 
     >>> str(Source("users", 3)), Source.parse("items/0")
     ('users/3', Source(group='items', partition=0))
     """
 
-    group: str  # "users" or "items"
+    group: Literal["users", "items", "experiments"]
     partition: int
 
     def __str__(self) -> str:
         return f"{self.group}/{self.partition}"
 
     @classmethod
+    def of(cls, topic: Topic, partition: int) -> "Source":
+        """The one that partition of an input topic belongs to."""
+        return cls("items" if topic is ITEMS else "experiments" if topic is EXPERIMENTS else "users", partition)
+
+    @classmethod
     def parse(cls, text: str) -> "Source":
         """Read back what `str` wrote."""
         group, partition = text.split("/")
-        return cls(group, int(partition))
+        return cls(cast("Any", group), int(partition))
 
 
 def prefixed(namespace: str, topic: Topic) -> str:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from learners import NEVER, Past
 from learners.profiles import Touch, update
-from stream.log import Batch, Decision, Happening, ItemChange, ProfileChange, Step, Touched
+from stream.log import Batch, Decision, Happening, ProfileChange, Step, Touched
 from stream.schemas import Scalar
 
 SEEN_ITEMS = 200  # distinct items remembered per user
@@ -52,6 +52,7 @@ class User(Struct, array_like=True):
     touched: float = 0.0  # the source's watermark at the last record
     traits: dict[str, str] = {}  # groups the user was last seen in: country, device, segment
     profile: bytes = b""  # see learners.profiles
+    enrolled: str = ""  # experiment and variant that counted this user last
 
     def recent(self, n: int) -> list[str]:
         """Distinct items, newest first, at most `n`."""
@@ -97,6 +98,13 @@ def apply(users: Users, record: Step | ProfileChange, session_gap_s: float) -> N
         user.traits = record.traits
     if record.decision is not None:  # 4
         user.open = record.decision
+        if record.decision.enrols:
+            user.enrolled = enrolment(record.decision)
+
+
+def enrolment(decision: Decision) -> str:
+    """What is remembered of the variant that a user was counted in."""
+    return f"{decision.experiment}/{decision.variant}"
 
 
 def close(users: Users, batch: Batch, leaving: Callable[[str], None] | None = None) -> None:
@@ -105,7 +113,7 @@ def close(users: Users, batch: Batch, leaving: Callable[[str], None] | None = No
     Owner and recovery both call it after the last record of every batch.
     """
     for record in batch.records:
-        if not isinstance(record, ItemChange) and record.user_id in users:
+        if isinstance(record, Step | ProfileChange) and record.user_id in users:
             users[record.user_id].touched = batch.watermark
             users.move_to_end(record.user_id)
     for user_id in list(takewhile(lambda user_id: users[user_id].touched < batch.idle_before, users)):

@@ -16,11 +16,15 @@ from bandits.worlds.shop import SESSIONS
 from stream.admin import check
 from stream.config import Config
 from stream.errors import UsageError
+from stream.experiment import load_experiment
+from stream.experiment_status import report as tell
+from stream.experiment_status import show
 from stream.fitted_tastes import fitted
 from stream.formats import guess, read
 from stream.options import configured, examples, picture
+from stream.schemas import Experiment
 from stream.shoppers import OverKafka
-from stream.simulate import Run, engine_runs, paced, report, runs, serve
+from stream.simulate import START, Run, engine_runs, paced, report, runs, serve, trial_of
 
 DEFAULT = ("ranked", "disagreement", "sarsa", "q_learning", "round_robin", "random_source", "oracle")
 COLUMNS = ("reward", "caused", "expected", "last_quarter", "after_drift")
@@ -50,13 +54,17 @@ COLUMNS = ("reward", "caused", "expected", "last_quarter", "after_drift")
 )  # fmt: skip
 @click.option("--engine", is_flag=True, help="The whole engine in process: its own sources, ranking and policy.")
 @click.option("--live", is_flag=True, help="Workers behind Kafka: shoppers read slates there and answer with events.")
+@click.option(
+    "--experiment", "file", type=click.Path(dir_okay=False, path_type=Path), metavar="FILE",
+    help="With --engine: run this experiment on the shoppers, and say what it showed.",
+)  # fmt: skip
 @click.option("--rate", type=click.FloatRange(0, min_open=True), default=100.0, show_default=True, help="With --live.")
 @click.option("--plot", type=click.Path(dir_okay=False, path_type=Path), help="Draw reward over time, .png or .svg.")
 @click.option("--json", "as_json", is_flag=True, help="Print everything as JSON.")
 @configured
 def command(
     config: Config, world: str, policies: tuple[str, ...], seeds: int, decisions: int, tastes: Path | None,
-    engine: bool, live: bool, rate: float, plot: Path | None, as_json: bool,
+    engine: bool, live: bool, file: Path | None, rate: float, plot: Path | None, as_json: bool,
 ) -> None:  # fmt: skip
     """Let simulated shoppers judge policies, with the truth at hand.
 
@@ -66,10 +74,15 @@ def command(
     """
     if engine and live:
         raise UsageError("--engine and --live exclude each other: in process, or behind Kafka")
+    if file is not None and (not engine or policies):
+        raise UsageError("--experiment: goes with --engine, and without --policy, which its variants say")
     draw = None if plot is None else picture(plot, "draw_rewards")
     who = None if tastes is None else fitted(list(read(tastes, guess(tastes))), config.policy.seed)
     if who is not None and len(who.taste) <= SESSIONS:
         raise UsageError(f"--tastes: the file must hold more than {SESSIONS} users; got {len(who.taste)}")
+    if file is not None:
+        _experiment(config, load_experiment(file, START, config), world, decisions, who, as_json=as_json)
+        return
     if live:
         found = _live(config, world, decisions, rate, who)
     else:
@@ -88,6 +101,16 @@ def command(
         click.echo(orjson.dumps(told, option=orjson.OPT_INDENT_2))
     else:
         _print(told, world)
+
+
+def _experiment(
+    config: Config, experiment: Experiment, world: str, decisions: int, who: Tastes | None, *, as_json: bool
+) -> None:
+    told = tell(trial_of(SETTINGS[world], experiment, decisions, config, who))
+    if as_json:
+        click.echo(orjson.dumps(told, option=orjson.OPT_INDENT_2))
+    else:
+        show(told, Console())
 
 
 def _check(names: tuple[str, ...], *, engine: bool) -> None:

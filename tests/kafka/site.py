@@ -15,7 +15,7 @@ from kafka import KafkaConsumer, KafkaProducer, TopicPartition
 from stream.admin import create_or_verify
 from stream.codec import encode
 from stream.config import Config, Kafka
-from stream.log import Acceptance, Batch, Decision, ItemChange, ProfileChange, Step, decode_message
+from stream.log import Acceptance, Batch, Decision, ItemChange, ProfileChange, Record, Step, decode_message
 from stream.schemas import DeadLetter, Event, EventType, Outcome, Recommendation
 from stream.topics import DEAD, EVENT_TOPICS, LOG, OUTCOMES, RECOMMENDATIONS, Topic, prefixed
 
@@ -78,9 +78,12 @@ class Folded:
                 self.records += 1
                 self._take(message.source, record, offset)
 
-    def _take(self, source: str, record: Step | ProfileChange | ItemChange, offset: int) -> None:
+    def _take(self, source: str, record: Record, offset: int) -> None:
+        if isinstance(record, ItemChange):
+            self.changes[record.item_id] = offset
+        if isinstance(record, ProfileChange):
+            self.changes[record.user_id] = offset
         if not isinstance(record, Step):
-            self.changes[record.item_id if isinstance(record, ItemChange) else record.user_id] = offset
             return
         if record.event is not None:
             self.events[record.event.event_id] += 1

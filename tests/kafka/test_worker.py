@@ -102,7 +102,7 @@ def test_it_says_why_it_is_not_ready_yet(started: Started) -> None:
     answers = [answer for answer in started.answers if answer[0] != 0]  # 0: the pages are not served yet
     assert {status for status, _ in answers[:-1]} == {503}
     assert all(reason.startswith(("starting", "folding", "no partitions", "recovering")) for _, reason in answers[:-1])
-    assert answers[-1][1].startswith(f"serving {2 * PARTITIONS} sources")
+    assert answers[-1][1].startswith(f"serving {2 * PARTITIONS + 1} sources")
 
 
 def test_events_of_both_clients_become_valid_recommendations(site: Site, worker: WorkerProcess) -> None:

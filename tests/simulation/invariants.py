@@ -9,13 +9,25 @@ import msgspec
 from stream.codec import encode
 from stream.config import Config
 from stream.engine import Partition
-from stream.log import Batch, ItemChange, Mark, Message, ProfileChange, SourceState, Step, Stored, decode_message
+from stream.log import (
+    Batch,
+    ExperimentChange,
+    ItemChange,
+    Mark,
+    Message,
+    ProfileChange,
+    SourceState,
+    Step,
+    Stored,
+    decode_message,
+)
 from stream.model import Model, ModelCopy
 from stream.publish import outcomes, recommendations
 from stream.snapshot import Assembly, Whole, users_of
 from stream.topics import (
     DEAD,
     EVENT_TOPICS,
+    EXPERIMENTS,
     ITEMS,
     LOG,
     MODEL_SNAPSHOTS,
@@ -166,7 +178,7 @@ class Checker:
         for record in batch.records:
             if isinstance(record, ProfileChange) and record.attributes is None:
                 touched.pop(record.user_id, None)
-            elif not isinstance(record, ItemChange):
+            elif isinstance(record, Step | ProfileChange):
                 touched[record.user_id] = batch.watermark
         for user_id in [user_id for user_id, at in touched.items() if at < batch.idle_before]:
             del touched[user_id]
@@ -197,6 +209,8 @@ class Checker:
                 found = [(r.user_id, r.attributes is None) for r in batch.records if isinstance(r, ProfileChange)]
             elif topic == ITEMS.name:
                 found = [(r.item_id, r.item is None) for r in batch.records if isinstance(r, ItemChange)]
+            elif topic == EXPERIMENTS.name:
+                found = [(r.name, r.experiment is None) for r in batch.records if isinstance(r, ExperimentChange)]
             else:
                 continue
             wanted = [((record.key or b"").decode(), record.value is None) for record in records]

@@ -13,14 +13,14 @@ from typing import Any, NamedTuple
 from aiokafka.errors import KafkaTimeoutError
 
 from stream.connections import CutError
-from stream.topics import DEAD, INPUT_TOPICS, ITEMS, LOG, MODEL_SNAPSHOTS, TOPICS, USER_SNAPSHOTS, Topic
+from stream.topics import DEAD, EXPERIMENTS, INPUT_TOPICS, ITEMS, LOG, MODEL_SNAPSHOTS, TOPICS, USER_SNAPSHOTS, Topic
 from tests.simulation.clock import PROCESS, Process, VirtualLoop
 from tests.simulation.schedule import EPOCH, PARTITIONS, SendFault
 
 FAILS_S = 4.0  # a send fails for good after so long without an acknowledgement
 IDLE_S = 1.0  # an idle read ends after so long
 BUILDER_RECORDS = 4  # of one batch of a producer
-SINGLE = (ITEMS, DEAD, LOG, MODEL_SNAPSHOTS)  # topics of one partition
+SINGLE = (ITEMS, EXPERIMENTS, DEAD, LOG, MODEL_SNAPSHOTS)  # topics of one partition
 
 
 class Written(NamedTuple):

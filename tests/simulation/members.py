@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 from faust.types import TP
 
-from stream.topics import ITEMS, USER_TOPICS
+from stream.topics import EXPERIMENTS, ITEMS, USER_TOPICS
 from stream.transport import Poll, Positions
 from stream.worker import Worker
 from tests.simulation.clock import Process, VirtualLoop
@@ -18,6 +18,7 @@ QUEUED_POLLS = 3
 SOURCES = {
     **{f"users/{p}": tuple(TP(topic.name, p) for topic in USER_TOPICS) for p in range(PARTITIONS)},
     "items/0": (TP(ITEMS.name, 0),),
+    "experiments/0": (TP(EXPERIMENTS.name, 0),),
 }
 
 Order = tuple[Literal["revoke", "assign", "kicked", "leave"], frozenset[TP], "asyncio.Future[None] | None"]

@@ -14,7 +14,7 @@ from stream.keeper import Keeper
 from stream.log import Acceptance, Batch, Claim, Message, Record, Stored, Verdict
 from stream.recovery import Recovery
 from stream.snapshot import UsersCopy
-from stream.topics import EVENT_TOPICS, ITEMS, LOG
+from stream.topics import EVENT_TOPICS, EXPERIMENTS, ITEMS, LOG
 from stream.users import Users, close
 from stream.worker import Worker
 from stream.writer import Letter, Sent, Writer
@@ -229,7 +229,7 @@ def _twice(schedule: Schedule) -> bool:
 def _away(schedule: Schedule) -> bool:
     """Somebody does not come back, while others of the same source go on for long."""
     last: dict[tuple[int, bytes | None], float] = {}
-    for entry in (entry for entry in schedule.inputs if entry.topic != ITEMS.name):
+    for entry in (entry for entry in schedule.inputs if entry.topic not in (ITEMS.name, EXPERIMENTS.name)):
         last[entry.partition, entry.key] = entry.at
     ends = {partition: max(at for (p, _), at in last.items() if p == partition) for partition, _ in last}
     return any(at + IDLE_S + 3.0 < ends[partition] for (partition, _), at in last.items())

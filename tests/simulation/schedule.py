@@ -5,9 +5,10 @@ from collections.abc import Callable, Iterator
 from typing import Literal, NamedTuple
 
 from stream.codec import encode
-from stream.schemas import KINDS, Event, Item, Profile
+from stream.schemas import KINDS, Event, Experiment, Item, Profile, Settings, Variant
 from stream.topics import (
     EVENT_TOPICS,
+    EXPERIMENTS,
     ITEMS,
     LOG,
     MODEL_SNAPSHOTS,
@@ -163,7 +164,8 @@ def _more_process_faults(luck: random.Random, sort: str, workers: int) -> Iterat
 
 def _with_leave(seed: int) -> list[Input]:
     """The inputs; in some schedules a user is away for a while, and perhaps comes back."""
-    luck, inputs = random.Random(f"{seed}/leave"), list(_inputs(seed))
+    luck = random.Random(f"{seed}/leave")
+    inputs = sorted((*_inputs(seed), *_experiments(seed)), key=lambda entry: entry.at)
     if luck.random() < 0.6:
         return inputs
     away, (start, end) = f"u{luck.randrange(2)}".encode(), AWAY_S
@@ -218,6 +220,26 @@ def _inputs(seed: int) -> Iterator[Input]:
             )
             events.append(Input(at, EVENT_TOPICS[kind].name, partition, user.encode(), encode(event)))
             yield events[-1]
+
+
+def _experiments(seed: int) -> Iterator[Input]:
+    """In some schedules: one or two experiments begin; the first may end, or give way to the second."""
+    luck = random.Random(f"{seed}/experiments")
+    if luck.random() < 0.5:
+        return
+    for n, at in enumerate(sorted(luck.random() * INPUT_S * 0.8 for _ in range(luck.choice((1, 1, 2))))):
+        looks_on: Settings = {"policy": {"name": "sarsa"}}
+        experiment = Experiment(
+            name=f"x{n}", starts_at=EPOCH + at, ramp_s=luck.choice((0.0, 10.0)), holdout=luck.choice((0.0, 0.2)),
+            variants=[
+                Variant(name="control", share=0.5),
+                Variant(name="bold", share=0.5, settings={"policy": {"name": "q_learning", "epsilon": 0.5}}),
+            ],
+            apprentice=luck.choice((None, looks_on)),
+        )  # fmt: skip
+        yield Input(at, EXPERIMENTS.name, 0, experiment.name.encode(), encode(experiment))
+        if luck.random() < 0.4:
+            yield Input(at + luck.random() * 15.0, EXPERIMENTS.name, 0, experiment.name.encode(), None)
 
 
 def _process_faults(seed: int, workers: int) -> Iterator[ProcessFault]:

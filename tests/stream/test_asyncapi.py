@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from stream.asyncapi import DEPLOY, EXAMPLES, NOON, OWN, document, files, to_yaml
 from stream.codec import decode_event, decode_item, decode_profile, encode
 from stream.schemas import WIRE_RECORDS, Event, Item, Profile, json_schema
-from stream.topics import DEAD, EVENT_TOPICS, LOG, MODEL_SNAPSHOTS, TOPICS
+from stream.topics import DEAD, EVENT_TOPICS, EXPERIMENTS, LOG, MODEL_SNAPSHOTS, TOPICS
 
 DOCUMENT: Any = yaml.safe_load((DEPLOY / "asyncapi.yaml").read_text("utf-8"))
 TEXT = st.text(alphabet="ab é 0:#-$'\"\n\\{[&*!|>%@`,", min_size=1, max_size=6)
@@ -96,7 +96,7 @@ def test_every_component_is_used() -> None:
 @pytest.mark.parametrize("topic", TOPICS, ids=lambda topic: topic.name)
 def test_channel_is_the_topic(topic: Any) -> None:
     kafka = DOCUMENT["channels"][topic.name]["bindings"]["kafka"]
-    assert kafka["partitions"] == (1 if topic in (DEAD, LOG, MODEL_SNAPSHOTS) else 8)
+    assert kafka["partitions"] == (1 if topic in (DEAD, EXPERIMENTS, LOG, MODEL_SNAPSHOTS) else 8)
     settings = {key: ",".join(v) if isinstance(v, list) else str(v) for key, v in kafka["topicConfiguration"].items()}
     assert settings == topic.config
     actions = [o["action"] for o in DOCUMENT["operations"].values() if o["channel"]["$ref"].endswith(f"/{topic.name}")]

@@ -11,14 +11,15 @@ from numpy.typing import NDArray
 from stream import config
 from stream.features import OWN, SCORE, feature_names
 from stream.log import Rows
-from stream.ranking import HEAD_FEATURES, HEAD_NEGATIVES, SCORE_RANGE, Ranking
+from stream.ranking import HEAD_FEATURES, HEAD_NEGATIVES, SCORE_RANGE, Ranking, Weights
 
 SOURCES = ("one", "two")
 WIDTH = len(feature_names(SOURCES))
+WEIGHTS = Weights(1.0, 0.0, 0.0)
 
 
-def ranking(**settings: float) -> Ranking:
-    return Ranking(SOURCES, config.Ranking(**settings))  # type: ignore[arg-type]
+def ranking() -> Ranking:
+    return Ranking(SOURCES, config.Ranking())
 
 
 def features(n: int, seed: int = 1) -> NDArray[np.uint8]:
@@ -29,7 +30,7 @@ def taught(settings: Ranking, steps: int = 300) -> Ranking:
     """Taken is the candidate with the most of the first column."""
     for n in range(steps):
         found = features(9, n)
-        _, rows = settings.score_many(found)
+        _, rows = settings.score_many(found, WEIGHTS)
         rows = rows[np.argsort(-found[:, 0].astype(int), kind="stable")]
         settings.learn_one(Rows(rows.tobytes(), True, 4, 4 / 8), purchased=n % 3 == 0)
     return settings
@@ -44,7 +45,7 @@ def test_the_score_column_is_the_logarithm_of_the_mixers_share() -> None:
     found = taught(ranking())
     table = features(50)
     shares = found.mixer.shares(table)
-    _, rows = found.score_many(table)
+    _, rows = found.score_many(table, WEIGHTS)
     assert np.array_equal(rows[:, :-1], table)
     expected = [round(255 * max(0.0, 1 + math.log(share) / SCORE_RANGE)) for share in shares.tolist()]
     assert np.abs(rows[:, -1].astype(int) - expected).max() <= 1
@@ -52,17 +53,17 @@ def test_the_score_column_is_the_logarithm_of_the_mixers_share() -> None:
 
 def test_the_ranking_score_is_the_weighted_sum() -> None:
     table = features(30)
-    parts = taught(ranking(next_weight=2.0, click_weight=0.5, purchase_weight=3.0))
-    scores, rows = parts.score_many(table)
+    parts = taught(ranking())
+    scores, rows = parts.score_many(table, Weights(2.0, 0.5, 3.0))
     click, purchase = parts.probabilities(rows).T
     assert scores == pytest.approx(2.0 * parts.mixer.shares(table) + 0.5 * click + 3.0 * purchase, rel=1e-5)
-    plain, _ = taught(ranking()).score_many(table)
+    plain, _ = taught(ranking()).score_many(table, WEIGHTS)
     assert plain == pytest.approx(parts.mixer.shares(table), rel=1e-5)
 
 
 def test_heads_say_the_same_as_rivers_own_predict_one() -> None:
     found = taught(ranking())
-    _, rows = found.score_many(features(12))
+    _, rows = found.score_many(features(12), WEIGHTS)
     picked = [found.columns.index(name) for name in HEAD_FEATURES]
     rate = HEAD_NEGATIVES / 11
     for row, (click, purchase) in zip(rows, found.probabilities(rows), strict=True):
@@ -77,7 +78,7 @@ def test_heads_say_the_same_as_rivers_own_predict_one() -> None:
 def test_a_miss_teaches_the_heads_alone() -> None:
     found = ranking()
     before = found.mixer.state()["linear"].copy()
-    _, rows = found.score_many(features(5))
+    _, rows = found.score_many(features(5), WEIGHTS)
     losses = found.learn_one(Rows(rows.tobytes(), False, 3, 3 / 9), purchased=False)
     assert losses.listwise is None
     assert losses.click > 0
@@ -87,7 +88,7 @@ def test_a_miss_teaches_the_heads_alone() -> None:
 
 def test_losses_fall() -> None:
     found = ranking()
-    _, rows = found.score_many(features(9))
+    _, rows = found.score_many(features(9), WEIGHTS)
     losses = [found.learn_one(Rows(rows.tobytes(), True, 4, 0.5), purchased=False) for _ in range(30)]
     listwise = [loss.listwise for loss in losses if loss.listwise is not None]
     assert len(listwise) == 30
@@ -96,6 +97,6 @@ def test_losses_fall() -> None:
 
 
 def test_nothing_to_rank() -> None:
-    scores, rows = ranking().score_many(np.empty((0, WIDTH), np.uint8))
+    scores, rows = ranking().score_many(np.empty((0, WIDTH), np.uint8), WEIGHTS)
     assert scores.shape == (0,)
     assert rows.shape == (0, WIDTH + 1)
