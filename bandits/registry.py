@@ -13,6 +13,7 @@ from bandits.disagreement import Disagreement
 from bandits.q_learning import QLearning
 from bandits.ranked import Ranked
 from bandits.sarsa import Sarsa
+from bandits.slate_bandits import SlateEpsilonGreedy, SlateExp3, SlateSoftmax, SlateThompson, SlateUCB
 
 GROUP = "headwater.policies"
 POLICIES: dict[str, Callable[..., Policy]] = {
@@ -20,6 +21,11 @@ POLICIES: dict[str, Callable[..., Policy]] = {
     QLearning.name: QLearning,
     Ranked.name: Ranked,
     Sarsa.name: Sarsa,
+    SlateEpsilonGreedy.name: SlateEpsilonGreedy,
+    SlateExp3.name: SlateExp3,
+    SlateSoftmax.name: SlateSoftmax,
+    SlateThompson.name: SlateThompson,
+    SlateUCB.name: SlateUCB,
 }
 VERBS = ("draw", "propensities", "recorded_propensities", "learn_one", "state", "restore")
 _SIZES = ("sources", "slots", "states")
@@ -29,7 +35,7 @@ def policy_names() -> list[str]:
     """Names of all policies that are there, sorted.
 
     >>> policy_names()[:2]
-    ['disagreement', 'q_learning']
+    ['disagreement', 'epsilon_greedy']
     """
     return sorted({*POLICIES, *(point.name for point in entry_points(group=GROUP))})
 
@@ -77,9 +83,9 @@ def make_policy(name: str, *, sources: int, slots: int, states: int = 12, **opti
     --------
     >>> make_policy("sarsa", sources=8, slots=20, epsilon=0.1).epsilon
     0.1
-    >>> make_policy("salsa", sources=8, slots=20)
+    >>> make_policy("salsa", sources=8, slots=20)  # doctest: +ELLIPSIS
     Traceback (most recent call last):
-    ValueError: policy 'salsa' is unknown; must be one of disagreement, q_learning, ranked, sarsa
+    ValueError: policy 'salsa' is unknown; must be one of disagreement, epsilon_greedy, exp3, q_learning, ranked, ...
     """
     known = policy_parameters(name)
     unknown = [option for option in options if option not in known]
