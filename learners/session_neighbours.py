@@ -8,11 +8,12 @@ from numba import njit
 from numpy.typing import NDArray
 
 from learners.base import NOBODY, Impersonal, Interaction, Query, State, require_known
-from learners.histories import COUNT, LENGTH, cell_of
+from learners.histories import LENGTH, cell_of
 from learners.native import Handle
 from learners.neighbourhood import Neighbourhood, Scratch, decays, keep_most_similar, spread
 from learners.owners import find_row
 from learners.sessions import (
+    ROOT,
     SEQUENCE,
     TIME,
     Limits,
@@ -27,6 +28,8 @@ from learners.sessions import (
 )
 
 _DAY_S = 86_400.0
+_KNOWN = 4096  # numbers whose logarithms are looked up
+_NEAR = 5e-4
 _SESSIONS_AT_MOST = 8_000_000  # cells are numbered in 32 bits
 
 
@@ -53,7 +56,8 @@ def _meet(
 ) -> None:
     """Merge the lists of the marked items from their recent ends: the most recent of all sessions in them, compared.
 
-    A session stands in several lists, but at the head of all of them at the same time.
+    A session stands in several lists, but at the head of all of them at the same time. One that was active shortly
+    before the other has faded a little less: the exponential need not be worked out anew.
     """
     kept, last, n_items = sessions.kept, sessions.last, scratch.lengths[0]
     left, heads, recency = np.empty(n_items, np.int64), np.empty(n_items, np.int64), np.empty(n_items)
@@ -61,30 +65,36 @@ def _meet(
     for n in range(n_items):
         left[n] = kept.lists[scratch.past[n], LENGTH]
         _advance(sessions, scratch.past[n], n, left, heads, recency)
-    found = 0
+    found, at, faded = 0, now, 1.0
     while found < len(scratch.near):
-        newest = 0.0
+        newest, nearest = 0.0, -1
         for n in range(n_items):
-            newest = max(newest, recency[n])
-        if newest == 0.0:
+            if recency[n] > newest:
+                newest, nearest = recency[n], n
+        if nearest < 0:
             break
-        row, nearest, dot = -1, -1, 0.0
-        for n in range(n_items):
+        row, dot = heads[nearest], 0.0
+        for n in range(nearest, n_items):
             if recency[n] == newest:
-                row = heads[n]
-                nearest = n if nearest < 0 else nearest
                 dot += scratch.weights[n]
                 _advance(sessions, scratch.past[n], n, left, heads, recency)
         if row != own:
+            time = min(now, last[row, TIME])
+            faded *= _decay((at - time) / fade_s)
+            at = time
             scratch.near[found] = row
             scratch.nearest[found] = distances[nearest]
-            scratch.factors[found] = dot
+            scratch.factors[found] = dot * faded / (norm * last[row, ROOT])
             found += 1
-    for n in range(found):
-        row = scratch.near[n]
-        age = max(0.0, now - last[row, TIME])
-        scratch.factors[n] *= math.exp(-age / fade_s) / (norm * math.sqrt(kept.rows[row, COUNT]))
     scratch.lengths[1] = found
+
+
+@njit(cache=True)
+def _decay(x: float) -> float:
+    """e^-x; near 0 by the first terms of its series, which are exact to 1e-16 there."""
+    if -_NEAR < x < _NEAR:
+        return 1.0 - x * (1.0 - x / 2.0 * (1.0 - x / 3.0 * (1.0 - x / 4.0)))
+    return math.exp(-x)
 
 
 @njit(cache=True)
@@ -111,7 +121,8 @@ def _answer(
 ) -> None:  # fmt: skip
     """Find neighbours and scores of a user, a time, a session, and among so many items. The first three are handles.
 
-    `decayed`: weights by distance to the session's end, to the match in the neighbour, of the match to the end.
+    `decayed`: weights by distance to the session's end, to the match in the neighbour, of the match to the end; and
+    logarithms of whole numbers.
     """
     sessions, scratch, tables = learned.it, room.it, decayed.it
     distances = _mark(scratch, past, size, tables[0])
@@ -121,9 +132,11 @@ def _answer(
     for n in range(scratch.lengths[1]):
         scratch.factors[n] *= tables[2][scratch.nearest[n]]
     spread(sessions.kept, scratch, tables[1])
+    begun = math.log(sessions.totals[0])
     for item in scratch.reached[: scratch.lengths[2]]:
-        rarity = max(0.0, math.log(sessions.totals[0] / sessions.counts[item]))
-        scratch.sums[item] *= 1.0 + idf * rarity
+        count = sessions.counts[item]
+        rarity = begun - (tables[3][count] if count < len(tables[3]) else math.log(count))
+        scratch.sums[item] *= 1.0 + idf * max(0.0, rarity)
 
 
 @njit(cache=True)
@@ -221,7 +234,10 @@ class SessionNeighbours(Impersonal):
             raise ValueError(f"`{self.name}`: max_sessions must be in 1..{_SESSIONS_AT_MOST}; got {max_sessions}")
         self.k, self.idf, self.fade_s = k, idf, day_decay * _DAY_S
         self._limits = (max_sessions, items_a_session, sample)
-        self._tables = (decays(position_decay, history), decays(distance_decay), decays(match_decay, history))
+        self._tables = (
+            decays(position_decay, history), decays(distance_decay), decays(match_decay, history),
+            np.log(np.maximum(1.0, np.arange(_KNOWN))),
+        )  # fmt: skip
         self._near = Neighbourhood(history, sample)
         self._sessions = no_sessions()
         self._learned, self._decayed = Handle(), Handle()
