@@ -18,6 +18,7 @@ import mode
 from faust.types import TP, StreamT
 
 from stream.config import Config, Kafka, load
+from stream.explain import explain
 from stream.health import Health, Verdict
 from stream.log_lines import hold_back_repeats
 from stream.prometheus import PrometheusObserver
@@ -152,6 +153,12 @@ def _register_pages(app: faust.App, worker: Worker, health: Health, observer: Pr
     async def fingerprint(view: Any, _: Any) -> Any:
         copy = worker.model.copy()
         return view.json({"offset": copy.offset, "fingerprint": await asyncio.to_thread(copy.fingerprint)})
+
+    @app.page("/explanation/{user_id}")
+    async def explanation(view: Any, _: Any, user_id: str) -> Any:
+        user = next((p.users[user_id] for p in worker.partitions.values() if user_id in p.users), None)
+        found = None if user is None else explain(worker.model, user_id, user)
+        return view.json(found) if found else view.text("no open slate of this user here", status=404)
 
     @app.page("/metrics")
     async def metrics(view: Any, _: Any) -> Any:

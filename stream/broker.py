@@ -127,7 +127,7 @@ class Broker:
         if self._child is not None:
             raise RuntimeError(f"the broker on {self.address} was started already: stop it first")
         java = find_java()
-        if self.port and not _is_free(self.port):
+        if self.port and not port_is_free(self.port):
             raise BrokerUnavailableError(
                 f"port {self.port} of {HOST} is taken: stop what listens there, or choose another (0: any free one)"
             )
@@ -241,7 +241,7 @@ def _record_classes(home: Path) -> None:
         pass
 
 
-def _is_free(port: int) -> bool:
+def port_is_free(port: int) -> bool:
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # as Kafka binds: old connections do not matter
         try:
@@ -254,7 +254,7 @@ def _is_free(port: int) -> bool:
 def free_ports(count: int) -> list[int]:
     # Below the range from which the kernel serves outgoing connections: a client that knocks at a stopped broker's
     # port could be given that very port, connect to itself and bar the broker from coming back.
-    ports = (port for port in random.SystemRandom().sample(range(20_000, 32_000), 200) if _is_free(port))
+    ports = (port for port in random.SystemRandom().sample(range(20_000, 32_000), 200) if port_is_free(port))
     return [next(ports) for _ in range(count)]
 
 

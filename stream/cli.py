@@ -15,6 +15,7 @@ COMMANDS = {  # in the order in which one meets them
     "broker": "Run a Kafka of one node on this machine, for development",
     "topics": "Create missing topics and verify the others",
     "worker": "Turn events into recommendations, and learn from them",
+    "gateway": "Serve recommendations, events and a console over HTTP",
     "replay": "Send a file of events to Kafka, at a rate of your choice",
     "watch": "Watch recommendations arrive, with titles",
     "recommend": "Print the newest slate of one user",

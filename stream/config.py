@@ -18,7 +18,7 @@ from stream.rewards import Rewards
 from stream.topics import DEFAULT_PARTITIONS
 
 PREFIX = "HEADWATER_"
-SECRETS = {"sasl_password"}
+SECRETS = {"sasl_password", "keys"}
 MASK = "********"
 NAMESPACE = r"^[A-Za-z0-9._-]{0,100}$"  # what Kafka allows in a topic's name
 
@@ -177,6 +177,29 @@ class Worker(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     )
 
 
+class Gateway(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """HTTP in front of the topics, and the console."""
+
+    host: Annotated[str, _doc("address; others than loopback need keys, or `open`")] = "127.0.0.1"
+    port: Annotated[int, _doc("its port", ge=0, le=65535)] = 8080
+    keys: Annotated[
+        str,
+        _doc("SCOPES:KEY, several separated by commas, scopes of read, write, admin joined by +; in the environment"),
+    ] = ""
+    open: Annotated[bool, _doc("serve anybody without keys, on any address")] = False
+    workers: Annotated[
+        str, _doc("addresses of the workers' pages (http://host:6066), several separated by commas: for explanations")
+    ] = ""
+    rate: Annotated[float, _doc("requests per second of one key, or of one address without keys", gt=0)] = 5_000.0
+    burst: Annotated[float, _doc("requests that may come at once", ge=1)] = 10_000.0
+    max_body_bytes: Annotated[int, _doc("of a request", ge=1024)] = 1024 * 1024
+    max_events: Annotated[int, _doc("of a request", ge=1)] = 1_000
+    cors_origins: Annotated[str, _doc("origins whose pages may call it, separated by commas; empty: none")] = ""
+    recent_events: Annotated[
+        int, _doc("events of each type read at the start, for trending and similar items", ge=0)
+    ] = 20_000
+
+
 class Config(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """All settings."""
 
@@ -188,6 +211,7 @@ class Config(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     sources: Sources = Sources()
     drift: Drift = Drift()
     worker: Worker = Worker()
+    gateway: Gateway = Gateway()
 
 
 def load(path: Path | None, environment: Mapping[str, str]) -> Config:

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 import msgspec
 
 from stream.admin import create_or_verify
-from stream.broker import Broker, kafka_available
+from stream.broker import Broker, kafka_available, port_is_free
 from stream.config import Config
 from stream.demo_data import FOLDER, Rating, load
 from stream.demo_score import Score
@@ -26,7 +26,7 @@ from stream.replay import Pace, Sender, paced
 from stream.slates import Titles
 from stream.topics import TOPICS, prefixed
 from stream.watch import Watcher
-from stream.worker_process import WorkerProcess
+from stream.worker_process import GatewayProcess, WorkerProcess
 
 NAMESPACE = "demo"
 HISTORY_RATE = 2_500.0  # events/s that a worker answers without a backlog, sharing two cores with all the rest
@@ -48,6 +48,7 @@ class Frame(NamedTuple):
     """All that a picture shows."""
 
     kafka: str  # what it went through
+    console: str  # its address, empty without one
     phase: str  # "history" or "live"
     elapsed_s: float  # of the phase
     left_s: float  # until the end
@@ -82,14 +83,16 @@ class Play:
     Parameters
     ----------
     kafka : what it goes through, in words
+    console : where the console is
     log : of the worker
     show : called with every picture
     """
 
     def __init__(
-        self, kafka: str, sender: Sender, watcher: Watcher, worker: WorkerProcess, log: Path, show: Show
+        self, kafka: str, console: str, sender: Sender, watcher: Watcher, worker: WorkerProcess, log: Path, show: Show
     ) -> None:
-        self.kafka, self.sender, self.watcher, self.worker, self.show = kafka, sender, watcher, worker, show
+        self.kafka, self.console, self.sender, self.watcher = kafka, console, sender, watcher
+        self.worker, self.show = worker, show
         self.log = log
         self.score = Score()
         self.before: Metrics = {}
@@ -118,7 +121,16 @@ class Play:
         now = time.monotonic()
         elapsed, left = min(now, self._done) - self._begun, max(0.0, self._end - now)
         return Frame(
-            self.kafka, self.phase, elapsed, left, self.sent, self.score, self.watcher.titles, self.before, self.now
+            self.kafka,
+            self.console,
+            self.phase,
+            elapsed,
+            left,
+            self.sent,
+            self.score,
+            self.watcher.titles,
+            self.before,
+            self.now,
         )
 
     def _begin(self, phase: str, end: float) -> None:
@@ -188,13 +200,23 @@ def run(config: Config, seconds: float, rate: float, show: Show, tell: Tell, fol
         sender.flush()
         watcher = stack.enter_context(closing(Watcher(config.kafka, **(MOCK_FETCH if mock else FETCH))))
         worker.wait_ready()
+        console = "" if mock else _console(config, worker, stack, tell)
         ready = time.monotonic()
-        play = Play("a mock of Kafka" if mock else "Apache Kafka", sender, watcher, worker, log, show)
+        play = Play("a mock of Kafka" if mock else "Apache Kafka", console, sender, watcher, worker, log, show)
         play.history(data.history)
         play.live(
             data.live, min(rate, MOCK_RATE) if mock else rate, max(started + seconds - STOP_S, ready + seconds / 2)
         )
         return play.frame()
+
+
+def _console(config: Config, worker: WorkerProcess, stack: ExitStack, tell: Tell) -> str:
+    """Start a gateway; returns the address of its console."""
+    port = config.gateway.port if port_is_free(config.gateway.port) else None
+    gateway = stack.enter_context(GatewayProcess(config, port=port, workers=worker.pages))
+    gateway.wait_ready()
+    tell(f"open {gateway.pages} in a browser and be a shopper yourself")
+    return gateway.pages
 
 
 def _cluster(config: Config, stack: ExitStack, tell: Tell) -> Config:

@@ -112,12 +112,14 @@ def _header(frame: Frame) -> Table:
     table.add_column()
     table.add_column(justify="right", style="bold")
     table.add_row(
-        Text.assemble(
-            (" headwater ", "bold reverse"), f"  MovieLens through {frame.kafka}, one worker learns as it goes"
-        ),
+        Text.assemble((" headwater ", "bold reverse"), f"  MovieLens through {frame.kafka}; {_invitation(frame)}"),
         f"{doing} ",
     )
     return table
+
+
+def _invitation(frame: Frame) -> str:
+    return f"be a shopper: {frame.console}" if frame.console else "one worker learns as it goes"
 
 
 def _row(*cells: RenderableType) -> Table:

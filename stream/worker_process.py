@@ -1,4 +1,4 @@
-"""A worker as a process of its own, for demo, benchmarks and tests: started, watched through its pages, ended."""
+"""Worker and gateway as processes, for demo, benchmarks and tests: started, watched through their pages, ended."""
 
 import contextlib
 import os
@@ -10,7 +10,7 @@ import urllib.error
 import urllib.request
 from pathlib import Path
 from types import TracebackType
-from typing import IO, Self
+from typing import IO, ClassVar, Self
 
 import msgspec
 from prometheus_client.parser import text_string_to_metric_families
@@ -24,21 +24,23 @@ START_S = 180.0  # to become ready; the first start ever compiles
 STOP_S = 15.0
 
 
-class WorkerProcess:
-    """One `headwater worker`, which ends with this process; its settings travel in the environment.
+class ServerProcess:
+    """One `headwater` command that serves pages and ends with this process; its settings travel in the environment.
 
     Parameters
     ----------
-    config : all of it is handed on, but for the port: it gets a free one on loopback
+    config : all of it is handed on
+    port : where its pages are, on loopback
     log : where its output goes; None: nowhere
     """
 
-    def __init__(self, config: Config, log: Path | None = None) -> None:
-        self.port = free_ports(1)[0]
-        self.pages = f"http://127.0.0.1:{self.port}"
-        worker = msgspec.structs.replace(config.worker, host="127.0.0.1", port=self.port)
+    name: ClassVar[str]
+
+    def __init__(self, config: Config, port: int, log: Path | None) -> None:
+        self.port = port
+        self.pages = f"http://127.0.0.1:{port}"
         others = {key: value for key, value in os.environ.items() if not key.startswith(PREFIX)}
-        self._environment = others | to_environment(msgspec.structs.replace(config, worker=worker))
+        self._environment = others | to_environment(config)
         self._log = log
         self._output: IO[bytes] | None = None
         self._child: Supervised | None = None
@@ -67,7 +69,7 @@ class WorkerProcess:
         self.pid = int(self._child.read_line(START_S))
 
     def _command(self) -> list[str]:
-        return [sys.executable, "-m", "stream.cli", "worker", "--log-level", "info" if self._log else "error"]
+        return [sys.executable, "-m", "stream.cli", self.name]
 
     def kill(self, number: signal.Signals) -> None:
         """Send it a signal; nothing happens if it has ended."""
@@ -91,9 +93,9 @@ class WorkerProcess:
         deadline = time.monotonic() + within_s
         while self.page("/readyz")[0] != 200:
             if self.exit_code is not None:
-                raise CheckError(f"worker: must become ready; ended with exit code {self.exit_code}")
+                raise CheckError(f"{self.name}: must become ready; ended with exit code {self.exit_code}")
             if time.monotonic() > deadline:
-                raise CheckError(f"worker: must become ready within {within_s:.0f} s: {self.page('/readyz')[1]}")
+                raise CheckError(f"{self.name}: must become ready within {within_s:.0f} s: {self.page('/readyz')[1]}")
             time.sleep(0.1)
 
     def page(self, path: str) -> tuple[int, str]:
@@ -118,3 +120,28 @@ class WorkerProcess:
                 if labels:
                     found[f"{sample.name}{{{labels}}}"] = sample.value
         return found
+
+
+class WorkerProcess(ServerProcess):
+    """One worker, on a free port of loopback."""
+
+    name = "worker"
+
+    def __init__(self, config: Config, log: Path | None = None) -> None:
+        port = free_ports(1)[0]
+        worker = msgspec.structs.replace(config.worker, host="127.0.0.1", port=port)
+        super().__init__(msgspec.structs.replace(config, worker=worker), port, log)
+
+    def _command(self) -> list[str]:
+        return [*super()._command(), "--log-level", "info" if self._log else "error"]
+
+
+class GatewayProcess(ServerProcess):
+    """One gateway, on a free port of loopback or on that of the settings."""
+
+    name = "gateway"
+
+    def __init__(self, config: Config, log: Path | None = None, *, port: int | None = None, workers: str = "") -> None:
+        port = free_ports(1)[0] if port is None else port
+        gateway = msgspec.structs.replace(config.gateway, host="127.0.0.1", port=port, workers=workers)
+        super().__init__(msgspec.structs.replace(config, gateway=gateway), port, log)

@@ -19,7 +19,7 @@ from stream.options import configured, examples
 @click.command(
     epilog=examples(
         "headwater demo",
-        "headwater demo --seconds 120 --rate 400",
+        "headwater demo --seconds 900 --rate 100",
         "HEADWATER_POLICY_NAME=sarsa headwater demo --plain",
     )
 )
@@ -31,8 +31,8 @@ def command(config: Config, seconds: float, rate: float, *, plain: bool) -> None
     """Watch it learn: MovieLens through a real Kafka and a real worker.
 
     Starts a broker and a worker of its own, teaches them 20,000 old ratings, then sends the later ones as if their
-    users were online now. Needs Java 17 and Maven; without them a mock cluster stands in. Ends by itself or on Ctrl-C,
-    and leaves nothing behind.
+    users were online now, and serves a console where you can be one of them (give it more --seconds). Needs Java 17
+    and Maven; without them a mock cluster stands in. Ends by itself or on Ctrl-C, and leaves nothing behind.
     """
     logging.getLogger("kafka").setLevel(logging.ERROR)
     signal.signal(signal.SIGTERM, _end)

@@ -148,7 +148,7 @@ def frame() -> Frame:
         slots % "ranked": 190.0, hits % "ranked": 14.0, slots % "trending": 10.0, settled % "hit": 6.0,
         settled % "miss": 15.0, settled % "void": 7.0, "headwater_reward_total": 13.0, "headwater_events_total": 1234.0,
     }  # fmt: skip
-    return Frame("Apache Kafka", "live", 4.0, 20.5, 2000, score, titles, before, now)
+    return Frame("Apache Kafka", "http://127.0.0.1:8080", "live", 4.0, 20.5, 2000, score, titles, before, now)
 
 
 def test_figures_are_those_of_the_live_part(frame: Frame) -> None:

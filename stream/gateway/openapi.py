@@ -1,0 +1,89 @@
+"""The gateway's requests as an OpenAPI 3.1 document, made from the handlers and the schemas of the topics."""
+
+import re
+from typing import Any
+
+import msgspec
+
+from stream.gateway.api import ENDPOINTS, Endpoint
+from stream.schemas import Event, Item, Profile
+
+QUERIES: dict[str, list[tuple[str, str, str]]] = {  # handler -> name, type and meaning of its parameters
+    "recommendations": [("k", "integer", "items, 1 to 40"), ("exclude", "string", "item ids, separated by commas")],
+    "similar": [("k", "integer", "items, 1 to 40"), ("exclude", "string", "item ids, separated by commas")],
+    "search": [("query", "string", "part of a title"), ("k", "integer", "items, 1 to 50")],
+    "stream": [
+        ("topics", "string", "of event, slate, outcome, stats, separated by commas"),
+        ("user", "string", "only this user's"),
+    ],
+}
+BODIES: dict[str, tuple[Any, Any]] = {  # handler -> record, and an example
+    "write_events": (
+        Event,
+        {"type": "view", "event_id": "e-1", "user_id": "ada", "item_id": "1", "timestamp": 1767268800.0},
+    ),
+    "put_user": (Profile, {"attributes": {"country": "NL"}}),
+    "put_item": (Item, {"title": "Enamel mug", "categories": ["Mugs"], "price": 24.9}),
+}
+STATUS = {"put_user": "202", "put_item": "202", "forget": "202", "drop_item": "202"}
+
+
+def document(version: str) -> dict[str, Any]:
+    """Make the document."""
+    _, schemas = msgspec.json.schema_components([Event, Item, Profile], ref_template="#/components/schemas/{name}")
+    paths: dict[str, dict[str, Any]] = {}
+    for endpoint in ENDPOINTS:
+        paths.setdefault(endpoint.path, {})[endpoint.method.lower()] = _operation(endpoint)
+    problem = {
+        "type": "object", "required": ["title", "status", "detail"],
+        "properties": {"title": {"type": "string"}, "status": {"type": "integer"}, "detail": {"type": "string"}},
+    }  # fmt: skip
+    return {
+        "openapi": "3.1.0",
+        "info": {
+            "title": "headwater gateway",
+            "version": version,
+            "description": "Events in, recommendations out. Errors are problem documents (RFC 9457).",
+            "license": {"name": "Apache-2.0", "url": "https://www.apache.org/licenses/LICENSE-2.0"},
+        },
+        "paths": paths,
+        "components": {
+            "schemas": {**schemas, "Problem": problem},
+            "securitySchemes": {"key": {"type": "http", "scheme": "bearer"}},
+        },
+    }
+
+
+def _operation(endpoint: Endpoint) -> dict[str, Any]:
+    name = endpoint.handler.__name__
+    lines = (endpoint.handler.__doc__ or "").strip().split("\n\n", 1)
+    parameters = [
+        {"name": part, "in": "path", "required": True, "schema": {"type": "string"}}
+        for part in re.findall(r"{(\w+)}", endpoint.path)
+    ] + [
+        {"name": part, "in": "query", "schema": {"type": kind}, "description": text}
+        for part, kind, text in QUERIES.get(name, [])
+    ]
+    content = "text/event-stream" if name == "stream" else "application/json"
+    found: dict[str, Any] = {
+        "operationId": name,
+        "summary": " ".join(lines[0].split()),
+        "description": " ".join(lines[1].split()) if len(lines) > 1 else "",
+        "parameters": parameters,
+        "security": [{"key": [endpoint.scope]}],
+        "responses": {
+            STATUS.get(name, "200"): {"description": "done", "content": {content: {}}},
+            "default": {
+                "description": "what is wrong",
+                "content": {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}},
+            },
+        },
+    }
+    if name in BODIES:
+        record, example = BODIES[name]
+        one = {"$ref": f"#/components/schemas/{record.__name__}"}
+        schema = {"oneOf": [one, {"type": "array", "items": one}]} if name == "write_events" else one
+        found["requestBody"] = {
+            "required": True, "content": {"application/json": {"schema": schema, "example": example}}
+        }  # fmt: skip
+    return found

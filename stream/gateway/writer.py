@@ -1,0 +1,113 @@
+"""Writes what requests bring to its topics, as a producer of events would: checked, keyed, acknowledged by all."""
+
+import asyncio
+import time
+from typing import NamedTuple
+
+import msgspec
+from aiokafka import AIOKafkaProducer
+from aiokafka.errors import KafkaError
+
+from stream.admin import aiokafka_options
+from stream.codec import Rejection, decode_event
+from stream.config import Config
+from stream.gateway.problems import Problem
+from stream.schemas import KINDS, Event, EventType
+from stream.topics import EVENT_TOPICS, Topic, prefixed
+
+LINGER_MS = 2
+SEND_S = 10.0
+
+
+class _Addressed(msgspec.Struct):
+    """The two fields that say where an event belongs."""
+
+    type: str | None = None
+    user_id: str | None = None
+
+
+_ADDRESS = msgspec.json.Decoder(_Addressed)
+
+
+class Refused(NamedTuple):
+    """An event of a request that was not written."""
+
+    place: int  # in the request
+    reason: str
+    detail: str
+
+
+class Writer:
+    """One producer."""
+
+    def __init__(self, config: Config) -> None:
+        self.config = config
+
+    async def start(self) -> None:
+        """Connect."""
+        self._producer = AIOKafkaProducer(
+            **aiokafka_options(self.config.kafka), acks="all", linger_ms=LINGER_MS,
+            request_timeout_ms=int(SEND_S * 1000),
+        )  # fmt: skip
+        await self._producer.start()
+
+    async def stop(self) -> None:
+        """Send what is under way, and disconnect."""
+        await self._producer.stop()
+
+    async def events(self, documents: list[msgspec.Raw]) -> list[Refused]:
+        """Write events, each to the topic of its type; those that the workers could not read are refused."""
+        refused, waiting = list[Refused](), list[asyncio.Future[object]]()
+        indices = list[int]()
+        for index, document in enumerate(documents):
+            read = _read(bytes(document))
+            if isinstance(read, Rejection):
+                refused.append(Refused(index, read.reason, read.detail))
+                continue
+            kind, event = read
+            waiting.append(await self._send(EVENT_TOPICS[kind], event.user_id, bytes(document)))
+            indices.append(index)
+        for index, answer in zip(indices, await asyncio.gather(*waiting, return_exceptions=True), strict=True):
+            if isinstance(answer, BaseException):
+                refused.append(
+                    Refused(index, "not_written", f"Kafka did not acknowledge it: {answer!r}; send it again")
+                )
+        return sorted(refused)
+
+    async def one(self, topic: Topic, key: str, value: bytes | None) -> None:
+        """Write one record and wait for it.
+
+        Raises
+        ------
+        Problem
+            503 if Kafka does not acknowledge it
+        """
+        try:
+            await (await self._send(topic, key, value))
+        except (KafkaError, TimeoutError) as error:
+            raise Problem(
+                503, f"Kafka did not acknowledge it: {error!r}; send it again", headers={"Retry-After": "5"}
+            ) from error
+
+    async def _send(self, topic: Topic, key: str, value: bytes | None) -> "asyncio.Future[object]":
+        name = prefixed(self.config.kafka.namespace, topic)
+        try:
+            sent: asyncio.Future[object] = await asyncio.wait_for(
+                self._producer.send(name, key=key.encode(), value=value), SEND_S
+            )
+        except (KafkaError, TimeoutError) as error:
+            sent = asyncio.get_running_loop().create_future()
+            sent.set_exception(error)
+        return sent
+
+
+def _read(document: bytes) -> tuple[EventType, Event] | Rejection:
+    try:
+        address = _ADDRESS.decode(document)
+    except msgspec.ValidationError as error:
+        return Rejection("wrong_type", f"event: {error}")
+    kind = next((kind for kind in KINDS if kind == address.type), None)
+    if kind is None:
+        return Rejection("unknown_event_type", f"event: `type` must be one of {', '.join(KINDS)}; got {address.type!r}")
+    event = decode_event(kind, None, document, time.time())
+    return event if isinstance(event, Rejection) else (kind, event)
