@@ -15,6 +15,7 @@ from stream.bench import measure_backlog, measure_latency, measure_restart
 from stream.broker import Broker, BrokerSettings
 from stream.config import Config
 from stream.errors import CheckError
+from stream.gateway_bench import measure_gateway
 from stream.options import configured, examples
 from stream.rebalance import measure_rebalance
 from stream.soak import BACKLOG_S, GROWTH, SETTLED_MINUTE, Minute, measure_soak
@@ -26,7 +27,7 @@ SOAK_PROPERTIES = {  # so that a long run does not fill the disk
 }
 
 
-RATES, SOAK_RATE = (500.0,), 300.0
+RATES, SOAK_RATE, GATEWAY_RATES = (500.0,), 300.0, (500.0, 1_000.0, 2_000.0)
 
 
 @click.command(
@@ -36,6 +37,7 @@ RATES, SOAK_RATE = (500.0,), 300.0
         "headwater bench --backlog 0 --rate 1000 --json",
         "headwater bench --backlog 0 --restart 100000",
         "headwater bench --rebalance",
+        "headwater bench --gateway --rate 1000 --seconds 10",
         "headwater bench --soak 30 --rate 300",
     )
 )
@@ -48,6 +50,8 @@ RATES, SOAK_RATE = (500.0,), 300.0
 @click.option("--rebalance", is_flag=True, help="Only: how long events wait when workers come and go.")
 @click.option("--soak", type=click.IntRange(0), default=0, help="Minutes in which nothing but the worker's memory is "
               "watched, with users and items at their bounds; at least 10 to say anything.")  # fmt: skip
+@click.option("--gateway", is_flag=True, help="Only: a gateway, at each --rate (default: 500, 1000, 2000) of requests, "
+              "of which a tenth write events.")  # fmt: skip
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @configured
 def command(
@@ -59,6 +63,7 @@ def command(
     soak: int,
     *,
     rebalance: bool,
+    gateway: bool,
     as_json: bool,
 ) -> None:
     """Measure speed through a real Kafka on this machine.
@@ -67,7 +72,7 @@ def command(
     events per second that one worker takes in, learns and answers. Latency: from an event's Kafka timestamp until a
     consumer has read the slate that it caused. Restart: from the start of a worker until it serves, after kill -9.
     Rebalance: the longest wait of an event when a second worker joins, ends, is killed, without and with static
-    membership.
+    membership. Gateway: milliseconds from when a request was due until its answer has been read.
     Soak: resident memory, minute by minute; exit code 1 if it grows after the fifth.
     """
     logging.disable(logging.WARNING)
@@ -77,7 +82,9 @@ def command(
     found: list[Any] = []
     with Broker() as broker:
         config = _at(config, broker)
-        if rebalance:
+        if gateway:
+            found += asyncio.run(measure_gateway(config, rates or GATEWAY_RATES, seconds))
+        elif rebalance:
             found += asyncio.run(measure_rebalance(config, (rates or RATES)[0]))
         else:
             if backlog:

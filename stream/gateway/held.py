@@ -4,7 +4,7 @@ Fed by `reader`, asked by `api`; knows neither Kafka nor HTTP.
 """
 
 from collections import Counter, OrderedDict, deque
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
 import msgspec
@@ -144,15 +144,14 @@ class Held:
         found = self._together.top_k(self._query([item_id]), k + len(left_out), self._blocked())
         return self._names(found, left_out)[:k]
 
-    def pulled_by(self, item_id: str, history: Iterable[str]) -> str | None:
-        """Which item of a history goes best with another, if any does."""
-        index, best, found = self._vocabulary.index(item_id), 0.0, None
-        for other in history:
-            if other != item_id and index >= 0:
-                score = float(self._together.score_many(self._query([other]), np.array([index], np.int32))[0])
-                if score > best:
-                    best, found = score, other
-        return found
+    def pulled_by(self, items: Sequence[str], history: Sequence[str]) -> list[str | None]:
+        """For each of some items, which one of a history goes best with it, if any does."""
+        numbers = np.array([self._vocabulary.index(item) for item in items], np.int32)  # -1: unknown, which scores 0
+        if len(numbers) == 0 or not history:
+            return [None] * len(items)
+        scores = np.stack([self._together.score_many(self._query([other]), numbers) for other in history])
+        best = scores.argmax(axis=0)
+        return [history[row] if scores[row, n] > 0 else None for n, row in enumerate(best.tolist())]
 
     def knows(self, item_id: str) -> bool:
         """Whether the catalogue or an event has named the item."""

@@ -21,6 +21,7 @@ from stream.topics import EVENT_TOPICS, ITEMS, OUTCOMES, RECOMMENDATIONS, prefix
 POLL_MS = 200
 RECORDS = 500  # at once: requests get their turn in between
 RETRY_S = 1.0
+PULLS = 3  # newest items of a user that reasons are made of
 _OUTCOME = msgspec.json.Decoder(Outcome)
 _KINDS: dict[str, EventType] = {topic.name: kind for kind, topic in EVENT_TOPICS.items()}
 
@@ -151,6 +152,7 @@ def told(slate: Recommendation, held: Held, k: int | None = None, exclude: froze
     """A slate with titles and reasons, as it is answered and told."""
     history = [item for item, _ in held.history(slate.user_id)]
     slots = [slot for slot in slate.slots if slot.item_id not in exclude][:k]
+    pulls = held.pulled_by([slot.item_id for slot in slots], history[:PULLS])
     return {
         "user_id": slate.user_id, "decision_id": slate.decision_id, "event_id": slate.event_id,
         "timestamp": slate.timestamp, "policy": slate.policy, "experiment": slate.experiment,
@@ -158,9 +160,10 @@ def told(slate: Recommendation, held: Held, k: int | None = None, exclude: froze
         "items": [
             {
                 "item_id": slot.item_id, "title": held.title(slot.item_id), "score": slot.score, "source": slot.source,
-                "propensity": slot.propensity, "reason": reason(slot.source, slot.item_id, history, held),
+                "propensity": slot.propensity,
+                "reason": reason(slot.source, slot.item_id, history, None if pull is None else held.title(pull)),
             }
-            for slot in slots
+            for slot, pull in zip(slots, pulls, strict=True)
         ],
     }  # fmt: skip
 
@@ -174,14 +177,13 @@ WORDS = {
 }  # fmt: skip
 
 
-def reason(source: str, item_id: str, history: list[str], held: Held) -> str:
-    """Why an item is there, in words: the source, and the item of the history that goes best with it."""
+def reason(source: str, item_id: str, history: list[str], goes_with: str | None) -> str:
+    """Why an item is there, in words: the source, and what of the history goes best with it."""
     words = WORDS.get(source)
     if words is not None and source not in ("session_neighbours", "content"):
         return words
-    pulled = held.pulled_by(item_id, history[:3])
-    if pulled is not None:
-        return f"goes with {held.title(pulled)}"
+    if goes_with is not None:
+        return f"goes with {goes_with}"
     if item_id in history:
         return WORDS["repeats"]
     return words or ("goes with what you looked at last" if history else "a good guess for anybody")

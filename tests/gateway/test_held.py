@@ -101,10 +101,12 @@ def test_hits_are_counted_by_source_and_rank_and_void_ones_are_not() -> None:
 
 def test_reasons_are_words() -> None:
     held = full()
-    assert reason("popularity", "a", [], held) == "many like it"
-    assert reason("ranked", "b", ["a"], held) == "goes with A"
-    assert reason("ranked", "a", ["a"], held) == "you have looked at it before"
-    assert reason("ranked", "e", [], held) == "a good guess for anybody"
+    assert held.pulled_by(["b", "d", "e", "unheard"], ["c", "a"]) == ["a", "c", None, None]
+    assert held.pulled_by(["b"], []) == [None]
+    assert reason("popularity", "a", [], None) == "many like it"
+    assert reason("ranked", "b", ["a"], "A") == "goes with A"
+    assert reason("ranked", "a", ["a"], None) == "you have looked at it before"
+    assert reason("ranked", "e", [], None) == "a good guess for anybody"
     held.slate("ada", slate(items="bde"), T)
     viewed(held, "ada", "a")
     newest = held.newest("ada")

@@ -53,7 +53,7 @@ def test_every_block_runs(environment: dict[str, str]) -> None:
     names: dict[str, object] = {}
     slates: list[list[str]] = []
     blocks = re.findall(r"^```(python|bash)\n(.*?)^```", README, re.MULTILINE | re.DOTALL)
-    assert len(blocks) == 9
+    assert len(blocks) == 10
     try:
         for language, block in blocks:
             if language == "python":
