@@ -4,7 +4,9 @@ import asyncio
 import http.client
 import json
 import os
+import re
 import signal
+import subprocess
 import threading
 import time
 from collections.abc import Iterator
@@ -21,11 +23,11 @@ from stream.gateway.api import ENDPOINTS
 from stream.schemas import Item, Profile
 from stream.topics import ITEMS, USERS
 from stream.worker_process import GatewayProcess, WorkerProcess
-from tests.gateway.browser import browsing, chromium
-from tests.kafka.conftest import broker, needs_kafka  # noqa: F401  fixtures
+from tests.kafka.browser import browsing, chromium
 from tests.kafka.site import Site, read, until
 
 pytestmark = pytest.mark.kafka
+GUIDE = Path(__file__).parents[2] / "docs" / "gateway.md"
 READ, WRITE, ADMIN = "read-" + "r" * 16, "write-" + "w" * 16, "admin-" + "a" * 16
 FILMS = ["Toy Story", "Toy Soldiers", "Heat", "Alien", "Aliens", "Fargo", "Casino", "Se7en"]
 
@@ -70,7 +72,7 @@ def event(user: str, item: str, name: str, kind: str = "view", **fields: Any) ->
 
 
 @pytest.fixture(scope="module")
-def running(broker: Broker, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:  # noqa: F811
+def running(broker: Broker, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
     folder = tmp_path_factory.mktemp("gateway")
     site = Site(broker.address, "gateway")
     for n, title in enumerate(FILMS):
@@ -266,6 +268,18 @@ def test_the_document_names_every_request(running: Running) -> None:
     assert "default-src 'self'" in page.headers["Content-Security-Policy"]
 
 
+def test_every_line_of_the_guide_runs(running: Running) -> None:
+    (block,) = re.findall(r"^```bash\n(.*?)^```", GUIDE.read_text(), re.MULTILINE | re.DOTALL)
+    environment = {**os.environ, "GATEWAY": running.gateway.pages}
+    done = subprocess.run(
+        ["bash", "-ec", block], env=environment, capture_output=True, text=True, timeout=60, check=False
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert '"accepted":1' in done.stdout
+    assert '"fallback":"trending"' in done.stdout
+    assert '"event_id":"web-' in done.stdout
+
+
 def test_metrics_count_requests(running: Running) -> None:
     running.ask("GET", "/v1/items")
     page = str(running.ask("GET", "/metrics").body)
@@ -291,6 +305,7 @@ def test_it_ends_in_order(running: Running, tmp_path: Path) -> None:
         assert gateway.exit_code == 0
 
 
+ORDER = "[...document.querySelectorAll('#slots li')].map((row) => row.dataset.item).join()"
 UNNAMED = """
 [...document.querySelectorAll('button, input')].filter(
   (node) => !(node.textContent || node.labels?.length || node.getAttribute('aria-label'))).length
@@ -311,6 +326,7 @@ def test_the_console_shows_how_a_click_changes_the_slate(running: Running, tmp_p
     async def play() -> None:
         async with browsing(f"{running.gateway.pages}/?user=guest") as page:
             await page.until("document.querySelectorAll('#slots li').length > 2")
+            trending = await page.run(ORDER)
             assert "trending" in await page.run("document.querySelector('#about').textContent")
             await page.run("query.value = 'alien'; query.dispatchEvent(new Event('input'))")
             await page.until("document.querySelectorAll('#found li').length === 2")
@@ -318,13 +334,18 @@ def test_the_console_shows_how_a_click_changes_the_slate(running: Running, tmp_p
             await page.until("/after the click/.test(document.querySelector('#about').textContent)")
             first = await page.run("document.querySelector('#slots .title').firstChild.textContent")
             assert first in FILMS
+            assert await page.run(ORDER) != trending
+            before = await page.run("slate.decision_id")
             await page.run("document.querySelector('#slots button').click()")
             await page.until("[...document.querySelectorAll('#events li')].some(e => /guest took/.test(e.textContent))")
-            await page.until("document.querySelector('#slots .move') !== null")
+            await page.until(f"slate.decision_id !== {json.dumps(before)}")
             await page.run(
                 "[...document.querySelectorAll('#slots button')].find(b => b.textContent === 'why?').click()"
             )
-            await page.until("document.querySelector('#why').open && /speaks for/.test(document.body.textContent)")
+            await page.until(
+                "document.querySelector('#why').open && document.querySelectorAll('#why-text > *').length > 2"
+            )
+            assert "Ranking score" in await page.run("document.querySelector('#why-text').textContent")
             await page.run("document.querySelector('#why button').click()")
             await page.until("document.querySelector('#users').textContent !== '-'")
             assert await page.run(UNNAMED) == 0
