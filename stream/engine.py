@@ -300,7 +300,7 @@ class Engine:
             user.open, event, same_session=same_session, discount=0.0 if setup is None else setup.discount,
             rewards=self.config.rewards,
         )  # fmt: skip
-        self.observer.settled(settled)
+        self.observer.settled(settled, event)
         return settled
 
     def _decide(self, user_id: str, user: User, decision_id: str, now: float) -> Decision | None:
@@ -312,7 +312,6 @@ class Engine:
             return None
         items, lists = model.shelf.pack(slate.items, found.lists)
         sources = slate.sources.astype(np.uint8).tobytes()
-        self.observer.decided(sources, policy.epsilon)
         self._remember(
             user_id, Shown(now, decision_id, found.items, found.features, found.scores, found.places, found.past)
         )
@@ -321,7 +320,10 @@ class Engine:
             [model.vocabulary.ids[item] for item in items.tolist()], sources, slate.heads.tobytes(),
             slate.propensities.tobytes(), model.shelf.scores_of(found, slate.items).tobytes(), lists.tobytes(),
         )  # fmt: skip
-        return decision if model.variants.experiment is None else self._enrol(user, decision, setup, found)
+        if model.variants.experiment is not None:
+            decision = self._enrol(user, decision, setup, found)
+        self.observer.decided(decision)
+        return decision
 
     def _enrol(self, user: User, decision: Decision, setup: Setup, found: Candidates) -> Decision:
         """Note the variant that made a decision, and what the apprentice would have shown in its place."""

@@ -13,6 +13,7 @@ from stream.worker import Worker
 
 PERIOD_S = 2.0  # between two looks
 ENDED_AFTER = 4  # times `stuck_after_s`: a broker may be gone for a minute
+SIZES_EVERY = 15  # looks
 ASK_S = 10.0  # an answer about positions that takes longer counts as none
 
 log = logging.getLogger(__name__)
@@ -33,6 +34,7 @@ class Health:
         self.stuck_after_s = worker.config.worker.stuck_after_s
         self._behind_since: float | None = None  # monotonic; events are waiting and none was taken in since
         self._stand = -1
+        self._looks = 0
 
     async def watch(self) -> None:
         """Look every two seconds; end the process when it has been stuck for four times the limit."""
@@ -98,6 +100,11 @@ class Health:
         observer.sources.set(len(worker.partitions))
         observer.recovering.set(len(worker.assigned.keys() - worker.partitions.keys()))
         observer.ready.set(self.ready().good)
+        observer.in_flight.set(worker.in_flight)
+        observer.users.set(sum(len(partition.users) for partition in worker.partitions.values()))
+        self._looks += 1
+        if self._looks % SIZES_EVERY == 1:
+            observer.sized(worker.model.sizes(), len(worker.model.vocabulary))
         observer.model_offset.set(worker.model.offset)
         observer.log_lag.set(max(0, worker.replica.log_end - worker.model.offset))
         observer.model_age.set(max(0.0, time.time() - worker.replica.reader.written_at))

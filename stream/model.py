@@ -202,6 +202,10 @@ class Model:
             self.observer.skipped(offset, error)
         self.observer.folded(record, offset)
 
+    def sizes(self) -> dict[str, int]:
+        """Bytes in use of each part."""
+        return {name: sum(array.nbytes for array in part.state().values()) for name, part in self._parts().items()}
+
     def fingerprint(self) -> str:
         """Digest of all that was learned: equal on two workers if and only if their models are."""
         return self.copy().fingerprint()
@@ -290,7 +294,7 @@ class Model:
             alarms += self.watch.learned(taken, purchased=purchased, click=losses.click, listwise=losses.listwise)
         for model, answer in alarms:
             self.observer.drifted(model, answer)
-        self.observer.learned(td_error, losses.click if losses else None)
+        self.observer.learned(td_error, losses)
         if step.event is not None:  # 3
             self.watch.tick()
             item = self._intern(step.event.item_id)

@@ -1,6 +1,17 @@
 """What can be watched. The core speaks to an `Observer` that does nothing; metrics are a subclass of it."""
 
-from stream.log import Record, Settlement
+from typing import Literal, NamedTuple
+
+from stream.log import Decision, Happening, Record, Settlement
+
+Step = Literal["decode", "decide", "publish", "fold"]  # of the loop, as the diagram of the README has it
+
+
+class Losses(NamedTuple):
+    """What the ranker predicted before it learned, in nats."""
+
+    listwise: float | None  # None: the item taken was no candidate
+    click: float
 
 
 class Observer:
@@ -21,11 +32,14 @@ class Observer:
     def dead(self, reason: str) -> None:
         """A record went to the dead letters."""
 
-    def decided(self, sources: bytes, epsilon: float) -> None:
-        """A slate was drawn; `sources` is the list of each slot."""
+    def busy(self, step: Step, seconds: float) -> None:
+        """So many seconds of this process went into a step of the loop."""
 
-    def settled(self, settlement: Settlement) -> None:
-        """A decision was settled."""
+    def decided(self, decision: Decision) -> None:
+        """A slate was drawn."""
+
+    def settled(self, settlement: Settlement, event: Happening | None = None) -> None:
+        """A decision was settled, by an event or by silence."""
 
     def folded(self, record: Record, offset: int) -> None:
         """A record of an accepted message was learned; the model stands at log offset `offset`."""
@@ -33,8 +47,8 @@ class Observer:
     def skipped(self, offset: int, error: Exception) -> None:
         """A record raised this error in a learner and was skipped, the same on every worker."""
 
-    def learned(self, td_error: float | None, log_loss: float | None) -> None:
-        """The policy's TD error and the ranker's log-loss before it learned, where there was something to learn."""
+    def learned(self, td_error: float | None, losses: Losses | None) -> None:
+        """The policy's TD error and the ranker's losses before it learned, where there was something to learn."""
 
     def drifted(self, model: str, answer: str) -> None:
         """A watched model has become worse, and this answer (of `learners.drift.ANSWERS`) was taken."""

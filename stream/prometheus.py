@@ -2,8 +2,10 @@
 
 import logging
 from collections import Counter as Tally
+from collections.abc import Callable, Mapping
 from typing import get_args
 
+import numpy as np
 from prometheus_client import (
     CONTENT_TYPE_LATEST,
     CollectorRegistry,
@@ -19,14 +21,17 @@ from bandits import PINNED
 from learners.drift import ANSWERS
 from stream.change import MODELS
 from stream.codec import REASONS
-from stream.log import Record, Settlement
+from stream.log import Decision, Happening, Record, Settlement
 from stream.log_lines import Repeats
-from stream.observe import Observer
+from stream.observe import Losses, Observer, Step
 from stream.schemas import KINDS, UNLEARNED, OutcomeType
 
 RECOVERY_BUCKETS_S = (0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 60, 300)
 LATENCY_BUCKETS_S = (0.002, 0.005, 0.01, 0.015, 0.02, 0.03, 0.05, 0.075, 0.1, 0.25, 0.5, 1, 5, 30)
+REQUEST_BUCKETS_S = (0.001, 0.002, 0.005, 0.007, 0.01, 0.02, 0.05, 0.1, 0.25, 1, 5)
 LIST_AGE_BUCKETS_S = (1, 5, 15, 60, 120, 300, 600, 1800, 3600, 86_400)
+LIKELY = 0.5  # a slot of a lower propensity was explored
+PURCHASE = KINDS.index("purchase")
 RECENT = 0.001  # weight of the newest value in running means: they look back about a thousand steps
 
 log = logging.getLogger(__name__)
@@ -65,7 +70,20 @@ class PrometheusObserver(Observer):
         self._late = counter("late_events", "events older than their user's newest one")
         self._keyless = counter("keyless_events", "events without a key: their users may be split over partitions")
         self._opened = counter("decisions_opened", "slates drawn")
+        self._explored = counter("slots_explored", "slots that showed what was less likely than not")
         self._reward = counter("reward", "reward of settled decisions")
+        hits_by_type = counter(
+            "hits_by_type", "slates answered with a view, click or purchase of one of their items", "type"
+        )
+        self._hits_by_type = [hits_by_type.labels(kind) for kind in KINDS]
+        self._revenue = counter("revenue", "price of purchases from a slate, in the shop's own currency")
+        trial = ("experiment", "variant")
+        self._trial_decisions = counter("experiment_decisions_settled", "settled decisions of a variant", *trial)
+        self._trial_hits = counter("experiment_hits", "hits of a variant", *trial)
+        self._trial_reward = counter("experiment_reward", "reward of a variant", *trial)
+        self._trial_stops = counter("experiment_stops", "variants that a guard has taken off", "variant", "metric")
+        busy = counter("busy_seconds", "time of this process in a step of the loop", "step")
+        self._busy = {step: busy.labels(step) for step in get_args(Step)}
         self._latency = Histogram(
             "headwater_event_to_recommendation_seconds", "from an event's Kafka timestamp to its acknowledged slate",
             buckets=LATENCY_BUCKETS_S, registry=registry,
@@ -78,6 +96,7 @@ class PrometheusObserver(Observer):
         self._skipped = counter("records_skipped", "records that raised in a learner; must stay 0")
         self._exploration = gauge("exploration_ratio", "share of slots that explore now")
         self._td_error = gauge("td_error", "running mean of the policy's absolute TD error")
+        self._listwise = gauge("listwise_loss", "running mean of the mixer's loss before learning, in nats")
         self._log_loss = gauge("click_log_loss", "running mean of the click head's log-loss before learning, in nats")
         self._hit_ratio = gauge("prequential_hit_ratio", "running share of settled slates with a hit")
         self._skipped_offsets = counter(
@@ -99,6 +118,11 @@ class PrometheusObserver(Observer):
         self._drift = counter(
             "drift", "models that became worse than chance explains, and what was done", "model", "answer"
         )
+        self._stored_at = gauge("snapshot_timestamp_seconds", "when the newest snapshot was written, unix time", "type")
+        self._bytes = gauge("state_bytes", "of the arrays of one part of the model", "part")
+        self._items = gauge("items", "items that the model knows")
+        self.users = gauge("users", "users in the working memory of this worker")
+        self.in_flight = gauge("in_flight_records", "records proposed, but not folded yet")
         self.lag = gauge("consumer_lag_events", "input records not taken in yet", "topic", "partition")
         self.model_offset = gauge("model_offset", "next offset of headwater.log to fold")
         self.model_age = gauge("model_age_seconds", "since the newest folded message of headwater.log was written")
@@ -137,13 +161,17 @@ class PrometheusObserver(Observer):
     def dead(self, reason: str) -> None:
         self._dead[reason].inc()
 
-    def decided(self, sources: bytes, epsilon: float) -> None:
+    def busy(self, step: Step, seconds: float) -> None:
+        self._busy[step].inc(seconds)
+
+    def decided(self, decision: Decision) -> None:
         self._opened.inc()
-        self._exploration.set(epsilon)
-        for source, slots in Tally(sources).items():
+        self._exploration.set(decision.epsilon)
+        self._explored.inc(int(np.count_nonzero(np.frombuffer(decision.propensities, np.float32) < LIKELY)))
+        for source, slots in Tally(decision.sources).items():
             self._by_list[source][0].inc(slots)
 
-    def settled(self, settlement: Settlement) -> None:
+    def settled(self, settlement: Settlement, event: Happening | None = None) -> None:
         self._settled[settlement.outcome].inc()
         if settlement.outcome in UNLEARNED:
             return
@@ -154,6 +182,14 @@ class PrometheusObserver(Observer):
         if hit:
             self._reward.inc(settlement.reward)
             self._by_list[settlement.sources[settlement.hit]][1].inc()
+            if event is not None:
+                self._hits_by_type[event.kind].inc()
+                self._revenue.inc((event.price or 0.0) if event.kind == PURCHASE else 0.0)
+        if settlement.variant:
+            of = settlement.experiment, settlement.variant
+            self._trial_decisions.labels(*of).inc()
+            self._trial_hits.labels(*of).inc(hit)
+            self._trial_reward.labels(*of).inc(settlement.reward)
 
     def folded(self, record: Record, offset: int) -> None:
         self._folded.inc()
@@ -162,11 +198,23 @@ class PrometheusObserver(Observer):
         self._skipped.inc()
         skips.error("headwater.log offset %d: a record raised in a learner and is skipped", offset, exc_info=error)
 
-    def learned(self, td_error: float | None, log_loss: float | None) -> None:
+    def learned(self, td_error: float | None, losses: Losses | None) -> None:
         if td_error is not None:
             _move(self._td_error, abs(td_error))
-        if log_loss is not None:
-            _move(self._log_loss, log_loss)
+        if losses is not None:
+            _move(self._log_loss, losses.click)
+            if losses.listwise is not None:
+                _move(self._listwise, losses.listwise)
+
+    def stopped(self, variant: str, metric: str) -> None:
+        self._trial_stops.labels(variant, metric).inc()
+        log.warning("experiment: the guard of %s has taken variant %s off", metric, variant)
+
+    def sized(self, sizes: Mapping[str, int], items: int) -> None:
+        """Bytes of each part of the model, and the items that it knows."""
+        for part, size in sizes.items():
+            self._bytes.labels(part).set(size)
+        self._items.set(items)
 
     def skipped_offsets(self, count: int) -> None:
         self._skipped_offsets.inc(count)
@@ -188,6 +236,7 @@ class PrometheusObserver(Observer):
         what = "model" if subject == "model" else "users"
         self._stored.labels(what).inc()
         self._stored_bytes.labels(what).set(size)
+        self._stored_at.labels(what).set_to_current_time()
 
     def marked(self, offset: int, digest: str) -> None:
         self._fingerprint.set(int(digest[:12], 16))
@@ -198,6 +247,46 @@ class PrometheusObserver(Observer):
 
     def published(self, seconds: float) -> None:
         self._latency.observe(max(0.0, seconds))
+
+
+class GatewayMetrics:
+    """What is counted of a gateway.
+
+    Parameters
+    ----------
+    held : what some gauges read when they are scraped: slates, items, listeners, ready
+    """
+
+    content_type = CONTENT_TYPE_LATEST
+
+    def __init__(self, held: Mapping[str, Callable[[], float]]) -> None:
+        self.registry = registry = CollectorRegistry()
+        ProcessCollector(registry=registry)
+        self._requests = Counter(
+            "headwater_gateway_requests", "requests answered", ("route", "method", "status"), registry=registry
+        )
+        self._seconds = Histogram(
+            "headwater_gateway_request_seconds", "from a request to its answer, streams left out", ("route",),
+            buckets=REQUEST_BUCKETS_S, registry=registry,
+        )  # fmt: skip
+        self.limited = Counter("headwater_gateway_limited", "requests that came too fast", registry=registry)
+        for name, text in (
+            ("slates", "users whose slates are held"),
+            ("items", "items of the catalogue that are held"),
+            ("listeners", "open streams"),
+            ("ready", "1 when everything that was there at the start has been read"),
+        ):
+            Gauge(f"headwater_gateway_{name}", text, registry=registry).set_function(held[name])
+
+    def render(self) -> bytes:
+        """The page that Prometheus scrapes."""
+        return generate_latest(self.registry)
+
+    def count(self, route: str, method: str, status: int, seconds: float) -> None:
+        """One request was answered."""
+        self._requests.labels(route, method, str(status)).inc()
+        if not route.endswith("/stream"):
+            self._seconds.labels(route).observe(seconds)
 
 
 def _move(gauge: Gauge, value: float) -> None:

@@ -12,6 +12,7 @@ from learners import Mixer, TwoHeads, ranking_score
 from stream import config
 from stream.features import SCORE, byte, feature_names, initial_weights
 from stream.log import Rows
+from stream.observe import Losses
 
 HEAD_FEATURES = (
     SCORE, "agreement", "seen", "seen_rank", "seen_bought", "seen_in_session", "last", "last_x_purchase",
@@ -32,13 +33,6 @@ class Weights(NamedTuple):
     def of(cls, settings: config.Ranking) -> Self:
         """As configured."""
         return cls(settings.next_weight, settings.click_weight, settings.purchase_weight)
-
-
-class Losses(NamedTuple):
-    """What was predicted before it was learned, in nats."""
-
-    listwise: float | None  # None: the item taken was no candidate
-    click: float
 
 
 class Ranking:

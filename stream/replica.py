@@ -105,7 +105,9 @@ class Replica:
     async def _run(self) -> None:
         try:
             async for offset, message in self._messages():
+                began = time.perf_counter()
                 self.model.fold(message, offset)
+                self.model.observer.busy("fold", time.perf_counter() - began)
                 if offset >= self.heard_to:
                     self.heard_to = offset + 1
                     await self.heard(message, self.acceptance.judge(message, offset), offset)

@@ -144,13 +144,19 @@ class Worker:
             partition = self.partitions.get(source)
             if partition is None:
                 continue  # not recovered yet: it will be read again from its exact position
+            began = time.perf_counter()
             reading = self.intake.read(partition.next, fetched, self.clock())
             partition.told = max(partition.told, self.writer.told.get(source, 0))
+            decoded = time.perf_counter()
             batches = self.engine.batches(partition, [(part.arrivals, part.next) for part in reading.parts])  # 1
+            decided = time.perf_counter()
             for part, batch in zip(reading.parts, batches, strict=True):
                 letters = [Letter(DEAD, key, letter) for key, letter in part.dead]
                 letters += self._slates(batch)
                 await self.writer.submit(batch, letters, _written_at(batch, part))  # 2, 3
+            self.observer.busy("decode", decoded - began)
+            self.observer.busy("decide", decided - decoded)
+            self.observer.busy("publish", time.perf_counter() - decided)
             for tp, wanted in reading.seek.items():
                 if poll.fetch <= self._sought.get(tp, -1):
                     continue  # fetched before the last seek: the right records are on their way

@@ -12,9 +12,7 @@ from typing import Any
 import aiohttp
 import orjson
 from aiohttp import web
-from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 from prometheus_client.parser import text_string_to_metric_families
-from prometheus_client.process_collector import ProcessCollector
 
 from stream.config import Config
 from stream.errors import UsageError
@@ -26,8 +24,8 @@ from stream.gateway.openapi import document
 from stream.gateway.problems import Problem
 from stream.gateway.reader import Reader
 from stream.gateway.writer import Writer
+from stream.prometheus import GatewayMetrics
 
-BUCKETS_S = (0.001, 0.002, 0.005, 0.007, 0.01, 0.02, 0.05, 0.1, 0.25, 1, 5)
 LOOPBACK = {"127.0.0.1", "::1", "localhost"}
 STATS_S = 1.0
 DRAIN_S = 5.0  # for requests under way, at the end
@@ -40,35 +38,6 @@ POLICY = "default-src 'self'; img-src 'self' data:; frame-ancestors 'none'; base
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 log = logging.getLogger(__name__)
-
-
-class Metrics:
-    """What Prometheus scrapes of a gateway."""
-
-    def __init__(self, held: Held, feed: Feed, reader: Reader) -> None:
-        self.registry = registry = CollectorRegistry()
-        ProcessCollector(registry=registry)
-        self.requests = Counter(
-            "headwater_gateway_requests", "requests answered", ("route", "method", "status"), registry=registry
-        )
-        self.seconds = Histogram(
-            "headwater_gateway_request_seconds", "from a request to its answer, streams left out", ("route",),
-            buckets=BUCKETS_S, registry=registry,
-        )  # fmt: skip
-        self.limited = Counter("headwater_gateway_limited", "requests that came too fast", registry=registry)
-        for name, text, value in (
-            ("slates", "users whose slates are held", lambda: len(held.slates)),
-            ("items", "items of the catalogue that are held", lambda: len(held.items)),
-            ("listeners", "open streams", lambda: len(feed)),
-            ("ready", "1 when everything that was there at the start has been read", reader.ready.is_set),
-        ):
-            Gauge(f"headwater_gateway_{name}", text, registry=registry).set_function(value)
-
-    def count(self, route: str, method: str, status: int, seconds: float) -> None:
-        """One request was answered."""
-        self.requests.labels(route, method, str(status)).inc()
-        if not route.endswith("/stream"):
-            self.seconds.labels(route).observe(seconds)
 
 
 def check(config: Config) -> Keys:
@@ -93,7 +62,10 @@ def build(config: Config, partitions: dict[str, int]) -> web.Application:
     keys, buckets = check(config), Buckets(config.gateway.rate, config.gateway.burst)
     held, feed = Held(), Feed()
     reader, writer = Reader(config, partitions, held, feed), Writer(config)
-    metrics = Metrics(held, feed, reader)
+    metrics = GatewayMetrics({
+        "slates": lambda: len(held.slates), "items": lambda: len(held.items), "listeners": lambda: len(feed),
+        "ready": reader.ready.is_set,
+    })  # fmt: skip
     app = web.Application(
         client_max_size=config.gateway.max_body_bytes,
         middlewares=[_counted(metrics), _cors(config.gateway.cors_origins), _allowed(keys, buckets, metrics)],
@@ -120,7 +92,7 @@ async def _running(app: web.Application) -> AsyncIterator[None]:
     await app[WRITER].stop()
 
 
-def _add_pages(app: web.Application, metrics: Metrics, openapi: dict[str, Any]) -> None:
+def _add_pages(app: web.Application, metrics: GatewayMetrics, openapi: dict[str, Any]) -> None:
     async def healthz(_: web.Request) -> web.Response:
         return web.Response(text="alive")
 
@@ -133,7 +105,7 @@ def _add_pages(app: web.Application, metrics: Metrics, openapi: dict[str, Any]) 
         return web.Response(text=f"serving {len(request.app[HELD].slates)} users")
 
     async def scraped(_: web.Request) -> web.Response:
-        return web.Response(body=generate_latest(metrics.registry), headers={"Content-Type": CONTENT_TYPE_LATEST})
+        return web.Response(body=metrics.render(), headers={"Content-Type": metrics.content_type})
 
     async def described(_: web.Request) -> web.Response:
         return web.Response(body=orjson.dumps(openapi), content_type="application/json")
@@ -155,7 +127,7 @@ def _page(body: bytes, kind: str) -> Handler:
     return page
 
 
-def _counted(metrics: Metrics) -> Any:
+def _counted(metrics: GatewayMetrics) -> Any:
     """Counts, and turns whatever goes wrong into a problem document."""
 
     @web.middleware
@@ -224,7 +196,7 @@ def _cors(origins: str) -> Any:
     return cors
 
 
-def _allowed(keys: Keys, buckets: Buckets, metrics: Metrics) -> Any:
+def _allowed(keys: Keys, buckets: Buckets, metrics: GatewayMetrics) -> Any:
     """Lets through who has a key with the scope, and tokens left; pages and probes are open to all."""
     scopes = {endpoint.handler: endpoint for endpoint in ENDPOINTS}
 

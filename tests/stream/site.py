@@ -32,10 +32,10 @@ class Tally(Observer):
     def late(self) -> None:
         self.counts["late"] += 1
 
-    def decided(self, sources: bytes, epsilon: float) -> None:
+    def decided(self, decision: Decision) -> None:
         self.counts["decided"] += 1
 
-    def settled(self, settlement: Settlement) -> None:
+    def settled(self, settlement: Settlement, event: Happening | None = None) -> None:
         self.settlements.append(settlement)
 
 

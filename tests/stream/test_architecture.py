@@ -17,7 +17,7 @@ CORE = {
         "observe", "model", "engine", "publish", "recovery", "snapshot", "fingerprints", "evaluate", "formats",
         "layouts", "errors", "protocol", "contestants", "journal", "report", "ratings", "stopwatch", "ranking",
         "facts", "rules", "rules_compiled", "rules_file", "rules_kernels", "rules_lists", "rules_table", "rules_words",
-        "refresh", "change",
+        "refresh", "change", "experiment", "tally", "variants",
     )
 }  # fmt: skip
 INPUT_OUTPUT = {"faust", "mode", "aiokafka", "kafka", "confluent_kafka", "prometheus_client", "click", "rich"}
@@ -106,7 +106,7 @@ def test_time_and_luck_are_arguments(module: str) -> None:
 
 def test_metrics_are_declared_in_one_file() -> None:
     users = {module: imports(module) for module in MODULES if "prometheus_client" in roots(module)}
-    assert set(users) == {"stream.prometheus", "stream.worker_process"}
+    assert set(users) == {"stream.prometheus", "stream.worker_process", "stream.gateway.app"}
     named = {name for name in users["stream.worker_process"] if name.startswith("prometheus_client")}
     assert named == {"prometheus_client.parser"}, "to read what the worker tells"
 

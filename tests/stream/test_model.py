@@ -24,7 +24,7 @@ from stream.log import (
     encode_message,
 )
 from stream.model import Model, ModelCopy, configured_policy, unpack_lists
-from stream.observe import Observer
+from stream.observe import Losses, Observer
 from stream.ranking import HEAD_NEGATIVES
 from stream.schemas import Item
 from stream.snapshot import ForeignSnapshotError
@@ -48,9 +48,9 @@ class Tally(Observer):
     def folded(self, record: Record, offset: int) -> None:
         self.folds += 1
 
-    def learned(self, td_error: float | None, log_loss: float | None) -> None:
+    def learned(self, td_error: float | None, losses: Losses | None) -> None:
         self.errors += [] if td_error is None else [td_error]
-        self.losses += [] if log_loss is None else [log_loss]
+        self.losses += [] if losses is None else [losses.click]
 
 
 def written(events: int = 60, config: Config = CONFIG) -> list[bytes]:

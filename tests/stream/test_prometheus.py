@@ -5,6 +5,8 @@ import re
 from collections.abc import Callable
 from typing import Any, get_args
 
+import msgspec
+import numpy as np
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
@@ -12,9 +14,9 @@ from learners.drift import ANSWERS
 from stream import prometheus
 from stream.change import MODELS
 from stream.codec import REASONS
-from stream.log import ItemChange, Settlement
+from stream.log import Decision, Happening, ItemChange, Settlement
 from stream.log_lines import Repeats
-from stream.observe import Observer
+from stream.observe import Losses, Observer
 from stream.prometheus import LATENCY_BUCKETS_S, LIST_AGE_BUCKETS_S, PrometheusObserver
 from stream.schemas import KINDS, OutcomeType
 
@@ -27,17 +29,32 @@ def settlement(outcome: Any = "hit", hit: int = 1, reward: float = 2.0) -> Settl
     return Settlement("d", outcome, hit, reward, 0.0, T, T, "sarsa", 0, ["secret-item", "b"], bytes([2, 1]), b"", b"")
 
 
+def decision(sources: list[int], propensities: list[float]) -> Decision:
+    floats = np.array(propensities, np.float32).tobytes()
+    return Decision("d", T, "sarsa", 0.25, 0, 0, ["secret-item", "b"], bytes(sources), b"", floats, b"", b"")
+
+
+def purchase(price: float | None) -> Happening:
+    return Happening(0, 0, "e", "b", 2, T, None, None, price)
+
+
+def of_variant() -> Settlement:
+    return msgspec.structs.replace(settlement(), experiment="x", variant="bold")
+
+
 HOOKS: dict[str, tuple[Any, ...]] = {
     "event": (1,),
     "duplicate": (),
     "late": (),
     "keyless": (),
     "dead": ("not_json",),
-    "decided": (bytes([0, 0, 2]), 0.25),
+    "busy": ("fold", 0.5),
+    "decided": (decision([0, 0, 2], [0.9, 0.4, 0.1]),),
     "settled": (settlement(),),
+    "stopped": ("bold", "hits"),
     "folded": (ItemChange("secret-item", None), 7),
     "skipped": (7, ValueError("no")),
-    "learned": (-0.5, 0.7),
+    "learned": (-0.5, Losses(2.0, 0.7)),
     "published": (0.004,),
     "drifted": ("popularity", "shorter_half_life"),
     "no_room": (),
@@ -88,11 +105,15 @@ def test_every_hook_moves_a_metric(hook: str) -> None:
         ("event", (2,), {"headwater_events_total{type=purchase}": 1}),
         ("dead", ("wrong_key",), {"headwater_dead_letters_total{reason=wrong_key}": 1}),
         ("learned", (-2.0, None), {"headwater_td_error": 0.002}),
-        ("learned", (None, 0.5), {"headwater_click_log_loss": 0.0005}),
+        ("learned", (None, Losses(None, 0.5)), {"headwater_click_log_loss": 0.0005}),
+        ("learned", (None, Losses(3.0, 0.5)), {"headwater_click_log_loss": 0.0005, "headwater_listwise_loss": 0.003}),
+        ("busy", ("decide", 0.25), {"headwater_busy_seconds_total{step=decide}": 0.25}),
+        ("stopped", ("bold", "hits"), {"headwater_experiment_stops_total{metric=hits}{variant=bold}": 1}),
         (
             "decided",
-            (bytes([0, 0, 2]), 0.25),
+            (decision([0, 0, 2], [0.9, 0.4, 0.1]),),
             {
+                "headwater_slots_explored_total": 2,
                 "headwater_decisions_opened_total": 1,
                 "headwater_exploration_ratio": 0.25,
                 "headwater_slots_total{source=ranked}": 2,
@@ -122,6 +143,25 @@ def test_every_hook_moves_a_metric(hook: str) -> None:
 )  # fmt: skip
 def test_what_a_hook_moves(hook: str, arguments: tuple[Any, ...], expected: dict[str, float]) -> None:
     assert moved(lambda observer: getattr(observer, hook)(*arguments)) == pytest.approx(expected)
+
+
+def test_hits_are_told_by_type_with_what_was_paid_and_by_variant() -> None:
+    found = moved(lambda observer: observer.settled(of_variant(), purchase(12.5)))
+    assert found["headwater_hits_by_type_total{type=purchase}"] == 1
+    assert found["headwater_revenue_total"] == 12.5
+    trial = {name: value for name, value in found.items() if "{experiment=x}{variant=bold}" in name}
+    assert {name.partition("{")[0]: value for name, value in trial.items()} == {
+        "headwater_experiment_decisions_settled_total": 1,
+        "headwater_experiment_hits_total": 1,
+        "headwater_experiment_reward_total": 2.0,
+    }
+    viewed = moved(lambda observer: observer.settled(settlement(), msgspec.structs.replace(purchase(9.0), kind=0)))
+    assert "headwater_revenue_total" not in viewed
+
+
+def test_sizes_are_gauges() -> None:
+    found = moved(lambda observer: observer.sized({"mixer": 512}, 9))
+    assert found == {"headwater_state_bytes{part=mixer}": 512, "headwater_items": 9}
 
 
 def test_latency_is_a_histogram_in_seconds() -> None:
@@ -180,6 +220,11 @@ def test_names_keep_the_rules() -> None:
                 "le",
                 "model",
                 "answer",
+                "step",
+                "part",
+                "experiment",
+                "variant",
+                "metric",
             }
 
 
@@ -208,7 +253,7 @@ def test_two_observers_share_nothing() -> None:
 def test_lists_can_be_named_later() -> None:
     observer = PrometheusObserver()
     observer.name_lists(LISTS)
-    observer.decided(bytes([1]), 0.1)
+    observer.decided(decision([1], [1.0]))
     assert samples(observer)["headwater_slots_total{source=popularity}"] == 1
 
 
