@@ -25,6 +25,7 @@ COMMANDS = {  # in the order in which one meets them
     "experiment": "Compare configurations on real users, and look at any time",
     "tune": "Search better settings on the first events of a file",
     "forget": "Remove a user from everything that headwater knows",
+    "dead": "Look at records that could not be read, and send them again",
     "model": "Look at the shared model, save it, load it",
     "bench": "Measure speed through a real Kafka on this machine",
     "chaos": "Kill workers and the broker at random; check exactly-once",

@@ -11,6 +11,7 @@ import click
 import pytest
 import yaml
 
+from stream.boards import SOURCE
 from stream.cli import cli
 from stream.config import Config, load
 
@@ -18,6 +19,7 @@ ROOT = Path(__file__).resolve().parents[2]
 COMPOSE: Any = yaml.safe_load((ROOT / "docker-compose.yml").read_text("utf-8"))
 SERVICES: dict[str, Any] = COMPOSE["services"]
 OURS = {name: service for name, service in SERVICES.items() if service["image"] == "headwater"}
+STARTED = {"condition": "service_started"}
 KAFKA = SERVICES["kafka"]["environment"]
 
 
@@ -67,8 +69,9 @@ def test_promtool_takes_the_settings() -> None:
 
 
 def test_the_services() -> None:
-    assert {"kafka", "topics", "worker", "replay", "prometheus"} <= SERVICES.keys()
-    assert {"topics", "worker", "replay"} <= OURS.keys()
+    assert {"kafka", "topics", "worker", "gateway", "replay", "prometheus", "grafana"} <= SERVICES.keys()
+    assert {"topics", "worker", "gateway", "replay"} <= OURS.keys()
+    assert SERVICES["worker"]["deploy"]["replicas"] == 2
 
 
 @pytest.mark.parametrize("name", OURS)
@@ -100,12 +103,13 @@ def test_what_a_service_refers_to(name: str) -> None:
     service = SERVICES[name]
     for source, _ in mounts(service):
         assert (ROOT / source).exists() if source.startswith(".") else source in COMPOSE["volumes"]
-    for other, how in service.get("depends_on", {}).items():
+    needed = service.get("depends_on", {})
+    for other, how in (needed if isinstance(needed, dict) else dict.fromkeys(needed, STARTED)).items():
         assert other in SERVICES
-        assert how["condition"] in ("service_healthy", "service_completed_successfully")
+        assert how["condition"] in ("service_started", "service_healthy", "service_completed_successfully")
         if how["condition"] == "service_healthy":
             assert "test" in SERVICES[other]["healthcheck"]
-        else:
+        elif how["condition"] == "service_completed_successfully":
             assert "restart" not in SERVICES[other], "a job that is restarted never completes"
     assert all(not isinstance(value, bool | int) for value in service.get("environment", {}).values())
 
@@ -119,11 +123,13 @@ def test_ports_are_published_on_loopback_only(name: str) -> None:
 
 def test_published_ports_are_those_that_listen() -> None:
     published = {name: [int(port.split(":")[2]) for port in SERVICES[name].get("ports", [])] for name in SERVICES}
-    assert published["worker"] == [settings("worker").worker.port]
     assert settings("worker").worker.host == "0.0.0.0"
+    gateway = settings("gateway").gateway
+    assert (published["gateway"], gateway.host) == ([gateway.port], "0.0.0.0")
+    assert gateway.workers == f"http://worker:{settings('worker').worker.port}"
     outside = [port for host, port in listeners(KAFKA["KAFKA_ADVERTISED_LISTENERS"]).values() if host == "127.0.0.1"]
     assert published["kafka"] == outside
-    assert published["prometheus"] == [9090]
+    assert (published["prometheus"], published["grafana"]) == ([9090], [3000])
 
 
 def test_kafka_hangs_together() -> None:
@@ -149,7 +155,19 @@ def test_prometheus_scrapes_the_worker() -> None:
     (source,) = (source for source, target in mounts(SERVICES["prometheus"]) if target == "/etc/prometheus")
     scraping = yaml.safe_load((ROOT / source / "prometheus.yml").read_text("utf-8"))
     assert scraping["global"]["scrape_interval"] == "5s"
-    targets = [
-        target for job in scraping["scrape_configs"] for static in job["static_configs"] for target in static["targets"]
-    ]
-    assert targets == [f"worker:{settings('worker').worker.port}"]
+    worker, gateway = scraping["scrape_configs"]
+    (found,) = worker["dns_sd_configs"]
+    assert (found["names"], found["port"]) == (["worker"], settings("worker").worker.port)
+    assert gateway["static_configs"] == [{"targets": [f"gateway:{settings('gateway').gateway.port}"]}]
+    assert [(ROOT / source / name).is_file() for name in scraping["rule_files"]] == [True]
+
+
+def test_grafana_finds_boards_and_prometheus() -> None:
+    places = {target: ROOT / source for source, target in mounts(SERVICES["grafana"])}
+    provisioning = places["/etc/grafana/provisioning"]
+    (provider,) = yaml.safe_load((provisioning / "dashboards" / "headwater.yml").read_text())["providers"]
+    assert list(places[provider["options"]["path"]].glob("*.json"))
+    (source,) = yaml.safe_load((provisioning / "datasources" / "prometheus.yml").read_text())["datasources"]
+    assert (source["uid"], source["url"]) == (SOURCE["uid"], "http://prometheus:9090")
+    home = SERVICES["grafana"]["environment"]["GF_DASHBOARDS_DEFAULT_HOME_DASHBOARD_PATH"]
+    assert (places[str(Path(home).parent)] / Path(home).name).is_file()

@@ -20,6 +20,7 @@ from bandits import POLICIES
 from stream.config import Config
 
 ROOT = Path(__file__).resolve().parents[2]
+CONSOLE = ROOT / "stream" / "gateway" / "console"
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
 
 
@@ -64,7 +65,10 @@ def test_all_of_the_project_is_copied() -> None:
     # A package whose folder holds other things than Python would leave them behind.
     for package in packages:
         strays = [path for path in (ROOT / package).rglob("*") if path.is_file() and "__pycache__" not in path.parts]
-        assert not [path for path in strays if not fnmatch.fnmatch(path.name, "*.py")]
+        assert not [path for path in strays if not fnmatch.fnmatch(path.name, "*.py") and path.parent != CONSOLE]
+    patterns = PROJECT["tool"]["setuptools"]["package-data"]["stream.gateway"]
+    data = [path.relative_to(CONSOLE.parent) for path in CONSOLE.iterdir()]
+    assert [path for path in data if not any(fnmatch.fnmatch(str(path), pattern) for pattern in patterns)] == []
 
 
 def test_python_is_new_enough() -> None:
@@ -88,7 +92,7 @@ def test_entry_point_is_the_command() -> None:
     (entry,) = the("ENTRYPOINT")
     (name,) = json.loads(entry)
     assert name in PROJECT["project"]["scripts"]
-    assert the("EXPOSE") == [str(Config().worker.port)]
+    assert the("EXPOSE") == [f"{Config().worker.port} {Config().gateway.port}"]
 
 
 def test_requirements_are_those_that_are_tested() -> None:
