@@ -251,7 +251,7 @@ class Disagreement(SlateTable):
         epsilon: float | Schedule = 0.05,
         epsilon_floor: float = 0.005,
         smallest_step: float = 0.01,
-        z: float = 0.5,
+        z: float = 1.0,
         zx: float = 1.0,
         t0: float = 1.0,
         ts: float = 0.5,

@@ -126,7 +126,7 @@ def test_records_that_do_not_fit_are_refused(name: str) -> None:
 
 
 def test_registry_refuses_what_it_does_not_know() -> None:
-    with pytest.raises(ValueError, match="policy 'best' is unknown; must be one of disagreement, q_learning"):
+    with pytest.raises(ValueError, match="policy 'best' is unknown; must be one of disagreement, epsilon_greedy"):
         make_policy("best", sources=2, slots=2)
     with pytest.raises(ValueError, match="'sarsa' has no option 'z'; must be one of epsilon, prior, smallest_step"):
         make_policy("sarsa", sources=2, slots=2, z=1.0)

@@ -90,6 +90,7 @@ def prometheus(broker: Broker, tmp_path_factory: pytest.TempPathFactory) -> Iter
                     time.sleep(0.3)
                 gateway.page("/v1/items")
                 found = Prometheus(port)
+                until(lambda: found.values("sum(headwater_records_folded_total) >= 600"), "all events", within_s=60)
                 until(lambda: found.values("headwater_fingerprint_offset > 0"), "a fingerprint", within_s=30)
                 until(lambda: found.values("headwater_snapshot_timestamp_seconds"), "a snapshot", within_s=30)
                 until(lambda: found.values("headwater_state_bytes > 0"), "sizes", within_s=60)
@@ -109,7 +110,7 @@ def test_every_panel_has_data(prometheus: Prometheus, query: str) -> None:
 def test_the_figures_are_those_of_what_happened(prometheus: Prometheus) -> None:
     assert sum(prometheus.values("headwater_events_total")) == 600
     assert prometheus.values("sum(headwater_records_folded_total) >= 600")
-    assert prometheus.values("sum(headwater_experiment_decisions_settled_total) > 100")
+    assert prometheus.values("sum(headwater_experiment_decisions_settled_total) > 20")
     assert prometheus.values('sum(headwater_slots_total{source="ranked"}) > 100')
 
 

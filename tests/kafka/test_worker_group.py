@@ -60,7 +60,7 @@ def test_workers_come_and_go_while_the_log_is_cut_behind_them(site: Site, tmp_pa
     with Stream(site, "stream") as stream, a:
         a.wait_ready(START_S)
         with b:
-            until(lambda: 0 < owned(a) < 8 and owned(a) + owned(b) == 8, "sources shared by two workers", START_S)
+            until(lambda: 0 < owned(a) < 9 and owned(a) + owned(b) == 9, "sources shared by two workers", START_S)
             time.sleep(3)
             b.kill(signal.SIGSTOP)
             until(lambda: owned(a) == 8, "one worker takes over from one that sleeps", START_S)
