@@ -230,7 +230,7 @@ class Disagreement(SlateTable):
 
     Examples
     --------
-    >>> policy = Disagreement(sources=2, slots=2, states=1)
+    >>> policy = Disagreement(sources=2, slots=2, states=1, epsilon=0.05)
     >>> lists = np.array([[5, 6], [5, 8]], np.int32)
     >>> slate = policy.draw(0, lists, np.array([0.5, 0.96]))
     >>> slate.items.tolist(), slate.probabilities.round(2).tolist()
@@ -248,10 +248,10 @@ class Disagreement(SlateTable):
         slots: int,
         states: int = 12,
         bootstrap: Literal["q_learning", "sarsa"] = "sarsa",
-        epsilon: float | Schedule = 0.05,
+        epsilon: float | Schedule = 0.02,
         epsilon_floor: float = 0.005,
         smallest_step: float = 0.01,
-        z: float = 1.0,
+        z: float = 0.5,
         zx: float = 1.0,
         t0: float = 1.0,
         ts: float = 0.5,

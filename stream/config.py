@@ -97,8 +97,8 @@ class Policy(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         Literal["q_learning", "sarsa"],
         _doc("of disagreement, with a discount: the next slate counts as the best there is, or as it is drawn"),
     ] = "sarsa"
-    epsilon: Annotated[float, _doc("share of slots that explore, at the start", ge=0, le=1)] = 0.1
-    epsilon_floor: Annotated[float, _doc("share of slots that explore, in the long run", ge=0, le=1)] = 0.05
+    epsilon: Annotated[float, _doc("share of slots that explore, at the start", ge=0, le=1)] = 0.05
+    epsilon_floor: Annotated[float, _doc("share of slots that explore, in the long run", ge=0, le=1)] = 0.02
     epsilon_half_life: Annotated[float, _doc("settled decisions until half of the way down", gt=0)] = 10_000.0
     discount: Annotated[float, _doc("worth of the next slate's value within a session", ge=0, lt=1)] = 0.0
     seed: Annotated[str, _doc("names the random streams; the same log and seed give the same slates")] = "headwater"

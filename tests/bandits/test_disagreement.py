@@ -54,7 +54,7 @@ def test_belief_is_shrunk_twice() -> None:
 
 
 def _policy() -> Disagreement:
-    return Disagreement(sources=3, slots=2, states=2, learn_examination=False)
+    return Disagreement(sources=3, slots=2, states=2, epsilon=0.05, learn_examination=False)
 
 
 def test_only_disagreements_are_credited() -> None:
