@@ -17,8 +17,8 @@ from stream.bench import prepared, send_steadily, workload
 from stream.config import Config
 from stream.connections import Connections
 from stream.errors import CheckError
-from stream.log import Acceptance, Batch, Step, decode_message
-from stream.topics import LOG
+from stream.log import Acceptance, Batch, Claim, Step, decode_message
+from stream.topics import LOG, all_sources
 from stream.worker_process import WorkerProcess
 
 STEADY_S = 5.0  # before a change and after all sources are served again
@@ -33,6 +33,7 @@ class Change(NamedTuple):
     membership: str
     change: str
     pause_s: float  # longest wait of an event, from being sent until the log was read that accepted it
+    others_s: float  # the same of events whose source kept its worker
     settled_s: float  # until the workers that were left served all sources
 
 
@@ -40,7 +41,8 @@ class Waits:
     """Reads headwater.log, and remembers how long each event took to get there."""
 
     def __init__(self, config: Config) -> None:
-        self.waits: list[tuple[float, float]] = []  # sent at, wait
+        self.waits: list[tuple[float, float, str]] = []  # sent at, wait, source
+        self._claimed: dict[str, float] = {}  # when the newest claim of a source was read
         self._reader = Connections(config.kafka).reader(LOG)
         self._rules = Acceptance()
 
@@ -51,19 +53,27 @@ class Waits:
             while True:
                 for offset, data in await self._reader.read():
                     message = decode_message(data, offset)
-                    if self._rules.judge(message, offset) == "accepted" and isinstance(message, Batch):
+                    verdict = self._rules.judge(message, offset)
+                    if isinstance(message, Claim):
+                        self._claimed[message.source] = time.time()
+                    elif verdict == "accepted" and isinstance(message, Batch):
                         self._add(message)
         finally:
             await self._reader.stop()
 
     def longest(self, since: float) -> float:
         """Of the events sent since then."""
-        return max((wait for at, wait in self.waits if at >= since), default=0.0)
+        return max((wait for at, wait, _ in self.waits if at >= since), default=0.0)
+
+    def longest_of_others(self, since: float) -> float:
+        """Of the events sent since then whose sources nobody has claimed since then."""
+        kept = {source for source, at in self._claimed.items() if at < since}
+        return max((wait for at, wait, source in self.waits if at >= since and source in kept), default=0.0)
 
     def _add(self, batch: Batch) -> None:
         now = time.time()
         self.waits += [
-            (record.event.time, now - record.event.time)
+            (record.event.time, now - record.event.time, batch.source)
             for record in batch.records
             if isinstance(record, Step) and record.event is not None
         ]
@@ -91,7 +101,7 @@ async def _measure(config: Config, rate: float, membership: str) -> list[Change]
             await asyncio.to_thread(act)
             settled_s = await _settled(config, workers, since)
             await asyncio.sleep(STEADY_S)
-            found.append(Change(membership, what, waits.longest(since), settled_s))
+            found.append(Change(membership, what, waits.longest(since), waits.longest_of_others(since), settled_s))
 
         def restart(number: signal.Signals) -> None:
             second.stop(number)
@@ -127,7 +137,7 @@ async def _flow(config: Config, rate: float) -> AsyncIterator[Waits]:
 
 async def _settled(config: Config, workers: tuple[WorkerProcess, ...], since: float) -> float:
     """Seconds since then until these workers serve all sources together."""
-    sources = 2 * config.kafka.partitions  # of users, and of items
+    sources = len(all_sources(config.kafka.partitions))
     while time.time() < since + SETTLED_S:
         pages = [await asyncio.to_thread(worker.metrics) for worker in workers]
         owned = [page.get("headwater_sources_owned", 0.0) for page in pages]

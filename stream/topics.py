@@ -113,3 +113,12 @@ def prefixed(namespace: str, topic: Topic) -> str:
     ('shop-a.events.view', 'events.view')
     """
     return f"{namespace}.{topic.name}" if namespace else topic.name
+
+
+def all_sources(partitions: int) -> set[str]:
+    """Names of all sources, when the topics of users and items have so many partitions.
+
+    >>> sorted(all_sources(1))
+    ['experiments/0', 'items/0', 'users/0']
+    """
+    return {str(Source.of(topic, p)) for topic in INPUT_TOPICS for p in range(topic.partitions or partitions)}

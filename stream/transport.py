@@ -56,12 +56,26 @@ class PollConsumer(AIOKafkaFaustConsumer):
     fetches = 0  # begun so far
     _last_poll = 0.0
 
+    _prepared: "asyncio.Future[None] | None" = None
+
     async def before_joining(self) -> None:
         """What must be done before the group gives partitions to this consumer."""
 
+    async def on_start(self) -> None:
+        """Overridden: preparations begin here. Faust sleeps a second before it subscribes."""
+        self._prepared = asyncio.ensure_future(self.before_joining())
+        await super().on_start()
+
+    async def on_stop(self) -> None:
+        """Overridden: preparations end with the consumer."""
+        if self._prepared is not None:
+            self._prepared.cancel()
+        await super().on_stop()
+
     async def subscribe(self, topics: Iterable[str]) -> None:
         """Join the group. Overridden: Faust joins first, and then the sources given to it wait for its start."""
-        await self.before_joining()
+        if self._prepared is not None:
+            await self._prepared
         await super().subscribe(topics)
 
     async def getmany(self, timeout: float) -> AsyncIterator[tuple[TP, Any]]:
