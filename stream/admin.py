@@ -3,9 +3,8 @@
 import contextlib
 import logging
 import socket
-import ssl
 from collections.abc import Iterator, Sequence
-from typing import Any, Literal, NamedTuple
+from typing import Literal, NamedTuple
 
 from kafka import KafkaAdminClient
 from kafka.admin import ConfigResource, ConfigResourceType
@@ -13,40 +12,11 @@ from kafka.errors import KafkaError, NoError, TopicAlreadyExistsError, UnknownTo
 
 from stream.config import Kafka
 from stream.errors import BrokerError, TopicError, UsageError
+from stream.security import kafka_options
 from stream.topics import DEAD, KEYED_BY_USER, LOG, TOPICS, Topic, prefixed
 
 CONNECT_S = 2.0  # to open a connection, all addresses together; then as long again until Kafka describes itself
 REQUEST_MS = 10_000
-MOCK_API_VERSION = (2, 3)  # librdkafka's mock cluster does not tell kafka-python its own
-
-
-def kafka_options(config: Kafka) -> dict[str, Any]:
-    """Where the brokers are and how to talk to them, as arguments of kafka-python's clients.
-
-    >>> kafka_options(Kafka(broker="kafka-1:9092, kafka-2:9092"))
-    {'bootstrap_servers': ['kafka-1:9092', 'kafka-2:9092'], 'security_protocol': 'PLAINTEXT'}
-    """
-    options = aiokafka_options(config)
-    if config.mock:
-        options["api_version"] = MOCK_API_VERSION
-    return options
-
-
-def aiokafka_options(config: Kafka) -> dict[str, Any]:
-    """Give the same as arguments of aiokafka's clients, which name them alike and negotiate versions themselves."""
-    options: dict[str, Any] = {
-        "bootstrap_servers": [address.strip() for address in config.broker.split(",")],
-        "security_protocol": config.security_protocol,
-    }
-    if config.security_protocol.endswith("SSL"):
-        options["ssl_context"] = ssl.create_default_context()
-    if config.security_protocol.startswith("SASL"):
-        options |= {
-            "sasl_mechanism": config.sasl_mechanism,
-            "sasl_plain_username": config.sasl_username,
-            "sasl_plain_password": config.sasl_password,
-        }
-    return options
 
 
 class TopicReport(NamedTuple):

@@ -17,11 +17,12 @@ import faust
 import mode
 from faust.types import TP, StreamT
 
-from stream.config import Config, Kafka, load
+from stream.config import Config, load
 from stream.explain import explain
 from stream.health import Health, Verdict
 from stream.log_lines import hold_back_repeats
 from stream.prometheus import PrometheusObserver
+from stream.security import faust_credentials
 from stream.topics import INPUT_TOPICS, prefixed
 from stream.transport import PollConsumer, PollSchema, Positions, calm_reconnect, survive_closed_transports
 from stream.warm_up import warm_up
@@ -56,7 +57,7 @@ def _settings(config: Config) -> dict[str, Any]:
     return {
         "id": f"{kafka.namespace}.{kafka.group}" if kafka.namespace else kafka.group,
         "broker": [f"kafka://{address.strip()}" for address in kafka.broker.split(",")],
-        "broker_credentials": _credentials(kafka),
+        "broker_credentials": faust_credentials(kafka),
         "topic_allow_declare": False,  # `headwater topics` creates them, with the right settings
         "topic_disable_leader": True,
         "table_standby_replicas": 1,  # keeps Faust's assignor, which gives a worker the same partition of every topic
@@ -74,17 +75,6 @@ def _settings(config: Config) -> dict[str, Any]:
         "web_bind": config.worker.host,
         "web_port": config.worker.port,
     }
-
-
-def _credentials(kafka: Kafka) -> Any:
-    if kafka.security_protocol == "PLAINTEXT":
-        return None
-    if kafka.security_protocol == "SSL":
-        return faust.SSLCredentials()
-    return faust.SASLCredentials(
-        username=kafka.sasl_username, password=kafka.sasl_password, mechanism=kafka.sasl_mechanism,
-        ssl_context=faust.SSLCredentials().context if kafka.security_protocol == "SASL_SSL" else None,
-    )  # fmt: skip
 
 
 def _use_polls(app: faust.App, config: Config, worker: Worker, health: Health) -> None:

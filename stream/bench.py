@@ -16,11 +16,12 @@ import numpy as np
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.partitioner import murmur2
 
-from stream.admin import aiokafka_options, create_or_verify
+from stream.admin import create_or_verify
 from stream.codec import encode
 from stream.config import Config
 from stream.errors import CheckError
 from stream.schemas import Event, EventType
+from stream.security import aiokafka_options
 from stream.topics import EVENT_TOPICS, RECOMMENDATIONS, prefixed
 from stream.worker_process import WorkerProcess
 

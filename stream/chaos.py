@@ -19,7 +19,7 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.errors import KafkaError, OffsetOutOfRangeError
 from aiokafka.partitioner import murmur2
 
-from stream.admin import aiokafka_options, create_or_verify
+from stream.admin import create_or_verify
 from stream.bench import workload
 from stream.broker import Broker, BrokerSettings
 from stream.chaos_fleet import (
@@ -45,6 +45,7 @@ from stream.errors import CheckError
 from stream.log import Stored, decode_message
 from stream.recovery import Claimed, Recovery
 from stream.schemas import Event, EventType
+from stream.security import aiokafka_options
 from stream.snapshot import Assembly
 from stream.topics import EVENT_TOPICS, LOG, OUTCOMES, RECOMMENDATIONS, USER_SNAPSHOTS, Source, prefixed
 from stream.transport import calm_reconnect

@@ -60,6 +60,11 @@ class Kafka(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     security_protocol: Annotated[
         Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"], _doc("how to talk to the brokers")
     ] = "PLAINTEXT"
+    ssl_cafile: Annotated[
+        str, _doc("with SSL: PEM file of who may sign the brokers' certificates; empty: whom the system trusts")
+    ] = ""
+    ssl_certfile: Annotated[str, _doc("with SSL: PEM file of an own certificate, if the brokers ask for one")] = ""
+    ssl_keyfile: Annotated[str, _doc("with SSL: PEM file of its key; empty: it stands in ssl_certfile")] = ""
     sasl_mechanism: Annotated[Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"], _doc("with SASL")] = "PLAIN"
     sasl_username: Annotated[str, _doc("with SASL")] = ""
     sasl_password: Annotated[str, _doc("with SASL; better given in the environment")] = ""

@@ -10,9 +10,9 @@ from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.admin.records_to_delete import RecordsToDelete
 from aiokafka.errors import OffsetOutOfRangeError
 
-from stream.admin import aiokafka_options
 from stream.config import Kafka
 from stream.errors import HeadwaterError
+from stream.security import aiokafka_options
 from stream.topics import LOG_BYTES, Topic, prefixed
 
 IDLE_MS = 100  # an idle read waits so long; data ends the wait at once

@@ -8,9 +8,10 @@ import msgspec
 from kafka import KafkaConsumer, KafkaProducer, TopicPartition
 from kafka.structs import OffsetAndMetadata
 
-from stream.admin import check, kafka_options
+from stream.admin import check
 from stream.config import Kafka
 from stream.schemas import DeadLetter
+from stream.security import kafka_options
 from stream.topics import DEAD, prefixed
 
 GROUP = "headwater-dead"  # whose committed offset says what has been sent again

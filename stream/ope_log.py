@@ -7,11 +7,12 @@ from pathlib import Path
 
 from kafka import KafkaConsumer, TopicPartition
 
-from stream.admin import check, kafka_options
+from stream.admin import check
 from stream.config import Kafka
 from stream.errors import CheckError
 from stream.ope import decode
 from stream.schemas import Outcome
+from stream.security import kafka_options
 from stream.topics import OUTCOMES, prefixed
 
 POLL_MS = 500

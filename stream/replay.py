@@ -9,12 +9,12 @@ from kafka import KafkaProducer
 from kafka.errors import KafkaError
 from msgspec import Struct
 
-from stream.admin import kafka_options
 from stream.codec import encode
 from stream.config import Kafka
 from stream.errors import BrokerError
 from stream.formats import Entry
 from stream.schemas import Event, EventType, Experiment, Item
+from stream.security import kafka_options
 from stream.topics import EVENT_TOPICS, EXPERIMENTS, ITEMS, USERS, Topic, prefixed
 
 LINGER_MS = 5  # gathers records into requests; without it every record is a request of its own

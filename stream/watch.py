@@ -8,8 +8,9 @@ from kafka.partitioner.default import murmur2
 from rich.table import Table
 from rich.text import Text
 
-from stream.admin import check, kafka_options
+from stream.admin import check
 from stream.config import Kafka
+from stream.security import kafka_options
 from stream.slates import Refresh, Slates, Titles
 from stream.topics import ITEMS, RECOMMENDATIONS, prefixed
 

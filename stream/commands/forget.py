@@ -5,11 +5,12 @@ import time
 import click
 from kafka import KafkaConsumer, TopicPartition
 
-from stream.admin import check, kafka_options
+from stream.admin import check
 from stream.config import Config
 from stream.errors import CheckError
 from stream.options import configured, examples
 from stream.replay import Sender
+from stream.security import kafka_options
 from stream.topics import RECOMMENDATIONS, prefixed
 from stream.watch import partition_of
 

@@ -10,12 +10,12 @@ import msgspec
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError
 
-from stream.admin import aiokafka_options
 from stream.codec import Rejection, decode_event, decode_item
 from stream.config import Config
 from stream.gateway.feed import Feed
 from stream.gateway.held import Held
 from stream.schemas import EventType, Outcome, Recommendation
+from stream.security import aiokafka_options
 from stream.topics import EVENT_TOPICS, ITEMS, OUTCOMES, RECOMMENDATIONS, prefixed
 
 POLL_MS = 200

@@ -8,11 +8,11 @@ import msgspec
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError
 
-from stream.admin import aiokafka_options
 from stream.codec import Rejection, decode_event
 from stream.config import Config
 from stream.gateway.problems import Problem
 from stream.schemas import KINDS, Event, EventType
+from stream.security import aiokafka_options
 from stream.topics import EVENT_TOPICS, Topic, prefixed
 
 LINGER_MS = 2

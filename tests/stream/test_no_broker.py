@@ -8,9 +8,10 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from stream.admin import aiokafka_options, check, create_or_verify, kafka_options
+from stream.admin import check, create_or_verify
 from stream.config import Kafka
 from stream.errors import BrokerError, UsageError
+from stream.security import aiokafka_options, kafka_options
 
 
 @pytest.fixture

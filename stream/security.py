@@ -1,0 +1,72 @@
+"""How every Kafka client talks to the brokers: addresses, TLS, SASL. The settings of section `kafka`, in one place."""
+
+import ssl
+from typing import Any
+
+import faust
+
+from stream.config import Kafka
+from stream.errors import UsageError
+
+MOCK_API_VERSION = (2, 3)  # librdkafka's mock cluster does not tell kafka-python its own
+
+
+def kafka_options(config: Kafka) -> dict[str, Any]:
+    """Where the brokers are and how to talk to them, as arguments of kafka-python's clients.
+
+    >>> kafka_options(Kafka(broker="kafka-1:9092, kafka-2:9092"))
+    {'bootstrap_servers': ['kafka-1:9092', 'kafka-2:9092'], 'security_protocol': 'PLAINTEXT'}
+    """
+    options = aiokafka_options(config)
+    if config.mock:
+        options["api_version"] = MOCK_API_VERSION
+    return options
+
+
+def aiokafka_options(config: Kafka) -> dict[str, Any]:
+    """Give the same as arguments of aiokafka's clients, which name them alike and negotiate versions themselves."""
+    options: dict[str, Any] = {
+        "bootstrap_servers": [address.strip() for address in config.broker.split(",")],
+        "security_protocol": config.security_protocol,
+    }
+    if config.security_protocol.endswith("SSL"):
+        options["ssl_context"] = tls_context(config)
+    if config.security_protocol.startswith("SASL"):
+        options |= {
+            "sasl_mechanism": config.sasl_mechanism,
+            "sasl_plain_username": config.sasl_username,
+            "sasl_plain_password": config.sasl_password,
+        }
+    return options
+
+
+def faust_credentials(config: Kafka) -> Any:
+    """Give the same as Faust's setting `broker_credentials`; None: none are needed."""
+    context = tls_context(config) if config.security_protocol.endswith("SSL") else None
+    if config.security_protocol.startswith("SASL"):
+        return faust.SASLCredentials(
+            username=config.sasl_username, password=config.sasl_password, mechanism=config.sasl_mechanism,
+            ssl_context=context,
+        )  # fmt: skip
+    return None if context is None else faust.SSLCredentials(context=context)
+
+
+def tls_context(config: Kafka) -> ssl.SSLContext:
+    """Check the brokers' certificates and names; show a certificate of one's own if there is one.
+
+    Raises
+    ------
+    UsageError
+        if a file cannot be read or does not hold what it must
+    """
+    try:
+        context = ssl.create_default_context(cafile=config.ssl_cafile or None)
+        if config.ssl_certfile:
+            context.load_cert_chain(config.ssl_certfile, config.ssl_keyfile or None)
+    except (OSError, ssl.SSLError) as error:
+        files = ", ".join(filter(None, (config.ssl_cafile, config.ssl_certfile, config.ssl_keyfile)))
+        raise UsageError(
+            f"kafka.ssl_*: must name PEM files of certificates, and of the key that goes with ssl_certfile; "
+            f"got {files}: {error}"
+        ) from error
+    return context
