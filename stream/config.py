@@ -193,7 +193,11 @@ class Gateway(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     ] = ""
     open: Annotated[bool, _doc("serve anybody without keys, on any address")] = False
     workers: Annotated[
-        str, _doc("addresses of the workers' pages (http://host:6066), several separated by commas: for explanations")
+        str,
+        _doc(
+            "addresses of the workers' pages (http://host:6066), several separated by commas; a name stands for all "
+            "of its addresses: for explanations"
+        ),
     ] = ""
     rate: Annotated[float, _doc("requests per second of one key, or of one address without keys", gt=0)] = 5_000.0
     burst: Annotated[float, _doc("requests that may come at once", ge=1)] = 10_000.0

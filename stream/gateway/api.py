@@ -13,6 +13,7 @@ from aiohttp import web
 from stream.codec import Rejection, decode_item, decode_profile
 from stream.config import Config
 from stream.gateway.feed import Feed, FullError
+from stream.gateway.fleet import addresses
 from stream.gateway.held import Held
 from stream.gateway.problems import Problem
 from stream.gateway.reader import Reader, told
@@ -101,7 +102,7 @@ async def similar(request: web.Request) -> web.Response:
 async def explanation(request: web.Request) -> web.Response:
     """Why a user sees what he sees: asked of the worker that serves him."""
     user_id = _id(request, "user_id")
-    workers = [worker.strip().rstrip("/") for worker in request.app[SETTINGS].gateway.workers.split(",") if worker]
+    workers = await addresses(request.app[SETTINGS].gateway.workers)
     if not workers:
         raise Problem(501, "no worker can be asked: set gateway.workers to the addresses of the workers' pages")
     answers = await asyncio.gather(*(_asked(request.app[CLIENT], worker, user_id) for worker in workers))

@@ -19,6 +19,7 @@ from stream.errors import UsageError
 from stream.gateway.access import Buckets, Keys
 from stream.gateway.api import CLIENT, ENDPOINTS, FEED, HELD, READER, SETTINGS, STOPPING, WORKER_S, WRITER, Endpoint
 from stream.gateway.feed import Feed
+from stream.gateway.fleet import addresses
 from stream.gateway.held import Held
 from stream.gateway.openapi import document
 from stream.gateway.problems import Problem
@@ -249,7 +250,7 @@ def stats(held: Held) -> dict[str, Any]:
 
 async def _workers(app: web.Application) -> dict[str, Any]:
     """Lag and drift, as the workers' metrics tell; nothing if none is configured or answers."""
-    workers = [each.strip().rstrip("/") for each in app[SETTINGS].gateway.workers.split(",") if each.strip()]
+    workers = await addresses(app[SETTINGS].gateway.workers)
     lag, drift, answered = 0.0, dict[str, float](), 0
     for worker in workers:
         try:
