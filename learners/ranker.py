@@ -34,6 +34,7 @@ class _Told(NamedTuple):
     weight: float
     click: float  # as predicted for the last row
     purchase: float  # as predicted for the row that was clicked; of the time before if none was
+    expected: float  # clicks among the rows and the negatives that they stand for, as predicted
 
 
 @njit(cache=True)
@@ -63,7 +64,7 @@ def _learn_rows(
     rows: NDArray[np.uint8], clicked: int, purchased: bool, sampling_rate: float, click: NDArray[np.float64],
     purchase: NDArray[np.float64], click_rates: tuple[float, float], purchase_rates: tuple[float, float], told: _Told,
 ) -> _Told:  # fmt: skip
-    total, weight, of_click, of_purchase = told
+    total, weight, of_click, of_purchase, expected = told
     x = np.empty(rows.shape[1])
     for n in range(len(rows)):
         for f in range(len(x)):
@@ -77,7 +78,8 @@ def _learn_rows(
         p = scaled / (scaled + (1.0 - of_click))
         total -= worth * math.log(max(p if hit else 1.0 - p, LEAST))
         weight += worth
-    return _Told(total, weight, of_click, of_purchase)
+        expected += worth * p
+    return _Told(total, weight, of_click, of_purchase, expected)
 
 
 class Head(linear_model.LogisticRegression):
@@ -208,8 +210,11 @@ class TwoHeads:
 
     def learn_many_rows(
         self, rows: NDArray[np.uint8], clicked: int, purchased: bool, sampling_rate: float = 1.0
-    ) -> None:
-        """Learn one event's candidates, row by row.
+    ) -> float:
+        """Learn one event's candidates, row by row; returns how many clicks were expected among them before.
+
+        Each negative of the sample counts for those that it stands for, so a calibrated head expects as many clicks in
+        the mean as there are.
 
         Parameters
         ----------
@@ -223,13 +228,14 @@ class TwoHeads:
             Share of the negative candidates that is among the rows, in (0, 1].
         """
         click, purchase, loss = self.click, self.purchase, self.log_loss
-        told = _Told(loss.total, loss.weight, click.predicted, purchase.predicted)
-        loss.total, loss.weight, click.predicted, purchase.predicted = _learn_rows(
+        told = _Told(loss.total, loss.weight, click.predicted, purchase.predicted, 0.0)
+        loss.total, loss.weight, click.predicted, purchase.predicted, expected = _learn_rows(
             rows, clicked, purchased, sampling_rate, click.numbers, purchase.numbers, click.rates, purchase.rates, told
         )
         click.optimizer.n_iterations += len(rows)
         purchase.optimizer.n_iterations += 0 <= clicked < len(rows)
         self._exported = None
+        return float(expected)
 
     def score_many(self, rows: NDArray[np.uint8], sampling_rate: float = 1.0) -> NDArray[np.float32]:
         """Return click and purchase probability of every row, [n, 2], for features times 255, [n, F]."""

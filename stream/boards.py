@@ -54,6 +54,7 @@ def quantiles(histogram: str) -> dict[str, str]:
 
 
 BOUGHT = rate('headwater_hits_by_type_total{type="purchase"}')
+CLICKED = rate('headwater_hits_by_type_total{type="click"}')
 BY_SOURCE = rate("headwater_hits_total", "source")
 SETTLED = rate('headwater_decisions_settled_total{outcome=~"hit|miss|silent"}')
 
@@ -128,6 +129,15 @@ RECOMMENDATIONS = Board("headwater-recommendations", "headwater: recommendations
           {"{{source}}": f"{rate('headwater_slots_total', 'source')} / scalar({rate('headwater_slots_total')})"}),
     Panel("Hits per thousand slots", "By source: what a slot given to it brings.", "short",
           {"{{source}}": f"1000 * {BY_SOURCE} / {rate('headwater_slots_total', 'source')}"}),
+    Panel("Click-through rate", "Clicks on a slate's item per settled slate.", "percentunit",
+          {"clicks": f"{CLICKED} / {SETTLED}"}),
+    Panel("Coverage", "Distinct items that one worker has shown in the last 30 to 60 minutes, and all that it knows.",
+          "short", {"shown {{instance}}": "headwater_items_shown", "known": "max(headwater_items)"}),
+    Panel("Diversity", "Distinct categories per slot of a slate: 1 is all different; 0.05 is one category on 20 slots.",
+          "percentunit", {"categories per slot": f"{rate('headwater_slate_categories_total')} / "
+                                                 f"{rate('headwater_slots_total')}"}),
+    Panel("Share of new items", "Slots with items first heard of within the last 10,000 events.", "percentunit",
+          {"new": f"{rate('headwater_slots_new_total')} / {rate('headwater_slots_total')}"}),
     Panel("Age of slates when they are answered", "Event time from a slate to the event that answered it.", "s",
           quantiles("headwater_list_age_seconds")),
 ))  # fmt: skip
@@ -139,6 +149,19 @@ LEARNING = Board("headwater-learning", "headwater: learning and bandit", "Does i
           {"{{instance}}": "headwater_listwise_loss"}),
     Panel("Loss of the click head", "Running mean of the log-loss before learning, in nats.", "short",
           {"{{instance}}": "headwater_click_log_loss"}),
+    Panel("Loss of the purchase head", "Running mean of the log-loss of items taken before learning, in nats.",
+          "short",
+          {"{{instance}}": "headwater_purchase_log_loss"}),
+    Panel("Calibration", "What the heads expected over what happened, since the start: 1 is calibrated.", "short",
+          {"{{head}}": "sum by (head) (headwater_head_expected_total) / "
+                       "sum by (head) (headwater_head_happened_total)"}),
+    Panel("Propensities", "Share of slots by the probability that their item had; low ones carry the least evidence.",
+          "percentunit", {"{{range}}": f"{rate('headwater_slots_by_propensity_total', 'range')} / "
+                                       f"scalar({rate('headwater_slots_by_propensity_total')})"}),
+    Panel("Against drawing at random", "Reward of a slate as shown, and, estimated from propensities, had each slot's "
+          "source been drawn at random.", "short",
+          {"as shown": f"{rate('headwater_reward_total')} / {SETTLED}",
+           "at random, estimated": f"{rate('headwater_uniform_reward_total')} / {SETTLED}"}),
     Panel("Records learned", "Per second, on every worker: each folds the whole log.", "reqps",
           {"{{instance}}": f"rate(headwater_records_folded_total[{RATE}])"}),
     Panel("TD error", "Running mean of the policy's absolute error, in units of reward; large after a change.",

@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 from bandits import Policy, Slate, session_state
 from learners.profiles import describe, quantise
 from stream.candidates import Candidates
+from stream.catalogue import Catalogue
 from stream.config import Config
 from stream.features import Past, retime
 from stream.log import (
@@ -40,7 +41,7 @@ from stream.log import (
     Step,
 )
 from stream.model import SEGMENT, Model
-from stream.observe import Observer
+from stream.observe import NEW_EVENTS, Mix, Observer
 from stream.refresh import Ageing, Limits
 from stream.rewards import Rewards, replaced, settle, silence
 from stream.snapshot import UsersCopy
@@ -322,7 +323,7 @@ class Engine:
         )  # fmt: skip
         if model.variants.experiment is not None:
             decision = self._enrol(user, decision, setup, found)
-        self.observer.decided(decision)
+        self.observer.decided(decision, _mix(model.catalogue, slate.items))
         return decision
 
     def _enrol(self, user: User, decision: Decision, setup: Setup, found: Candidates) -> Decision:
@@ -384,6 +385,11 @@ def _sample(scores: NDArray[np.float32], place: int, hard: int, luck: NDArray[np
                 best = other
         picks[uniform + n] = best
     return picks
+
+
+def _mix(catalogue: Catalogue, items: NDArray[np.int32]) -> Mix:
+    new = int(np.count_nonzero(catalogue.born[items] > catalogue.events - NEW_EVENTS))
+    return Mix(len(items), len(set(catalogue.category[items].tolist())), new)
 
 
 def uniforms(name: str, n: int) -> NDArray[np.float64]:

@@ -7,11 +7,25 @@ from stream.log import Decision, Happening, Record, Settlement
 Step = Literal["decode", "decide", "publish", "fold"]  # of the loop, as the diagram of the README has it
 
 
+NEW_EVENTS = 10_000  # an item is new for so many events of all users
+
+
 class Losses(NamedTuple):
     """What the ranker predicted before it learned, in nats."""
 
     listwise: float | None  # None: the item taken was no candidate
     click: float
+    purchase: float | None = None  # None: the item taken was no candidate
+    clicks: tuple[float, float] = (0.0, 0.0)  # expected among the rows learned, and happened
+    purchases: tuple[float, float] = (0.0, 0.0)
+
+
+class Mix(NamedTuple):
+    """What a slate is made of."""
+
+    slots: int
+    categories: int  # distinct ones
+    new: int  # items first heard of within the last `NEW_EVENTS` events
 
 
 class Observer:
@@ -35,7 +49,7 @@ class Observer:
     def busy(self, step: Step, seconds: float) -> None:
         """So many seconds of this process went into a step of the loop."""
 
-    def decided(self, decision: Decision) -> None:
+    def decided(self, decision: Decision, mix: Mix) -> None:
         """A slate was drawn."""
 
     def settled(self, settlement: Settlement, event: Happening | None = None) -> None:

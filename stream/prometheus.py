@@ -1,6 +1,7 @@
 """Every metric, in base units, with bounded labels (never a user or an item). The only file that knows Prometheus."""
 
 import logging
+import time
 from collections import Counter as Tally
 from collections.abc import Callable, Mapping
 from typing import get_args
@@ -17,19 +18,22 @@ from prometheus_client import (
 )
 from prometheus_client.process_collector import ProcessCollector
 
-from bandits import PINNED
+from bandits import DRY, OTHER, PINNED
 from learners.drift import ANSWERS
 from stream.change import MODELS
 from stream.codec import REASONS
 from stream.log import Decision, Happening, Record, Settlement
 from stream.log_lines import Repeats
-from stream.observe import Losses, Observer, Step
+from stream.observe import NEW_EVENTS, Losses, Mix, Observer, Step
 from stream.schemas import KINDS, UNLEARNED, OutcomeType
 
 RECOVERY_BUCKETS_S = (0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 60, 300)
 LATENCY_BUCKETS_S = (0.002, 0.005, 0.01, 0.015, 0.02, 0.03, 0.05, 0.075, 0.1, 0.25, 0.5, 1, 5, 30)
 REQUEST_BUCKETS_S = (0.001, 0.002, 0.005, 0.007, 0.01, 0.02, 0.05, 0.1, 0.25, 1, 5)
 LIST_AGE_BUCKETS_S = (1, 5, 15, 60, 120, 300, 600, 1800, 3600, 86_400)
+SHOWN_S = 1800.0
+PROPENSITY_BOUNDS = np.array([0.001, 0.01, 0.1, 0.5, 0.9])
+PROPENSITY_RANGES = ("below 0.001", "0.001 to 0.01", "0.01 to 0.1", "0.1 to 0.5", "0.5 to 0.9", "above 0.9")
 LIKELY = 0.5  # a slot of a lower propensity was explored
 PURCHASE = KINDS.index("purchase")
 RECENT = 0.001  # weight of the newest value in running means: they look back about a thousand steps
@@ -70,6 +74,21 @@ class PrometheusObserver(Observer):
         self._late = counter("late_events", "events older than their user's newest one")
         self._keyless = counter("keyless_events", "events without a key: their users may be split over partitions")
         self._opened = counter("decisions_opened", "slates drawn")
+        self._propensities = [
+            counter_of.labels(text)
+            for counter_of in (counter("slots_by_propensity", "slots by the probability of their item", "range"),)
+            for text in PROPENSITY_RANGES
+        ]
+        self._categories = counter("slate_categories", "distinct categories, summed over slates")
+        self._new_slots = counter("slots_new", f"slots with items first heard of in the last {NEW_EVENTS:,} events")
+        self._shown: tuple[set[str], set[str]] = set(), set()  # items: of the last half hour or less, of the one before
+        self._shown_since = time.monotonic()
+        self._items_shown = gauge("items_shown", "distinct items shown by this worker in the last 30 to 60 minutes")
+        self._uniform = counter(
+            "uniform_reward",
+            "reward that drawing every slot's source at random would have brought, estimated slot by slot "
+            "(item-position model); compare headwater_reward",
+        )
         self._explored = counter("slots_explored", "slots that showed what was less likely than not")
         self._reward = counter("reward", "reward of settled decisions")
         hits_by_type = counter(
@@ -98,6 +117,14 @@ class PrometheusObserver(Observer):
         self._td_error = gauge("td_error", "running mean of the policy's absolute TD error")
         self._listwise = gauge("listwise_loss", "running mean of the mixer's loss before learning, in nats")
         self._log_loss = gauge("click_log_loss", "running mean of the click head's log-loss before learning, in nats")
+        self._purchase_loss = gauge(
+            "purchase_log_loss", "running mean of the purchase head's log-loss of items taken, before learning, in nats"
+        )
+        expected = counter("head_expected", "clicks and purchases that the heads expected of what they learned", "head")
+        happened = counter(
+            "head_happened", "clicks and purchases that happened; a calibrated head expects as many", "head"
+        )
+        self._heads = [(expected.labels(head), happened.labels(head)) for head in ("click", "purchase")]
         self._hit_ratio = gauge("prequential_hit_ratio", "running share of settled slates with a hit")
         self._skipped_offsets = counter(
             "skipped_offsets", "input offsets without a record: deleted before they were read, compacted, or markers"
@@ -144,7 +171,14 @@ class PrometheusObserver(Observer):
 
     def render(self) -> bytes:
         """The page that Prometheus scrapes."""
+        self._items_shown.set(len(self._shown[0] | self._shown[1]))
         return generate_latest(self.registry)
+
+    def _show(self, items: list[str]) -> None:
+        now = time.monotonic()
+        if now > self._shown_since + SHOWN_S:
+            self._shown, self._shown_since = (set(), self._shown[0]), now
+        self._shown[0].update(items)
 
     def event(self, kind: int) -> None:
         self._events[kind].inc()
@@ -164,10 +198,16 @@ class PrometheusObserver(Observer):
     def busy(self, step: Step, seconds: float) -> None:
         self._busy[step].inc(seconds)
 
-    def decided(self, decision: Decision) -> None:
+    def decided(self, decision: Decision, mix: Mix) -> None:
         self._opened.inc()
+        self._show(decision.slate)
+        self._categories.inc(mix.categories)
+        self._new_slots.inc(mix.new)
+        propensities = np.frombuffer(decision.propensities, np.float32)
+        for place, slots in Tally(np.searchsorted(PROPENSITY_BOUNDS, propensities, "right").tolist()).items():
+            self._propensities[place].inc(slots)
         self._exploration.set(decision.epsilon)
-        self._explored.inc(int(np.count_nonzero(np.frombuffer(decision.propensities, np.float32) < LIKELY)))
+        self._explored.inc(int(np.count_nonzero(propensities < LIKELY)))
         for source, slots in Tally(decision.sources).items():
             self._by_list[source][0].inc(slots)
 
@@ -181,6 +221,7 @@ class PrometheusObserver(Observer):
         _move(self._hit_ratio, float(hit))
         if hit:
             self._reward.inc(settlement.reward)
+            self._uniform.inc(settlement.reward * _uniform_weight(settlement))
             self._by_list[settlement.sources[settlement.hit]][1].inc()
             if event is not None:
                 self._hits_by_type[event.kind].inc()
@@ -205,6 +246,11 @@ class PrometheusObserver(Observer):
             _move(self._log_loss, losses.click)
             if losses.listwise is not None:
                 _move(self._listwise, losses.listwise)
+            if losses.purchase is not None:
+                _move(self._purchase_loss, losses.purchase)
+            for (expected, happened), counts in zip(self._heads, (losses.clicks, losses.purchases), strict=True):
+                expected.inc(counts[0])
+                happened.inc(counts[1])
 
     def stopped(self, variant: str, metric: str) -> None:
         self._trial_stops.labels(variant, metric).inc()
@@ -287,6 +333,19 @@ class GatewayMetrics:
         self._requests.labels(route, method, str(status)).inc()
         if not route.endswith("/stream"):
             self._seconds.labels(route).observe(seconds)
+
+
+def _uniform_weight(settlement: Settlement) -> float:
+    """How much likelier the item that was hit would have been, had its slot's source been drawn at random.
+
+    Given the items above as they were shown: the item-position model (Li et al.: Offline evaluation of ranking policies
+    with click models. KDD 2018).
+    """
+    slots = len(settlement.sources)
+    heads = np.frombuffer(settlement.heads, np.uint8).reshape(slots, -1)[settlement.hit]
+    offering, alive = np.count_nonzero(heads < OTHER), np.count_nonzero(heads != DRY)
+    propensity = float(np.frombuffer(settlement.propensities, np.float32)[settlement.hit])
+    return float(offering / alive / propensity) if alive and propensity > 0.0 else 1.0
 
 
 def _move(gauge: Gauge, value: float) -> None:

@@ -19,6 +19,7 @@ HEAD_FEATURES = (
     "category_share", "history", "depth", "repeat_rate",
 )  # fmt: skip
 HEAD_NEGATIVES = 2  # River takes some 20 microseconds a row, and every worker learns every row
+LEAST = 1e-15  # probability whose logarithm is taken
 SCORE_RANGE = 10.0  # nats of the mixer's share that its column tells apart
 
 
@@ -81,8 +82,15 @@ class Ranking:
         loss = self.heads.log_loss
         total, weight = loss.total, loss.weight
         rate = rows.rate * negatives / max(1, rows.uniform)
-        self.heads.learn_many_rows(shown, clicked=0 if rows.taken else -1, purchased=purchased, sampling_rate=rate)
-        return Losses(listwise, (loss.total - total) / max(loss.weight - weight, 1e-9))
+        taken = bool(rows.taken)
+        expected = self.heads.learn_many_rows(
+            shown, clicked=0 if taken else -1, purchased=purchased, sampling_rate=rate
+        )
+        click, bought = (loss.total - total) / max(loss.weight - weight, 1e-9), self.heads.purchase.predicted
+        if not taken:
+            return Losses(listwise, click, clicks=(expected, 0.0))
+        purchase = -log(max(bought if purchased else 1.0 - bought, LEAST))
+        return Losses(listwise, click, purchase, (expected, 1.0), (bought, float(purchased)))
 
     def parts(self) -> dict[str, Any]:
         """All that learns, for snapshots and fingerprints."""

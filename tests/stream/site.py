@@ -7,7 +7,7 @@ from stream.config import Config, Slate
 from stream.engine import Engine, Partition
 from stream.log import LOG_VERSION, Batch, Claim, Decision, Happening, ItemChange, Settlement, Step
 from stream.model import Model
-from stream.observe import Observer
+from stream.observe import Mix, Observer
 from stream.schemas import Item
 from stream.users import User
 
@@ -22,6 +22,7 @@ class Tally(Observer):
     def __init__(self) -> None:
         self.counts: Counter[str] = Counter()
         self.settlements: list[Settlement] = []
+        self.mixes: list[Mix] = []
 
     def event(self, kind: int) -> None:
         self.counts["event"] += 1
@@ -32,8 +33,9 @@ class Tally(Observer):
     def late(self) -> None:
         self.counts["late"] += 1
 
-    def decided(self, decision: Decision) -> None:
+    def decided(self, decision: Decision, mix: Mix) -> None:
         self.counts["decided"] += 1
+        self.mixes.append(mix)
 
     def settled(self, settlement: Settlement, event: Happening | None = None) -> None:
         self.settlements.append(settlement)

@@ -8,8 +8,10 @@ import pytest
 
 from stream.config import Policy
 from stream.engine import Engine, Partition
-from stream.log import ProfileChange
+from stream.log import ItemChange, ProfileChange
+from stream.observe import Mix
 from stream.rewards import Rewards
+from stream.schemas import Item
 from tests.stream.site import CLICK, MINUTE, PURCHASE, VIEW, Site, T, decision_of, did, settlement_of, shown, steps
 
 # Duplicates and order
@@ -246,3 +248,11 @@ def test_the_learners_context_is_what_was_before_the_event() -> None:
     assert (step.recent, step.session_items) == (["c", "b", "a"], 0)
     step = site.step(did("u", "a", T + 10_000))
     assert (step.recent, step.session_items) == (["d", "c", "b", "a"], 1)
+
+
+def test_what_a_slate_is_made_of_is_told() -> None:
+    site = Site()
+    items = [Item(item_id=name, categories=[category]) for name, category in zip("abcd", "xyxy", strict=True)]
+    site.take(*(ItemChange(item.item_id, item) for item in items))
+    site.take(did("ann", "a"))
+    assert site.seen.mixes == [Mix(slots=4, categories=2, new=4)]

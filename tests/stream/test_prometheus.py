@@ -16,7 +16,7 @@ from stream.change import MODELS
 from stream.codec import REASONS
 from stream.log import Decision, Happening, ItemChange, Settlement
 from stream.log_lines import Repeats
-from stream.observe import Losses, Observer
+from stream.observe import Losses, Mix, Observer
 from stream.prometheus import LATENCY_BUCKETS_S, LIST_AGE_BUCKETS_S, PrometheusObserver
 from stream.schemas import KINDS, OutcomeType
 
@@ -26,7 +26,11 @@ T = 1_700_000_000.0
 
 
 def settlement(outcome: Any = "hit", hit: int = 1, reward: float = 2.0) -> Settlement:
-    return Settlement("d", outcome, hit, reward, 0.0, T, T, "sarsa", 0, ["secret-item", "b"], bytes([2, 1]), b"", b"")
+    # Of the three lists, one offered what slot 1 showed, one something else, one was dry.
+    heads, propensities = bytes([0, 1, 2, 5, 128, 255]), np.array([0.5, 0.8], np.float32).tobytes()
+    return Settlement(
+        "d", outcome, hit, reward, 0.0, T, T, "sarsa", 0, ["secret-item", "b"], bytes([2, 1]), heads, propensities
+    )
 
 
 def decision(sources: list[int], propensities: list[float]) -> Decision:
@@ -49,7 +53,7 @@ HOOKS: dict[str, tuple[Any, ...]] = {
     "keyless": (),
     "dead": ("not_json",),
     "busy": ("fold", 0.5),
-    "decided": (decision([0, 0, 2], [0.9, 0.4, 0.1]),),
+    "decided": (decision([0, 0, 2], [0.95, 0.4, 0.1]), Mix(3, 2, 1)),
     "settled": (settlement(),),
     "stopped": ("bold", "hits"),
     "folded": (ItemChange("secret-item", None), 7),
@@ -107,12 +111,28 @@ def test_every_hook_moves_a_metric(hook: str) -> None:
         ("learned", (-2.0, None), {"headwater_td_error": 0.002}),
         ("learned", (None, Losses(None, 0.5)), {"headwater_click_log_loss": 0.0005}),
         ("learned", (None, Losses(3.0, 0.5)), {"headwater_click_log_loss": 0.0005, "headwater_listwise_loss": 0.003}),
+        (
+            "learned",
+            (None, Losses(None, 0.5, 0.25, (0.75, 1.0), (0.5, 0.0))),
+            {
+                "headwater_click_log_loss": 0.0005,
+                "headwater_purchase_log_loss": 0.00025,
+                "headwater_head_expected_total{head=click}": 0.75,
+                "headwater_head_happened_total{head=click}": 1.0,
+                "headwater_head_expected_total{head=purchase}": 0.5,
+            },
+        ),
         ("busy", ("decide", 0.25), {"headwater_busy_seconds_total{step=decide}": 0.25}),
         ("stopped", ("bold", "hits"), {"headwater_experiment_stops_total{metric=hits}{variant=bold}": 1}),
         (
             "decided",
-            (decision([0, 0, 2], [0.9, 0.4, 0.1]),),
+            (decision([0, 0, 2], [0.95, 0.4, 0.1]), Mix(3, 2, 1)),
             {
+                "headwater_items_shown": 2,
+                "headwater_slate_categories_total": 2,
+                "headwater_slots_new_total": 1,
+                "headwater_slots_by_propensity_total{range=above 0.9}": 1,
+                "headwater_slots_by_propensity_total{range=0.1 to 0.5}": 2,
                 "headwater_slots_explored_total": 2,
                 "headwater_decisions_opened_total": 1,
                 "headwater_exploration_ratio": 0.25,
@@ -128,6 +148,7 @@ def test_every_hook_moves_a_metric(hook: str) -> None:
                 "headwater_hits_total{source=popularity}": 1,
                 "headwater_prequential_hit_ratio": 0.001,
                 "headwater_reward_total": 2.0,
+                "headwater_uniform_reward_total": 2.0 * (1 / 2) / 0.8,
                 "headwater_list_age_seconds_count": 1,
                 **{f"headwater_list_age_seconds_bucket{{le={le}}}": 1 for le in AGES},
             },
@@ -225,6 +246,8 @@ def test_names_keep_the_rules() -> None:
                 "experiment",
                 "variant",
                 "metric",
+                "range",
+                "head",
             }
 
 
@@ -253,7 +276,7 @@ def test_two_observers_share_nothing() -> None:
 def test_lists_can_be_named_later() -> None:
     observer = PrometheusObserver()
     observer.name_lists(LISTS)
-    observer.decided(decision([1], [1.0]))
+    observer.decided(decision([1], [1.0]), Mix(1, 1, 0))
     assert samples(observer)["headwater_slots_total{source=popularity}"] == 1
 
 
