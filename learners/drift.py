@@ -7,7 +7,7 @@ forget faster for a while, or begin anew. Both are folds: same values, same alar
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Literal, NamedTuple, Protocol, runtime_checkable
+from typing import Any, Literal, NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,7 +20,6 @@ _CALM = 1e-3  # an alarm below it has ended
 Worse = Literal["higher", "lower"]
 
 
-@runtime_checkable
 class Quickens(Protocol):
     """A learner whose steps shrink by themselves, such as one with AdaGrad."""
 
@@ -28,7 +27,6 @@ class Quickens(Protocol):
         """Make the steps that follow `factor` (>= 1) times as long: AdaGrad divides its sums of squares by factor²."""
 
 
-@runtime_checkable
 class Hastens(Protocol):
     """A learner whose steps are always as long, such as one with plain gradient descent."""
 
@@ -36,7 +34,6 @@ class Hastens(Protocol):
         """Take steps `factor` (>= 1) times as long as configured until told otherwise; 1: as configured."""
 
 
-@runtime_checkable
 class Shortens(Protocol):
     """A learner that forgets."""
 
@@ -44,7 +41,6 @@ class Shortens(Protocol):
         """Halve what is known every `half_life` events, or as configured if that is sooner, until told otherwise."""
 
 
-@runtime_checkable
 class Resets(Protocol):
     """A learner that can begin anew."""
 
@@ -77,33 +73,33 @@ class Answer(NamedTuple):
     hold: Callable[[object, float, Pace], None]  # at every height of the alarm, from 1 down to 0
 
 
-def quicken(learner: object, pace: Pace) -> None:
+def quicken(learner: Any, pace: Pace) -> None:
     """Lengthen the steps of a learner that `Quickens`."""
-    if isinstance(learner, Quickens):
+    if hasattr(learner, "quicken"):
         learner.quicken(pace.factor)
 
 
-def hasten(learner: object, height: float, pace: Pace) -> None:
+def hasten(learner: Any, height: float, pace: Pace) -> None:
     """Lengthen the steps of a learner that `Hastens` by the factor, and back to its own with the alarm."""
-    if isinstance(learner, Hastens):
+    if hasattr(learner, "hasten"):
         learner.hasten(1.0 + height * (pace.factor - 1.0))
 
 
-def shorten(learner: object, height: float, pace: Pace) -> None:
+def shorten(learner: Any, height: float, pace: Pace) -> None:
     """Shorten the half-life of a learner that `Shortens`, and back to its own with the alarm."""
-    if isinstance(learner, Shortens):
+    if hasattr(learner, "shorten"):
         learner.shorten(pace.half_life / height if height > 0.0 else math.inf)
 
 
-def hasten_and_shorten(learner: object, height: float, pace: Pace) -> None:
+def hasten_and_shorten(learner: Any, height: float, pace: Pace) -> None:
     """Both, for a learner that offers either."""
     hasten(learner, height, pace)
     shorten(learner, height, pace)
 
 
-def reset(learner: object, pace: Pace) -> None:
+def reset(learner: Any, pace: Pace) -> None:
     """Let a learner that `Resets` begin anew."""
-    if isinstance(learner, Resets):
+    if hasattr(learner, "reset"):
         learner.reset()
 
 
@@ -156,11 +152,11 @@ class Watcher:
 
     def update(self, value: float) -> bool:
         """Take the next value, in [0, 1], and say whether the measure has become worse."""
-        before = self._adwin.estimation
-        self._adwin.update(value)  # type: ignore[no-untyped-call]
-        if not self._adwin.drift_detected:
+        window = self._adwin._helper  # noqa: SLF001  what ADWIN's own `update` asks, without the way there
+        total, width = window.get_total(), window.get_width()
+        if not window.update(value):
             return False
-        rose = self._adwin.estimation > before
+        rose = window.get_total() / window.get_width() > total / max(width, 1)
         self._adwin = _adwin(self.delta)  # as River does itself before the next value
         return rose == (self.worse == "higher")
 
@@ -276,8 +272,9 @@ class Change:
         self._hold()
 
     def _hold(self) -> None:
+        heights = self._heights.tolist()
         for (answer, _), (learner, models) in self._held.items():
-            ANSWERS[answer].hold(learner, float(self._heights[models].max()), self.pace)
+            ANSWERS[answer].hold(learner, max([heights[n] for n in models]), self.pace)
 
 
 def _adwin(delta: float) -> ADWIN:

@@ -57,6 +57,11 @@ class Vocabulary:
         get = self._index.get
         return np.array([index for name in names if (index := get(name)) is not None], dtype=np.int32)
 
+    def places(self, names: Iterable[str]) -> list[int]:
+        """Return the index of each of `names`, -1 for unknown ones."""
+        get = self._index.get
+        return [get(name, -1) for name in names]
+
     def state(self) -> dict[str, NDArray[Any]]:
         """Return all ids in order, as UTF-8 bytes and where each ends."""
         encoded = [name.encode() for name in self.ids]

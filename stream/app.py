@@ -17,12 +17,12 @@ import faust
 import mode
 from faust.types import TP, StreamT
 
-from stream.config import Config, load
+from stream.config import Config, Kafka, load
 from stream.explain import explain
 from stream.health import Health, Verdict
 from stream.log_lines import hold_back_repeats
 from stream.prometheus import PrometheusObserver
-from stream.security import faust_credentials
+from stream.security import tls_context
 from stream.topics import INPUT_TOPICS, prefixed
 from stream.transport import PollConsumer, PollSchema, Positions, calm_reconnect, survive_closed_transports
 from stream.warm_up import warm_up
@@ -57,7 +57,7 @@ def _settings(config: Config) -> dict[str, Any]:
     return {
         "id": f"{kafka.namespace}.{kafka.group}" if kafka.namespace else kafka.group,
         "broker": [f"kafka://{address.strip()}" for address in kafka.broker.split(",")],
-        "broker_credentials": faust_credentials(kafka),
+        "broker_credentials": _credentials(kafka),
         "topic_allow_declare": False,  # `headwater topics` creates them, with the right settings
         "topic_disable_leader": True,
         "table_standby_replicas": 1,  # keeps Faust's assignor, which gives a worker the same partition of every topic
@@ -75,6 +75,17 @@ def _settings(config: Config) -> dict[str, Any]:
         "web_bind": config.worker.host,
         "web_port": config.worker.port,
     }
+
+
+def _credentials(kafka: Kafka) -> Any:
+    """What `stream.security` tells the other clients, as Faust's credentials."""
+    context = tls_context(kafka) if kafka.security_protocol.endswith("SSL") else None
+    if kafka.security_protocol.startswith("SASL"):
+        return faust.SASLCredentials(
+            username=kafka.sasl_username, password=kafka.sasl_password, mechanism=kafka.sasl_mechanism,
+            ssl_context=context,
+        )  # fmt: skip
+    return None if context is None else faust.SSLCredentials(context=context)
 
 
 def _use_polls(app: faust.App, config: Config, worker: Worker, health: Health) -> None:

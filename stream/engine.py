@@ -388,8 +388,22 @@ def _sample(scores: NDArray[np.float32], place: int, hard: int, luck: NDArray[np
 
 
 def _mix(catalogue: Catalogue, items: NDArray[np.int32]) -> Mix:
-    new = int(np.count_nonzero(catalogue.born[items] > catalogue.events - NEW_EVENTS))
-    return Mix(len(items), len(set(catalogue.category[items].tolist())), new)
+    return Mix(len(items), *_count(catalogue.category, catalogue.born, catalogue.events - NEW_EVENTS, items))
+
+
+@njit(cache=True)
+def _count(
+    category: NDArray[np.int32], born: NDArray[np.int64], since: int, items: NDArray[np.int32]
+) -> tuple[int, int]:
+    """Distinct categories of some items, and how many of the items were born later."""
+    categories = new = 0
+    for n, item in enumerate(items):
+        first = True
+        for other in items[:n]:
+            first = first and category[other] != category[item]
+        categories += first
+        new += born[item] > since
+    return categories, new
 
 
 def uniforms(name: str, n: int) -> NDArray[np.float64]:

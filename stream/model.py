@@ -23,6 +23,7 @@ from learners import (
     CoVisitation,
     GroupPopularity,
     Interaction,
+    Past,
     Popularity,
     Repeats,
     Segments,
@@ -309,12 +310,20 @@ class Model:
 
     def interaction(self, step: Step, event: Happening, item: int) -> Interaction:
         """What learners are told of a step's event on an item."""
-        places = np.array([self.vocabulary.index(name) for name in step.recent], np.int32)
-        known = places >= 0
-        past = unpack_past(step.past, event.time, known) if step.past else UNTOLD
+        places, session_items = self.vocabulary.places(step.recent), step.session_items
+        recent, past = np.array(places, np.int32), UNTOLD
+        if step.past:
+            past = unpack_past(step.past, event.time)
+        if -1 in places:  # no room was left for one of them
+            known = recent >= 0
+            past = (
+                UNTOLD
+                if past is UNTOLD
+                else Past(past.times[known], past.counts[known], past.kinds[known], past.bought[known])
+            )
+            recent, session_items = recent[known], int(np.count_nonzero(known[:session_items]))
         return Interaction(
-            item, event.kind, event.time, places[known], places[: step.session_items][known[: step.session_items]],
-            number(step.user_id), step.traits, past,
+            item, event.kind, event.time, recent, recent[:session_items], number(step.user_id), step.traits, past,
         )  # fmt: skip
 
     def _describe(self, change: ItemChange) -> None:
@@ -341,7 +350,7 @@ class Model:
     def _outcome(self, settled: Settlement, step: Step) -> Outcome:
         lists = len(self.lists)
         # Without a next slate (in a backlog) there is nothing to bootstrap on, at discount 0 no need to.
-        following = step.decision if settled.discount > 0 else None
+        following = step.made() if settled.discount > 0 else None
         return Outcome(
             state_tm1=settled.state,
             sources=np.frombuffer(settled.sources, np.uint8),

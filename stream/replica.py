@@ -136,7 +136,7 @@ class Replica:
                 log.info("folding headwater.log: at %d of %d", self.model.offset, self.log_end)
             folded = 0
             for offset, data in records:
-                message = decode_message(data, offset)
+                message = decode_message(data, offset, sealed=True)
                 yield offset, message
                 folded += 1 + (len(message.records) if isinstance(message, Batch) else 0)
                 if folded >= FOLD_AT_ONCE:

@@ -3,8 +3,6 @@
 import ssl
 from typing import Any
 
-import faust
-
 from stream.config import Kafka
 from stream.errors import UsageError
 
@@ -38,17 +36,6 @@ def aiokafka_options(config: Kafka) -> dict[str, Any]:
             "sasl_plain_password": config.sasl_password,
         }
     return options
-
-
-def faust_credentials(config: Kafka) -> Any:
-    """Give the same as Faust's setting `broker_credentials`; None: none are needed."""
-    context = tls_context(config) if config.security_protocol.endswith("SSL") else None
-    if config.security_protocol.startswith("SASL"):
-        return faust.SASLCredentials(
-            username=config.sasl_username, password=config.sasl_password, mechanism=config.sasl_mechanism,
-            ssl_context=context,
-        )  # fmt: skip
-    return None if context is None else faust.SSLCredentials(context=context)
 
 
 def tls_context(config: Kafka) -> ssl.SSLContext:

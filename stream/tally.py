@@ -77,7 +77,7 @@ class Tally:
             return None
         if not isinstance(record, Step) or self.experiment is None:
             return None
-        decision, settled = record.decision, record.settled
+        decision, settled = record.made(), record.settled
         if decision is not None and decision.enrols and self._group(decision.experiment, decision.variant) >= 0:  # 2
             self.users[self._group(decision.experiment, decision.variant)] += 1
         if settled is not None and settled.outcome not in UNLEARNED:  # 3

@@ -8,7 +8,6 @@ from typing import Literal
 
 import numpy as np
 from msgspec import Struct
-from numpy.typing import NDArray
 
 from learners import NEVER, Past
 from learners.profiles import Touch, update
@@ -185,9 +184,9 @@ def pack_past(entries: Sequence[Seen], now: float) -> bytes:
     return np.array(rows, PAST).tobytes()
 
 
-def unpack_past(data: bytes, now: float, known: NDArray[np.bool_]) -> Past:
-    """Read what `pack_past` wrote, of those items that are `known`."""
-    rows = np.frombuffer(data, PAST)[known]
+def unpack_past(data: bytes, now: float) -> Past:
+    """Read what `pack_past` wrote."""
+    rows = np.frombuffer(data, PAST)
     return Past(
         now - rows["gap"].astype(np.float64), rows["count"].astype(np.int32), rows["kind"].copy(),
         now - rows["bought"].astype(np.float64),

@@ -65,6 +65,9 @@ PINS: dict[str, tuple[str, str]] = {
     f"{CONSUMER}.perform_seek": ("45ac24891917", "check PollConsumer.getmany after a rebalance"),
     f"{CONSUMER}.seek": ("21c2d3986564", "check Positions.seek"),
     f"{DELEGATE}.subscribe": ("9aa53f8c1e80", "check PollConsumer.subscribe"),
+    f"{CONSUMER}.on_stop": ("30cf0cd5a359", "check PollConsumer.on_stop"),
+    f"{DRIVER}.on_stop": ("743a56303ae1", "check PollConsumer.on_stop"),
+    "mode.services:ServiceCallbacks.on_start": ("3e5ade7b8a10", "check PollConsumer.on_start"),
     f"{DELEGATE}._seek": ("6f3921dfa423", "check PollConsumer._seek: does it still reach into the other thread?"),
     "faust.transport.conductor:Conductor._subscriber": (
         "0c7e2854f643",
