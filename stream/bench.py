@@ -194,7 +194,7 @@ async def _steady(config: Config, worker: WorkerProcess, rate: float, seconds: f
     measured = np.array([latency for at, latency in late if at >= start + warm_up_s]) * 1000
     if len(measured) < 0.9 * rate * seconds * 0.5:
         raise CheckError(f"latency: must measure most of {rate * seconds:.0f} events; got {len(measured)} slates")
-    p50, p90, p99, top = np.percentile(measured, (50, 90, 99, 100))
+    p50, p90, p99, top = np.percentile(measured, (50, 90, 99, 100)).tolist()
     return Latency(len(measured), rate, p50, p90, p99, top, cpu / elapsed)
 
 

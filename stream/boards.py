@@ -43,6 +43,11 @@ def rate(counter: str, by: str = "") -> str:
     return f"sum by ({by}) (rate({counter}[{RATE}]))" if by else f"sum(rate({counter}[{RATE}]))"
 
 
+def slowly(counter: str) -> str:
+    """Per second over the last ten minutes, summed over workers."""
+    return f"sum(rate({counter}[10m]))"
+
+
 def quantile(share: float, histogram: str) -> str:
     """Of a histogram, over all workers."""
     return f"histogram_quantile({share}, {rate(f'{histogram}_bucket', 'le')})"
@@ -54,7 +59,10 @@ def quantiles(histogram: str) -> dict[str, str]:
 
 
 BOUGHT = rate('headwater_hits_by_type_total{type="purchase"}')
+SETTLED_SLOWLY = slowly('headwater_decisions_settled_total{outcome=~"hit|miss|silent"}')
 CLICKED = rate('headwater_hits_by_type_total{type="click"}')
+OTHERS = rate('headwater_slots_total{source!="ranked"}', "source")
+SLOTS = f"scalar({rate('headwater_slots_total')})"
 BY_SOURCE = rate("headwater_hits_total", "source")
 SETTLED = rate('headwater_decisions_settled_total{outcome=~"hit|miss|silent"}')
 
@@ -82,8 +90,10 @@ PIPELINE = Board("headwater-pipeline", "headwater: pipeline", "Does it keep up, 
     Panel("Workers that serve", "1 for each worker that is ready; the other line counts sources not recovered yet.",
           "short", {"ready": "sum(headwater_ready)", "recovering": "sum(headwater_sources_recovering)",
                     "sources owned": "sum(headwater_sources_owned)"}),
-    Panel("Log and model", "Where each model stands in headwater.log, and how old its newest message is.", "short",
-          {"offset {{instance}}": "headwater_model_offset", "age, s {{instance}}": "headwater_model_age_seconds"}),
+    Panel("Log and model", "Where each model stands in headwater.log; lines lie on one another.", "short",
+          {"{{instance}}": "headwater_model_offset"}),
+    Panel("Age of the model", "Since the newest message that it has learned was written.", "s",
+          {"{{instance}}": "headwater_model_age_seconds"}, 30),
     Panel("Snapshots", "Seconds since the newest snapshot of each kind; the log is cut behind them.", "s",
           {"{{type}}": "time() - max by (type) (headwater_snapshot_timestamp_seconds)"}, 900),
     Panel("Size of snapshots", "Of the newest one: the model, or the users of one source.", "bytes",
@@ -125,8 +135,8 @@ RECOMMENDATIONS = Board("headwater-recommendations", "headwater: recommendations
           {"reward": f"{rate('headwater_reward_total')} / {SETTLED}"}),
     Panel("Revenue of a slate", "Prices of what was bought from slates, per settled slate.", "short",
           {"revenue": f"{rate('headwater_revenue_total')} / {SETTLED}"}),
-    Panel("Who fills the slots", "Share of slots by source; `ranked` is the blended ranking.", "percentunit",
-          {"{{source}}": f"{rate('headwater_slots_total', 'source')} / scalar({rate('headwater_slots_total')})"}),
+    Panel("Slots that the ranking does not fill", "Share of slots by source, the blended ranking left out: where the "
+          "policy explores, or knows better.", "percentunit", {"{{source}}": f"{OTHERS} / {SLOTS}"}),
     Panel("Hits per thousand slots", "By source: what a slot given to it brings.", "short",
           {"{{source}}": f"1000 * {BY_SOURCE} / {rate('headwater_slots_total', 'source')}"}),
     Panel("Click-through rate", "Clicks on a slate's item per settled slate.", "percentunit",
@@ -159,9 +169,9 @@ LEARNING = Board("headwater-learning", "headwater: learning and bandit", "Does i
           "percentunit", {"{{range}}": f"{rate('headwater_slots_by_propensity_total', 'range')} / "
                                        f"scalar({rate('headwater_slots_by_propensity_total')})"}),
     Panel("Against drawing at random", "Reward of a slate as shown, and, estimated from propensities, had each slot's "
-          "source been drawn at random.", "short",
-          {"as shown": f"{rate('headwater_reward_total')} / {SETTLED}",
-           "at random, estimated": f"{rate('headwater_uniform_reward_total')} / {SETTLED}"}),
+          "source been drawn at random; over ten minutes, since few slots carry the evidence.", "short",
+          {"as shown": f"{slowly('headwater_reward_total')} / {SETTLED_SLOWLY}",
+           "at random, estimated": f"{slowly('headwater_uniform_reward_total')} / {SETTLED_SLOWLY}"}),
     Panel("Records learned", "Per second, on every worker: each folds the whole log.", "reqps",
           {"{{instance}}": f"rate(headwater_records_folded_total[{RATE}])"}),
     Panel("TD error", "Running mean of the policy's absolute error, in units of reward; large after a change.",
@@ -170,10 +180,13 @@ LEARNING = Board("headwater-learning", "headwater: learning and bandit", "Does i
           "percentunit", {"rate": "max(headwater_exploration_ratio)",
                           "explored": f"{rate('headwater_slots_explored_total')} / {rate('headwater_slots_total')}"}),
     Panel("Drift", "Models that became worse than chance explains, per hour, and answers taken.", "short",
-          {"{{model}}: {{answer}}": "sum by (model, answer) (increase(headwater_drift_total[1h])) > 0 or "
-                                    "label_replace(vector(0), 'model', 'none', '', '')"}),
-    Panel("Fingerprints", "The same at the same log offset on all workers: their models are equal.", "short",
-          {"{{instance}}": "headwater_fingerprint", "offset {{instance}}": "headwater_fingerprint_offset"}),
+          {"{{model}} {{answer}}": "sum by (model, answer) (increase(headwater_drift_total[1h])) > 0 or "
+                                   "label_replace(vector(0), 'model', 'none', '', '')"}),
+    Panel("Fingerprints", "Workers by the fingerprint of their model at the newest offset that they have marked: one "
+          "line for all, but for the moments between two marks.", "short",
+          {"{{fingerprint}}": 'count_values("fingerprint", headwater_fingerprint)'}),
+    Panel("Marks", "Log offset of each worker's newest fingerprint.", "short",
+          {"{{instance}}": "headwater_fingerprint_offset"}),
 ))  # fmt: skip
 
 EXPERIMENTS = Board("headwater-experiments", "headwater: experiments", "Which variant is better? `headwater experiment "

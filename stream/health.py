@@ -104,7 +104,8 @@ class Health:
         observer.users.set(sum(len(partition.users) for partition in worker.partitions.values()))
         self._looks += 1
         if self._looks % SIZES_EVERY == 1:
-            observer.sized(worker.model.sizes(), len(worker.model.vocabulary))
+            observer.sized(worker.model.sizes())
+        observer.items.set(len(worker.model.vocabulary))
         observer.model_offset.set(worker.model.offset)
         observer.log_lag.set(max(0, worker.replica.log_end - worker.model.offset))
         observer.model_age.set(max(0.0, time.time() - worker.replica.reader.written_at))

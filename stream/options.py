@@ -20,6 +20,10 @@ resamples_option = click.option(
     "--resamples", type=click.IntRange(0), default=1000, show_default=True,
     help="Of the bootstrap over users; 0: no intervals.",
 )  # fmt: skip
+within_option = click.option(
+    "--within", type=click.FloatRange(min=0), default=30.0, show_default=True,
+    help="Seconds to wait until a worker has done it; 0: do not wait.",
+)  # fmt: skip
 
 
 def configured(function: Callable[Concatenate[Config, P], R]) -> Callable[P, R]:

@@ -114,18 +114,23 @@ class PrometheusObserver(Observer):
         self._folded = counter("records_folded", "records of headwater.log that the model has learned")
         self._skipped = counter("records_skipped", "records that raised in a learner; must stay 0")
         self._exploration = gauge("exploration_ratio", "share of slots that explore now")
-        self._td_error = gauge("td_error", "running mean of the policy's absolute TD error")
-        self._listwise = gauge("listwise_loss", "running mean of the mixer's loss before learning, in nats")
-        self._log_loss = gauge("click_log_loss", "running mean of the click head's log-loss before learning, in nats")
-        self._purchase_loss = gauge(
-            "purchase_log_loss", "running mean of the purchase head's log-loss of items taken, before learning, in nats"
+        self._td_error = _Running(gauge("td_error", "running mean of the policy's absolute TD error"))
+        self._listwise = _Running(gauge("listwise_loss", "running mean of the mixer's loss before learning, in nats"))
+        self._log_loss = _Running(
+            gauge("click_log_loss", "running mean of the click head's log-loss before learning, in nats")
+        )
+        self._purchase_loss = _Running(
+            gauge(
+                "purchase_log_loss",
+                "running mean of the purchase head's log-loss of items taken, before learning, in nats",
+            )
         )
         expected = counter("head_expected", "clicks and purchases that the heads expected of what they learned", "head")
         happened = counter(
             "head_happened", "clicks and purchases that happened; a calibrated head expects as many", "head"
         )
         self._heads = [(expected.labels(head), happened.labels(head)) for head in ("click", "purchase")]
-        self._hit_ratio = gauge("prequential_hit_ratio", "running share of settled slates with a hit")
+        self._hit_ratio = _Running(gauge("prequential_hit_ratio", "running share of settled slates with a hit"))
         self._skipped_offsets = counter(
             "skipped_offsets", "input offsets without a record: deleted before they were read, compacted, or markers"
         )
@@ -147,7 +152,7 @@ class PrometheusObserver(Observer):
         )
         self._stored_at = gauge("snapshot_timestamp_seconds", "when the newest snapshot was written, unix time", "type")
         self._bytes = gauge("state_bytes", "of the arrays of one part of the model", "part")
-        self._items = gauge("items", "items that the model knows")
+        self.items = gauge("items", "items that the model knows")
         self.users = gauge("users", "users in the working memory of this worker")
         self.in_flight = gauge("in_flight_records", "records proposed, but not folded yet")
         self.lag = gauge("consumer_lag_events", "input records not taken in yet", "topic", "partition")
@@ -218,7 +223,7 @@ class PrometheusObserver(Observer):
         if settlement.outcome != "silent":
             self._list_age.observe(max(0.0, settlement.settled_at - settlement.decided_at))
         hit = settlement.outcome == "hit"
-        _move(self._hit_ratio, float(hit))
+        self._hit_ratio.add(float(hit))
         if hit:
             self._reward.inc(settlement.reward)
             self._uniform.inc(settlement.reward * _uniform_weight(settlement))
@@ -241,13 +246,13 @@ class PrometheusObserver(Observer):
 
     def learned(self, td_error: float | None, losses: Losses | None) -> None:
         if td_error is not None:
-            _move(self._td_error, abs(td_error))
+            self._td_error.add(abs(td_error))
         if losses is not None:
-            _move(self._log_loss, losses.click)
+            self._log_loss.add(losses.click)
             if losses.listwise is not None:
-                _move(self._listwise, losses.listwise)
+                self._listwise.add(losses.listwise)
             if losses.purchase is not None:
-                _move(self._purchase_loss, losses.purchase)
+                self._purchase_loss.add(losses.purchase)
             for (expected, happened), counts in zip(self._heads, (losses.clicks, losses.purchases), strict=True):
                 expected.inc(counts[0])
                 happened.inc(counts[1])
@@ -256,11 +261,10 @@ class PrometheusObserver(Observer):
         self._trial_stops.labels(variant, metric).inc()
         log.warning("experiment: the guard of %s has taken variant %s off", metric, variant)
 
-    def sized(self, sizes: Mapping[str, int], items: int) -> None:
-        """Bytes of each part of the model, and the items that it knows."""
+    def sized(self, sizes: Mapping[str, int]) -> None:
+        """Bytes of each part of the model."""
         for part, size in sizes.items():
             self._bytes.labels(part).set(size)
-        self._items.set(items)
 
     def skipped_offsets(self, count: int) -> None:
         self._skipped_offsets.inc(count)
@@ -348,5 +352,13 @@ def _uniform_weight(settlement: Settlement) -> float:
     return float(offering / alive / propensity) if alive and propensity > 0.0 else 1.0
 
 
-def _move(gauge: Gauge, value: float) -> None:
-    gauge.inc(RECENT * (value - gauge._value.get()))  # noqa: SLF001  gauges have no public way to be read
+class _Running:
+    """A gauge of a running mean: of all values at first, of about the last thousand later."""
+
+    def __init__(self, gauge: Gauge) -> None:
+        self._gauge, self._values, self._mean = gauge, 0, 0.0
+
+    def add(self, value: float) -> None:
+        self._values += 1
+        self._mean += max(RECENT, 1.0 / self._values) * (value - self._mean)
+        self._gauge.set(self._mean)

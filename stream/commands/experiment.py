@@ -14,17 +14,12 @@ from stream.connections import Connections
 from stream.errors import CheckError
 from stream.experiment import load_experiment
 from stream.experiment_status import read_tally, report, show
-from stream.options import configured, examples
+from stream.options import configured, examples, within_option
 from stream.replay import Sender
 from stream.schemas import Experiment
 from stream.tally import Tally
 
 LOOK_S = 0.3
-
-within_option = click.option(
-    "--within", type=click.FloatRange(min=0), default=30.0, show_default=True,
-    help="Seconds to wait until a worker has done it; 0: do not wait.",
-)  # fmt: skip
 
 
 @click.group(

@@ -8,7 +8,7 @@ from kafka import KafkaConsumer, TopicPartition
 from stream.admin import check
 from stream.config import Config
 from stream.errors import CheckError
-from stream.options import configured, examples
+from stream.options import configured, examples, within_option
 from stream.replay import Sender
 from stream.security import kafka_options
 from stream.topics import RECOMMENDATIONS, prefixed
@@ -17,10 +17,7 @@ from stream.watch import partition_of
 
 @click.command(epilog=examples("headwater forget u42", "headwater forget u42 --within 0"))
 @click.argument("user")
-@click.option(
-    "--within", type=click.FloatRange(min=0), default=30.0, show_default=True,
-    help="Seconds to wait until a worker has done it; 0: do not wait.",
-)  # fmt: skip
+@within_option
 @configured
 def command(config: Config, user: str, within: float) -> None:
     """Remove a user from everything that headwater knows.

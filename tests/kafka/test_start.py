@@ -16,7 +16,7 @@ from kafka import KafkaProducer
 
 from stream.admin import create_or_verify
 from stream.broker import Broker
-from stream.config import Config, Gateway, Kafka
+from stream.config import Config, Gateway, Kafka, Worker
 from stream.kafka_home import find_java, kafka_home
 from stream.worker_process import GatewayProcess, WorkerProcess
 from tests.kafka.site import until
@@ -56,7 +56,7 @@ class Place(NamedTuple):
 @pytest.fixture
 def place(needs_kafka: None, tmp_path: Path) -> Iterator[Place]:
     with Broker() as broker:
-        config = Config(kafka=Kafka(broker=broker.address), gateway=Gateway(open=True))
+        config = Config(kafka=Kafka(broker=broker.address), gateway=Gateway(open=True), worker=Worker(snapshot_s=1.0))
         create_or_verify(config.kafka)
         with WorkerProcess(config, tmp_path / "worker.log") as worker, GatewayProcess(config) as gateway:
             worker.wait_ready()
@@ -74,7 +74,7 @@ def test_every_snippet_runs(place: Place, tmp_path: Path) -> None:
     def items(user: str) -> list[str]:
         status, text = place.gateway.page(f"/v1/users/{user}/recommendations")
         found = json.loads(text)
-        return [slot["item_id"] for slot in found["slots"]] if status == 200 and not found["fallback"] else []
+        return [slot["item_id"] for slot in found["items"]] if status == 200 and not found["fallback"] else []
 
     said = [(language, place.run(language, block, tmp_path)) for language, block in BLOCKS]
     assert [language for language, _ in said] == [
