@@ -1,4 +1,4 @@
-"""Microseconds per event learned and per query, with few items and with many: no source may slow down as they grow.
+"""Microseconds per event learned and per query, and bytes, with few items and with many: both must stay as they are.
 
 Made-up users: sessions of five events on items of one neighbourhood, popular ones more often, a description for each.
 They are the same users in a small and in a large catalogue, whose items just lie further apart. By a clock of the
@@ -29,14 +29,18 @@ class Timing(NamedTuple):
     items: int
     learn_us: float
     query_us: float  # of `top_k` and of the scores of as many items
+    item_bytes: float  # of state for an item that nobody has touched
+    event_bytes: float  # of state that an event adds in the mean, with those items that it fills
 
 
 def measure(
     source: Source, items: int, clock: Callable[[], float], *, learned: int = EVENTS, asked: int = QUERIES
 ) -> Timing:
     """Teach a fresh source so many events, then ask it; `clock` counts seconds."""
+    before = _bytes(source)
     for item in range(items):
         source.add_item(item)
+    empty = _bytes(source)
     events = shoppers(learned + WARM_UP, max(1, items // USED))
     for event in events:
         source.describe(event.item, _about(event.item))
@@ -45,14 +49,21 @@ def measure(
         if n == WARM_UP:
             started = clock()
         source.learn_one(event)
-    learn_s = clock() - started
+    learn_s, full = clock() - started, _bytes(source)
     for n, event in enumerate(events[-asked - WARM_UP :]):
         if n == WARM_UP:
             started = clock()
         query = Query(event.recent, event.time, event.session, event.user)
         found = source.top_k(query, PROPOSED, blocked)[0]
         source.score_many(query, found)
-    return Timing(items, learn_s / learned * 1e6, (clock() - started) / asked * 1e6)
+    query_s = clock() - started
+    return Timing(
+        items, learn_s / learned * 1e6, query_s / asked * 1e6, (empty - before) / items, (full - empty) / len(events)
+    )
+
+
+def _bytes(source: Source) -> int:
+    return sum(array.nbytes for array in source.state().values())
 
 
 def shoppers(events: int, apart: int = 1) -> list[Interaction]:

@@ -14,7 +14,9 @@ def test_a_larger_catalogue_has_the_same_users() -> None:
 
 def test_every_call_is_timed() -> None:
     ticks = iter((10.0, 14.0, 20.0, 21.0))
-    assert measure(Popularity(), USED, lambda: next(ticks), learned=40, asked=20) == (USED, 100_000.0, 50_000.0)
+    found = measure(Popularity(top=400), USED, lambda: next(ticks), learned=40, asked=20)
+    weights, best = 8 * USED, 4 * 400
+    assert found == (USED, 100_000.0, 50_000.0, (weights + best) / USED, 0.0)
 
 
 def test_an_unknown_name_is_told() -> None:
