@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from stream.config import Config
 from stream.connections import Connections, CutError
-from stream.log import LOG_VERSION, Acceptance, Claim, decode_message
+from stream.log import LOG_VERSION, Acceptance, Claim, Stored, decode_message
 from stream.recovery import Claimed, Recovery
 from stream.snapshot import Assembly
 from stream.topics import LOG, USER_SNAPSHOTS, Source
@@ -41,10 +41,13 @@ class Takeover:
     async def recover(self, sources: Sequence[str]) -> list[Recovery]:
         """Claim sources and fold their users; the numbers are those of `recovery.py`.
 
+        A source that somebody else has claimed since is left out: the others need not wait for it.
+
         Raises
         ------
         CutError
-            if a snapshot or the log behind it has been cut: somebody has claimed the source meanwhile, or all is lost
+            if a snapshot or the log behind it has been cut: somebody has claimed the source meanwhile and this worker
+            does not know it yet, or all is lost
         TimeoutError
             if a claim does not come back
         """
@@ -53,6 +56,7 @@ class Takeover:
         recoveries = [
             Recovery(source, claim, parts, self.config.rewards.session_gap_s, self.lists)
             for (source, claim), parts in zip(claimed.items(), snapshots, strict=True)
+            if parts is not None
         ]
         await self._fold([recovery for recovery in recoveries if Source.parse(recovery.source).group == "users"])  # 3
         return recoveries
@@ -74,11 +78,19 @@ class Takeover:
             await self.writer.log(Claim(LOG_VERSION, source, token))
         return {source: await future for source, future in written.items()}
 
-    async def _snapshot(self, claim: Claimed) -> list[bytes]:
-        """Chunks of the newest snapshot of a source's users; none if there is none."""
-        stored, assembly = claim.snapshot, Assembly()
-        if stored is None:
+    async def _snapshot(self, claim: Claimed) -> list[bytes] | None:
+        """Chunks of the newest snapshot of a source's users; none if there is none; None: it is somebody else's now."""
+        if claim.snapshot is None:
             return []
+        try:
+            return await self._chunks(claim.snapshot)
+        except CutError:
+            if self.acceptance.sources[claim.snapshot.source].base != claim.base:
+                return None  # the new owner has stored a newer one, and deleted this one
+            raise
+
+    async def _chunks(self, stored: Stored) -> list[bytes]:
+        assembly = Assembly()
         reader = self.connections.reader(USER_SNAPSHOTS, Source.parse(stored.source).partition)
         try:
             position, end = await reader.start(stored.first)

@@ -4,7 +4,7 @@ import pytest
 
 from stream.topics import LOG
 from tests.simulation.run import play
-from tests.simulation.schedule import ProcessFault, Schedule, SendFault, draw
+from tests.simulation.schedule import ProcessFault, Schedule, SendFault, draw, rough
 
 LATE_FIRST_CLAIM = draw(59)._replace(
     process_faults=(ProcessFault(0.2, "crash_append", 1, 50.0),), send_faults=(SendFault(LOG.name, 1, "lost", 0.01),)
@@ -36,6 +36,8 @@ def test_a_worker_whose_model_is_wrong_rebuilds_itself(slot: int) -> None:
     [
         pytest.param(LATE_FIRST_CLAIM, id="a source is claimed for the first time when the log has been cut"),
         pytest.param(LOST_WHILE_RESUMING, id="a parked source is lost while another one resumes"),
+        pytest.param(draw(1567), id="a snapshot goes while one who no longer owns the source reads it"),
+        pytest.param(rough(604), id="the same in rough times"),
     ],
 )
 def test_what_was_found_stays_mended(schedule: Schedule) -> None:
