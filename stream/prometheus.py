@@ -74,11 +74,8 @@ class PrometheusObserver(Observer):
         self._late = counter("late_events", "events older than their user's newest one")
         self._keyless = counter("keyless_events", "events without a key: their users may be split over partitions")
         self._opened = counter("decisions_opened", "slates drawn")
-        self._propensities = [
-            counter_of.labels(text)
-            for counter_of in (counter("slots_by_propensity", "slots by the probability of their item", "range"),)
-            for text in PROPENSITY_RANGES
-        ]
+        by_propensity = counter("slots_by_propensity", "slots by the probability of their item", "range")
+        self._propensities = [by_propensity.labels(text) for text in PROPENSITY_RANGES]
         self._categories = counter("slate_categories", "distinct categories, summed over slates")
         self._new_slots = counter("slots_new", f"slots with items first heard of in the last {NEW_EVENTS:,} events")
         self._shown: tuple[set[str], set[str]] = set(), set()  # items: of the last half hour or less, of the one before
