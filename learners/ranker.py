@@ -178,7 +178,7 @@ class TwoHeads:
     --------
     >>> ranker = TwoHeads(["similar", "seen"], learning_rate=0.5)
     >>> for _ in range(100):
-    ...     ranker.learn_many_rows(np.array([[255, 0], [0, 255]], np.uint8), clicked=0, purchased=False)
+    ...     _ = ranker.learn_many_rows(np.array([[255, 0], [0, 255]], np.uint8), clicked=0, purchased=False)
     >>> ranker.score_many(255 * np.eye(2, dtype=np.uint8))[:, 0].round(2).tolist()
     [0.98, 0.02]
 
