@@ -388,7 +388,7 @@ def _sample(scores: NDArray[np.float32], place: int, hard: int, luck: NDArray[np
 
 
 def _mix(catalogue: Catalogue, items: NDArray[np.int32]) -> Mix:
-    return Mix(len(items), *_count(catalogue.category, catalogue.born, catalogue.events - NEW_EVENTS, items))
+    return Mix(*_count(catalogue.category, catalogue.born, catalogue.events - NEW_EVENTS, items))
 
 
 @njit(cache=True)

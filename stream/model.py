@@ -311,17 +311,12 @@ class Model:
     def interaction(self, step: Step, event: Happening, item: int) -> Interaction:
         """What learners are told of a step's event on an item."""
         places, session_items = self.vocabulary.places(step.recent), step.session_items
-        recent, past = np.array(places, np.int32), UNTOLD
-        if step.past:
-            past = unpack_past(step.past, event.time)
+        recent, past = np.array(places, np.int32), unpack_past(step.past, event.time) if step.past else UNTOLD
         if -1 in places:  # no room was left for one of them
             known = recent >= 0
-            past = (
-                UNTOLD
-                if past is UNTOLD
-                else Past(past.times[known], past.counts[known], past.kinds[known], past.bought[known])
-            )
             recent, session_items = recent[known], int(np.count_nonzero(known[:session_items]))
+            if step.past:
+                past = Past(past.times[known], past.counts[known], past.kinds[known], past.bought[known])
         return Interaction(
             item, event.kind, event.time, recent, recent[:session_items], number(step.user_id), step.traits, past,
         )  # fmt: skip

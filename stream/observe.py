@@ -5,8 +5,6 @@ from typing import Literal, NamedTuple
 from stream.log import Decision, Happening, Record, Settlement
 
 Step = Literal["decode", "decide", "publish", "fold"]  # of the loop, as the diagram of the README has it
-
-
 NEW_EVENTS = 10_000  # an item is new for so many events of all users
 
 
@@ -23,7 +21,6 @@ class Losses(NamedTuple):
 class Mix(NamedTuple):
     """What a slate is made of."""
 
-    slots: int
     categories: int  # distinct ones
     new: int  # items first heard of within the last `NEW_EVENTS` events
 

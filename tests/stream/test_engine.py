@@ -255,4 +255,4 @@ def test_what_a_slate_is_made_of_is_told() -> None:
     items = [Item(item_id=name, categories=[category]) for name, category in zip("abcd", "xyxy", strict=True)]
     site.take(*(ItemChange(item.item_id, item) for item in items))
     site.take(did("ann", "a"))
-    assert site.seen.mixes == [Mix(slots=4, categories=2, new=4)]
+    assert site.seen.mixes == [Mix(categories=2, new=4)]

@@ -28,7 +28,7 @@ from stream.observe import Losses, Observer
 from stream.ranking import HEAD_NEGATIVES
 from stream.schemas import Item
 from stream.snapshot import ForeignSnapshotError
-from stream.users import User, number
+from stream.users import Seen, User, number, pack_past
 from tests.stream.site import Site, did
 
 T = 1_700_000_000.0
@@ -386,6 +386,21 @@ def test_items_beyond_the_limit_are_counted_and_not_learned() -> None:
         model.fold(decode_message(data, model.offset), model.offset)
     assert (model.vocabulary.ids, model.skipped) == (["a", "b", "c"], 0)
     assert seen.refused > 5
+
+
+def test_learners_are_told_nothing_of_items_without_room() -> None:
+    """What the user did with the others keeps its place beside them."""
+    model = Model(CONFIG)
+    for item in "ab":
+        model.vocabulary.intern(item)
+    event = Happening(0, 0, "e", "a", 0, T, None, None)
+    past = pack_past([Seen(n, bought=False, kind=n, time=T - n) for n in (1, 2, 0)], T)
+    told = model.interaction(Step("u", event, ["a", "lost", "b"], 2, None, None, None, past=past), event, 0)
+    assert (told.recent.tolist(), told.session.tolist()) == ([0, 1], [0])
+    assert (told.past.counts.tolist(), told.past.kinds.tolist()) == ([1, 0], [1, 0])
+    assert told.past.times.tolist() == [T - 1, T]
+    untold = model.interaction(Step("u", event, ["lost", "b"], 0, None, None, None), event, 0)
+    assert (untold.recent.tolist(), len(untold.past.times)) == ([1], 0)
 
 
 class Crowded(Observer):

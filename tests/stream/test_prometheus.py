@@ -53,7 +53,7 @@ HOOKS: dict[str, tuple[Any, ...]] = {
     "keyless": (),
     "dead": ("not_json",),
     "busy": ("fold", 0.5),
-    "decided": (decision([0, 0, 2], [0.95, 0.4, 0.1]), Mix(3, 2, 1)),
+    "decided": (decision([0, 0, 2], [0.95, 0.4, 0.1]), Mix(2, 1)),
     "settled": (settlement(),),
     "stopped": ("bold", "hits"),
     "folded": (ItemChange("secret-item", None), 7),
@@ -126,7 +126,7 @@ def test_every_hook_moves_a_metric(hook: str) -> None:
         ("stopped", ("bold", "hits"), {"headwater_experiment_stops_total{metric=hits}{variant=bold}": 1}),
         (
             "decided",
-            (decision([0, 0, 2], [0.95, 0.4, 0.1]), Mix(3, 2, 1)),
+            (decision([0, 0, 2], [0.95, 0.4, 0.1]), Mix(2, 1)),
             {
                 "headwater_items_shown": 2,
                 "headwater_slate_categories_total": 2,
@@ -278,7 +278,7 @@ def test_two_observers_share_nothing() -> None:
 def test_lists_can_be_named_later() -> None:
     observer = PrometheusObserver()
     observer.name_lists(LISTS)
-    observer.decided(decision([1], [1.0]), Mix(1, 1, 0))
+    observer.decided(decision([1], [1.0]), Mix(1, 0))
     assert samples(observer)["headwater_slots_total{source=popularity}"] == 1
 
 
