@@ -38,6 +38,7 @@ from learners.content import Content
 from learners.covisitation import CoVisitation
 from learners.factorization import Factorization
 from learners.group_popularity import GroupPopularity
+from learners.interactions import Interactions, learn_all
 from learners.metrics import LogLoss
 from learners.mixer import Mixer
 from learners.new_items import NewItems
@@ -77,6 +78,7 @@ __all__ = [
     "GroupPopularity",
     "Impersonal",
     "Interaction",
+    "Interactions",
     "LogLoss",
     "Mixer",
     "NewItems",
@@ -99,6 +101,7 @@ __all__ = [
     "Vocabulary",
     "best_first",
     "corrected",
+    "learn_all",
     "ranking_score",
     "yield_checks",
 ]

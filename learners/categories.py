@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from learners.base import Impersonal, Interaction, Query, State, require_known
 from learners.growth import grown
+from learners.interactions import Interactions, require_all_known
 from learners.selection import best_first
 
 _UNIT_LIMIT = 2.0**512  # a power of two rescales exactly
@@ -36,6 +37,20 @@ def _enlist(weights: NDArray[np.float64], row: NDArray[np.int32], item: int) -> 
         row[place] = row[place - 1]
         place -= 1
     row[place] = item
+
+
+@njit(cache=True)
+def _count_all(
+    weights: NDArray[np.float64], unit: NDArray[np.float64], category: NDArray[np.int32], top: NDArray[np.int32],
+    items: NDArray[np.int32], growth: float,
+) -> None:  # fmt: skip
+    for item in items:
+        unit[0] *= growth
+        weights[item] += unit[0]
+        _enlist(weights, top[category[item]], item)
+        if unit[0] >= _UNIT_LIMIT:  # order within the lists stays; underflow makes ties, which keep their order
+            weights *= 1.0 / _UNIT_LIMIT
+            unit *= 1.0 / _UNIT_LIMIT
 
 
 @njit(cache=True)
@@ -161,12 +176,15 @@ class Categories(Impersonal):
     def learn_one(self, event: Interaction) -> None:
         """Count one event."""
         require_known(self.name, event.item, self._size)
-        self._unit[0] *= self._growth
-        self._weights[event.item] += self._unit[0]
-        _enlist(self._weights, self._top[self._category[event.item]], event.item)
-        if self._unit[0] >= _UNIT_LIMIT:  # order within the lists stays; underflow makes ties, which keep their order
-            self._weights *= 1.0 / _UNIT_LIMIT
-            self._unit *= 1.0 / _UNIT_LIMIT
+        self._count(np.array([event.item], np.int32))
+
+    def learn_many(self, events: Interactions) -> None:
+        """Count events."""
+        require_all_known(self.name, events.items, self._size)
+        self._count(events.items)
+
+    def _count(self, items: NDArray[np.int32]) -> None:
+        _count_all(self._weights, self._unit, self._category, self._top, items, self._growth)
 
     def top_k(self, query: Query, k: int, blocked: NDArray[np.uint8]) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
         """Return the best of the user's categories."""

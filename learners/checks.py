@@ -5,12 +5,14 @@ import pickle
 import random
 from collections.abc import Callable, Iterator
 from functools import partial
+from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from learners.base import INELIGIBLE, TOUCHED, Interaction, Query, Source
+from learners.base import INELIGIBLE, NEVER, PURCHASE, TOUCHED, Interaction, Past, Query, Source
+from learners.interactions import Interactions, learn_all
 
 _ITEMS = 24
 _USERS = 6
@@ -80,6 +82,20 @@ def check_restored_state_is_a_copy(source: Source) -> None:
     twin.restore(source.state())
     _learn(twin)
     _require(_fingerprint(source) == before, "`restore` must copy")
+
+
+def check_learn_many_is_learn_one(source: Source) -> None:
+    """Many events at once leave the same state as one by one, wherever they are cut."""
+    twin, events = copy.deepcopy(source), [event._replace(past=_past(event)) for event in _stream()]
+    events = list(Interactions.of(events).each())
+    for each in (source, twin):
+        _add_items(each)
+    for event in events:
+        source.learn_one(event)
+    cuts = [0, 1, 2, 50, len(events)]
+    for start, end in pairwise(cuts):
+        learn_all(twin, Interactions.of(events[start:end]))
+    _require(_fingerprint(source) == _fingerprint(twin), "`learn_many` must do what `learn_one` does")
 
 
 def check_top_k_order(source: Source) -> None:
@@ -184,6 +200,7 @@ _LAWS = (
     check_pickling,
     check_state_round_trip,
     check_restored_state_is_a_copy,
+    check_learn_many_is_learn_one,
     check_top_k_order,
     check_score_many_agrees_with_top_k,
     check_blocked_honoured,
@@ -211,6 +228,13 @@ def _stream() -> Iterator[Interaction]:
         recent = np.array(list(dict.fromkeys(newest))[:50], np.int32)
         yield Interaction(item, rng.randrange(3), float(n), recent, np.array(newest[:10], np.int32), _user(user))
         history.append(item)
+
+
+def _past(event: Interaction) -> Past:
+    """A past of an event's recent items: one a minute, every third one bought."""
+    ranks = np.arange(1, len(event.recent) + 1)
+    times, kinds = (event.time - 60.0 * ranks).astype(np.float64), (ranks % 3).astype(np.uint8)
+    return Past(times, 1 + event.recent % 4, kinds, np.where(kinds == PURCHASE, times, NEVER))
 
 
 def _user(n: int) -> int:

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from learners.base import About, Impersonal, Interaction, Query, State, require_known
 from learners.content_scores import TERMS, Rated, begin, closeness, closest, project, pull, search
 from learners.growth import grown
+from learners.interactions import Interactions, require_all_known
 from learners.native import Handle
 from learners.nearest import Nearest
 from learners.term_index import TermIndex
@@ -148,6 +149,11 @@ class Content(Impersonal):
         """Learn nothing: what an item is does not depend on who looks at it."""
         require_known(self.name, event.item, self._index.size)
         self._nearest.insert(self._embedding, _CATCH_UP)
+
+    def learn_many(self, events: Interactions) -> None:
+        """Learn nothing of any of them."""
+        require_all_known(self.name, events.items, self._index.size)
+        self._nearest.insert(self._embedding, _CATCH_UP * len(events.items))
 
     def top_k(self, query: Query, k: int, blocked: NDArray[np.uint8]) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
         """Return the closest items found."""

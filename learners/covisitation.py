@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from learners.base import Impersonal, Interaction, Query, State, require_known
 from learners.growth import grown
+from learners.interactions import Interactions, require_all_known
 from learners.neighbours import NeighbourTable
 from learners.selection import best_first
 
@@ -135,6 +136,11 @@ class CoVisitation(Impersonal):
         """Link the item and the user's recent items in both directions."""
         require_known(self.name, event.item, self._table.size)
         self._table.learn_one(event.item, event.recent, self._closeness, both_directions=True)
+
+    def learn_many(self, events: Interactions) -> None:
+        """Learn events in their order."""
+        require_all_known(self.name, events.items, self._table.size)
+        self._table.learn_many(events, np.diff(events.starts), self._closeness, both_directions=True)
 
     def top_k(self, query: Query, k: int, blocked: NDArray[np.uint8]) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
         """Return the most similar items to the user's recent ones."""

@@ -16,6 +16,7 @@ from river.drift import ADWIN
 from learners.base import State
 
 _CALM = 1e-3  # an alarm below it has ended
+_AT_ONCE = 20  # events that alarms stay as high as they are
 
 Worse = Literal["higher", "lower"]
 
@@ -229,8 +230,9 @@ class Change:
         self._watchers = {model.name: Watcher(model.worse, delta) for model in watched}
         self._heights = np.zeros(len(watched))  # of the alarms, in [0, 1]
         self._alarmed = False  # whether any of them is above 0
+        self._waited = np.zeros(1, np.int64)  # events since they last fell
         self._number = {name: n for n, name in enumerate(self.watched)}
-        self._fall = 0.5 ** (1.0 / pace.calm)
+        self._fall = 0.5 ** (_AT_ONCE / pace.calm)
         self._held: dict[tuple[str, int], tuple[object, list[int]]] = {}  # (answer, learner) -> whose alarms hold it
         for n, model in enumerate(watched):
             for learner in model.learners:
@@ -249,8 +251,12 @@ class Change:
         return model.answer
 
     def tick(self) -> None:
-        """Let one event pass: alarms fall."""
-        if self._alarmed:
+        """Let one event pass: alarms fall, some events at a time, since to tell every learner takes its time."""
+        if not self._alarmed:
+            return
+        self._waited += 1
+        if self._waited[0] >= _AT_ONCE:
+            self._waited[0] = 0
             self._heights *= self._fall
             self._heights[self._heights < _CALM] = 0.0
             self._alarmed = bool(self._heights.any())
@@ -259,7 +265,7 @@ class Change:
     def state(self) -> dict[str, NDArray[Any]]:
         """Return every window, and the heights of the alarms."""
         windows = {f"window {name}": watcher.state() for name, watcher in self._watchers.items()}
-        return {**windows, "heights": self._heights}
+        return {**windows, "heights": self._heights, "waited": self._waited}
 
     def restore(self, state: State) -> None:
         """Continue from a copy of `state`; the learners get their pace from it, not from their own states."""
@@ -269,6 +275,7 @@ class Change:
         if heights.shape != self._heights.shape:
             raise ValueError(f"drift: must watch {len(heights)} models; got {len(self._heights)}")
         self._heights, self._alarmed = heights, bool(heights.any())
+        self._waited = np.array(state["waited"], np.int64)
         self._hold()
 
     def _hold(self) -> None:

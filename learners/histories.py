@@ -194,6 +194,13 @@ def no_histories() -> Histories:
     )
 
 
+@njit(cache=True)
+def has_room(kept: Histories, rows: int, most: int, longest: int) -> bool:
+    """Whether `with_room` has nothing to do."""
+    cells = kept.used[0] + (1 << size_for(2 * most)) + (1 << size_for(longest))
+    return bool(rows <= len(kept.rows) and cells <= len(kept.cells))
+
+
 def with_room(kept: Histories, rows: int, most: int, longest: int) -> Histories:
     """Return `kept` with room for that many rows and for all that one event takes: one row and one list that grow."""
     cells = int(kept.used[0]) + (1 << size_for(2 * most)) + (1 << size_for(longest))

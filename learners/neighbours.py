@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from learners.base import State
 from learners.growth import grown
+from learners.interactions import Interactions
 
 # A power of two rescales float32 weights exactly and leaves them half of their exponents.
 _UNIT_LIMIT = 2.0**64
@@ -55,6 +56,25 @@ def _link(
             elif other != item:
                 _strengthen(items, weights, other, item, amounts[n] * unit)
                 _strengthen(items, weights, item, other, amounts[n] * unit)
+
+
+@njit(cache=True)
+def _link_all(
+    items: NDArray[np.int32], weights: NDArray[np.float32], counts: NDArray[np.float64], unit: NDArray[np.float64],
+    size: int, events: NDArray[np.int32], starts: NDArray[np.int64], lengths: NDArray[np.int64],
+    earlier: NDArray[np.int32], amounts: NDArray[np.float64], growth: float, both: bool,
+) -> None:  # fmt: skip
+    """Count every event, and link what came before it: of each, so many from its start on."""
+    for n in range(len(events)):
+        unit[0] *= growth
+        counts[events[n]] += unit[0]
+        before = earlier[starts[n] : starts[n] + lengths[n]]
+        _link(items, weights, size, events[n], before, amounts, unit[0], both)
+        if unit[0] >= _UNIT_LIMIT:
+            scale = 1.0 / _UNIT_LIMIT
+            weights *= np.float32(scale)
+            counts *= scale
+            unit *= scale
 
 
 class NeighbourTable:
@@ -106,6 +126,15 @@ class NeighbourTable:
         if self.unit[0] >= _UNIT_LIMIT:
             for array in (self.weights, self.counts, self.unit):
                 array *= 1.0 / _UNIT_LIMIT
+
+    def learn_many(
+        self, events: Interactions, lengths: NDArray[np.int64], amounts: NDArray[np.float64], both_directions: bool
+    ) -> None:
+        """The same for many events, each linked to so many of its `recent` items."""
+        _link_all(
+            self.items, self.weights, self.counts, self.unit, self.size, events.items, events.starts, lengths,
+            events.recent, amounts, self._growth, both_directions,
+        )  # fmt: skip
 
     def shorten(self, half_life: float) -> None:
         """Halve links every so many events, or as configured if that is sooner, until told otherwise."""

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from learners.base import Impersonal, Interaction, Query, State, require_known
 from learners.growth import grown
+from learners.interactions import Interactions, require_all_known
 
 # A power of two rescales exactly; reached every 512 half-lives, so the pass over all items is paid for by then.
 _UNIT_LIMIT = 2.0**512
@@ -37,6 +38,21 @@ def _bubble_up(
         free -= 1
     top[free] = item
     place[item] = free
+
+
+@njit(cache=True)
+def _count_all(
+    weights: NDArray[np.float64], unit: NDArray[np.float64], top: NDArray[np.int32], place: NDArray[np.int32],
+    listed: int, items: NDArray[np.int32], kinds: NDArray[np.uint8], kind_weights: NDArray[np.float64], growth: float,
+) -> int:  # fmt: skip
+    """Count events until one makes the unit too large, that one included; return how many."""
+    for n in range(len(items)):
+        unit[0] *= growth
+        weights[items[n]] += unit[0] * kind_weights[kinds[n]]
+        _bubble_up(weights, top, place, listed, items[n])
+        if unit[0] >= _UNIT_LIMIT:
+            return n + 1
+    return len(items)
 
 
 @njit(cache=True)
@@ -113,7 +129,7 @@ class Popularity(Impersonal):
         self.name = name
         self.half_life = half_life
         self._growth = 2.0 ** (1.0 / half_life)
-        self._kind_weights = tuple(float(weight) for weight in kind_weights)
+        self._kind_weights = np.array(kind_weights, np.float64)
         self._size = 0
         self._weights = np.zeros(16)
         self._unit = np.ones(1)  # weight of an event of now
@@ -134,11 +150,22 @@ class Popularity(Impersonal):
     def learn_one(self, event: Interaction) -> None:
         """Count one event."""
         require_known(self.name, event.item, self._size)
-        self._unit[0] *= self._growth
-        self._weights[event.item] += self._unit[0] * self._kind_weights[event.kind]
-        _bubble_up(self._weights, self._top, self._place, min(self._size, len(self._top)), event.item)
-        if self._unit[0] >= _UNIT_LIMIT:
-            self._rescale()
+        self._count(np.array([event.item], np.int32), np.array([event.kind], np.uint8))
+
+    def learn_many(self, events: Interactions) -> None:
+        """Count events."""
+        require_all_known(self.name, events.items, self._size)
+        self._count(events.items, events.kinds)
+
+    def _count(self, items: NDArray[np.int32], kinds: NDArray[np.uint8]) -> None:
+        done, listed = 0, min(self._size, len(self._top))
+        while done < len(items):
+            done += _count_all(
+                self._weights, self._unit, self._top, self._place, listed, items[done:], kinds[done:],
+                self._kind_weights, self._growth,
+            )  # fmt: skip
+            if self._unit[0] >= _UNIT_LIMIT:
+                self._rescale()
 
     def top_k(self, query: Query, k: int, blocked: NDArray[np.uint8]) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
         """Return the heaviest items of the list that are not blocked."""

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from learners.base import INELIGIBLE, Impersonal, Interaction, Query, State, require_known
 from learners.growth import grown
+from learners.interactions import Interactions, require_all_known
 from learners.selection import best_first
 
 _UNIT_LIMIT = 2.0**512  # a power of two rescales exactly
@@ -70,6 +71,29 @@ def _learn(
         uses[use_cell, 1] += unit * lifted
         ranks[rank, 0] += came
         ranks[rank, 1] += unit
+
+
+@njit(cache=True)
+def _learn_all(
+    items: NDArray[np.int32], nows: NDArray[np.float64], starts: NDArray[np.int64], recent: NDArray[np.int32],
+    times: NDArray[np.float64], counts: NDArray[np.int32], kinds: NDArray[np.uint8], growth: float,
+    unit: NDArray[np.float64], ranks: NDArray[np.float64], gaps: NDArray[np.float64], uses: NDArray[np.float64],
+) -> None:  # fmt: skip
+    for n in range(len(items)):
+        start, end = starts[n], starts[n + 1]
+        if start == end or np.isnan(times[start]):
+            continue
+        unit[0] *= growth
+        _learn(
+            items[n], recent[start:end], nows[n], times[start:end], counts[start:end], kinds[start:end], unit[0],
+            ranks, gaps, uses,
+        )  # fmt: skip
+        if unit[0] >= _UNIT_LIMIT:
+            scale = 1.0 / _UNIT_LIMIT
+            unit *= scale
+            ranks *= scale
+            gaps *= scale
+            uses *= scale
 
 
 @njit(cache=True)
@@ -195,6 +219,15 @@ class Repeats(Impersonal):
         if self._unit[0] >= _UNIT_LIMIT:
             for array in (self._unit, self._ranks, self._gaps, self._uses):
                 array *= 1.0 / _UNIT_LIMIT
+
+    def learn_many(self, events: Interactions) -> None:
+        """Learn events in their order."""
+        require_all_known(self.name, events.items, int(self._size[0]))
+        past = events.past
+        _learn_all(
+            events.items, events.times, events.starts, events.recent, past.times, past.counts, past.kinds,
+            self._growth, self._unit, self._ranks, self._gaps, self._uses,
+        )  # fmt: skip
 
     def top_k(self, query: Query, k: int, blocked: NDArray[np.uint8]) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
         """Return the user's items that he most probably returns to, except `INELIGIBLE` ones."""

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from learners.base import Impersonal, Interaction, Query, State, require_known
 from learners.growth import grown
+from learners.interactions import Interactions, require_all_known
 from learners.neighbours import NeighbourTable
 from learners.selection import best_first
 
@@ -102,6 +103,11 @@ class SequentialRules(Impersonal):
         """Strengthen the rules from the session's items to the event's."""
         require_known(self.name, event.item, self._table.size)
         self._table.learn_one(event.item, event.session, self._closeness, both_directions=False)
+
+    def learn_many(self, events: Interactions) -> None:
+        """Learn events in their order."""
+        require_all_known(self.name, events.items, self._table.size)
+        self._table.learn_many(events, events.sessions, self._closeness, both_directions=False)
 
     def top_k(self, query: Query, k: int, blocked: NDArray[np.uint8]) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
         """Return the strongest successors of the user's last item."""

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from learners.base import NOBODY, Impersonal, Interaction, Query, State, require_known
 from learners.histories import LENGTH, cell_of
+from learners.interactions import Interactions, require_all_known
 from learners.native import Handle
 from learners.neighbourhood import Neighbourhood, Scratch, decays, keep_most_similar, spread
 from learners.owners import find_row
@@ -20,6 +21,7 @@ from learners.sessions import (
     Sessions,
     forget_sessions,
     learn_click,
+    learn_clicks,
     no_sessions,
     restored_sessions,
     sessions_state,
@@ -144,6 +146,14 @@ def _learn(learned: Any, user: int, item: int, time: float, continues: bool, lim
     learn_click(learned.it, user, item, time, continues, limits)
 
 
+@njit(cache=True)
+def _learn_many(
+    learned: Any, users: NDArray[np.int64], items: NDArray[np.int32], times: NDArray[np.float64],
+    before: NDArray[np.int64], limits: Limits,
+) -> int:  # fmt: skip
+    return learn_clicks(learned.it, users, items, times, before, limits)
+
+
 class SessionNeighbours(Impersonal):
     r"""What came next in sessions like this one: incremental VSTAN [^1], a nearest-neighbour method.
 
@@ -254,6 +264,18 @@ class SessionNeighbours(Impersonal):
         self._sessions = with_session(self._sessions, self._limits)
         learned, continues = self._learned.of(self._sessions), len(event.session) > 0
         _learn(learned, event.user, event.item, event.time, continues, self._limits)
+
+    def learn_many(self, events: Interactions) -> None:
+        """Learn events in their order."""
+        require_all_known(self.name, events.items, self._near.size)
+        self._near.outdate()
+        done = 0
+        while done < len(events.items):
+            self._sessions = with_session(self._sessions, self._limits)
+            done += _learn_many(
+                self._learned.of(self._sessions), events.users[done:], events.items[done:], events.times[done:],
+                events.sessions[done:], self._limits,
+            )  # fmt: skip
 
     def top_k(self, query: Query, k: int, blocked: NDArray[np.uint8]) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
         """Return what similar sessions liked most."""

@@ -16,6 +16,7 @@ from learners.histories import (
     Histories,
     clear_row,
     enlist,
+    has_room,
     histories_state,
     no_histories,
     renew,
@@ -67,6 +68,20 @@ def learn_click(sessions: Sessions, user: int, item: int, time: float, continues
         renew(kept, kept.cells[start + 2 * place], row, limits[2])
     if is_new:
         enlist(kept, item, row, limits[2])
+
+
+@njit(cache=True)
+def learn_clicks(
+    sessions: Sessions, users: NDArray[np.int64], items: NDArray[np.int32], times: NDArray[np.float64],
+    before: NDArray[np.int64], limits: Limits,
+) -> int:  # fmt: skip
+    """Learn events for as long as there is room, those with none `before` begin a session; return how many were."""
+    for n in range(len(items)):
+        rows = min(sessions.totals[0] + 1, limits[0])
+        if rows > len(sessions.owners) or not has_room(sessions.kept, rows, limits[1], limits[2]):
+            return n
+        learn_click(sessions, users[n], items[n], times[n], before[n] > 0, limits)
+    return len(items)
 
 
 @njit(cache=True)

@@ -14,6 +14,7 @@ from learners.histories import (
     Histories,
     clear_row,
     enlist,
+    has_room,
     histories_state,
     no_histories,
     renew,
@@ -66,6 +67,19 @@ def learn_touch(users: Users, user: int, item: int, limits: Limits) -> None:
         enlist(users.kept, item, row, limits[2])
     else:
         renew(users.kept, item, row, limits[2])
+
+
+@njit(cache=True)
+def learn_touches(users: Users, owners: NDArray[np.int64], items: NDArray[np.int32], limits: Limits) -> int:
+    """Learn events for as long as there is room, those of nobody teach nothing; return how many were looked at."""
+    for n in range(len(items)):
+        if owners[n] == NOBODY:
+            continue
+        rows = min(users.totals[ROWS] + 1, limits[0])
+        if rows > len(users.owners) or not has_room(users.kept, rows, limits[1], limits[2]):
+            return n
+        learn_touch(users, owners[n], items[n], limits)
+    return len(items)
 
 
 @njit(cache=True)

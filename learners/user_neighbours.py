@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from learners.base import NOBODY, Impersonal, Interaction, Query, State, require_known
 from learners.growth import grown
 from learners.histories import COUNT, LENGTH, cell_of
+from learners.interactions import Interactions, require_all_known
 from learners.native import Handle
 from learners.neighbourhood import Neighbourhood, Scratch, decays, keep_most_similar, spread
 from learners.owners import find_row
@@ -19,6 +20,7 @@ from learners.user_histories import (
     Users,
     forget_history,
     learn_touch,
+    learn_touches,
     no_users,
     restored_users,
     users_state,
@@ -88,6 +90,11 @@ def _answer(
 @njit(cache=True)
 def _learn(learned: Any, user: int, item: int, limits: Limits) -> None:
     learn_touch(learned.it, user, item, limits)
+
+
+@njit(cache=True)
+def _learn_many(learned: Any, users: NDArray[np.int64], items: NDArray[np.int32], limits: Limits) -> int:
+    return learn_touches(learned.it, users, items, limits)
 
 
 class UserNeighbours(Impersonal):
@@ -179,6 +186,17 @@ class UserNeighbours(Impersonal):
         self._near.outdate()
         self._users = with_user(self._users, self._limits)
         _learn(self._learned.of(self._users), event.user, event.item, self._limits)
+
+    def learn_many(self, events: Interactions) -> None:
+        """Learn events in their order."""
+        require_all_known(self.name, events.items, self._near.size)
+        self._near.outdate()
+        done = 0
+        while done < len(events.items):
+            self._users = with_user(self._users, self._limits)
+            done += _learn_many(
+                self._learned.of(self._users), events.users[done:], events.items[done:], self._limits
+            )  # fmt: skip
 
     def top_k(self, query: Query, k: int, blocked: NDArray[np.uint8]) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
         """Return what similar users liked most."""

@@ -1,10 +1,9 @@
 """Speed through a real Kafka on this machine: a backlog worked off, and the latency at a steady rate.
 
-Workloads are made up, seeded, and have permanent names; broker, worker, generator and meter share the machine.
+Broker, worker, generator and meter share the machine; the events are those of `workloads.py`.
 """
 
 import asyncio
-import random
 import signal
 import time
 from collections.abc import Iterator
@@ -24,36 +23,11 @@ from stream.schemas import Event, EventType
 from stream.security import aiokafka_options
 from stream.topics import EVENT_TOPICS, RECOMMENDATIONS, prefixed
 from stream.worker_process import WorkerProcess
+from stream.workloads import workload
 
 TICK_S = 0.005  # the generator sends what is due so often: one request for all partitions
 STEADY_TICK_S = 0.02  # the same where latency is not what is measured
-USERS, ITEMS, CATEGORIES = 5_000, 10_000, 100
 EVENTS_PER_USER = 4  # of those who are there when a worker is killed
-KINDS: tuple[EventType, ...] = (*("view",) * 8, "click", "purchase")
-
-
-def workload(
-    events: int, name: str = "shop-1", *, users: int = USERS, items: int = ITEMS
-) -> Iterator[tuple[EventType, Event]]:
-    """Made-up shoppers: popular items are taken often, sessions stay in a category, a quarter of events are repeats.
-
-    >>> kind, event = next(workload(1))
-    >>> kind, event.user_id, event.item_id
-    ('view', 'u4943', 'i81')
-    """
-    rng = random.Random(f"headwater/bench/{name}")
-    history: dict[str, list[str]] = {}
-    for n in range(events):
-        user = f"u{int(users * rng.random())}"
-        past = history.setdefault(user, [])
-        if past and rng.random() < 0.25:
-            item = past[-1 - int(len(past) * rng.random() ** 3)]
-        else:
-            category = int(past[-1][1:]) % CATEGORIES if past and rng.random() < 0.7 else int(CATEGORIES * rng.random())
-            item = f"i{int(items / CATEGORIES * rng.random() ** 3) * CATEGORIES + category}"
-        past.append(item)
-        del past[:-50]
-        yield rng.choice(KINDS), Event(event_id=f"{name}-{n}", user_id=user, item_id=item, timestamp=time.time())
 
 
 class Latency(NamedTuple):

@@ -20,7 +20,6 @@ from aiokafka.errors import KafkaError, OffsetOutOfRangeError
 from aiokafka.partitioner import murmur2
 
 from stream.admin import create_or_verify
-from stream.bench import workload
 from stream.broker import Broker, BrokerSettings
 from stream.chaos_fleet import (
     BROKER,
@@ -50,6 +49,7 @@ from stream.snapshot import Assembly
 from stream.topics import EVENT_TOPICS, LOG, OUTCOMES, RECOMMENDATIONS, USER_SNAPSHOTS, Source, prefixed
 from stream.transport import calm_reconnect
 from stream.warm_up import warm_up
+from stream.workloads import workload
 
 TICK_S = 0.01  # the producer sends what is due so often: one request for all partitions
 BURST = 5.0  # times the rate: how fast it makes up for a time without a broker

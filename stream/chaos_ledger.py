@@ -12,7 +12,6 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from stream.bench import ITEMS, USERS
 from stream.chaos_pauses import Pauses
 from stream.codec import encode
 from stream.config import Config
@@ -22,6 +21,7 @@ from stream.publish import outcomes
 from stream.schemas import Event, Outcome, Recommendation
 from stream.topics import USER_TOPICS
 from stream.users import Users, apply, close
+from stream.workloads import ITEMS, USERS
 
 REMEMBERED = 200_000  # slates and outcomes whose repeats are compared: minutes of them; a repeat comes within seconds
 

@@ -28,7 +28,7 @@ COMMANDS = {  # in the order in which one meets them
     "forget": "Remove a user from everything that headwater knows",
     "dead": "Look at records that could not be read, and send them again",
     "model": "Look at the shared model, save it, load it",
-    "bench": "Measure speed through a real Kafka on this machine",
+    "bench": "Measure speed, through a real Kafka or part by part",
     "chaos": "Kill workers and the broker at random; check exactly-once",
     "rules": "Read a rules file and say what it means",
     "config": "Print every setting with its meaning and value, as TOML",

@@ -13,6 +13,7 @@ from stream.errors import UsageError
 from stream.log import ItemChange, Record, Step
 from stream.model import Model, about
 from stream.ratings import RATERS
+from stream.told import interaction
 
 POPULARITY = "popularity"
 ENGINE = "engine"
@@ -112,6 +113,6 @@ class Guests:
         item = -1 if event is None else vocabulary.index(event.item_id)
         if event is None or item < 0:  # no room was left for the item
             return
-        told = self.model.interaction(step, event, item)
+        told = interaction(self.model.vocabulary, step, event, item)
         for source in self.sources:
             source.learn_one(told)

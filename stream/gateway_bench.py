@@ -15,11 +15,12 @@ import aiohttp
 import msgspec
 import numpy as np
 
-from stream.bench import prepared, producer_of, send, workload
+from stream.bench import prepared, producer_of, send
 from stream.codec import encode
 from stream.config import Config
 from stream.topics import EVENT_TOPICS, prefixed
 from stream.worker_process import GatewayProcess, WorkerProcess
+from stream.workloads import workload
 
 USERS = 2_000  # with a slate
 HISTORY = 10_000  # events before

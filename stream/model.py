@@ -16,14 +16,11 @@ from numpy.typing import NDArray
 
 from bandits import STATES, ExponentialDecay, Outcome, Policy, make_policy, policy_parameters
 from learners import (
-    UNTOLD,
     About,
     Categories,
     Content,
     CoVisitation,
     GroupPopularity,
-    Interaction,
-    Past,
     Popularity,
     Repeats,
     Segments,
@@ -32,6 +29,7 @@ from learners import (
     Source,
     UserNeighbours,
     Vocabulary,
+    learn_all,
 )
 from learners.registry import LearnerError, make_learners
 from stream.candidates import Shelf
@@ -57,7 +55,8 @@ from stream.rules_file import load_rules, parse_rules
 from stream.schemas import KINDS, UNLEARNED, Item
 from stream.snapshot import ForeignSnapshotError, sliced
 from stream.tally import Tally
-from stream.users import number, unpack_past
+from stream.told import interactions
+from stream.users import number
 from stream.variants import Setup, Variants
 
 RANKED = "ranked"  # name of list 0
@@ -150,6 +149,9 @@ class Model:
         self.variants = Variants(config, self._make_setup)
         self.tally = Tally()
         self.acceptance = Acceptance()
+        self._waiting: list[
+            tuple[Step, Happening, int]
+        ] = []  # events, and their items, that sources still have to learn
         self.offset = 0  # of the next log message to fold
         self.skipped = 0  # records that raised
 
@@ -180,12 +182,18 @@ class Model:
         if verdict == "accepted" and isinstance(message, Batch):
             for record in message.records:
                 self.learn(record, offset)
+            self._teach(offset)
             self.catalogue.expire(message.watermark)
         self.offset = offset + 1
         return verdict
 
     def learn(self, record: Record, offset: int) -> None:
-        """Teach one record to everything that learns; one that raises is counted and skipped, everywhere alike."""
+        """Teach one record to everything that learns; one that raises is counted and skipped, everywhere alike.
+
+        Only the sources wait: what is for them is taught at the end of a message, or before a record of another kind.
+        """
+        if not isinstance(record, Step):
+            self._teach(offset)
         try:
             if isinstance(record, Step):
                 self._learn_step(record)
@@ -202,6 +210,21 @@ class Model:
             self.skipped += 1
             self.observer.skipped(offset, error)
         self.observer.folded(record, offset)
+
+    def _teach(self, offset: int) -> None:
+        """Let the sources learn the events that wait for them."""
+        if not self._waiting:
+            return
+        waiting, self._waiting = self._waiting, []
+        events = interactions(self.vocabulary, waiting)
+        for source in self.sources:
+            try:
+                learn_all(source, events)
+            except MemoryError:
+                raise
+            except Exception as error:
+                self.skipped += 1
+                self.observer.skipped(offset, error)
 
     def sizes(self) -> dict[str, int]:
         """Bytes in use of each part."""
@@ -278,7 +301,7 @@ class Model:
 
         1. the policy that made the slate, from the settled decision; its variant's results
         2. the ranker, from the rows of the step
-        3. the sources and the catalogue, from the event
+        3. the catalogue, from the event; the sources' turn comes with `_teach`
         """
         td_error = losses = None
         alarms = [] if step.settled is None else self.watch.settled(step.settled)
@@ -301,25 +324,10 @@ class Model:
             item = self._intern(step.event.item_id)
             if item < 0:
                 return
-            interaction = self.interaction(step, step.event, item)
-            for source in self.sources:
-                source.learn_one(interaction)
+            self._waiting.append((step, step.event, item))
             if step.ended is not None:
                 self.segments.learn_one(step.ended.profile, step.ended.attributes)
             self.catalogue.touch(item)
-
-    def interaction(self, step: Step, event: Happening, item: int) -> Interaction:
-        """What learners are told of a step's event on an item."""
-        places, session_items = self.vocabulary.places(step.recent), step.session_items
-        recent, past = np.array(places, np.int32), unpack_past(step.past, event.time) if step.past else UNTOLD
-        if -1 in places:  # no room was left for one of them
-            known = recent >= 0
-            recent, session_items = recent[known], int(np.count_nonzero(known[:session_items]))
-            if step.past:
-                past = Past(past.times[known], past.counts[known], past.kinds[known], past.bought[known])
-        return Interaction(
-            item, event.kind, event.time, recent, recent[:session_items], number(step.user_id), step.traits, past,
-        )  # fmt: skip
 
     def _describe(self, change: ItemChange) -> None:
         item = self._intern(change.item_id)

@@ -13,13 +13,14 @@ from typing import NamedTuple
 
 import msgspec
 
-from stream.bench import prepared, send_steadily, workload
+from stream.bench import prepared, send_steadily
 from stream.config import Config
 from stream.connections import Connections
 from stream.errors import CheckError
 from stream.log import Acceptance, Batch, Claim, Step, decode_message
 from stream.topics import LOG, all_sources
 from stream.worker_process import WorkerProcess
+from stream.workloads import workload
 
 STEADY_S = 5.0  # before a change and after all sources are served again
 STATIC_SESSION_S = 30.0  # of static members

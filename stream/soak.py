@@ -16,10 +16,11 @@ from typing import NamedTuple
 
 import msgspec
 
-from stream.bench import KINDS, prepared, send_steadily
+from stream.bench import prepared, send_steadily
 from stream.config import Config
 from stream.schemas import Event, EventType
 from stream.worker_process import WorkerProcess
+from stream.workloads import KINDS
 
 REGULARS, ITEMS, ROOM = 50, 1_200, 1_000  # of the items there is room for so many
 NEIGHBOURS = 5_000  # sessions and users to look for neighbours in

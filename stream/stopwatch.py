@@ -9,7 +9,7 @@ import numpy as np
 
 from learners import Source
 
-VERBS = {"learn_one": "learn", "top_k": "query"}
+VERBS = {"learn_one": "learn", "learn_many": "learn", "top_k": "query"}
 
 
 class Stopwatch:
@@ -43,10 +43,11 @@ class Stopwatch:
         self._add(name, verb, self.clock() - start)
 
     def watch(self, source: Source, name: str) -> None:
-        """Measure every `learn_one` and `top_k` of a source from here on, whoever calls it."""
+        """Measure every call of the `VERBS` of a source from here on, whoever calls it."""
         if self.clock is not None:
             for method, verb in VERBS.items():
-                setattr(source, method, self._timed(getattr(source, method), name, verb, self.clock))
+                if hasattr(source, method):
+                    setattr(source, method, self._timed(getattr(source, method), name, verb, self.clock))
 
     def report(self) -> dict[str, dict[str, dict[str, float]]]:
         """Calls, mean and median in microseconds: the first call may compile, which the median does not mind."""

@@ -8,6 +8,7 @@ from typing import Literal
 
 import numpy as np
 from msgspec import Struct
+from numpy.typing import NDArray
 
 from learners import NEVER, Past
 from learners.profiles import Touch, update
@@ -184,8 +185,8 @@ def pack_past(entries: Sequence[Seen], now: float) -> bytes:
     return np.array(rows, PAST).tobytes()
 
 
-def unpack_past(data: bytes, now: float) -> Past:
-    """Read what `pack_past` wrote."""
+def unpack_past(data: bytes, now: float | NDArray[np.float64]) -> Past:
+    """Read what `pack_past` wrote; `now` may be one for each item."""
     rows = np.frombuffer(data, PAST)
     return Past(
         now - rows["gap"].astype(np.float64), rows["count"].astype(np.int32), rows["kind"].copy(),

@@ -18,7 +18,9 @@ from stream.errors import CheckError
 from stream.gateway_bench import measure_gateway
 from stream.options import configured, examples
 from stream.rebalance import measure_rebalance
+from stream.scenarios import Site, chosen, measure
 from stream.soak import BACKLOG_S, GROWTH, SETTLED_MINUTE, Minute, measure_soak
+from stream.workloads import World
 
 SOAK_PROPERTIES = {  # so that a long run does not fill the disk
     "log.segment.bytes": str(32 << 20),
@@ -27,6 +29,7 @@ SOAK_PROPERTIES = {  # so that a long run does not fill the disk
 }
 
 
+UNITS = 1_000  # of a portion
 RATES, SOAK_RATE, GATEWAY_RATES = (500.0,), 300.0, (500.0, 1_000.0, 2_000.0)
 
 
@@ -39,6 +42,8 @@ RATES, SOAK_RATE, GATEWAY_RATES = (500.0,), 300.0, (500.0, 1_000.0, 2_000.0)
         "headwater bench --rebalance",
         "headwater bench --gateway --rate 1000 --seconds 10",
         "headwater bench --soak 30 --rate 300",
+        "headwater bench --scenario 'engine/*' --scenario fold/records",
+        "headwater bench --scenario engine/slate --items 100000 --profile",
     )
 )
 @click.option("--backlog", type=click.IntRange(0), default=60_000, show_default=True, help="Events; 0: leave it out.")
@@ -52,6 +57,13 @@ RATES, SOAK_RATE, GATEWAY_RATES = (500.0,), 300.0, (500.0, 1_000.0, 2_000.0)
               "watched, with users and items at their bounds; at least 10 to say anything.")  # fmt: skip
 @click.option("--gateway", is_flag=True, help="Only: a gateway, at each --rate (default: 500, 1000, 2000) of requests, "
               "of which a tenth write events.")  # fmt: skip
+@click.option("--scenario", "patterns", multiple=True, metavar="PATTERN", help="Only: parts of the engine in this "
+              "process, without Kafka, by name as in a shell ('*': all); repeatable.")  # fmt: skip
+@click.option("--users", type=click.IntRange(100), default=100_000, show_default=True, help="Of the scenarios' world.")
+@click.option("--items", type=click.IntRange(100), default=10_000, show_default=True, help="Of the scenarios' world.")
+@click.option("--events", type=click.IntRange(1), default=10_000, show_default=True, help="Learned before scenarios.")
+@click.option("--portions", type=click.IntRange(1), default=9, show_default=True, help="Of a scenario that are timed.")
+@click.option("--profile", is_flag=True, help="Tell of each scenario where its time goes.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @configured
 def command(
@@ -61,25 +73,42 @@ def command(
     seconds: float,
     restart: int,
     soak: int,
+    patterns: tuple[str, ...],
+    users: int,
+    items: int,
+    events: int,
+    portions: int,
     *,
     rebalance: bool,
     gateway: bool,
+    profile: bool,
     as_json: bool,
 ) -> None:
-    """Measure speed through a real Kafka on this machine.
+    """Measure speed, through a real Kafka or part by part.
 
     Starts a broker and a worker of its own; generator, meter, worker and broker share this machine's cores. Backlog:
     events per second that one worker takes in, learns and answers. Latency: from an event's Kafka timestamp until a
     consumer has read the slate that it caused. Restart: from the start of a worker until it serves, after kill -9.
     Rebalance: the longest wait of an event when a second worker joins, ends, is killed, without and with static
     membership. Gateway: milliseconds from when a request was due until its answer has been read.
-    Soak: resident memory, minute by minute; exit code 1 if it grows after the fifth.
+    Soak: resident memory, minute by minute; exit code 1 if it grows after the fifth. Scenarios: microseconds per unit,
+    the median of some portions, and half the distance of the quartiles.
     """
     logging.disable(logging.WARNING)
     if soak:
         _soak(config, soak, rates[0] if rates else SOAK_RATE, as_json=as_json)
         return
     found: list[Any] = []
+    if patterns:
+        chosen_ = chosen(config, patterns)
+        site = Site(config, World(users, items), events)
+        for scenario in chosen_:
+            measured, told = measure(scenario, site, units=UNITS, portions=portions, profile=profile)
+            found.append(measured)
+            if told:
+                click.echo(f"{scenario.name}: {scenario.about}\n{told}", err=True)
+        _print(found, as_json=as_json)
+        return
     with Broker() as broker:
         config = _at(config, broker)
         if gateway:
@@ -92,6 +121,10 @@ def command(
             if restart:
                 found.append(asyncio.run(measure_restart(config, restart)))
             found += [asyncio.run(measure_latency(config, rate, seconds)) for rate in rates or RATES]
+    _print(found, as_json=as_json)
+
+
+def _print(found: list[Any], *, as_json: bool) -> None:
     if as_json:
         click.echo(orjson.dumps([{"measure": type(each).__name__, **each._asdict()} for each in found]))
         return

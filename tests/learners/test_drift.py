@@ -123,7 +123,7 @@ class Everything:
         self.told.append(("reset", 0.0))
 
 
-PACE = Pace(factor=5.0, half_life=60.0, calm=10.0)
+PACE = Pace(factor=5.0, half_life=60.0, calm=100.0)
 
 
 def alarmed(answer: str, learner: object) -> Change:
@@ -153,12 +153,12 @@ def test_every_answer_and_how_it_wears_off(
     learner = Everything()
     change = alarmed(answer, learner)
     assert learner.told == first
-    for _ in range(10):
+    for _ in range(100):
         change.tick()
     last = learner.told[len(learner.told) - len(half_way) :]
     assert [name for name, _ in last] == [name for name, _ in half_way]
     assert [value for _, value in last] == pytest.approx([value for _, value in half_way])
-    for _ in range(200):
+    for _ in range(2_000):
         change.tick()
     undone = {"hasten": 1.0, "shorten": math.inf}
     assert dict(learner.told[-len(half_way) :] if half_way else []) == {name: undone[name] for name, _ in half_way}
@@ -182,7 +182,7 @@ def test_of_two_alarms_the_higher_one_counts() -> None:
     change = Change(watched, PACE)
     values = coins("alarm", (1_000, 0.9), (150, 0.1))
     assert "shorter_half_life" in [change.observe("one", value) for value in values]
-    for _ in range(10):
+    for _ in range(100):
         change.tick()
     assert learner.told[-1][1] == pytest.approx(120.0)
     assert "shorter_half_life" in [change.observe("two", value) for value in values]
@@ -192,13 +192,14 @@ def test_of_two_alarms_the_higher_one_counts() -> None:
 def test_a_restored_alarm_sets_the_pace_but_does_not_begin_anew() -> None:
     before, after = Everything(), Everything()
     change = alarmed("faster_and_shorter", before)
-    for _ in range(7):
+    for _ in range(70):
         change.tick()
     other = Change([Watched("m", "lower", [after], "faster_and_shorter")], PACE)
     other.restore({name: array.copy() for name, array in change.state().items()})
     assert after.told == before.told[-2:]
     for each in (change, other):
-        each.tick()
+        for _ in range(15):
+            each.tick()
         each.observe("m", 1.0)
     assert after.told[-2:] == before.told[-2:]
     state, same = change.state(), other.state()

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from learners import CLICK, PURCHASE, TOUCHED, VIEW, Interaction, Query, yield_checks
+from learners import CLICK, PURCHASE, TOUCHED, VIEW, Interaction, Interactions, Query, yield_checks
 from learners.base import NEVER, Past
 from learners.checks import Check
 from learners.repeats import Repeats, _class_of
@@ -24,6 +24,10 @@ class Told(Repeats):
 
     def learn_one(self, event: Interaction) -> None:
         super().learn_one(event._replace(time=1_000.0, past=_told(len(event.recent))))
+
+    def learn_many(self, events: Interactions) -> None:
+        for event in events.each():
+            self.learn_one(event)
 
     def top_k(self, query: Query, k: int, blocked: NDArray[np.uint8]) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
         return super().top_k(query._replace(time=1_000.0, past=_told(len(query.recent))), k, blocked)

@@ -42,7 +42,7 @@ def test_the_collection_is_not_empty() -> None:
         "user_neighbours",
         "recently_seen",
     }
-    assert len({check.id for check in CHECKS}) == len(CHECKS) == 8 * 14
+    assert len({check.id for check in CHECKS}) == len(CHECKS) == 8 * 15
     assert "covisitation:check_prediction_changes_nothing" in {check.id for check in CHECKS}
 
 

@@ -6,6 +6,7 @@ import msgspec
 import numpy as np
 import pytest
 
+from learners import CoVisitation, Interactions
 from stream.config import Config, Policy, Slate, Sources
 from stream.engine import Engine, Partition
 from stream.log import (
@@ -28,6 +29,7 @@ from stream.observe import Losses, Observer
 from stream.ranking import HEAD_NEGATIVES
 from stream.schemas import Item
 from stream.snapshot import ForeignSnapshotError
+from stream.told import interaction
 from stream.users import Seen, User, number, pack_past
 from tests.stream.site import Site, did
 
@@ -169,14 +171,15 @@ class RebelError(Exception):
 def test_a_record_that_raises_is_counted_and_skipped_on_every_replica(monkeypatch: pytest.MonkeyPatch) -> None:
     def broken(model: Model) -> None:
         source = model.sources[2]
-        learn_one = source.learn_one
+        assert isinstance(source, CoVisitation)
+        learn_many = source.learn_many
 
-        def refuse(event: Any) -> None:
-            if event.item == 4:
+        def refuse(events: Interactions) -> None:
+            if 4 in events.items:
                 raise RebelError
-            learn_one(event)
+            learn_many(events)
 
-        monkeypatch.setattr(source, "learn_one", refuse)
+        monkeypatch.setattr(source, "learn_many", refuse)
 
     prints = []
     for _ in range(2):
@@ -233,7 +236,7 @@ def test_running_out_of_memory_is_this_workers_trouble(monkeypatch: pytest.Monke
         raise MemoryError
 
     model = Model(CONFIG)
-    monkeypatch.setattr(model.sources[0], "learn_one", exhausted)
+    monkeypatch.setattr(model.sources[0], "learn_many", exhausted)
     first = next(n for n in range(2, len(LOG)) if message(LOG, n).records)
     for n in range(first):
         model.fold(decode_message(LOG[n], n), n)
@@ -395,11 +398,11 @@ def test_learners_are_told_nothing_of_items_without_room() -> None:
         model.vocabulary.intern(item)
     event = Happening(0, 0, "e", "a", 0, T, None, None)
     past = pack_past([Seen(n, bought=False, kind=n, time=T - n) for n in (1, 2, 0)], T)
-    told = model.interaction(Step("u", event, ["a", "lost", "b"], 2, None, None, None, past=past), event, 0)
+    told = interaction(model.vocabulary, Step("u", event, ["a", "lost", "b"], 2, None, None, None, past=past), event, 0)
     assert (told.recent.tolist(), told.session.tolist()) == ([0, 1], [0])
     assert (told.past.counts.tolist(), told.past.kinds.tolist()) == ([1, 0], [1, 0])
     assert told.past.times.tolist() == [T - 1, T]
-    untold = model.interaction(Step("u", event, ["lost", "b"], 0, None, None, None), event, 0)
+    untold = interaction(model.vocabulary, Step("u", event, ["lost", "b"], 0, None, None, None), event, 0)
     assert (untold.recent.tolist(), len(untold.past.times)) == ([1], 0)
 
 
