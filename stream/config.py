@@ -81,6 +81,15 @@ class Slate(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     ] = 300.0
     refresh_active_s: Annotated[float, _doc("event time since a user's last event until that ends", gt=0)] = 1800.0
     refresh_at_once: Annotated[int, _doc("slates made anew in one go, 20 times a second at most", ge=1, le=1000)] = 8
+    backlog_records: Annotated[
+        int,
+        _doc(
+            "records of a source behind those taken in, from which on slates are put off until the backlog is worked "
+            "off: events are learned two to three times as fast; 0: never",
+            ge=0,
+        ),
+    ] = 1000
+    backlog_s: Annotated[float, _doc("seconds that a slate is put off at most", gt=0)] = 10.0
     exclude_bought: Annotated[bool, _doc("leave out what the user has bought before")] = False
     rules: Annotated[
         str, _doc("TOML file of caps, pins, boosts, exclusions, ... (docs/rules.md), read at the start; empty: none")

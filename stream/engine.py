@@ -11,7 +11,7 @@ from collections import OrderedDict
 from collections.abc import Sequence
 from hashlib import shake_128
 from heapq import heapify, heappop, heappush
-from itertools import takewhile
+from itertools import islice, takewhile
 from typing import NamedTuple
 
 import msgspec
@@ -84,10 +84,13 @@ class Partition:
         self.told = 0  # log offset before which all outcomes are acknowledged
         self.copy: UsersCopy | None = None  # of a snapshot under way
         self.ageing = Ageing(self.users)
+        self.owed: dict[str, float] = {}  # users whose slate was put off, and since when (unix seconds)
         self._open: list[tuple[float, str, str]] = []  # heap of (time, user, decision) of slates not yet answered
         for user_id, user in self.users.items():
             if user.open is not None:
                 self.opened(user_id, user.open, user.open.time)
+            elif user.events and user.time > watermark - rewards.attribution_window_s:
+                self.owed[user_id] = 0.0  # silence has not closed it: it was put off by an owner who is gone
 
     def apply(self, record: Step | ProfileChange) -> None:
         """Change a user by one record."""
@@ -156,10 +159,16 @@ class Engine:
         """All records of what a source brought, applied to its users, as one message for the log."""
         return self.batches(partition, [(arrivals, next_)])[0]
 
-    def batches(self, partition: Partition, parts: Sequence[tuple[list[Arrival], dict[str, int]]]) -> list[Batch]:
+    def batches(
+        self,
+        partition: Partition,
+        parts: Sequence[tuple[list[Arrival], dict[str, int]]],
+        put_off_at: float | None = None,
+    ) -> list[Batch]:
         """The same as several messages: each with what arrived, and the source's positions after it.
 
-        In a backlog every event is learned, but only the newest of a user in all of the parts makes a slate.
+        Every event is learned, but only the newest of a user in all of the parts makes a slate. In a backlog not even
+        that one, if `put_off_at` is given, the time of now: then these users are owed their slates, see `owed`.
         """
         made: list[list[Record]] = []
         newest: dict[str, tuple[int, int, Step]] = {}  # every user's newest step: part, place
@@ -174,6 +183,10 @@ class Engine:
                 if record is not None:
                     made[n].append(record)
         for n, place, step in newest.values():
+            if put_off_at is not None:
+                partition.owed.setdefault(step.user_id, put_off_at)
+                continue
+            partition.owed.pop(step.user_id, None)
             made[n][place] = self.answer(partition, step, f"{partition.base}.{partition.seq + n}.{place}")
         if made:
             made[-1] += self.settle_silence(partition)
@@ -260,6 +273,21 @@ class Engine:
             partition.apply(step)
             steps.append(step)
         return steps
+
+    def owed(self, partition: Partition, most: int, before: float) -> Batch | None:
+        """Make slates that were put off before that time, at most so many, the oldest first; None: there is none.
+
+        Records without an event, in the same numbered stream.
+        """
+        steps = list[Record]()
+        for user_id in [user_id for user_id, since in islice(partition.owed.items(), most) if since < before]:
+            del partition.owed[user_id]
+            user = partition.users.get(user_id)
+            if user is not None and user.open is None:
+                name = f"{partition.base}.{partition.seq}.{len(steps)}"
+                step = self.answer(partition, Step(user_id, None, [], 0, None, None, None), name)
+                steps += [] if step.decision is None else [step]
+        return partition.message(steps, {}, last=True) if steps else None
 
     def refresh(self, partition: Partition, most: int) -> Batch | None:
         """Decide again for users whose open slate has grown stale, at most so many; None: there is none.

@@ -101,6 +101,7 @@ class Health:
         observer.recovering.set(len(worker.assigned.keys() - worker.partitions.keys()))
         observer.ready.set(self.ready().good)
         observer.in_flight.set(worker.in_flight)
+        observer.owing.set(worker.owing)
         observer.users.set(sum(len(partition.users) for partition in worker.partitions.values()))
         self._looks += 1
         if self._looks % SIZES_EVERY == 1:

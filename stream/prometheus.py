@@ -151,6 +151,7 @@ class PrometheusObserver(Observer):
         self._bytes = gauge("state_bytes", "of the arrays of one part of the model", "part")
         self.items = gauge("items", "items that the model knows")
         self.users = gauge("users", "users in the working memory of this worker")
+        self.owing = gauge("slates_put_off", "users of this worker whose slates wait until a backlog is worked off")
         self.in_flight = gauge("in_flight_records", "records proposed, but not folded yet")
         self.lag = gauge("consumer_lag_events", "input records not taken in yet", "topic", "partition")
         self.model_offset = gauge("model_offset", "next offset of headwater.log to fold")

@@ -9,6 +9,7 @@ import asyncio
 import time
 from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import suppress
+from types import MappingProxyType
 from typing import Any
 
 import faust
@@ -27,6 +28,12 @@ class Poll(list[tuple[TP, list[Any]]]):
     """What one fetch brought: topic-partitions with their Kafka records, as aiokafka gave them."""
 
     fetch = 0  # the number of the fetch: a seek that was made since may have made it stale
+    ends: Mapping[TP, int] = MappingProxyType({})  # offset of the next record to be written, as of the fetch
+
+    def waiting(self, tps: Iterable[TP]) -> int:
+        """Records of these topic-partitions that wait behind the poll."""
+        last = {tp: records[-1].offset + 1 for tp, records in self if records}
+        return sum(max(0, self.ends[tp] - last[tp]) for tp in tps if tp in last and tp in self.ends)
 
 
 class PollSchema(faust.Schema[Any, Any]):
@@ -107,10 +114,12 @@ class PollConsumer(AIOKafkaFaustConsumer):
 
     def _polls(self, records: Mapping[TP, list[Any]], active: set[TP] | None) -> list[Poll]:
         polls, poll, room = [], Poll(), self.max_records
+        ends: dict[TP, int] = {}
         for tp, found in records.items():
             if active is not None and tp not in active:
                 continue
-            self.app.monitor.track_tp_end_offset(tp, self.highwater(tp))
+            ends[tp] = self.highwater(tp)
+            self.app.monitor.track_tp_end_offset(tp, ends[tp])
             while found:
                 poll.append((tp, found[:room]))
                 room -= len(poll[-1][1])
@@ -120,6 +129,8 @@ class PollConsumer(AIOKafkaFaustConsumer):
                     poll, room = Poll(), self.max_records
         if len(poll) > 0:
             polls.append(poll)
+        for each in polls:
+            each.ends = ends
         return polls
 
     def _carry(self, poll: Poll, generation: int) -> tuple[TP, ConsumerMessage]:

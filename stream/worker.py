@@ -16,9 +16,10 @@ and recovered again (`recovery.py`), after a growing pause.
 
 import asyncio
 import logging
+import math
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from uuid import uuid4
 
 from aiokafka.errors import KafkaError
@@ -27,17 +28,17 @@ from faust.types import TP
 from stream.config import Config
 from stream.connections import Connections, CutError
 from stream.engine import Engine, Partition
-from stream.intake import Intake, Taken
+from stream.intake import Intake
 from stream.keeper import BACK_S, Keeper
-from stream.log import Batch, Claim, Message, Step, Verdict
+from stream.letters import outcome_letters, slate_letters, written_at
+from stream.log import Batch, Claim, Message, Verdict
 from stream.model import Model
 from stream.observe import Observer
-from stream.publish import outcomes, recommendations
+from stream.publish import outcomes
 from stream.recovery import Recovery
 from stream.replica import Replica
-from stream.schemas import Outcome
 from stream.takeover import Takeover
-from stream.topics import DEAD, OUTCOMES, RECOMMENDATIONS, Source
+from stream.topics import DEAD
 from stream.transport import Poll, Positions
 from stream.writer import Letter, SendError, Writer
 
@@ -45,6 +46,7 @@ MOST_CUTS = 10  # in a row: what a recovery needs is not there
 PAUSE_S, LONGEST_PAUSE_S = 0.5, 8.0  # before a lost source is claimed again: doubled with every loss
 SETTLE_LOOK_S = 0.002
 REFRESH_LOOK_S = 0.05  # between two looks for slates to be made anew
+OWED_LOOK_S, OWED_AT_ONCE = 0.005, 50  # between two looks for slates that were put off; of a source, in one go
 LOOK_S = 5.0  # between two looks for batches that do not come back
 SETTLE_S = 10.0  # for what is under way, at the end
 REVOKE_S = 3.0  # the same when Kafka takes sources away, since the whole group waits; the rest is taken in again
@@ -148,12 +150,16 @@ class Worker:
             reading = self.intake.read(partition.next, fetched, self.clock())
             partition.told = max(partition.told, self.writer.told.get(source, 0))
             decoded = time.perf_counter()
-            batches = self.engine.batches(partition, [(part.arrivals, part.next) for part in reading.parts])  # 1
+            behind, slate = poll.waiting(tp for tp, _ in fetched), self.config.slate
+            put_off_at = self.clock() if 0 < slate.backlog_records <= behind else None
+            parts = [(part.arrivals, part.next) for part in reading.parts]
+            batches = self.engine.batches(partition, parts, put_off_at)  # 1
             decided = time.perf_counter()
             for part, batch in zip(reading.parts, batches, strict=True):
                 letters = [Letter(DEAD, key, letter) for key, letter in part.dead]
-                letters += self._slates(batch)
-                await self.writer.submit(batch, letters, _written_at(batch, part))  # 2, 3
+                letters += slate_letters(batch, self.model.lists)
+                await self.writer.submit(batch, letters, written_at(batch, part))  # 2, 3
+            await self._pay(partition, self.clock() - slate.backlog_s)
             self.observer.busy("decode", decoded - began)
             self.observer.busy("decide", decided - decoded)
             self.observer.busy("publish", time.perf_counter() - decided)
@@ -170,6 +176,12 @@ class Worker:
         sources = sorted(self.partitions)
         if not sources or self.taking or self.in_flight or not self.replica.caught_up.is_set():
             return
+        if self.owing:
+            async with self._turn:
+                for source in sources:
+                    if source in self.partitions:
+                        await self._pay(self.partitions[source], math.inf)
+            return
         self._looks += 1
         room, first = self.config.slate.refresh_at_once, self._looks % len(sources)  # each source is the first in turn
         async with self._turn:
@@ -178,7 +190,18 @@ class Worker:
                 batch = None if partition is None else self.engine.refresh(partition, room)
                 if batch is not None:
                     room -= len(batch.records)
-                    await self.writer.submit(batch, self._slates(batch), [])
+                    await self.writer.submit(batch, slate_letters(batch, self.model.lists), [])
+
+    @property
+    def owing(self) -> int:
+        """Users whose slates were put off."""
+        return sum(len(partition.owed) for partition in self.partitions.values())
+
+    async def _pay(self, partition: Partition, before: float) -> None:
+        """Make some of the slates that were put off before that time."""
+        batch = self.engine.owed(partition, OWED_AT_ONCE, before) if partition.owed else None
+        if batch is not None:
+            await self.writer.submit(batch, slate_letters(batch, self.model.lists), [])
 
     async def assign(self, assigned: set[TP], positions: Positions) -> None:
         """Kafka gave these topic-partitions to this worker: the sources that it does not own yet will be recovered."""
@@ -285,8 +308,8 @@ class Worker:
 
     async def _refresh(self) -> None:
         try:
-            while self.config.slate.refresh_s > 0:
-                await asyncio.sleep(REFRESH_LOOK_S)
+            while True:
+                await asyncio.sleep(OWED_LOOK_S if self.owing else REFRESH_LOOK_S)
                 await self.refresh()
         except Exception as error:
             self.failed(error)
@@ -358,7 +381,7 @@ class Worker:
             position = claimed.state.next.get(self.intake.topics[tp.topic].name)
             wanted[tp] = max(position or 0, first[tp])
             lost += 0 if position is None else wanted[tp] - position
-        for future in await self.writer.send(source, _outcome_letters(source, recovery.outcomes)):  # 5
+        for future in await self.writer.send(source, outcome_letters(source, recovery.outcomes)):  # 5
             await future
         if self.replica.acceptance.sources[source].base != claimed.base:
             return
@@ -376,14 +399,6 @@ class Worker:
             return
         self.partitions[source] = partition
         await self._seek(partition)  # 4
-
-    def _slates(self, batch: Batch) -> list[Letter]:
-        """What goes to `recommendations`: slates, and a tombstone for who is to be forgotten, in their order."""
-        partition = Source.parse(batch.source).partition
-        return [
-            Letter(RECOMMENDATIONS, user_id.encode(), slate, partition)
-            for user_id, slate in recommendations(batch, self.model.lists)
-        ]
 
     async def _heard(self, message: Message, verdict: Verdict, offset: int) -> None:
         """A message of the log was folded; see whether it concerns this worker."""
@@ -406,7 +421,7 @@ class Worker:
         self._heard_at[batch.source] = asyncio.get_running_loop().time()
         self._losses.pop(batch.source, None)
         self._room.set()
-        letters = _outcome_letters(batch.source, outcomes(batch, self.model.lists))
+        letters = outcome_letters(batch.source, outcomes(batch, self.model.lists))
         self.writer.send_soon(batch.source, letters, self.replica.heard_to)
 
     def _jumped(self) -> None:
@@ -420,17 +435,3 @@ class Worker:
 def _pause(failures: int) -> float:
     """Seconds before the next attempt, after so many that failed."""
     return min(LONGEST_PAUSE_S, PAUSE_S * 2.0 ** min(failures, 16))
-
-
-def _outcome_letters(source: str, settled: Iterable[Outcome]) -> list[Letter]:
-    partition = Source.parse(source).partition
-    return [Letter(OUTCOMES, outcome.user_id.encode(), outcome, partition) for outcome in settled]
-
-
-def _written_at(batch: Batch, taken: Taken) -> list[float]:
-    """When the events that a batch answers were written."""
-    return [
-        taken.written_at[record.event.topic, record.event.offset]
-        for record in batch.records
-        if isinstance(record, Step) and record.event is not None and record.decision is not None
-    ]

@@ -74,6 +74,7 @@ class Member:
         self.fetches += 1
         poll, room = Poll(), self._random.choice((1, 2, 4, 8))
         poll.fetch = self.fetches
+        poll.ends = {tp: len(self.group.cluster.partitions[tp.topic, tp.partition].records) for tp in self.tps}
         tps = sorted(self.tps)
         self._random.shuffle(tps)
         for tp in tps:

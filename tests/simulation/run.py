@@ -33,7 +33,7 @@ from tests.simulation.schedule import (
 
 CONFIG = Config(
     kafka=Kafka(partitions=PARTITIONS, in_flight_records=12),
-    slate=Slate(slots=3, refresh_s=0.5, refresh_active_s=9.0, refresh_at_once=2),
+    slate=Slate(slots=3, refresh_s=0.5, refresh_active_s=9.0, refresh_at_once=2, backlog_records=2, backlog_s=1.5),
     rewards=Rewards(session_gap_s=GAP_S, attribution_window_s=WINDOW_S, idle_s=IDLE_S),
     worker=WorkerSettings(snapshot_s=3.0, fingerprint_every=20),
 )
@@ -57,6 +57,7 @@ class Result(NamedTuple):
     trace: tuple[str, ...]
     accepted: int  # batches
     refreshed: int  # slates that were made anew without an event
+    paid: int  # batches of slates that were put off in a backlog
     seconds: float  # of virtual time
     lost: int  # input records that retention took from everybody
     reported: int  # and how many the workers say that it took
@@ -82,6 +83,7 @@ class Simulation:
         self.loop = VirtualLoop(f"{schedule.seed}")
         self.broken: asyncio.Future[None] = self.loop.create_future()
         self.slots: list[Member | None] = [None] * schedule.workers
+        self.paid = 0
         self.checker = Checker(CONFIG, self._break, self._live)
         self.cluster = Cluster(
             self.loop, f"{schedule.seed}", schedule.send_faults, self.checker.appended, self.checker.deleted
@@ -103,7 +105,7 @@ class Simulation:
         checker = self.checker
         refreshed = sum(b'"replaced"' in outcome for outcome in checker.settled.values())
         return Result(
-            checker.violation, tuple(self.cluster.trace), checker.accepted, refreshed, seconds,
+            checker.violation, tuple(self.cluster.trace), checker.accepted, refreshed, self.paid, seconds,
             checker.lost, checker.reported, checker.left,
         )  # fmt: skip
 
@@ -191,8 +193,8 @@ class Simulation:
         """Remember what it proposes."""
         make = worker.engine.batches
 
-        def batches(partition: Any, parts: Any) -> list[Batch]:
-            made = make(partition, parts)
+        def batches(partition: Any, parts: Any, put_off_at: float | None = None) -> list[Batch]:
+            made = make(partition, parts, put_off_at)
             self.checker.proposed.setdefault((partition.source, partition.base), []).extend(made)
             return made
 
@@ -204,6 +206,16 @@ class Simulation:
                 self.checker.proposed.setdefault((partition.source, partition.base), []).append(made)
             return made
 
+        pay = worker.engine.owed
+
+        def owed(partition: Any, most: int, before: float) -> Batch | None:
+            made = pay(partition, most, before)
+            if made is not None:
+                self.paid += 1
+                self.checker.proposed.setdefault((partition.source, partition.base), []).append(made)
+            return made
+
+        worker.engine.owed = owed  # type: ignore[method-assign]
         worker.engine.batches = batches  # type: ignore[method-assign]
         worker.engine.refresh = refresh  # type: ignore[method-assign]
 
