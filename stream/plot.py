@@ -1,5 +1,6 @@
 """Quality over time as a picture. Needs matplotlib: `pip install 'headwater[plots]'`."""
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from itertools import accumulate
 from pathlib import Path
@@ -46,6 +47,33 @@ def draw(curve: dict[str, Any], path: Path) -> None:
     losses.xaxis.set_major_formatter("{x:,.0f}")
     for axes in (hits, losses):
         _dress(axes)
+    figure.savefig(path, dpi=DPI, metadata={"Date": None} if path.suffix == ".svg" else None)
+
+
+def draw_latency(rows: Sequence[Any], path: Path) -> None:
+    """Draw milliseconds from event to recommendation against events per second, both logarithmic.
+
+    Parameters
+    ----------
+    rows : of `headwater bench`, see `bench.Latency`
+    path : .png or .svg
+    """
+    figure = Figure(figsize=SIZE, layout="constrained")
+    FigureCanvasAgg(figure)
+    axes = figure.subplots()
+    for name, style in (("p99_ms", "-"), ("p90_ms", "--"), ("p50_ms", ":")):
+        values = [getattr(row, name) for row in rows]
+        label = name.removesuffix("_ms")
+        axes.plot([row.rate for row in rows], values, style, color="black", marker="o", markersize=3.0, label=label)
+    axes.set_title("From event to recommendation")
+    axes.set_xscale("log", base=2)
+    axes.set_yscale("log")
+    axes.set_xlabel("events per second")
+    axes.set_ylabel("milliseconds from when the event was due")
+    axes.xaxis.set_major_formatter("{x:,.0f}")
+    axes.yaxis.set_major_formatter("{x:,.0f}")
+    axes.legend(frameon=False)
+    _dress(axes)
     figure.savefig(path, dpi=DPI, metadata={"Date": None} if path.suffix == ".svg" else None)
 
 

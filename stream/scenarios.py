@@ -23,7 +23,7 @@ from learners import Interactions, Source, learn_all
 from stream.candidates import Candidates
 from stream.codec import decode_event, encode
 from stream.config import Config
-from stream.engine import Engine, Partition, uniforms
+from stream.engine import Arrival, Engine, Partition, uniforms
 from stream.errors import UsageError
 from stream.log import (
     LOG_VERSION,
@@ -75,7 +75,7 @@ class Scenario(NamedTuple):
 class Site:
     """An engine, a model and a log that has been folded: what the scenarios work on."""
 
-    def __init__(self, config: Config, world: World, warm_up: int) -> None:
+    def __init__(self, config: Config, world: World, warm_up: int, known: int = 0) -> None:
         self.config, self.world = config, world
         self.model = Model(config)
         self.engine = Engine(config, self.model)
@@ -86,9 +86,18 @@ class Site:
         items = (ItemChange(item.item_id, item) for item in catalogue(world))
         while part := list(islice(items, PER_MESSAGE)):
             self.fold(self.partition.message([*part], {}, last=True))
+        for first in range(0, known, PER_MESSAGE):  # so many users have been here once
+            made = [self._visit(n) for n in range(first, min(known, first + PER_MESSAGE))]
+            for message in self.engine.batches(self.partition, [(made, {})], START):
+                self.fold(message)
+        self.partition.owed.clear()
         while self.taken < warm_up:
             for message in self.backlog(3_000):
                 self.fold(message)
+
+    def _visit(self, n: int) -> Arrival:
+        item = f"i{n % self.world.items}"
+        return f"u{n}", Happening(0, 0, f"visit-{n}", item, 0, START, None, None)
 
     def arrivals(self, n: int) -> list[tuple[str, Happening]]:
         """The next `n` events."""

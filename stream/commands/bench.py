@@ -3,6 +3,7 @@
 import asyncio
 import logging
 from itertools import groupby
+from pathlib import Path
 from typing import Any
 
 import click
@@ -11,12 +12,14 @@ import orjson
 from rich.console import Console
 from rich.table import Table
 
-from stream.bench import measure_backlog, measure_latency, measure_restart
+from stream.bench import Latency, measure_backlog, measure_latency, measure_restart
+from stream.bench import sweep as rates_until_late
 from stream.broker import Broker, BrokerSettings
 from stream.config import Config
 from stream.errors import CheckError
 from stream.gateway_bench import measure_gateway
-from stream.options import configured, examples
+from stream.growth import measure_growth
+from stream.options import configured, examples, picture
 from stream.rebalance import measure_rebalance
 from stream.scenarios import Site, chosen, measure
 from stream.soak import BACKLOG_S, GROWTH, SETTLED_MINUTE, Minute, measure_soak
@@ -39,6 +42,7 @@ RATES, SOAK_RATE, GATEWAY_RATES = (500.0,), 300.0, (500.0, 1_000.0, 2_000.0)
         "headwater bench --rate 500 --rate 2000 --seconds 30",
         "headwater bench --backlog 0 --rate 1000 --json",
         "headwater bench --backlog 0 --restart 100000",
+        "headwater bench --sweep --plot latency.svg",
         "headwater bench --rebalance",
         "headwater bench --gateway --rate 1000 --seconds 10",
         "headwater bench --soak 30 --rate 300",
@@ -57,6 +61,12 @@ RATES, SOAK_RATE, GATEWAY_RATES = (500.0,), 300.0, (500.0, 1_000.0, 2_000.0)
               "watched, with users and items at their bounds; at least 10 to say anything.")  # fmt: skip
 @click.option("--gateway", is_flag=True, help="Only: a gateway, at each --rate (default: 500, 1000, 2000) of requests, "
               "of which a tenth write events.")  # fmt: skip
+@click.option("--sweep", is_flag=True, help="Only: latency at 125, 250, 500, ... events per second, until it does not "
+              "keep up.")  # fmt: skip
+@click.option(
+    "--plot", type=click.Path(dir_okay=False, path_type=Path), help="Draw latency against rate, .png or .svg."
+)
+@click.option("--growth", is_flag=True, help="Only: what a million items or users cost, in this process; minutes.")
 @click.option("--scenario", "patterns", multiple=True, metavar="PATTERN", help="Only: parts of the engine in this "
               "process, without Kafka, by name as in a shell ('*': all); repeatable.")  # fmt: skip
 @click.option("--users", type=click.IntRange(100), default=100_000, show_default=True, help="Of the scenarios' world.")
@@ -73,6 +83,7 @@ def command(
     seconds: float,
     restart: int,
     soak: int,
+    plot: Path | None,
     patterns: tuple[str, ...],
     users: int,
     items: int,
@@ -81,6 +92,8 @@ def command(
     *,
     rebalance: bool,
     gateway: bool,
+    sweep: bool,
+    growth: bool,
     profile: bool,
     as_json: bool,
 ) -> None:
@@ -99,6 +112,10 @@ def command(
         _soak(config, soak, rates[0] if rates else SOAK_RATE, as_json=as_json)
         return
     found: list[Any] = []
+    draw = None if plot is None else picture(plot, "draw_latency")
+    if growth:
+        _print(list(measure_growth(config)), as_json=as_json)
+        return
     if patterns:
         chosen_ = chosen(config, patterns)
         site = Site(config, World(users, items), events)
@@ -115,12 +132,16 @@ def command(
             found += asyncio.run(measure_gateway(config, rates or GATEWAY_RATES, seconds))
         elif rebalance:
             found += asyncio.run(measure_rebalance(config, (rates or RATES)[0]))
+        elif sweep:
+            found += asyncio.run(rates_until_late(config, seconds))
         else:
             if backlog:
                 found.append(asyncio.run(measure_backlog(config, backlog)))
             if restart:
                 found.append(asyncio.run(measure_restart(config, restart)))
             found += [asyncio.run(measure_latency(config, rate, seconds)) for rate in rates or RATES]
+    if draw is not None:
+        draw([each for each in found if isinstance(each, Latency)], plot)
     _print(found, as_json=as_json)
 
 
