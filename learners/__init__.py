@@ -38,7 +38,7 @@ from learners.content import Content
 from learners.covisitation import CoVisitation
 from learners.factorization import Factorization
 from learners.group_popularity import GroupPopularity
-from learners.interactions import Interactions, learn_all
+from learners.interactions import Interactions, learn_all, lessons
 from learners.metrics import LogLoss
 from learners.mixer import Mixer
 from learners.new_items import NewItems
@@ -102,6 +102,7 @@ __all__ = [
     "best_first",
     "corrected",
     "learn_all",
+    "lessons",
     "ranking_score",
     "yield_checks",
 ]

@@ -1,6 +1,7 @@
 """Many interactions as flat arrays, so that compiled code learns them without a step of Python for each."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from typing import NamedTuple, Protocol
 
 import numpy as np
@@ -70,14 +71,20 @@ class LearnsMany(Protocol):
         """Learn events in their order, all of known items."""
 
 
-def learn_all(source: Source, events: Interactions) -> None:
-    """Teach a source many events, by its own way if it has one: see `LearnsMany`."""
+def lessons(source: Source, events: Interactions) -> Iterator[Callable[[], None]]:
+    """What to call, in order, for a source to learn events: one call if it is `LearnsMany`, else one for each."""
     learn_many = getattr(source, "learn_many", None)
     if learn_many is not None:
-        learn_many(events)
+        yield partial(learn_many, events)
         return
     for event in events.each():
-        source.learn_one(event)
+        yield partial(source.learn_one, event)
+
+
+def learn_all(source: Source, events: Interactions) -> None:
+    """Teach a source many events."""
+    for lesson in lessons(source, events):
+        lesson()
 
 
 def require_all_known(source: str, items: NDArray[np.int32], size: int) -> None:

@@ -120,20 +120,22 @@ class NeighbourTable:
         self, item: int, earlier: NDArray[np.int32], amounts: NDArray[np.float64], both_directions: bool
     ) -> None:
         """Count `item` and link each of `earlier` to it by the amount of its position (and back, never to itself)."""
-        self.unit[0] *= self._growth
-        self.counts[item] += self.unit[0]
-        _link(self.items, self.weights, self.size, item, earlier, amounts, self.unit[0], both_directions)
-        if self.unit[0] >= _UNIT_LIMIT:
-            for array in (self.weights, self.counts, self.unit):
-                array *= 1.0 / _UNIT_LIMIT
+        starts, length = np.zeros(1, np.int64), np.array([len(earlier)], np.int64)
+        self._learn(np.array([item], np.int32), starts, length, earlier, amounts, both_directions)
 
     def learn_many(
         self, events: Interactions, lengths: NDArray[np.int64], amounts: NDArray[np.float64], both_directions: bool
     ) -> None:
         """The same for many events, each linked to so many of its `recent` items."""
+        self._learn(events.items, events.starts, lengths, events.recent, amounts, both_directions)
+
+    def _learn(
+        self, items: NDArray[np.int32], starts: NDArray[np.int64], lengths: NDArray[np.int64],
+        earlier: NDArray[np.int32], amounts: NDArray[np.float64], both_directions: bool,
+    ) -> None:  # fmt: skip
         _link_all(
-            self.items, self.weights, self.counts, self.unit, self.size, events.items, events.starts, lengths,
-            events.recent, amounts, self._growth, both_directions,
+            self.items, self.weights, self.counts, self.unit, self.size, items, starts, lengths, earlier, amounts,
+            self._growth, both_directions,
         )  # fmt: skip
 
     def shorten(self, half_life: float) -> None:

@@ -211,14 +211,7 @@ class Repeats(Impersonal):
         require_known(self.name, event.item, int(self._size[0]))
         if len(event.past.times) == 0:
             return
-        self._unit[0] *= self._growth
-        _learn(
-            event.item, event.recent, event.time, event.past.times, event.past.counts, event.past.kinds,
-            self._unit[0], self._ranks, self._gaps, self._uses,
-        )  # fmt: skip
-        if self._unit[0] >= _UNIT_LIMIT:
-            for array in (self._unit, self._ranks, self._gaps, self._uses):
-                array *= 1.0 / _UNIT_LIMIT
+        self.learn_many(Interactions.of([event]))
 
     def learn_many(self, events: Interactions) -> None:
         """Learn events in their order."""

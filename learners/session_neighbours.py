@@ -7,7 +7,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from learners.base import NOBODY, Impersonal, Interaction, Query, State, require_known
+from learners.base import NOBODY, Impersonal, Interaction, Query, State
 from learners.histories import LENGTH, cell_of
 from learners.interactions import Interactions, require_all_known
 from learners.native import Handle
@@ -20,7 +20,6 @@ from learners.sessions import (
     Limits,
     Sessions,
     forget_sessions,
-    learn_click,
     learn_clicks,
     no_sessions,
     restored_sessions,
@@ -142,11 +141,6 @@ def _answer(
 
 
 @njit(cache=True)
-def _learn(learned: Any, user: int, item: int, time: float, continues: bool, limits: Limits) -> None:
-    learn_click(learned.it, user, item, time, continues, limits)
-
-
-@njit(cache=True)
 def _learn_many(
     learned: Any, users: NDArray[np.int64], items: NDArray[np.int32], times: NDArray[np.float64],
     before: NDArray[np.int64], limits: Limits,
@@ -259,23 +253,25 @@ class SessionNeighbours(Impersonal):
 
     def learn_one(self, event: Interaction) -> None:
         """Add the item to the session under way of the event's user."""
-        require_known(self.name, event.item, self._near.size)
-        self._near.outdate()
-        self._sessions = with_session(self._sessions, self._limits)
-        learned, continues = self._learned.of(self._sessions), len(event.session) > 0
-        _learn(learned, event.user, event.item, event.time, continues, self._limits)
+        self._learn(
+            np.array([event.user]), np.array([event.item], np.int32), np.array([event.time], np.float64),
+            np.array([len(event.session)]),
+        )  # fmt: skip
 
     def learn_many(self, events: Interactions) -> None:
         """Learn events in their order."""
-        require_all_known(self.name, events.items, self._near.size)
+        self._learn(events.users, events.items, events.times, events.sessions)
+
+    def _learn(
+        self, users: NDArray[np.int64], items: NDArray[np.int32], times: NDArray[np.float64], before: NDArray[np.int64]
+    ) -> None:
+        require_all_known(self.name, items, self._near.size)
         self._near.outdate()
         done = 0
-        while done < len(events.items):
+        while done < len(items):
             self._sessions = with_session(self._sessions, self._limits)
-            done += _learn_many(
-                self._learned.of(self._sessions), events.users[done:], events.items[done:], events.times[done:],
-                events.sessions[done:], self._limits,
-            )  # fmt: skip
+            learned = self._learned.of(self._sessions)
+            done += _learn_many(learned, users[done:], items[done:], times[done:], before[done:], self._limits)
 
     def top_k(self, query: Query, k: int, blocked: NDArray[np.uint8]) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
         """Return what similar sessions liked most."""

@@ -7,7 +7,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from learners.base import NOBODY, Impersonal, Interaction, Query, State, require_known
+from learners.base import NOBODY, Impersonal, Interaction, Query, State
 from learners.growth import grown
 from learners.histories import COUNT, LENGTH, cell_of
 from learners.interactions import Interactions, require_all_known
@@ -19,7 +19,6 @@ from learners.user_histories import (
     Limits,
     Users,
     forget_history,
-    learn_touch,
     learn_touches,
     no_users,
     restored_users,
@@ -85,11 +84,6 @@ def _answer(
     spread(users.kept, scratch, tables[1])
     for item in scratch.reached[: scratch.lengths[2]]:
         scratch.sums[item] *= _rarity(users.totals[BEGUN], users.counts[item])
-
-
-@njit(cache=True)
-def _learn(learned: Any, user: int, item: int, limits: Limits) -> None:
-    learn_touch(learned.it, user, item, limits)
 
 
 @njit(cache=True)
@@ -180,23 +174,19 @@ class UserNeighbours(Impersonal):
 
     def learn_one(self, event: Interaction) -> None:
         """Add the item to its user's history."""
-        require_known(self.name, event.item, self._near.size)
-        if event.user == NOBODY:
-            return
-        self._near.outdate()
-        self._users = with_user(self._users, self._limits)
-        _learn(self._learned.of(self._users), event.user, event.item, self._limits)
+        self._learn(np.array([event.user]), np.array([event.item], np.int32))
 
     def learn_many(self, events: Interactions) -> None:
         """Learn events in their order."""
-        require_all_known(self.name, events.items, self._near.size)
+        self._learn(events.users, events.items)
+
+    def _learn(self, users: NDArray[np.int64], items: NDArray[np.int32]) -> None:
+        require_all_known(self.name, items, self._near.size)
         self._near.outdate()
         done = 0
-        while done < len(events.items):
+        while done < len(items):
             self._users = with_user(self._users, self._limits)
-            done += _learn_many(
-                self._learned.of(self._users), events.users[done:], events.items[done:], self._limits
-            )  # fmt: skip
+            done += _learn_many(self._learned.of(self._users), users[done:], items[done:], self._limits)
 
     def top_k(self, query: Query, k: int, blocked: NDArray[np.uint8]) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
         """Return what similar users liked most."""

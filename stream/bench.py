@@ -83,7 +83,7 @@ async def measure_restart(config: Config, users: int) -> Restart:
             await send(producer, config, part, partitions)
     with WorkerProcess(config) as worker:
         worker.wait_ready()
-        await _until(worker, "headwater_records_folded_total", events)
+        await _worked_off(worker, events)
         await asyncio.sleep(2.5 * settings.snapshot_s)  # everything is stored once, with all of it
         sizes = _page(worker).metrics
         worker.stop(signal.SIGKILL)
@@ -97,7 +97,7 @@ async def measure_restart(config: Config, users: int) -> Restart:
 
 
 async def measure_backlog(config: Config, events: int) -> Backlog:
-    """Write `events` before a worker starts, then see how fast it works them off."""
+    """Write `events` before a worker starts, then see how fast it works them off, slates that were put off too."""
     config = prepared(config, "backlog")
     async with producer_of(config) as producer:
         partitions = len(await producer.partitions_for(prefixed(config.kafka.namespace, EVENT_TOPICS["view"])))
@@ -105,9 +105,9 @@ async def measure_backlog(config: Config, events: int) -> Backlog:
     with WorkerProcess(config) as worker:
         worker.wait_ready()
         first = await _until(worker, "headwater_events_total", 0.2 * events)
-        last = await _until(worker, "headwater_records_folded_total", events)
+        last = await _worked_off(worker, events)
     seconds = last.at - first.at
-    done = last.metrics["headwater_records_folded_total"] - first.metrics["headwater_records_folded_total"]
+    done = last.metrics["headwater_events_total"] - first.metrics["headwater_events_total"]
     cpu = last.metrics["process_cpu_seconds_total"] - first.metrics["process_cpu_seconds_total"]
     slates = int(last.metrics["headwater_decisions_opened_total"])
     return Backlog(events, slates, seconds, done / seconds, cpu / seconds)
@@ -178,7 +178,7 @@ async def _steady(config: Config, worker: WorkerProcess, rate: float, seconds: f
     return Latency(len(measured), rate, len(measured) / (rate * seconds), p50, p90, p99, top, cpu / elapsed)
 
 
-async def sweep(config: Config, seconds: float) -> list[Latency]:
+async def measure_sweep(config: Config, seconds: float) -> list[Latency]:
     """Double the rate until the worker does not keep up."""
     found = list[Latency]()
     while not found or (found[-1].p99_ms < TOO_LATE_MS and found[-1].answered > ENOUGH):
@@ -248,6 +248,18 @@ async def _until(worker: WorkerProcess, metric: str, value: float) -> _Page:
         if time.monotonic() - still > 60:
             raise CheckError(f"worker: {metric} must reach {value:.0f}; got stuck at {now:.0f}")
         await asyncio.sleep(0.1)
+
+
+async def _worked_off(worker: WorkerProcess, events: int) -> _Page:
+    """Wait until so many events are taken in and learned, and every user has the slate that was put off."""
+    began = (await _until(worker, "headwater_events_total", events)).at
+    while True:
+        page = _page(worker)
+        if not page.metrics["headwater_in_flight_records"] and not page.metrics["headwater_slates_put_off"]:
+            return page
+        if page.at - began > 60:
+            raise CheckError("worker: must learn all events and make all slates; did not within a minute")
+        await asyncio.sleep(0.02)
 
 
 def _page(worker: WorkerProcess) -> _Page:

@@ -31,6 +31,8 @@ class Health:
 
     def __init__(self, worker: Worker, observer: PrometheusObserver, positions: Positions) -> None:
         self.worker, self.observer, self.positions = worker, observer, positions
+        observer.in_flight.set_function(lambda: worker.in_flight)
+        observer.owing.set_function(lambda: worker.owing)
         self.stuck_after_s = worker.config.worker.stuck_after_s
         self._behind_since: float | None = None  # monotonic; events are waiting and none was taken in since
         self._stand = -1
@@ -100,8 +102,6 @@ class Health:
         observer.sources.set(len(worker.partitions))
         observer.recovering.set(len(worker.assigned.keys() - worker.partitions.keys()))
         observer.ready.set(self.ready().good)
-        observer.in_flight.set(worker.in_flight)
-        observer.owing.set(worker.owing)
         observer.users.set(sum(len(partition.users) for partition in worker.partitions.values()))
         self._looks += 1
         if self._looks % SIZES_EVERY == 1:

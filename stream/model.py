@@ -7,6 +7,7 @@ is no clock, no randomness and no iteration over sets in here.
 import math
 from collections.abc import Collection, Mapping, Sequence
 from hashlib import blake2b
+from itertools import chain
 from typing import Any, NamedTuple, Protocol, Self
 
 import msgspec
@@ -29,7 +30,7 @@ from learners import (
     Source,
     UserNeighbours,
     Vocabulary,
-    learn_all,
+    lessons,
 )
 from learners.registry import LearnerError, make_learners
 from stream.candidates import Shelf
@@ -149,9 +150,7 @@ class Model:
         self.variants = Variants(config, self._make_setup)
         self.tally = Tally()
         self.acceptance = Acceptance()
-        self._waiting: list[
-            tuple[Step, Happening, int]
-        ] = []  # events, and their items, that sources still have to learn
+        self._waiting: list[tuple[Step, Happening, int]] = []  # events with their items, for the sources to learn
         self.offset = 0  # of the next log message to fold
         self.skipped = 0  # records that raised
 
@@ -212,14 +211,14 @@ class Model:
         self.observer.folded(record, offset)
 
     def _teach(self, offset: int) -> None:
-        """Let the sources learn the events that wait for them."""
+        """Let the sources learn the events that wait for them, at the pace that drift has set by now."""
         if not self._waiting:
             return
         waiting, self._waiting = self._waiting, []
         events = interactions(self.vocabulary, waiting)
-        for source in self.sources:
+        for lesson in chain.from_iterable(lessons(source, events) for source in self.sources):
             try:
-                learn_all(source, events)
+                lesson()
             except MemoryError:
                 raise
             except Exception as error:

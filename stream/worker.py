@@ -159,10 +159,10 @@ class Worker:
                 letters = [Letter(DEAD, key, letter) for key, letter in part.dead]
                 letters += slate_letters(batch, self.model.lists)
                 await self.writer.submit(batch, letters, written_at(batch, part))  # 2, 3
-            await self._pay(partition, self.clock() - slate.backlog_s)
             self.observer.busy("decode", decoded - began)
             self.observer.busy("decide", decided - decoded)
             self.observer.busy("publish", time.perf_counter() - decided)
+            await self._pay(partition, self.clock() - slate.backlog_s)
             for tp, wanted in reading.seek.items():
                 if poll.fetch <= self._sought.get(tp, -1):
                     continue  # fetched before the last seek: the right records are on their way
@@ -199,7 +199,9 @@ class Worker:
 
     async def _pay(self, partition: Partition, before: float) -> None:
         """Make some of the slates that were put off before that time."""
+        began = time.perf_counter()
         batch = self.engine.owed(partition, OWED_AT_ONCE, before) if partition.owed else None
+        self.observer.busy("decide", time.perf_counter() - began)
         if batch is not None:
             await self.writer.submit(batch, slate_letters(batch, self.model.lists), [])
 

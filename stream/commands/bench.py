@@ -12,8 +12,7 @@ import orjson
 from rich.console import Console
 from rich.table import Table
 
-from stream.bench import Latency, measure_backlog, measure_latency, measure_restart
-from stream.bench import sweep as rates_until_late
+from stream.bench import Latency, measure_backlog, measure_latency, measure_restart, measure_sweep
 from stream.broker import Broker, BrokerSettings
 from stream.config import Config
 from stream.errors import CheckError
@@ -117,9 +116,9 @@ def command(
         _print(list(measure_growth(config)), as_json=as_json)
         return
     if patterns:
-        chosen_ = chosen(config, patterns)
+        wanted = chosen(config, patterns)  # a wrong name shows before the long preparation
         site = Site(config, World(users, items), events)
-        for scenario in chosen_:
+        for scenario in wanted:
             measured, told = measure(scenario, site, units=UNITS, portions=portions, profile=profile)
             found.append(measured)
             if told:
@@ -133,7 +132,7 @@ def command(
         elif rebalance:
             found += asyncio.run(measure_rebalance(config, (rates or RATES)[0]))
         elif sweep:
-            found += asyncio.run(rates_until_late(config, seconds))
+            found += asyncio.run(measure_sweep(config, seconds))
         else:
             if backlog:
                 found.append(asyncio.run(measure_backlog(config, backlog)))

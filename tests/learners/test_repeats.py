@@ -22,12 +22,9 @@ class Told(Repeats):
 
     name = "repeats_told"
 
-    def learn_one(self, event: Interaction) -> None:
-        super().learn_one(event._replace(time=1_000.0, past=_told(len(event.recent))))
-
     def learn_many(self, events: Interactions) -> None:
-        for event in events.each():
-            self.learn_one(event)
+        told = [event._replace(time=1_000.0, past=_told(len(event.recent))) for event in events.each()]
+        super().learn_many(Interactions.of(told))
 
     def top_k(self, query: Query, k: int, blocked: NDArray[np.uint8]) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
         return super().top_k(query._replace(time=1_000.0, past=_told(len(query.recent))), k, blocked)

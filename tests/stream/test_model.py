@@ -1,12 +1,12 @@
 """The shared model as a fold of the log: equal logs, equal models."""
 
-from typing import Any, get_type_hints
+from typing import Any, cast, get_type_hints
 
 import msgspec
 import numpy as np
 import pytest
 
-from learners import CoVisitation, Interactions
+from learners import CoVisitation, Impersonal, Interaction, Interactions, Source, Vocabulary
 from stream.config import Config, Policy, Slate, Sources
 from stream.engine import Engine, Partition
 from stream.log import (
@@ -29,7 +29,7 @@ from stream.observe import Losses, Observer
 from stream.ranking import HEAD_NEGATIVES
 from stream.schemas import Item
 from stream.snapshot import ForeignSnapshotError
-from stream.told import interaction
+from stream.told import interaction, interactions
 from stream.users import Seen, User, number, pack_past
 from tests.stream.site import Site, did
 
@@ -195,6 +195,50 @@ def test_a_record_that_raises_is_counted_and_skipped_on_every_replica(monkeypatc
         assert model.skipped == len(on_it) > 0
         prints.append(model.fingerprint())
     assert prints[0] == prints[1] != folded(LOG).fingerprint()
+
+
+def test_of_a_source_that_learns_one_by_one_only_the_event_that_raises_is_skipped() -> None:
+    learned: list[int] = []
+
+    class Picky(Impersonal):
+        name = "picky"
+
+        def add_item(self, item: int) -> None:
+            pass
+
+        def learn_one(self, event: Interaction) -> None:
+            if event.item == 1:
+                raise RebelError
+            learned.append(event.item)
+
+    model = Model(CONFIG)
+    model.sources = (cast("Source", Picky()),)
+    steps = [
+        Step("u", Happening(0, n, f"e{n}", item, 0, T + n, None, None), [], 0, None, None, None)
+        for n, item in enumerate("aebec")
+    ]
+    model.fold(Claim(LOG_VERSION, "users/0", "token"), 0)
+    assert model.fold(Batch(LOG_VERSION, "users/0", 0, 0, {}, T, [*steps]), 1) == "accepted"
+    assert (learned, model.skipped) == ([0, 2, 3], 2)
+
+
+def test_many_steps_are_told_as_each_of_them() -> None:
+    vocabulary = Vocabulary("abcd")
+    event = Happening(0, 0, "e", "a", 2, T, None, None)
+    past = pack_past([Seen(1, False, 0, T - 60.0), Seen(3, True, 2, T - 5.0, T - 5.0)], T)
+    told = [
+        (Step("u", event, ["b", "c"], 1, None, None, None, past=past), event, 0),
+        (Step("v", msgspec.structs.replace(event, time=T + 9.0, kind=1), [], 0, None, None, None), event, 3),
+        (Step("w", event, ["d", "a"], 2, None, None, None, {"country": "NL"}, past), event, 1),
+    ]
+    lost = [*told, (Step("x", event, ["c", "lost"], 2, None, None, None, past=past), event, 2)]
+    for steps in (told, lost):
+        many = list(interactions(vocabulary, steps).each())
+        for found, expected in zip(many, (interaction(vocabulary, *each) for each in steps), strict=True):
+            for field in Interaction._fields:
+                one, other = getattr(found, field), getattr(expected, field)
+                for a, b in zip(one, other) if field == "past" else [(one, other)]:
+                    assert np.array_equal(a, b) if isinstance(b, np.ndarray) else a == b, field
 
 
 @pytest.mark.parametrize(
