@@ -99,7 +99,10 @@ class Recommendation(Struct, frozen=True, kw_only=True):
 
     user_id: Id
     decision_id: Annotated[Id, Meta(description="send it back in `Event.decision_id`")]
-    event_id: Annotated[Id | None, Meta(description="the event that caused this slate; none if it was only refreshed")]
+    event_id: Annotated[
+        Id | None,
+        Meta(description="the event that caused this slate; none if it was refreshed, or put off in a backlog"),
+    ]
     timestamp: Annotated[Timestamp, Meta(description="event time at which it was made")]
     model_version: Annotated[int, Meta(ge=0, description="offset in headwater.log that the model had folded")]
     base: Annotated[int, Meta(ge=0, description="the owner's claim; ignore a slate with a lower base than seen")]
