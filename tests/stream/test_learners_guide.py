@@ -16,6 +16,7 @@ import learners
 from learners import Query, Source, yield_checks
 from learners.__main__ import main
 from learners.drift import Hastens, Quickens, Resets, Shortens
+from learners.interactions import LearnsMany
 from learners.registry import BUILT_IN, VERBS, LearnerError, learner_names, make_learner, make_learners
 from stream.config import Config, ConfigError, Sources, load
 from stream.evaluate import Entry, Evaluation, Protocol
@@ -129,7 +130,7 @@ def test_a_snapshot_of_a_model_without_it_is_refused() -> None:
 
 def test_verbs_of_the_guide_are_those_of_the_code() -> None:
     rows = re.findall(r"^\| `(\w+)", GUIDE, re.MULTILINE)
-    answers = {"shorten": Shortens, "quicken": Quickens, "hasten": Hastens, "reset": Resets}
+    answers = {"learn_many": LearnsMany, "shorten": Shortens, "quicken": Quickens, "hasten": Hastens, "reset": Resets}
     assert set(rows) == {*VERBS, "name", "proposes_touched", *answers} - {"restore"}
     assert all(hasattr(Source, verb) for verb in VERBS)
     assert all(hasattr(protocol, verb) for verb, protocol in answers.items())
