@@ -100,7 +100,8 @@ def overview(slates: Slates, titles: Titles, rows: int) -> Table:
 def detail(refresh: Refresh, titles: Titles) -> Table:
     """One slate, slot by slot, with what moved since the one before."""
     slate = refresh.slate
-    about = f"user {slate.user_id} at {_clock(refresh)}, after event {slate.event_id}; policy {slate.policy}"
+    cause = "made between events" if slate.event_id is None else f"after event {slate.event_id}"
+    about = f"user {slate.user_id} at {_clock(refresh)}, {cause}; policy {slate.policy}"
     table = Table(title=Text(about), title_justify="left")
     for name in ("", "moved", "item", "source", "propensity", "score"):
         table.add_column(name, justify="left" if name in ("item", "source", "moved") else "right", no_wrap=True)

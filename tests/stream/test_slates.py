@@ -3,6 +3,7 @@
 import io
 from typing import Any
 
+import msgspec
 import pytest
 from rich.console import Console
 
@@ -100,6 +101,8 @@ def test_the_tables_show_titles_sources_and_propensities() -> None:
     assert all(
         text in whole for text in ("user u at", "after event e1", "sarsa", "+1", "Alien [1979]", "ranked", "0.980")
     )
+    idle = refresh._replace(slate=msgspec.structs.replace(refresh.slate, event_id=None))
+    assert "made between events; policy sarsa" in printed(detail(idle, known))
     rows = printed(overview(slates, known, rows=5)).splitlines()
     assert [row.split("│")[2].strip() for row in rows if row.startswith("│")] == ["u", "[u]"]
     assert [cell.strip() for cell in rows[-2].split("│")[3:-1]] == ["Alien [1979]", "ranked 0.98", "", ""]
