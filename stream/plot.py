@@ -67,6 +67,7 @@ def draw_latency(rows: Sequence[Any], path: Path) -> None:
         axes.plot([row.rate for row in rows], values, style, color="black", marker="o", markersize=3.0, label=label)
     axes.set_title("From event to recommendation")
     axes.set_xscale("log", base=2)
+    axes.set_xticks([row.rate for row in rows])
     axes.set_yscale("log")
     axes.set_xlabel("events per second")
     axes.set_ylabel("milliseconds from when the event was due")

@@ -32,6 +32,7 @@ SOAK_PROPERTIES = {  # so that a long run does not fill the disk
 
 
 UNITS = 1_000  # of a portion
+WHOLE = 1_000.0  # from here on figures are shown without decimals
 RATES, SOAK_RATE, GATEWAY_RATES = (500.0,), 300.0, (500.0, 1_000.0, 2_000.0)
 
 
@@ -157,7 +158,9 @@ def _print(found: list[Any], *, as_json: bool) -> None:
 
 
 def _text(value: Any) -> str:
-    return value if isinstance(value, str) else f"{value:,.2f}" if isinstance(value, float) else f"{value:,}"
+    if isinstance(value, float):
+        return f"{value:,.0f}" if value >= WHOLE else f"{value:,.2f}"
+    return value if isinstance(value, str) else f"{value:,}"
 
 
 def _soak(config: Config, minutes: int, rate: float, *, as_json: bool) -> None:

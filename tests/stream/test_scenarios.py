@@ -2,14 +2,17 @@
 
 import json
 from itertools import pairwise
+from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
 
 from stream import growth
+from stream.bench import Latency
 from stream.cli import cli
 from stream.config import Config
 from stream.errors import UsageError
+from stream.plot import draw_latency
 from stream.scenarios import START, Measured, Site, chosen, measure, scenarios
 from stream.workloads import World, catalogue, sessions, workload
 
@@ -86,6 +89,14 @@ def test_growth_measures_worlds_of_different_size(monkeypatch: pytest.MonkeyPatc
     assert resident > 50e6
     assert set(times) == set(growth.SCENARIOS)
     assert min(times.values()) > 0.0
+
+
+def test_a_picture_shows_every_rate(tmp_path: Path) -> None:
+    rows = [Latency(100, rate, 1.0, 5.0, 9.0, 20.0, 30.0, 0.5) for rate in (125.0, 250.0, 1_000.0)]
+    draw_latency(rows, tmp_path / "latency.svg")
+    written = (tmp_path / "latency.svg").read_text()
+    assert all(f"<!-- {text} -->" in written for text in ("125", "250", "1,000", "p50", "p90", "p99"))
+    assert "<!-- 128 -->" not in written
 
 
 # Workloads
