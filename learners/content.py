@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from learners.base import About, Impersonal, Interaction, Query, State, require_known
-from learners.content_scores import TERMS, Rated, begin, closeness, closest, project, pull, search
+from learners.content_scores import TERMS, Limits, Rated, begin, closeness, closest, project, pull, search
 from learners.growth import grown
 from learners.interactions import Interactions, require_all_known
 from learners.native import Handle
@@ -18,6 +18,8 @@ from learners.terms import DIMENSIONS, count_terms
 _DECAY = 0.7  # how much less each older item counts
 _PROJECTED = 64  # dimensions that the terms take in the graph
 _PER_LIST = 8  # lists of terms that the candidates would do for, if all were long
+_PER_STEP = 2  # candidates for a step along the lists
+_PER_RATED = 4  # candidates for one that is scored exactly
 _PER_NEIGHBOUR = 16  # candidates for one out of the graph
 _CATCH_UP = 4  # items put into the graph by one call, so that no call waits for many
 _NOTHING = np.empty(0, np.int32)
@@ -35,11 +37,11 @@ class Content(Impersonal):
     catalogue does. $v$ are given vectors, $p$ prices, $\bar p$ the geometric mean over the same items: at twice or half
     of it the last term is 1/2. Without a common term or a vector the score is 0, whatever the price.
 
-    While at most `exact` items are described `top_k` is exact. Beyond, its candidates are the newest `exact / 8`
-    items of each of the profile's terms, the heaviest term first, and, where a term has more or there are vectors,
-    half as many out of a graph of approximate neighbours; all are scored exactly. The graph is no part of the state,
-    and after `restore` it is made anew: where items have been described more than once candidates may differ then,
-    scores cannot.
+    While at most `exact` items are described `top_k` is exact. Beyond, it goes `exact / 2` steps along the lists of
+    items that hold the profile's terms, the heaviest term first, of each the newest `exact / 8`; the `exact / 4` items
+    with the greatest sums so far, and, where there are vectors, a quarter as many out of a graph of approximate
+    neighbours, are scored exactly. The graph is no part of the state, and after `restore` it is made anew: where items
+    have been described more than once candidates may differ then, scores cannot.
 
     Parameters
     ----------
@@ -50,7 +52,7 @@ class Content(Impersonal):
     terms
         Terms kept an item, the heaviest; 1..255.
     exact
-        Candidates scored at most, but for those out of the graph; >= 16.
+        Items described up to which nothing is approximate; >= 16.
     weights
         $a, b, c$, each >= 0.
 
@@ -221,8 +223,13 @@ class Content(Impersonal):
         self._query, index, held = query, self._index, self._handle.of(self._rated)
         begin(held, query.recent, index.size, index.described)
         small = index.described <= self._exact
-        steps = self._exact if small else self._exact // _PER_LIST
-        search(held, query.recent, index.size, self._exact, steps, self._beside(small=small))
+        search(held, query.recent, index.size, self._limits(small=small), self._beside(small=small))
+
+    def _limits(self, *, small: bool) -> Limits:
+        most = self._exact
+        if small:
+            return Limits(most * len(self._rated.touched), most, most)
+        return Limits(most // _PER_STEP, most // _PER_LIST, most // _PER_RATED)
 
     def _beside(self, *, small: bool) -> NDArray[np.int32]:
         """Return items that may be close by their vectors, whatever their terms."""

@@ -18,6 +18,14 @@ FOUND: Final = 2  # candidates
 MISSED: Final = 3  # 1: the search left items out
 
 
+class Limits(NamedTuple):
+    """How far a search goes."""
+
+    steps: int  # along all lists
+    steps_a_term: int
+    rated: int  # items met that are scored, where a list was cut short
+
+
 class Rated(NamedTuple):
     """What compiled code reads of the items, and the profile of the query under way."""
 
@@ -54,15 +62,25 @@ def begin(held: Any, recent: NDArray[np.int32], size: int, described: int) -> No
 
 @njit(cache=True)
 def search(
-    held: Any, recent: NDArray[np.int32], size: int, most: int, steps: int, beside: NDArray[np.int32]
+    held: Any, recent: NDArray[np.int32], size: int, limits: Limits, beside: NDArray[np.int32]
 ) -> None:  # fmt: skip
-    """Score the items that share a term with the profile, at most `most` and `steps` a term, and those of `beside`.
+    """Score the items that share a term with the profile, as many as the limits allow, and those of `beside`.
 
-    Where no term's list was cut short the terms' parts were added up on the way. Else each item is looked at.
+    Where no term's list was cut short the terms' parts were added up on the way. Else the best by these sums, which
+    lack what other items had first, are looked at one by one.
     """
     it = held.it
     it.counters[STAMP] += 1
-    count = _walk(it, most, steps)
+    count = _walk(it, limits)
+    if it.counters[MISSED] and count > limits.rated:
+        sums = np.empty(count, np.float32)
+        for n in range(count):
+            sums[n] = it.marks[it.found[n], 1]
+        best, _ = best_first(it.found[:count], sums, limits.rated)
+        it.counters[STAMP] += 1
+        count = len(best)
+        for n in range(count):
+            it.found[n], it.marks[best[n], 0] = best[n], it.counters[STAMP]
     for item in beside:
         if it.marks[item, 0] != it.counters[STAMP] and count < len(it.found):
             it.marks[item, 0], it.marks[item, 1] = it.counters[STAMP], 0.0
@@ -78,31 +96,33 @@ def search(
 
 
 @njit(cache=True)
-def _walk(it: Rated, most: int, steps: int) -> int:
-    """Go through the lists of the profile's terms, the heaviest first; add up the terms' parts of the scores."""
-    width, stamp, count, missed = it.terms.shape[1], it.counters[STAMP], 0, False
-    filled, weights, following, marks, found = (
-        it.touched[: it.counters[TERMS]],
-        it.weights,
-        it.following,
-        it.marks,
-        it.found,
-    )
-    for n in np.argsort(-it.dense[filled], kind="mergesort"):
-        share, place, step = it.dense[filled[n]], it.heads[filled[n]], 0
-        while place >= 0 and step < steps:
+def _walk(it: Rated, limits: Limits) -> int:
+    """Go through the lists of the profile's terms and add up the terms' parts of the scores.
+
+    The heaviest terms may take the most steps, but all lists are walked side by side: a step waits for memory, and so
+    does the next one of the same list, but not that of another.
+    """
+    width, stamp, count, left = it.terms.shape[1], it.counters[STAMP], 0, limits.steps
+    weights, following, marks, found = it.weights, it.following, it.marks, it.found
+    filled = it.touched[: it.counters[TERMS]]
+    order = filled[np.argsort(-it.dense[filled], kind="mergesort")]
+    shares, places, lengths = it.dense[order], it.heads[order], it.frequency[order]
+    it.counters[MISSED] = 0
+    for n, length in enumerate(lengths):
+        lengths[n] = min(length, limits.steps_a_term, left)
+        left -= lengths[n]
+        it.counters[MISSED] |= lengths[n] < length
+    for step in range(lengths.max() if len(lengths) > 0 else 0):
+        for n, place in enumerate(places):
+            if step >= lengths[n]:
+                continue
             item, slot = place // width, place % width
             if marks[item, 0] != stamp:
-                if count == most:
-                    break
                 marks[item, 0], marks[item, 1] = stamp, 0.0
                 found[count] = item
                 count += 1
-            marks[item, 1] += share * weights[item, slot]
-            place = following[place]
-            step += 1
-        missed = missed or place >= 0
-    it.counters[MISSED] = missed
+            marks[item, 1] += shares[n] * weights[item, slot]
+            places[n] = following[place]
     return count
 
 
