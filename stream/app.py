@@ -40,7 +40,7 @@ def build(config: Config) -> faust.App:
     hold_back_repeats()
     calm_reconnect()
     survive_closed_transports()
-    app = faust.App(**_settings(config))
+    app = faust.App(**settings(config))
     observer = PrometheusObserver()
     worker = Worker(config, observer, _ender(app))
     observer.name_lists(worker.model.lists)
@@ -52,7 +52,8 @@ def build(config: Config) -> faust.App:
     return app
 
 
-def _settings(config: Config) -> dict[str, Any]:
+def settings(config: Config) -> dict[str, Any]:
+    """What the app is told."""
     kafka = config.kafka
     return {
         "id": f"{kafka.namespace}.{kafka.group}" if kafka.namespace else kafka.group,

@@ -6,9 +6,9 @@ Broker, worker, generator and meter share the machine; the events are those of `
 import asyncio
 import signal
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import islice
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 import msgspec
 import numpy as np
@@ -22,7 +22,7 @@ from stream.errors import CheckError
 from stream.schemas import Event, EventType
 from stream.security import aiokafka_options
 from stream.topics import EVENT_TOPICS, RECOMMENDATIONS, prefixed
-from stream.worker_process import WorkerProcess
+from stream.worker_process import EchoProcess, WorkerProcess
 from stream.workloads import workload
 
 TICK_S = 0.002  # the generator sends what is due so often: one request for all partitions
@@ -56,6 +56,26 @@ class Backlog(NamedTuple):
     seconds: float
     rate: float  # events per second
     worker_cpu: float  # share of one core
+
+
+class Answered(NamedTuple):
+    """A backlog to which every event gets an answer of its own."""
+
+    events: int
+    seconds: float
+    rate: float  # events per second
+    cpu: float  # share of one core
+
+
+class Process(Protocol):
+    """What answers events: a worker, or what it is compared with."""
+
+    def cpu_seconds(self) -> float:
+        """CPU time that it has taken so far."""
+
+    @property
+    def exit_code(self) -> int | None:
+        """None while it runs."""
 
 
 class Restart(NamedTuple):
@@ -99,9 +119,7 @@ async def measure_restart(config: Config, users: int) -> Restart:
 async def measure_backlog(config: Config, events: int) -> Backlog:
     """Write `events` before a worker starts, then see how fast it works them off, slates that were put off too."""
     config = prepared(config, "backlog")
-    async with producer_of(config) as producer:
-        partitions = len(await producer.partitions_for(prefixed(config.kafka.namespace, EVENT_TOPICS["view"])))
-        await send(producer, config, list(workload(events)), partitions)
+    await write_backlog(config, events)
     with WorkerProcess(config) as worker:
         worker.wait_ready()
         first = await _until(worker, "headwater_events_total", 0.2 * events)
@@ -113,12 +131,55 @@ async def measure_backlog(config: Config, events: int) -> Backlog:
     return Backlog(events, slates, seconds, done / seconds, cpu / seconds)
 
 
-async def measure_latency(config: Config, rate: float, seconds: float, warm_up_s: float = 5.0) -> Latency:
+async def measure_latency(config: Config, rate: float, seconds: float) -> Latency:
     """Send at a steady rate and read every slate; the first seconds are not counted."""
     config = prepared(config, f"latency-{rate:.0f}")
     with WorkerProcess(config) as worker:
         worker.wait_ready()
-        return await _steady(config, worker, rate, seconds, warm_up_s)
+        return await steady(config, worker, rate, seconds)
+
+
+async def measure_transport(config: Config, events: int, rates: Sequence[float], seconds: float) -> list[Any]:
+    """Do both with the transport alone: an answer to every event, and no engine."""
+    found: list[Any] = []
+    if events:
+        config = prepared(config, "transport")
+        await write_backlog(config, events)
+        with EchoProcess(config) as echo:
+            found.append(await answered(config, echo, events))
+    for rate in rates:
+        config = prepared(config, f"transport-{rate:.0f}")
+        with EchoProcess(config) as echo:
+            echo.wait_ready()
+            found.append(await steady(config, echo, rate, seconds))
+    return found
+
+
+async def write_backlog(config: Config, events: int) -> None:
+    """Write so many events."""
+    async with producer_of(config) as producer:
+        partitions = len(await producer.partitions_for(prefixed(config.kafka.namespace, EVENT_TOPICS["view"])))
+        await send(producer, config, list(workload(events)), partitions)
+
+
+async def answered(config: Config, process: Process, events: int, within_s: float = 120.0) -> Answered:
+    """See how fast a backlog is answered, event by event, from the first fifth on; at most for so long."""
+    topic = prefixed(config.kafka.namespace, RECOMMENDATIONS)
+    async with producer_of(config) as producer:
+        tps = [TopicPartition(topic, p) for p in await producer.partitions_for(topic)]
+    async with AIOKafkaConsumer(**aiokafka_options(config.kafka), group_id=None) as consumer:
+        first, began = None, time.monotonic()
+        while True:
+            count = sum((await consumer.end_offsets(tps)).values())
+            now = time.monotonic()
+            if first is None and count >= 0.2 * events:
+                first = count, now, process.cpu_seconds()
+            if first is not None and (count >= events or (now - first[1] > within_s and count > first[0])):
+                seconds, cpu = now - first[1], process.cpu_seconds() - first[2]
+                return Answered(count, seconds, (count - first[0]) / seconds, cpu / seconds)
+            if process.exit_code is not None or now - began > 2.0 * within_s:
+                raise CheckError(f"backlog: must be answered; got {count} of {events} answers in {now - began:.0f} s")
+            await asyncio.sleep(0.05)
 
 
 def prepared(config: Config, name: str) -> Config:
@@ -147,7 +208,8 @@ class _Page(NamedTuple):
     metrics: dict[str, float]
 
 
-async def _steady(config: Config, worker: WorkerProcess, rate: float, seconds: float, warm_up_s: float) -> Latency:
+async def steady(config: Config, process: Process, rate: float, seconds: float, warm_up_s: float = 5.0) -> Latency:
+    """Send at a steady rate to what runs already, and read every answer; the first seconds are not counted."""
     topic = prefixed(config.kafka.namespace, RECOMMENDATIONS)
     consumer = AIOKafkaConsumer(**aiokafka_options(config.kafka), group_id=None, enable_auto_commit=False,
                                 fetch_max_wait_ms=100)  # fmt: skip
@@ -162,11 +224,11 @@ async def _steady(config: Config, worker: WorkerProcess, rate: float, seconds: f
             late: list[tuple[float, float]] = []  # (due at, latency)
             meter = asyncio.create_task(_meter(consumer, sent_at, late))
             start = time.time()
-            cpu_before = _page(worker)
+            cpu_before = process.cpu_seconds()
             events = list(workload(int(rate * (warm_up_s + seconds))))
             await _pace(producer, config, events, partitions, rate, sent_at)
             await asyncio.sleep(1.0)
-            cpu = _page(worker).metrics["process_cpu_seconds_total"] - cpu_before.metrics["process_cpu_seconds_total"]
+            cpu = process.cpu_seconds() - cpu_before
             elapsed = time.time() - start
             meter.cancel()
     finally:
@@ -175,7 +237,8 @@ async def _steady(config: Config, worker: WorkerProcess, rate: float, seconds: f
     if len(measured) == 0:
         raise CheckError(f"latency: must measure most of {rate * seconds:.0f} events; got not one slate")
     p50, p90, p99, top = np.percentile(measured, (50, 90, 99, 100)).tolist()
-    return Latency(len(measured), rate, len(measured) / (rate * seconds), p50, p90, p99, top, cpu / elapsed)
+    answered = min(1.0, len(measured) / (rate * seconds))
+    return Latency(len(measured), rate, answered, p50, p90, p99, top, cpu / elapsed)
 
 
 async def measure_sweep(config: Config, seconds: float) -> list[Latency]:

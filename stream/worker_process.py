@@ -109,6 +109,13 @@ class ServerProcess:
         except OSError as error:
             return 0, str(error)
 
+    def cpu_seconds(self) -> float:
+        """CPU time that it has taken so far, as the kernel counts it."""
+        if self.exit_code is not None:
+            return 0.0
+        fields = Path(f"/proc/{self.pid}/stat").read_text().rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
     def metrics(self) -> dict[str, float]:
         """Its metrics by name, summed over labels; and one by one as `name{label="value",...}`."""
         found: dict[str, float] = {}
@@ -134,6 +141,13 @@ class WorkerProcess(ServerProcess):
 
     def _command(self) -> list[str]:
         return [*super()._command(), "--log-level", "info" if self._log else "error"]
+
+
+class EchoProcess(WorkerProcess):
+    """The transport alone, in a worker's place."""
+
+    def _command(self) -> list[str]:
+        return [sys.executable, "-m", "stream.echo"]
 
 
 class GatewayProcess(ServerProcess):

@@ -12,7 +12,14 @@ import orjson
 from rich.console import Console
 from rich.table import Table
 
-from stream.bench import Latency, measure_backlog, measure_latency, measure_restart, measure_sweep
+from stream.bench import (
+    Latency,
+    measure_backlog,
+    measure_latency,
+    measure_restart,
+    measure_sweep,
+    measure_transport,
+)
 from stream.broker import Broker, BrokerSettings
 from stream.config import Config
 from stream.errors import CheckError
@@ -43,6 +50,7 @@ RATES, SOAK_RATE, GATEWAY_RATES = (500.0,), 300.0, (500.0, 1_000.0, 2_000.0)
         "headwater bench --backlog 0 --rate 1000 --json",
         "headwater bench --backlog 0 --restart 100000",
         "headwater bench --sweep --plot latency.svg",
+        "headwater bench --transport --rate 1000",
         "headwater bench --rebalance",
         "headwater bench --gateway --rate 1000 --seconds 10",
         "headwater bench --soak 30 --rate 300",
@@ -56,17 +64,23 @@ RATES, SOAK_RATE, GATEWAY_RATES = (500.0,), 300.0, (500.0, 1_000.0, 2_000.0)
 @click.option("--seconds", type=click.FloatRange(1), default=20, show_default=True, help="How long, per rate.")
 @click.option("--restart", type=click.IntRange(0), default=0, show_default=True,
               help="Users and items in state when a worker is killed and started again; 0: leave it out.")  # fmt: skip
-@click.option("--rebalance", is_flag=True, help="Only: how long events wait when workers come and go.")
+@click.option("--transport", "only", flag_value="transport", help="Only: an answer to every event, but no engine: what "
+              "is left of the time when nothing is learned or chosen.")  # fmt: skip
+@click.option(
+    "--rebalance", "only", flag_value="rebalance", help="Only: how long events wait when workers come and go."
+)
 @click.option("--soak", type=click.IntRange(0), default=0, help="Minutes in which nothing but the worker's memory is "
               "watched, with users and items at their bounds; at least 10 to say anything.")  # fmt: skip
-@click.option("--gateway", is_flag=True, help="Only: a gateway, at each --rate (default: 500, 1000, 2000) of requests, "
-              "of which a tenth write events.")  # fmt: skip
-@click.option("--sweep", is_flag=True, help="Only: latency at 125, 250, 500, ... events per second, until it does not "
-              "keep up.")  # fmt: skip
+@click.option("--gateway", "only", flag_value="gateway", help="Only: a gateway, at each --rate (default: 500, "
+              "1000, 2000) of requests, of which a tenth write events.")  # fmt: skip
+@click.option("--sweep", "only", flag_value="sweep", help="Only: latency at 125, 250, 500, ... events per "
+              "second, until it does not keep up.")  # fmt: skip
 @click.option(
     "--plot", type=click.Path(dir_okay=False, path_type=Path), help="Draw latency against rate, .png or .svg."
 )
-@click.option("--growth", is_flag=True, help="Only: what a million items or users cost, in this process; minutes.")
+@click.option(
+    "--growth", "only", flag_value="growth", help="Only: what a million items or users cost, in this process; minutes."
+)
 @click.option("--scenario", "patterns", multiple=True, metavar="PATTERN", help="Only: parts of the engine in this "
               "process, without Kafka, by name as in a shell ('*': all); repeatable.")  # fmt: skip
 @click.option("--users", type=click.IntRange(100), default=100_000, show_default=True, help="Of the scenarios' world.")
@@ -89,11 +103,8 @@ def command(
     items: int,
     events: int,
     portions: int,
+    only: str | None,
     *,
-    rebalance: bool,
-    gateway: bool,
-    sweep: bool,
-    growth: bool,
     profile: bool,
     as_json: bool,
 ) -> None:
@@ -113,7 +124,7 @@ def command(
         return
     found: list[Any] = []
     draw = None if plot is None else picture(plot, "draw_latency")
-    if growth:
+    if only == "growth":
         _print(list(measure_growth(config)), as_json=as_json)
         return
     if patterns:
@@ -128,12 +139,8 @@ def command(
         return
     with Broker() as broker:
         config = _at(config, broker)
-        if gateway:
-            found += asyncio.run(measure_gateway(config, rates or GATEWAY_RATES, seconds))
-        elif rebalance:
-            found += asyncio.run(measure_rebalance(config, (rates or RATES)[0]))
-        elif sweep:
-            found += asyncio.run(measure_sweep(config, seconds))
+        if only is not None:
+            found += asyncio.run(_only(only, config, backlog, rates, seconds))
         else:
             if backlog:
                 found.append(asyncio.run(measure_backlog(config, backlog)))
@@ -143,6 +150,17 @@ def command(
     if draw is not None:
         draw([each for each in found if isinstance(each, Latency)], plot)
     _print(found, as_json=as_json)
+
+
+async def _only(what: str, config: Config, backlog: int, rates: tuple[float, ...], seconds: float) -> list[Any]:
+    """One of the measures that leave out all others."""
+    if what == "gateway":
+        return list(await measure_gateway(config, rates or GATEWAY_RATES, seconds))
+    if what == "transport":
+        return await measure_transport(config, backlog, rates or RATES, seconds)
+    if what == "rebalance":
+        return list(await measure_rebalance(config, (rates or RATES)[0]))
+    return list(await measure_sweep(config, seconds))
 
 
 def _print(found: list[Any], *, as_json: bool) -> None:
