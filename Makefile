@@ -4,7 +4,7 @@ BIN := .venv/bin
 INSTALLED := .venv/.installed
 KERNELS := .venv/.kernels
 
-.PHONY: demo test lint bench clean lock
+.PHONY: demo test lint bench gate clean lock
 
 demo: $(INSTALLED) $(KERNELS)  ## replay MovieLens through a real Kafka and a real worker, and watch
 	$(BIN)/headwater demo
@@ -19,6 +19,9 @@ lint: $(INSTALLED)  ## format, lint and types
 
 bench: $(INSTALLED) $(KERNELS)  ## speed through a real Kafka on this machine
 	$(BIN)/headwater bench
+
+gate: $(INSTALLED) $(KERNELS)  ## is the engine slower than where this branch began? ratios, no times; BASE=commit
+	$(BIN)/python benchmarks/gate.py $(BASE)
 
 lock:  ## refresh requirements.lock from pyproject.toml (needs uv)
 	uv pip compile --universal --no-header --no-emit-index-url --no-emit-find-links --generate-hashes \
