@@ -6,7 +6,9 @@ Broker, worker, generator and meter share the machine; the events are those of `
 import asyncio
 import signal
 import time
+from collections import Counter
 from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
 from itertools import islice
 from typing import Any, NamedTuple, Protocol
 
@@ -14,14 +16,15 @@ import msgspec
 import numpy as np
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.partitioner import murmur2
+from kafka import KafkaAdminClient
 
 from stream.admin import create_or_verify
 from stream.codec import encode
-from stream.config import Config
+from stream.config import Config, Kafka
 from stream.errors import CheckError
 from stream.schemas import Event, EventType
-from stream.security import aiokafka_options
-from stream.topics import EVENT_TOPICS, RECOMMENDATIONS, prefixed
+from stream.security import aiokafka_options, kafka_options
+from stream.topics import EVENT_TOPICS, LOG, RECOMMENDATIONS, Topic, prefixed
 from stream.worker_process import EchoProcess, WorkerProcess
 from stream.workloads import workload
 
@@ -51,11 +54,14 @@ class Latency(NamedTuple):
 class Backlog(NamedTuple):
     """A backlog worked off."""
 
+    workers: int
     events: int
     slates: int
     seconds: float
-    rate: float  # events per second
-    worker_cpu: float  # share of one core
+    rate: float  # events per second, of all workers
+    worker_cpu: float  # cores, of all workers
+    log_bytes: float  # an event, of headwater.log: every worker reads them all
+    slate_bytes: float  # a slate, of the topic of recommendations
 
 
 class Answered(NamedTuple):
@@ -103,32 +109,50 @@ async def measure_restart(config: Config, users: int) -> Restart:
             await send(producer, config, part, partitions)
     with WorkerProcess(config) as worker:
         worker.wait_ready()
-        await _worked_off(worker, events)
+        await _worked_off([worker], events)
         await asyncio.sleep(2.5 * settings.snapshot_s)  # everything is stored once, with all of it
-        sizes = _page(worker).metrics
+        sizes = _page([worker]).metrics
         worker.stop(signal.SIGKILL)
         started = time.monotonic()
         worker.start()
         worker.wait_ready()
         ready_s = time.monotonic() - started
-        recovery_s = _page(worker).metrics["headwater_recovery_seconds_sum"]
+        recovery_s = _page([worker]).metrics["headwater_recovery_seconds_sum"]
     model_mb, users_mb = (sizes[f'headwater_snapshot_size_bytes{{type="{what}"}}'] / 1e6 for what in ("model", "users"))
     return Restart(users, events, model_mb, users_mb * partitions, ready_s, recovery_s)
 
 
-async def measure_backlog(config: Config, events: int) -> Backlog:
-    """Write `events` before a worker starts, then see how fast it works them off, slates that were put off too."""
+async def measure_backlog(config: Config, events: int, workers: int = 1) -> Backlog:
+    """Write `events` before workers start, then see how fast they work them off, slates that were put off too."""
     config = prepared(config, "backlog")
     await write_backlog(config, events)
-    with WorkerProcess(config) as worker:
-        worker.wait_ready()
-        first = await _until(worker, "headwater_events_total", 0.2 * events)
-        last = await _worked_off(worker, events)
+    with ExitStack() as stack:
+        started = [stack.enter_context(WorkerProcess(config)) for _ in range(workers)]
+        for worker in started:
+            worker.wait_ready()
+        first = await _until(started, "headwater_events_total", 0.2 * events)
+        last = await _worked_off(started, events)
+        log, slates = await asyncio.to_thread(_bytes, config.kafka, (LOG, RECOMMENDATIONS))
     seconds = last.at - first.at
     done = last.metrics["headwater_events_total"] - first.metrics["headwater_events_total"]
     cpu = last.metrics["process_cpu_seconds_total"] - first.metrics["process_cpu_seconds_total"]
-    slates = int(last.metrics["headwater_decisions_opened_total"])
-    return Backlog(events, slates, seconds, done / seconds, cpu / seconds)
+    made = int(last.metrics["headwater_decisions_opened_total"])
+    return Backlog(workers, events, made, seconds, done / seconds, cpu / seconds, log / events, slates / max(1, made))
+
+
+def _bytes(kafka: Kafka, topics: Sequence[Topic]) -> list[int]:
+    """How much the brokers keep of each topic."""
+    admin = KafkaAdminClient(**kafka_options(kafka))
+    try:
+        found = admin.describe_log_dirs()
+    finally:
+        admin.close()
+    sizes: Counter[str] = Counter()
+    for broker in found:
+        for folder in broker["log_dirs"]:
+            for topic in folder["topics"]:
+                sizes[topic["name"]] += sum(each["partition_size"] for each in topic["partitions"])
+    return [sizes[prefixed(kafka.namespace, topic)] for topic in topics]
 
 
 async def measure_latency(config: Config, rate: float, seconds: float) -> Latency:
@@ -299,10 +323,10 @@ def producer_of(config: Config) -> AIOKafkaProducer:
     return AIOKafkaProducer(**aiokafka_options(config.kafka), acks="all", max_batch_size=128 * 1024)
 
 
-async def _until(worker: WorkerProcess, metric: str, value: float) -> _Page:
+async def _until(workers: Sequence[WorkerProcess], metric: str, value: float) -> _Page:
     before, still = -1.0, time.monotonic()
     while True:
-        page = _page(worker)
+        page = _page(workers)
         now = page.metrics.get(metric, 0.0)
         if now >= value:
             return page
@@ -313,11 +337,11 @@ async def _until(worker: WorkerProcess, metric: str, value: float) -> _Page:
         await asyncio.sleep(0.1)
 
 
-async def _worked_off(worker: WorkerProcess, events: int) -> _Page:
+async def _worked_off(workers: Sequence[WorkerProcess], events: int) -> _Page:
     """Wait until so many events are taken in and learned, and every user has the slate that was put off."""
-    began = (await _until(worker, "headwater_events_total", events)).at
+    began = (await _until(workers, "headwater_events_total", events)).at
     while True:
-        page = _page(worker)
+        page = _page(workers)
         if not page.metrics["headwater_in_flight_records"] and not page.metrics["headwater_slates_put_off"]:
             return page
         if page.at - began > 60:
@@ -325,5 +349,9 @@ async def _worked_off(worker: WorkerProcess, events: int) -> _Page:
         await asyncio.sleep(0.02)
 
 
-def _page(worker: WorkerProcess) -> _Page:
-    return _Page(time.monotonic(), worker.metrics())
+def _page(workers: Sequence[WorkerProcess]) -> _Page:
+    """Their metrics, summed."""
+    found: Counter[str] = Counter()
+    for worker in workers:
+        found.update(worker.metrics())
+    return _Page(time.monotonic(), dict(found))

@@ -49,6 +49,7 @@ RATES, SOAK_RATE, GATEWAY_RATES = (500.0,), 300.0, (500.0, 1_000.0, 2_000.0)
         "headwater bench --rate 500 --rate 2000 --seconds 30",
         "headwater bench --backlog 0 --rate 1000 --json",
         "headwater bench --backlog 0 --restart 100000",
+        "headwater bench --backlog 240000 --workers 2 --rate 100",
         "headwater bench --sweep --plot latency.svg",
         "headwater bench --transport --rate 1000",
         "headwater bench --rebalance",
@@ -59,6 +60,7 @@ RATES, SOAK_RATE, GATEWAY_RATES = (500.0,), 300.0, (500.0, 1_000.0, 2_000.0)
     )
 )
 @click.option("--backlog", type=click.IntRange(0), default=60_000, show_default=True, help="Events; 0: leave it out.")
+@click.option("--workers", type=click.IntRange(1, 8), default=1, show_default=True, help="That share the backlog.")
 @click.option("--rate", "rates", type=click.FloatRange(1), multiple=True, show_default="500; 300 for --soak",
               help="Events per second at which latency is measured; repeatable.")  # fmt: skip
 @click.option("--seconds", type=click.FloatRange(1), default=20, show_default=True, help="How long, per rate.")
@@ -93,6 +95,7 @@ RATES, SOAK_RATE, GATEWAY_RATES = (500.0,), 300.0, (500.0, 1_000.0, 2_000.0)
 def command(
     config: Config,
     backlog: int,
+    workers: int,
     rates: tuple[float, ...],
     seconds: float,
     restart: int,
@@ -143,7 +146,7 @@ def command(
             found += asyncio.run(_only(only, config, backlog, rates, seconds))
         else:
             if backlog:
-                found.append(asyncio.run(measure_backlog(config, backlog)))
+                found.append(asyncio.run(measure_backlog(config, backlog, workers)))
             if restart:
                 found.append(asyncio.run(measure_restart(config, restart)))
             found += [asyncio.run(measure_latency(config, rate, seconds)) for rate in rates or RATES]
