@@ -152,13 +152,18 @@ def closest(held: Any, blocked: NDArray[np.uint8], k: int) -> tuple[NDArray[np.i
 def closeness(held: Any, recent: NDArray[np.int32], size: int, items: NDArray[np.int32]) -> NDArray[np.float32]:
     """Return the score of each item, 0 of unknown ones."""
     it = held.it
-    scores = np.zeros(len(items), np.float32)
-    stamp = it.counters[STAMP]
-    if it.counters[MISSED] or len(it.vector) > 0:
-        _rate(it, recent, size, items, scores)
+    scores, left = np.zeros(len(items), np.float32), np.empty(len(items), np.int64)
+    stamp, rest = it.counters[STAMP], 0
     for n, item in enumerate(items):
         if 0 <= item < size and it.marks[item, 0] == stamp:
             scores[n] = it.marks[item, 1]
+        else:
+            left[rest] = n
+            rest += 1
+    if it.counters[MISSED] or len(it.vector) > 0:
+        others = np.zeros(rest, np.float32)
+        _rate(it, recent, size, items[left[:rest]], others)
+        scores[left[:rest]] = others
     return scores
 
 

@@ -5,6 +5,7 @@ from functools import partial
 from typing import NamedTuple, Protocol
 
 import numpy as np
+from numba import njit
 from numpy.typing import NDArray
 
 from learners.base import UNTOLD, Interaction, Past, Source, Traits, require_known
@@ -89,9 +90,18 @@ def learn_all(source: Source, events: Interactions) -> None:
 
 def require_all_known(source: str, items: NDArray[np.int32], size: int) -> None:
     """Refuse to learn what `require_known` refuses."""
-    if len(items):
-        require_known(source, int(items.min()), size)
-        require_known(source, int(items.max()), size)
+    unknown = _unknown(items, size)
+    if unknown >= 0:
+        require_known(source, int(items[unknown]), size)
+
+
+@njit(cache=True)
+def _unknown(items: NDArray[np.int32], size: int) -> int:
+    """Return the place of the first index outside, -1 if there is none."""
+    for n, item in enumerate(items):
+        if item < 0 or item >= size:
+            return n
+    return -1
 
 
 def starts_of(lengths: Sequence[int]) -> NDArray[np.int64]:

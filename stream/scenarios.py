@@ -14,7 +14,7 @@ from collections.abc import Callable, Generator, Sequence
 from contextlib import closing
 from fnmatch import fnmatchcase
 from functools import partial
-from itertools import islice, repeat
+from itertools import count, islice, repeat
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -233,9 +233,11 @@ def _last(site: Site, n: int) -> list[tuple[str, User]]:
 def _slate(site: Site, units: int) -> Generator[Work]:
     steps = [Step(user_id, None, [], 0, None, None, None) for user_id, _ in _last(site, units)]
 
+    made = count()  # a decision's name is its own
+
     def work() -> int:
-        for n, step in enumerate(steps):
-            site.engine.answer(site.partition, step, f"bench.{n}")
+        for step in steps:
+            site.engine.answer(site.partition, step, f"bench.{next(made)}")
         return len(steps)
 
     yield from repeat(work)
