@@ -196,6 +196,8 @@ async def answered(config: Config, process: Process, events: int, within_s: floa
         while True:
             count = sum((await consumer.end_offsets(tps)).values())
             now = time.monotonic()
+            if first is None and count >= events:
+                raise CheckError(f"backlog: must take longer to be measured than {events} events: give more")
             if first is None and count >= 0.2 * events:
                 first = count, now, process.cpu_seconds()
             if first is not None and (count >= events or (now - first[1] > within_s and count > first[0])):

@@ -74,11 +74,13 @@ def feature_names(sources: tuple[str, ...]) -> tuple[str, ...]:
 def initial_weights(sources: tuple[str, ...]) -> dict[str, float]:
     """First weights of the ranker: a fusion of the sources, so that the first slate is sensible already.
 
-    What many like counts less than what concerns this user: several sources say it, in nearly the same words.
+    What many like counts less than what concerns this user: several sources say it, in nearly the same words. Who takes
+    an item twice in a row is expected to do so again: learning corrects that where it is not so, while a model that
+    never met it in training, and is frozen then, could not find it out.
     """
     weights = {source: 0.1 if source.startswith(CROWD) else 0.3 for source in sources}
     fusion = {f"{source}_{part}": weight for source, weight in weights.items() for part in ("value", "rank")}
-    return fusion | {"seen_rank": 0.3}
+    return fusion | {"seen_rank": 0.3, "last_x_twice": 6.0, "last_x_immediate_rate": 6.0}
 
 
 @njit(cache=True)

@@ -20,11 +20,11 @@ def test_latency_as_json() -> None:
 
 
 def test_the_transport_alone_answers_every_event() -> None:
-    asked = ["bench", "--transport", "--backlog", "2000", "--rate", "100", "--seconds", "1", "--json"]
+    asked = ["bench", "--transport", "--backlog", "30000", "--rate", "100", "--seconds", "1", "--json"]
     done = CliRunner().invoke(cli, asked)
     assert done.exit_code == 0, done.output
     backlog, steady = json.loads(done.stdout)
     assert backlog["measure"] == "Answered"
-    assert backlog["events"] == 2000
+    assert backlog["events"] == 30_000
     assert steady["measure"] == "Latency"
     assert steady["answered"] == 1.0
