@@ -35,6 +35,7 @@ SHOWN_S = 1800.0
 PROPENSITY_BOUNDS = np.array([0.001, 0.01, 0.1, 0.5, 0.9])
 PROPENSITY_RANGES = ("below 0.001", "0.001 to 0.01", "0.01 to 0.1", "0.1 to 0.5", "0.5 to 0.9", "above 0.9")
 LIKELY = 0.5  # a slot of a lower propensity was explored
+COUNTED_AT_ONCE = 200  # decisions
 PURCHASE = KINDS.index("purchase")
 RECENT = 0.001  # weight of the newest value in running means: they look back about a thousand steps
 
@@ -75,6 +76,7 @@ class PrometheusObserver(Observer):
         self._keyless = counter("keyless_events", "events without a key: their users may be split over partitions")
         self._opened = counter("decisions_opened", "slates drawn")
         by_propensity = counter("slots_by_propensity", "slots by the probability of their item", "range")
+        self._decided: list[tuple[Decision, Mix]] = []  # not counted yet
         self._propensities = [by_propensity.labels(text) for text in PROPENSITY_RANGES]
         self._categories = counter("slate_categories", "distinct categories, summed over slates")
         self._new_slots = counter("slots_new", f"slots with items first heard of in the last {NEW_EVENTS:,} events")
@@ -174,6 +176,7 @@ class PrometheusObserver(Observer):
 
     def render(self) -> bytes:
         """The page that Prometheus scrapes."""
+        self._count_decided()
         self._items_shown.set(len(self._shown[0] | self._shown[1]))
         return generate_latest(self.registry)
 
@@ -202,16 +205,28 @@ class PrometheusObserver(Observer):
         self._busy[step].inc(seconds)
 
     def decided(self, decision: Decision, mix: Mix) -> None:
-        self._opened.inc()
-        self._show(decision.slate)
-        self._categories.inc(mix.categories)
-        self._new_slots.inc(mix.new)
-        propensities = np.frombuffer(decision.propensities, np.float32)
-        for place, slots in Tally(np.searchsorted(PROPENSITY_BOUNDS, propensities, "right").tolist()).items():
-            self._propensities[place].inc(slots)
-        self._exploration.set(decision.epsilon)
+        self._decided.append((decision, mix))
+        if len(self._decided) == COUNTED_AT_ONCE:
+            self._count_decided()
+
+    def _count_decided(self) -> None:
+        """Count the decisions since the last time: together, they take a tenth of the time."""
+        decided, self._decided = self._decided, []
+        if not decided:
+            return
+        self._opened.inc(len(decided))
+        self._show([item for decision, _ in decided for item in decision.slate])
+        self._categories.inc(sum(mix.categories for _, mix in decided))
+        self._new_slots.inc(sum(mix.new for _, mix in decided))
+        propensities = np.frombuffer(b"".join(decision.propensities for decision, _ in decided), np.float32)
+        places = np.bincount(
+            np.searchsorted(PROPENSITY_BOUNDS, propensities, "right"), minlength=len(PROPENSITY_RANGES)
+        )
+        for counter, slots in zip(self._propensities, places.tolist(), strict=True):
+            counter.inc(slots)
+        self._exploration.set(decided[-1][0].epsilon)
         self._explored.inc(int(np.count_nonzero(propensities < LIKELY)))
-        for source, slots in Tally(decision.sources).items():
+        for source, slots in Tally(b"".join(decision.sources for decision, _ in decided)).items():
             self._by_list[source][0].inc(slots)
 
     def settled(self, settlement: Settlement, event: Happening | None = None) -> None:

@@ -282,6 +282,19 @@ def test_lists_can_be_named_later() -> None:
     assert samples(observer)["headwater_slots_total{source=popularity}"] == 1
 
 
+def test_every_decision_counts_however_many_come_between_two_looks() -> None:
+    observer = PrometheusObserver(LISTS)
+    for _ in range(450):
+        observer.decided(decision([1, 0], [0.95, 0.2]), Mix(2, 1))
+    found = samples(observer)
+    assert found["headwater_decisions_opened_total"] == 450
+    assert found["headwater_slots_total{source=popularity}"] == 450
+    assert found["headwater_slots_total{source=ranked}"] == 450
+    assert found["headwater_slots_explored_total"] == 450
+    assert found["headwater_slots_new_total"] == 450
+    assert samples(observer) == found, "a look changes nothing"
+
+
 def test_why_a_record_was_skipped_is_said_once_in_a_while(
     caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
