@@ -24,7 +24,7 @@ from learners.profiles import describe, quantise
 from stream.candidates import Candidates
 from stream.catalogue import Catalogue
 from stream.config import Config
-from stream.features import Past, retime
+from stream.features import Past
 from stream.log import (
     LOG_VERSION,
     Batch,
@@ -44,12 +44,12 @@ from stream.model import SEGMENT, Model
 from stream.observe import NEW_EVENTS, Mix, Observer
 from stream.refresh import Ageing, Limits
 from stream.rewards import Rewards, replaced, settle, silence
+from stream.sampling import TRIES, rows_of
 from stream.snapshot import UsersCopy
 from stream.users import CONTEXT_ITEMS, User, Users, apply, close, enrolment, pack_past
 from stream.variants import Setup
 
 SHOWN_USERS = 5_000  # users whose last candidates are kept for learning; about 30 KB each
-TRIES = 4  # random candidates, the best of which is a hard one
 
 # A user's event, or news of a user, an item or an experiment.
 Arrival = tuple[str, Happening] | ProfileChange | ItemChange | ExperimentChange
@@ -377,42 +377,14 @@ class Engine:
         shown = self._shown.pop(user_id, None)
         if shown is None or event.time < shown.time:
             return None
-        found = np.flatnonzero(shown.items == self.model.vocabulary.index(event.item_id))
-        place = int(found[0]) if len(found) else -1
-        others = len(shown.items) - len(found)
-        if others == 0:
-            return None
-        name = f"{self.config.policy.seed}/rows/{shown.decision_id}"
-        hard = self.config.ranking.negatives // 2
+        name, hard = f"{self.config.policy.seed}/rows/{shown.decision_id}", self.config.ranking.negatives // 2
         uniform = self.config.ranking.negatives - hard
-        picks = _sample(shown.scores, place, hard, uniforms(name, uniform + hard * TRIES))
-        if place >= 0:
-            picks = np.concatenate([found[:1], picks])
-        rows = shown.features[picks]
-        own = rows[:, self.model.ranking.own :]
-        retime(shown.past, shown.places[picks], event.time - user.time, event.time, own)
-        return Rows(rows.tobytes(), place >= 0, uniform, min(1.0, uniform / others))
-
-
-@njit(cache=True)
-def _sample(scores: NDArray[np.float32], place: int, hard: int, luck: NDArray[np.float64]) -> NDArray[np.int64]:
-    """Of some candidates at random; the last ones are `hard`: the best of `TRIES` random ones each. Never `place`.
-
-    A mixer that learns from random candidates alone has soon nothing to learn; one that learns from the best alone
-    unlearns what tells them from the rest.
-    """
-    others, uniform = len(scores) - (place >= 0), len(luck) - hard * TRIES
-    tries = (luck * others).astype(np.int64)
-    if place >= 0:
-        tries += tries >= place  # step over the one that was taken
-    picks = tries[: uniform + hard].copy()
-    for n in range(hard):
-        best = tries[uniform + n * TRIES]
-        for other in tries[uniform + n * TRIES : uniform + (n + 1) * TRIES]:
-            if scores[other] > scores[best]:
-                best = other
-        picks[uniform + n] = best
-    return picks
+        rows, taken, others = rows_of(
+            shown.items, shown.features, shown.scores, shown.places, shown.past,
+            self.model.vocabulary.index(event.item_id), hard, uniforms(name, uniform + hard * TRIES),
+            self.model.ranking.own, event.time - user.time, event.time,
+        )  # fmt: skip
+        return Rows(rows.tobytes(), taken, uniform, min(1.0, uniform / others)) if others > 0 else None
 
 
 def _mix(catalogue: Catalogue, items: NDArray[np.int32]) -> Mix:

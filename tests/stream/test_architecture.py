@@ -17,7 +17,7 @@ CORE = {
         "observe", "model", "engine", "publish", "recovery", "snapshot", "fingerprints", "evaluate", "formats",
         "layouts", "errors", "protocol", "contestants", "journal", "report", "ratings", "stopwatch", "ranking",
         "facts", "rules", "rules_compiled", "rules_file", "rules_kernels", "rules_lists", "rules_table", "rules_words",
-        "refresh", "change", "experiment", "tally", "variants", "told",
+        "refresh", "change", "experiment", "tally", "variants", "told", "sampling",
     )
 }  # fmt: skip
 INPUT_OUTPUT = {"faust", "mode", "aiokafka", "kafka", "confluent_kafka", "prometheus_client", "click", "rich"}
