@@ -6,6 +6,7 @@ learned, chosen or logged. Settings come from the environment.
 
 import asyncio
 import gc
+import logging
 import os
 import time
 from typing import Any, cast
@@ -27,6 +28,7 @@ from stream.writer import Letter, SendError, Writer
 
 def build(config: Config) -> faust.App:
     """Make the app; its page is `/readyz`."""
+    logging.disable(logging.DEBUG)  # as the worker does
     calm_reconnect()
     app = faust.App(**settings(config))
     kinds = {prefixed(config.kafka.namespace, topic): kind for kind, topic in EVENT_TOPICS.items()}

@@ -200,6 +200,24 @@ def test_a_large_catalogue_is_asked_through_the_graph() -> None:
     assert _hits(large, exact) < with_graph
 
 
+def test_a_short_search_finds_the_best_where_rare_words_are_shared() -> None:
+    short, exact, rng = Content(exact=512), Content(exact=4_000), random.Random("titles")
+    for item in range(3_000):
+        title = " ".join(f"w{int(1_000 * rng.random() ** 3)}" for _ in range(5))  # some words are in every third title
+        for source in (short, exact):
+            source.add_item(item)
+            source.describe(item, About(title=title, price=1.0 + item % 7))
+    free, hits = np.zeros(3_000, np.uint8), 0
+    everything = np.arange(3_000, dtype=np.int32)
+    for n in range(100):
+        query = ask(29 * n, 29 * n + 1, 29 * n + 2)
+        found, scores = short.top_k(query, 10, free)
+        assert short.score_many(query, found).tolist() == scores.tolist()
+        assert np.count_nonzero(short.score_many(query, everything)) > 512 // 4, "any item can be asked for"
+        hits += len(set(found.tolist()) & set(exact.top_k(query, 10, free)[0].tolist()))
+    assert hits > 0.9 * 100 * 10  # 256 steps along the lists, at most 64 along one; 128 items are scored
+
+
 def _hits(source: Content, exact: Content) -> int:
     """Of the best 5 for 50 queries, how many `source` finds."""
     free, hits = np.zeros(600, np.uint8), 0
