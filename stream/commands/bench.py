@@ -113,13 +113,14 @@ def command(
 ) -> None:
     """Measure speed, through a real Kafka or part by part.
 
-    Starts a broker and a worker of its own; generator, meter, worker and broker share this machine's cores. Backlog:
-    events per second that workers take in, learn and answer. Latency: from when an event was due until a consumer has
-    read the slate that it caused. Transport: both for an echo of every event, without the engine. Restart: from the
-    start of a worker until it serves, after kill -9. Rebalance: the longest wait of an event when a second worker
-    joins, ends, is killed, without and with static membership. Gateway: milliseconds from when a request was due until its
-    answer has been read. Soak: resident memory, minute by minute; exit code 1 if it grows after the fifth. Scenarios:
-    microseconds per unit, the median of some portions, and half the distance of the quartiles.
+    Starts a broker and a worker of its own; generator, meter, worker and broker share this machine's cores.
+    Backlog: events per second that workers take in, learn and answer. Latency: from when an event was due until a
+    consumer has read the slate that it caused. Transport: both for an echo of every event, without the engine.
+    Restart: from the start of a worker until it serves, after kill -9. Rebalance: the longest wait of an event when
+    a second worker joins, ends, is killed, without and with static membership. Gateway: milliseconds from when a
+    request was due until its answer has been read. Soak: resident memory, minute by minute; exit code 1 if it grows
+    after the fifth. Scenarios: microseconds per unit, the median of some portions, and half the distance of the
+    quartiles.
     """
     logging.disable(logging.WARNING)
     if soak:
