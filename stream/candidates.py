@@ -33,6 +33,20 @@ class Candidates(NamedTuple):
     terms: Terms = NO_TERMS  # what rules demand of the slate
 
 
+class Gathered(NamedTuple):
+    """What the sources say, before it is described."""
+
+    user: User
+    query: Query
+    past: Past
+    offer: Offer | None
+    items: NDArray[np.int32]  # [n]
+    ranks: NDArray[np.int32]  # [n, sources]: place in the source's own proposal, -1: not proposed
+    lists: NDArray[np.int32]  # [1 + sources, k], the first one empty
+    scores: NDArray[np.float32]  # [sources, n]
+    places: NDArray[np.int32]  # [n] each item's place in the user's past, -1: not there
+
+
 class Shelf:
     """Sources, catalogue and ranking together: all that a user could like, ranked.
 
@@ -70,6 +84,17 @@ class Shelf:
         now : event time, unix seconds; items that expired by then are left out
         k : length of the lists
         """
+        return self.candidates_many([(user_id, user, now)], k)[0]
+
+    def candidates_many(self, asked: Sequence[tuple[str, User, float]], k: int) -> list[Candidates]:
+        """The same for several users, step by step: what a step needs stays in the processor's caches."""
+        gathered = [self._gather(*each, k) for each in asked]
+        features = [self._describe(each) for each in gathered]
+        ranked = [self.ranking.score_many(each, self.weights) for each in features]
+        return [self._listed(each, scores, rows, k) for each, (scores, rows) in zip(gathered, ranked, strict=True)]
+
+    def _gather(self, user_id: str, user: User, now: float, k: int) -> Gathered:
+        """Ask every source for its best, join them, and ask it for its score of all."""
         past = self.past(user)
         query = self._query(user_id, user, now, past)
         offer = None if self.rules is None else self.rules.offer(user, now, k)
@@ -78,15 +103,24 @@ class Shelf:
             np.concatenate(proposals), np.array([len(p) for p in proposals]), self.catalogue.expires, now,
             self._scratch(), k if offer is None or not offer.deep else WITH_RULES,
         )  # fmt: skip
-        places = _places(past.items, items, self._scratch())
-        features = self._describe(user, query, items, ranks, past, places)
-        scores, rows = self.ranking.score_many(features, self.weights)
-        if offer is not None:
-            scores, lists, terms = offer.finish(items, scores, lists, k)
-            return Candidates(items, rows, scores, lists, places, past, terms)
+        scores = np.empty((len(self.sources), len(items)), np.float32)
+        for row, source in enumerate(self.sources):
+            scores[row] = source.score_many(query, items)
+        return Gathered(
+            user, query, past, offer, items, ranks, lists, scores, _places(past.items, items, self._scratch())
+        )
+
+    def _listed(
+        self, gathered: Gathered, scores: NDArray[np.float32], rows: NDArray[np.uint8], k: int
+    ) -> Candidates:  # fmt: skip
+        """Put the ranking into list 0; with rules, what they leave of all lists."""
+        items, lists = gathered.items, gathered.lists
+        if gathered.offer is not None:
+            scores, lists, terms = gathered.offer.finish(items, scores, lists, k)
+            return Candidates(items, rows, scores, lists, gathered.places, gathered.past, terms)
         ranked, _ = best_first(items, scores, k)
         lists[0, : len(ranked)] = ranked
-        return Candidates(items, rows, scores, lists, places, past)
+        return Candidates(items, rows, scores, lists, gathered.places, gathered.past)
 
     def pack(self, slate: NDArray[np.int32], lists: NDArray[np.int32]) -> tuple[NDArray[np.int32], NDArray[np.uint16]]:
         """Every item of the lists once, the slate's first and in order; and the lists as indices into them."""
@@ -115,31 +149,13 @@ class Shelf:
         finally:
             blocked[past.items] = before
 
-    def _describe(
-        self,
-        user: User,
-        query: Query,
-        items: NDArray[np.int32],
-        ranks: NDArray[np.int32],
-        past: Past,
-        places: NDArray[np.int32],
-    ) -> NDArray[np.uint8]:
-        catalogue = self.catalogue
-        scores = np.empty((len(self.sources), len(items)), np.float32)
-        for row, source in enumerate(self.sources):
-            scores[row] = source.score_many(query, items)
+    def _describe(self, gathered: Gathered) -> NDArray[np.uint8]:
+        catalogue, query = self.catalogue, gathered.query
         known = Known(catalogue.category, catalogue.born, catalogue.used, catalogue.events)
         features: NDArray[np.uint8] = describe(
-            items,
-            ranks,
-            scores,
-            places,
-            past,
-            query.recent[:CATEGORY_ITEMS],
-            known,
-            _moment(user, query.time),
-            self._echoes,
-        )
+            gathered.items, gathered.ranks, gathered.scores, gathered.places, gathered.past,
+            query.recent[:CATEGORY_ITEMS], known, _moment(gathered.user, query.time), self._echoes,
+        )  # fmt: skip
         return features
 
     def _scratch(self) -> NDArray[np.int32]:

@@ -49,6 +49,7 @@ from stream.snapshot import UsersCopy
 from stream.users import CONTEXT_ITEMS, User, Users, apply, close, enrolment, pack_past
 from stream.variants import Setup
 
+AT_ONCE = 32  # slates made step by step together; their features, some 0.5 MB, should stay in a cache
 SHOWN_USERS = 5_000  # users whose last candidates are kept for learning; about 30 KB each
 
 # A user's event, or news of a user, an item or an experiment.
@@ -68,6 +69,23 @@ class Shown(NamedTuple):
     scores: NDArray[np.float32]  # [n]
     places: NDArray[np.int32]  # [n] in the user's past
     past: Past
+
+
+class Asked(NamedTuple):
+    """A user who is to get a slate."""
+
+    user_id: str
+    user: User
+    now: float  # event time
+    name: str  # decides the luck, and will be the decision's
+
+
+class Drawn(NamedTuple):
+    """What he gets."""
+
+    candidates: Candidates
+    slate: Slate
+    setup: Setup  # that made it
 
 
 class Partition:
@@ -182,12 +200,15 @@ class Engine:
                     newest.pop(record.user_id, None)
                 if record is not None:
                     made[n].append(record)
-        for n, place, step in newest.values():
+        for user_id in newest:
             if put_off_at is not None:
-                partition.owed.setdefault(step.user_id, put_off_at)
-                continue
-            partition.owed.pop(step.user_id, None)
-            made[n][place] = self.answer(partition, step, f"{partition.base}.{partition.seq + n}.{place}")
+                partition.owed.setdefault(user_id, put_off_at)
+            else:
+                partition.owed.pop(user_id, None)
+        if put_off_at is None:
+            asked = [(step, f"{partition.base}.{partition.seq + n}.{place}") for n, place, step in newest.values()]
+            for (n, place, _), step in zip(newest.values(), self.answer(partition, asked), strict=True):
+                made[n][place] = step
         if made:
             made[-1] += self.settle_silence(partition)
         return [
@@ -244,16 +265,24 @@ class Engine:
                 traits[name] = str(value)
         return traits
 
-    def answer(self, partition: Partition, step: Step, decision_id: str) -> Step:
-        """Make a slate for the user of a step: gather candidates, rank them, draw. The same step, with the decision."""
-        user_id = step.user_id
-        user = partition.users[user_id]
-        decision = self._decide(user_id, user, decision_id, user.time)
-        if decision is None:
-            return step
-        partition.apply(Step(user_id, None, [], 0, None, decision, None))
-        partition.opened(user_id, decision, partition.watermark)
-        return msgspec.structs.replace(step, decision=decision)
+    def answer(self, partition: Partition, asked: Sequence[tuple[Step, str]]) -> list[Step]:
+        """Make slates for the users of steps: gather candidates, rank them, draw. The same steps, with decisions.
+
+        Parameters
+        ----------
+        asked : steps of different users, and the names of the decisions to be made
+        """
+        whom = [Asked(step.user_id, user := partition.users[step.user_id], user.time, name) for step, name in asked]
+        answered = list[Step]()
+        for first in range(0, len(whom), AT_ONCE):
+            some = whom[first : first + AT_ONCE]
+            for (step, _), each, drawn in zip(asked[first:], some, self.draw(some), strict=False):
+                decision = self._decide(each, drawn)
+                if decision is not None:
+                    partition.apply(Step(step.user_id, None, [], 0, None, decision, None))
+                    partition.opened(step.user_id, decision, partition.watermark)
+                answered.append(step if decision is None else msgspec.structs.replace(step, decision=decision))
+        return answered
 
     def _take(self, partition: Partition, arrival: Arrival) -> Record | None:
         if isinstance(arrival, tuple):
@@ -279,14 +308,14 @@ class Engine:
 
         Records without an event, in the same numbered stream.
         """
-        steps = list[Record]()
+        asked = list[tuple[Step, str]]()
         for user_id in [user_id for user_id, since in islice(partition.owed.items(), most) if since < before]:
             del partition.owed[user_id]
             user = partition.users.get(user_id)
             if user is not None and user.open is None:
-                name = f"{partition.base}.{partition.seq}.{len(steps)}"
-                step = self.answer(partition, Step(user_id, None, [], 0, None, None, None), name)
-                steps += [] if step.decision is None else [step]
+                name = f"{partition.base}.{partition.seq}.{len(asked)}"
+                asked.append((Step(user_id, None, [], 0, None, None, None), name))
+        steps: list[Record] = [step for step in self.answer(partition, asked) if step.decision is not None]
         return partition.message(steps, {}, last=True) if steps else None
 
     def refresh(self, partition: Partition, most: int) -> Batch | None:
@@ -301,7 +330,8 @@ class Engine:
         )
         for user_id in partition.ageing.stale(limits, most if slate.refresh_s > 0 else 0):
             user = partition.users[user_id]
-            decision = self._decide(user_id, user, f"{partition.base}.{partition.seq}.{len(steps)}", now)
+            asked = Asked(user_id, user, now, f"{partition.base}.{partition.seq}.{len(steps)}")
+            decision = self._decide(asked, *self.draw([asked]))
             if decision is None or user.open is None:
                 continue
             step = Step(user_id, None, [], 0, replaced(user.open, now), decision, None)
@@ -311,11 +341,18 @@ class Engine:
             steps.append(step)
         return partition.message(steps, {}, last=True) if steps else None
 
-    def draw(self, user_id: str, user: User, now: float, name: str) -> tuple[Candidates, Slate]:
-        """Candidates and slate for a user at event time `now`; `name` decides the luck. Changes nothing."""
-        setup = self.model.variants.of(user_id, now)
-        found = setup.shelf.candidates(user_id, user, now, self.config.slate.slots)
-        return found, self._draw(setup.policy, user, found, name)
+    def draw(self, asked: Sequence[Asked]) -> list[Drawn]:
+        """Draw slates for users, those of one variant together. Changes nothing."""
+        drawn: dict[str, Drawn] = {}
+        setups = [self.model.variants.of(each.user_id, each.now) for each in asked]
+        for setup in dict.fromkeys(setups):
+            mine = [each for each, of in zip(asked, setups, strict=True) if of is setup]
+            told = [(each.user_id, each.user, each.now) for each in mine]
+            found = setup.shelf.candidates_many(told, self.config.slate.slots)
+            for each, candidates in zip(mine, found, strict=True):
+                slate = self._draw(setup.policy, each.user, candidates, each.name)
+                drawn[each.user_id] = Drawn(candidates, slate, setup)
+        return [drawn[each.user_id] for each in asked]
 
     def _draw(self, policy: Policy, user: User, found: Candidates, name: str) -> Slate:
         luck = uniforms(f"{self.config.policy.seed}/policy/{name}", self.config.slate.slots)
@@ -332,13 +369,11 @@ class Engine:
         self.observer.settled(settled, event)
         return settled
 
-    def _decide(self, user_id: str, user: User, decision_id: str, now: float) -> Decision | None:
-        model = self.model
-        setup = model.variants.of(user_id, now)
-        policy = setup.policy
-        found, slate = self.draw(user_id, user, now, decision_id)
+    def _decide(self, asked: Asked, drawn: Drawn) -> Decision | None:
+        model, (user_id, user, now, decision_id), (found, slate, setup) = self.model, asked, drawn
         if len(slate.items) == 0:
             return None
+        policy = setup.policy
         items, lists = model.shelf.pack(slate.items, found.lists)
         sources = slate.sources.astype(np.uint8).tobytes()
         self._remember(

@@ -14,13 +14,12 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from bandits import PINNED, Slate
+from bandits import PINNED
 from learners import INELIGIBLE
 from learners.calibration import Calibration
-from stream.candidates import Candidates
 from stream.config import Config
 from stream.contestants import ALL, ENGINE, Guests, invite, pairs
-from stream.engine import SHOWN_USERS, Arrival, Engine, Partition
+from stream.engine import SHOWN_USERS, Arrival, Asked, Drawn, Engine, Partition
 from stream.journal import Coming, Journal, Steps, Use
 from stream.log import LOG_VERSION, Claim, Happening, ItemChange, Step, happening
 from stream.model import Model
@@ -37,7 +36,6 @@ SOURCE = "users/0"
 PURCHASE = KINDS.index("purchase")
 HEADS = ("click", "purchase")
 DEFAULT = Protocol()
-Drawn = tuple[Candidates, Slate]
 
 
 class Shown(NamedTuple):
@@ -63,11 +61,12 @@ class Recorder(Engine):
         self.stopwatch = stopwatch
         self.drawn: dict[str, Drawn] = {}  # by user, until taken
 
-    def draw(self, user_id: str, user: User, now: float, name: str) -> Drawn:
-        """Draw, and keep it."""
-        with self.stopwatch.time(ENGINE, "query"):
-            self.drawn[user_id] = super().draw(user_id, user, now, name)
-        return self.drawn[user_id]
+    def draw(self, asked: Sequence[Asked]) -> list[Drawn]:
+        """Draw one by one, and keep it."""
+        for each in asked:
+            with self.stopwatch.time(ENGINE, "query"):
+                (self.drawn[each.user_id],) = super().draw([each])
+        return [self.drawn[each.user_id] for each in asked]
 
     def take(self) -> dict[str, Drawn]:
         """What was drawn since this was last called, by user."""
@@ -276,8 +275,8 @@ class Evaluation:
         model = self.model
         with self._blocked(user) as blocked:
             if drawn is None:
-                drawn = self.engine.draw(user_id, user, now, f"fresh/{self.events}")
-            found, slate = drawn
+                (drawn,) = self.engine.draw([Asked(user_id, user, now, f"fresh/{self.events}")])
+            found, slate, _ = drawn
             query = model.shelf.query(user_id, user, now)
             known = blocked[: len(model.vocabulary)]
             lists = [contestant.source.top_k(query, self.depth, known)[0] for contestant in self.contestants]

@@ -237,7 +237,7 @@ def _slate(site: Site, units: int) -> Generator[Work]:
 
     def work() -> int:
         for step in steps:
-            site.engine.answer(site.partition, step, f"bench.{next(made)}")
+            site.engine.answer(site.partition, [(step, f"bench.{next(made)}")])
         return len(steps)
 
     yield from repeat(work)

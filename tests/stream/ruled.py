@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any
 
 from stream.config import Policy, Slate
+from stream.engine import Asked
 from stream.log import ItemChange, ProfileChange
 from stream.schemas import Item, Scalar
 from tests.stream.site import Site, T
@@ -27,7 +28,7 @@ def things(names: str, **fields: Any) -> list[Item]:
 def shown(site: Site, user: str = "u", now: float = T) -> list[str]:
     """The slate in order; everything in the lists is on it if there is room."""
     person = site.partition.users.get(user) or site.partition.users["u"]
-    _, slate = site.engine.draw(user, person, now, "test")
+    ((_, slate, _),) = site.engine.draw([Asked(user, person, now, "test")])
     return [site.model.vocabulary.ids[item] for item in slate.items.tolist()]
 
 

@@ -4,7 +4,7 @@ from collections import Counter
 from typing import Any
 
 from stream.config import Config, Slate
-from stream.engine import Engine, Partition
+from stream.engine import Asked, Drawn, Engine, Partition
 from stream.log import LOG_VERSION, Batch, Claim, Decision, Happening, ItemChange, Settlement, Step
 from stream.model import Model
 from stream.observe import Mix, Observer
@@ -70,9 +70,12 @@ class Site:
         (found,) = steps(self.take(*arrivals))
         return found
 
+    def drawn(self, user_id: str, now: float = T, name: str = "test") -> Drawn:
+        (found,) = self.engine.draw([Asked(user_id, self.partition.users.get(user_id, User()), now, name)])
+        return found
+
     def slate(self, user_id: str = "nobody", now: float = T) -> set[str]:
-        _, slate = self.engine.draw(user_id, self.partition.users.get(user_id, User()), now, "test")
-        return {self.model.vocabulary.ids[item] for item in slate.items.tolist()}
+        return {self.model.vocabulary.ids[item] for item in self.drawn(user_id, now).slate.items.tolist()}
 
 
 def did(user: str, item: str, time: float = T, kind: int = VIEW, **fields: Any) -> tuple[str, Happening]:

@@ -14,7 +14,7 @@ from bandits import DRY, OTHER, session_state
 from stream.config import Policy, Ranking, Slate
 from stream.engine import SHOWN_USERS, Engine, Shown, uniforms
 from stream.features import Past
-from stream.log import ItemChange, ProfileChange, Rows
+from stream.log import ItemChange, ProfileChange, Rows, encode_message
 from stream.model import unpack_lists
 from stream.schemas import Item
 from stream.users import User
@@ -164,7 +164,7 @@ def test_a_decision_is_self_sufficient(name: Any) -> None:
         user = "uvw"[n % 3]
         batch = site.propose(did(user, ITEMS[n * n % 8], T + n))
         decision = decision_of(steps(batch)[0])
-        found, slate = site.engine.draw(user, site.partition.users[user], T + n, decision.decision_id)
+        found, slate, _ = site.drawn(user, T + n, decision.decision_id)
         ids, lists = site.model.vocabulary.ids, unpack_lists(decision.lists, len(site.model.lists))
         named = [[decision.items[place] for place in row if place >= 0] for row in lists.tolist()]
         assert named == [[ids[item] for item in row if item >= 0] for row in found.lists.tolist()]
@@ -270,7 +270,7 @@ def test_the_rows_of_a_step_describe_the_candidates_of_its_slate_at_the_time_of_
     site = Site("abcd")
     batch = site.propose(did("u", "a"))
     decision = decision_of(steps(batch)[0])
-    found, _ = site.engine.draw("u", site.partition.users["u"], T, decision.decision_id)
+    found = site.drawn("u", T, decision.decision_id).candidates
     site.fold(batch)
     rows = site.step(did("u", "a", T + 60)).rows
     assert rows is not None
@@ -298,3 +298,17 @@ def test_what_was_shown_is_kept_for_a_bounded_number_of_users(monkeypatch: pytes
     for n, user in enumerate("uvw"):
         site.take(did(user, "a", T + n))
     assert [site.step(did(user, "b", T + 9)).rows is None for user in "wvu"] == [False, False, True]
+
+
+def test_slates_made_together_are_those_made_one_by_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Sources keep the answer of their last query, so that a user's could be taken for another's."""
+    logs = []
+    for at_once in (1, 3, 32):
+        monkeypatch.setattr("stream.engine.AT_ONCE", at_once)
+        site, log = Site("abcdefgh"), list[bytes]()
+        for n in range(20):
+            events = (did(f"u{m}", "abcdefgh"[(n * m + m) % 8], T + 10 * n + m, event_id=f"{n}.{m}") for m in range(7))
+            log.append(encode_message(site.take(*events)))
+        logs.append(log)
+        assert site.seen.counts["decided"] == 20 * 7
+    assert logs[0] == logs[1] == logs[2]

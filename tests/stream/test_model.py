@@ -8,7 +8,7 @@ import pytest
 
 from learners import CoVisitation, Impersonal, Interaction, Interactions, Source, Vocabulary
 from stream.config import Config, Policy, Slate, Sources
-from stream.engine import Engine, Partition
+from stream.engine import Asked, Engine, Partition
 from stream.log import (
     LOG_VERSION,
     Batch,
@@ -111,7 +111,7 @@ def test_what_was_ignored_teaches_nothing() -> None:
 def test_asking_for_slates_changes_nothing() -> None:
     model = folded(LOG)
     before = model.fingerprint()
-    Engine(CONFIG, model).draw("u", User(), T, "a question")
+    Engine(CONFIG, model).draw([Asked("u", User(), T, "a question")])
     assert model.fingerprint() == before
 
 
@@ -315,7 +315,7 @@ def test_the_catalogue_grows() -> None:
     model = catalogue(*(ItemChange(f"i{n}", Item(item_id=f"i{n}", available=n != 2999)) for n in range(3000)))
     assert (len(model.vocabulary), model.catalogue.size) == (3000, 3000)
     assert model.catalogue.blocked[2998:3000].tolist() == [0, 1]
-    slate = Engine(CONFIG, model).draw("u", User(), T, "x")[1]
+    slate = Engine(CONFIG, model).draw([Asked("u", User(), T, "x")])[0].slate
     assert slate.items.size == 4
     for n, user in enumerate("uv"):
         batch = Batch(
@@ -329,7 +329,7 @@ def test_the_catalogue_grows() -> None:
         )
         assert model.fold(batch, 2 + n) == "accepted"
     assert model.skipped == 0
-    assert 2500 in Engine(CONFIG, model).draw("u", User(), T, "x")[0].lists[0]
+    assert 2500 in Engine(CONFIG, model).draw([Asked("u", User(), T, "x")])[0].candidates.lists[0]
 
 
 def test_the_lists_are_the_ranking_then_the_sources_and_repeats_are_last() -> None:
@@ -379,7 +379,10 @@ def test_a_restored_model_goes_on_as_the_other_would_have(at: int, policy: Any) 
         heir.fold(decode_message(log[offset], offset), offset)
     assert heir.fingerprint() == whole.fingerprint()
     assert (heir.offset, heir.acceptance.sources) == (whole.offset, whole.acceptance.sources)
-    slates = [Engine(config, model).draw("u", User(), T + 9e9, "one name")[1].items.tolist() for model in (heir, whole)]
+    slates = [
+        Engine(config, model).draw([Asked("u", User(), T + 9e9, "one name")])[0].slate.items.tolist()
+        for model in (heir, whole)
+    ]
     assert slates[0] == slates[1]
 
 

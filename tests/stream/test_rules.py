@@ -188,8 +188,8 @@ def test_boosts_move_the_ranking_and_nobody_elses_scores(place: Path) -> None:
         each.take(did("v", "a"), did("v", "b", T + 1))
         known(each, "u", vip=True)
         known(each, "w", vip=False)
-    before, _ = plain.engine.draw("u", plain.partition.users["u"], T, "test")
-    after, _ = site.engine.draw("u", site.partition.users["u"], T, "test")
+    before = plain.drawn("u").candidates
+    after = site.drawn("u").candidates
     ids = site.model.vocabulary.ids
     scores = {ids[item]: score for item, score in zip(before.items, before.scores, strict=True)}
     expected = scores | {"d": 2 * scores["d"] + 0.5, "e": 2 * scores["e"] + 1.5}
@@ -275,7 +275,7 @@ def test_a_pin_below_the_slate_leaves_its_item_where_it_is(place: Path) -> None:
     site = ruled(place, "[[pin]]\nitem = 'a'\nslot = 6", *things("ab"))
     known(site, "u")
     assert sorted(shown(site)) == ["a", "b"]
-    assert site.engine.draw("u", site.partition.users["u"], T, "test")[1].sources.tolist() == [0, 0]
+    assert site.drawn("u").slate.sources.tolist() == [0, 0]
 
 
 def test_pins_move_up_where_the_lists_end(place: Path) -> None:

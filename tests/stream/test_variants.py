@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from stream.config import Config, Policy, Slate
-from stream.engine import Engine
+from stream.engine import Asked, Engine
 from stream.experiment import variant_of
 from stream.intake import Intake
 from stream.log import Batch, ExperimentChange, Settlement, Step, decode_message, encode_message
@@ -225,7 +225,7 @@ def test_a_model_restored_in_the_middle_learns_on_to_the_same(at: int) -> None:
     visits(whole, 60, seed=5)
     assert heir.fingerprint() == whole.model.fingerprint()
     for user_id, user in whole.partition.users.items():
-        slates = [each.draw(user_id, user, T + 4e3, "same")[1] for each in (engine, whole.engine)]
+        slates = [each.draw([Asked(user_id, user, T + 4e3, "same")])[0].slate for each in (engine, whole.engine)]
         assert slates[0].items.tolist() == slates[1].items.tolist()
 
 
