@@ -300,12 +300,13 @@ def test_what_was_shown_is_kept_for_a_bounded_number_of_users(monkeypatch: pytes
     assert [site.step(did(user, "b", T + 9)).rows is None for user in "wvu"] == [False, False, True]
 
 
-def test_slates_made_together_are_those_made_one_by_one(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("policy", ["disagreement", "q_learning", "sarsa", "ranked"])
+def test_slates_made_together_are_those_made_one_by_one(policy: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Sources keep the answer of their last query, so that a user's could be taken for another's."""
     logs = []
     for at_once in (1, 3, 32):
         monkeypatch.setattr("stream.engine.AT_ONCE", at_once)
-        site, log = Site("abcdefgh"), list[bytes]()
+        site, log = Site("abcdefgh", policy=Policy(name=policy)), list[bytes]()
         for n in range(20):
             events = (did(f"u{m}", "abcdefgh"[(n * m + m) % 8], T + 10 * n + m, event_id=f"{n}.{m}") for m in range(7))
             log.append(encode_message(site.take(*events)))

@@ -314,6 +314,17 @@ def test_a_pinned_slot_goes_round_the_whole_loop(policy: str, place: Path) -> No
     assert {settled.slate[1] for settled in hits} == {"p"}
 
 
+def test_users_whose_slates_are_made_together_have_each_their_own_rules(place: Path) -> None:
+    items = (*things("abcdefpq"), Item(item_id="r", attributes={"min_age": 18.0}))
+    site = ruled(place, PINS + "[[pin]]\nitem = 'r'\nslot = 1", *items)
+    known(site, "u", country="NL", age=17.0)
+    known(site, "v", age=18.0)
+    batch = site.take(*(did(user, "a", T + 1) for user in "uvw"))
+    of_u, of_v, of_w = (decision_of(step).slate for step in steps(batch))
+    assert ["r" in slate for slate in (of_u, of_v, of_w)] == [False, True, False]
+    assert [of_u, of_v] == [shown(site, "u", T + 1), shown(site, "v", T + 1)]
+
+
 def test_rules_are_no_part_of_the_model(place: Path) -> None:
     """A worker with other rules folds the same log to the same model."""
     site = ruled(place, PINS, *things("abcpq", categories=["x"]))
