@@ -96,8 +96,10 @@ def compare(base: subprocess.Popen[str], head: subprocess.Popen[str], scenario: 
 
 def laid_out(commit: str, folder: Path) -> Path:
     """Write the tree of a commit, with the kernels that head has compiled if they are the same."""
-    archive = subprocess.run(["git", "archive", commit, *PACKAGES], cwd=HEAD, check=True, capture_output=True).stdout
-    subprocess.run(["tar", "-x", "-C", str(folder)], input=archive, check=True)
+    archive = subprocess.run(["git", "archive", commit, *PACKAGES], cwd=HEAD, capture_output=True, check=False)
+    if archive.returncode != 0:
+        raise SystemExit(f"gate: BASE must be a commit or a folder with {', '.join(PACKAGES)}; got {commit!r}")
+    subprocess.run(["tar", "-x", "-C", str(folder)], input=archive.stdout, check=True)
     sources = {path.relative_to(folder): path for path in folder.rglob("*.py")}
     same = {name for name, path in sources.items() if _text(HEAD / name) == path.read_bytes()}
     if all(
@@ -129,6 +131,8 @@ def _git(*arguments: str) -> str | None:
 
 def main(base: str | None = None, *chosen: str) -> int:
     """Compare, print, judge."""
+    if unknown := set(chosen) - set(TOLERANCE):
+        raise SystemExit(f"gate: SCENARIO must be one of {', '.join(TOLERANCE)}; got {', '.join(sorted(unknown))}")
     base = base or base_commit()
     if base is None:
         print("gate: no commit to compare with")

@@ -6,6 +6,7 @@ makes the newest slate of each user in a backlog; `headwater_each` one for every
 """
 
 import asyncio
+import logging
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -25,6 +26,7 @@ from stream.supervisor import supervised
 from stream.worker_process import ServerProcess
 
 PEERS = ("faust", "biased_mf", "vowpal_wabbit")
+NAMES = ("headwater", "headwater_each", *PEERS)
 HERE = Path(__file__).parent
 START_S = 6.0  # Faust and a new group of consumers need some seconds
 
@@ -74,7 +76,7 @@ def headwater_backlog(config: Config, events: int, *, each: bool) -> tuple[float
 @click.option("--backlog", default=20_000, show_default=True)
 @click.option("--rate", "rates", type=float, multiple=True, default=(100.0, 250.0), show_default=True)
 @click.option("--seconds", default=10.0, show_default=True)
-@click.option("--only", multiple=True, help="Of the names in the table; repeatable.")
+@click.option("--only", multiple=True, type=click.Choice(NAMES), help="Leave out the others; repeatable.")
 def main(backlog: int, rates: tuple[float, ...], seconds: float, only: tuple[str, ...]) -> None:
     """Print events per second out of a backlog, and milliseconds at steady rates, as a Markdown table."""
     click.echo(
@@ -84,7 +86,7 @@ def main(backlog: int, rates: tuple[float, ...], seconds: float, only: tuple[str
     with Broker() as broker:
         config = Config()
         config = msgspec.structs.replace(config, kafka=msgspec.structs.replace(config.kafka, broker=broker.address))
-        for name in only or ("headwater", "headwater_each", *PEERS):
+        for name in only or NAMES:
             own = name not in PEERS
             if own:
                 rate, _ = headwater_backlog(config, backlog, each=name == "headwater_each")
