@@ -6,13 +6,11 @@ makes the newest slate of each user in a backlog; `headwater_each` one for every
 """
 
 import asyncio
-import logging
 import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import click
@@ -22,7 +20,7 @@ from stream.bench import answered, measure_backlog, measure_latency, prepared, s
 from stream.broker import Broker
 from stream.config import Config
 from stream.errors import CheckError
-from stream.supervisor import supervised
+from stream.supervisor import Supervised, supervised
 from stream.worker_process import ServerProcess
 
 PEERS = ("faust", "biased_mf", "vowpal_wabbit")
@@ -31,29 +29,38 @@ HERE = Path(__file__).parent
 START_S = 6.0  # Faust and a new group of consumers need some seconds
 
 
+class Peer:
+    """One of the others as a process."""
+
+    def __init__(self, child: Supervised) -> None:
+        self.child, self.pid = child, int(child.read_line(10.0))
+
+    @property
+    def exit_code(self) -> int | None:
+        return self.child.exit_code
+
+    cpu_seconds = ServerProcess.cpu_seconds
+
+
 @contextmanager
-def running(name: str, config: Config) -> Iterator[Any]:
-    """One of the peers as a process, as the measures want it."""
+def running(name: str, config: Config) -> Iterator[Peer]:
+    """Run one of them; what it said goes into the error if it does not answer."""
     command = [sys.executable, str(HERE / "live_peers.py"), name, config.kafka.broker, config.kafka.namespace]
     with tempfile.TemporaryDirectory() as folder, (Path(folder) / "log").open("wb") as log:
         child = supervised(command, log, 5.0, cwd=Path(folder))
-        process = SimpleNamespace(pid=int(child.read_line(10.0)))
-        process.exit_code = None
-        process.cpu_seconds = lambda: ServerProcess.cpu_seconds(process)
         try:
-            yield process
+            yield Peer(child)
         except CheckError as error:
             raise CheckError(f"{name}: {error}; it said: {Path(log.name).read_text()[-1000:]}") from error
         finally:
             child.close(10.0)
 
 
-async def peer_backlog(name: str, config: Config, events: int) -> tuple[float, float]:
+async def peer_backlog(name: str, config: Config, events: int) -> float:
     config = prepared(config, f"peer-{name}")
     await write_backlog(config, events)
     with running(name, config) as process:
-        found = await answered(config, process, events, within_s=30.0)
-    return found.rate, found.cpu
+        return (await answered(config, process, events, within_s=30.0)).rate
 
 
 async def peer_latency(name: str, config: Config, rate: float, seconds: float) -> Any:
@@ -63,13 +70,12 @@ async def peer_latency(name: str, config: Config, rate: float, seconds: float) -
         return await steady(config, process, rate, seconds)
 
 
-def headwater_backlog(config: Config, events: int, *, each: bool) -> tuple[float, float]:
+def headwater_backlog(config: Config, events: int, *, each: bool) -> float:
     if each:  # nothing put off, and a poll too short to hold two events of one user
         kafka = msgspec.structs.replace(config.kafka, max_poll_records=10)
         slate = msgspec.structs.replace(config.slate, backlog_records=0)
         config = msgspec.structs.replace(config, kafka=kafka, slate=slate)
-    found = asyncio.run(measure_backlog(config, events))
-    return found.rate, found.slates / found.events
+    return asyncio.run(measure_backlog(config, events)).rate
 
 
 @click.command()
@@ -89,9 +95,9 @@ def main(backlog: int, rates: tuple[float, ...], seconds: float, only: tuple[str
         for name in only or NAMES:
             own = name not in PEERS
             if own:
-                rate, _ = headwater_backlog(config, backlog, each=name == "headwater_each")
+                rate = headwater_backlog(config, backlog, each=name == "headwater_each")
             else:
-                rate, _ = asyncio.run(peer_backlog(name, config, backlog))
+                rate = asyncio.run(peer_backlog(name, config, backlog))
             cells = [f"{rate:,.0f}"]
             for steady_rate in rates if name != "headwater_each" else ():
                 measure = measure_latency(config, steady_rate, seconds) if own else peer_latency(
