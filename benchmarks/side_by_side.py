@@ -6,6 +6,7 @@ makes the newest slate of each user in a backlog; `headwater_each` one for every
 """
 
 import asyncio
+import logging
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -85,6 +86,7 @@ def headwater_backlog(config: Config, events: int, *, each: bool) -> float:
 @click.option("--only", multiple=True, type=click.Choice(NAMES), help="Leave out the others; repeatable.")
 def main(backlog: int, rates: tuple[float, ...], seconds: float, only: tuple[str, ...]) -> None:
     """Print events per second out of a backlog, and milliseconds at steady rates, as a Markdown table."""
+    logging.disable(logging.WARNING)
     click.echo(
         "| | backlog, events/s | " + " | ".join(f"{rate:.0f}/s: p50 / p99 ms, answered" for rate in rates) + " |"
     )
