@@ -23,10 +23,10 @@ from typing import Any
 
 HEAD = Path(__file__).resolve().parent.parent
 PACKAGES = ("bandits", "learners", "stream")
-# Ratios allowed. What is short and made of many small objects scatters more than long work in compiled code.
+# Ratios allowed. Portions of a millisecond scatter: equal code was seen at .7 and at 1.26.
 TOLERANCE = {
-    "decode/events": 1.3, "engine/take": 1.25, "engine/slate": 1.2, "ranking/score": 1.25, "policy/draw": 1.25,
-    "log/encode": 1.3, "log/decode": 1.3, "fold/records": 1.25, "engine/backlog": 1.2,
+    "decode/events": 1.5, "engine/take": 1.3, "engine/slate": 1.2, "ranking/score": 1.3, "policy/draw": 1.4,
+    "log/encode": 1.5, "log/decode": 1.5, "fold/records": 1.3, "engine/backlog": 1.2,
 }  # fmt: skip
 USERS, ITEMS, EVENTS, UNITS, PORTIONS = 2_000, 1_000, 2_000, 200, 15
 
