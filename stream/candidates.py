@@ -16,7 +16,7 @@ from stream.ranking import Ranking, Weights
 from stream.rules import Offer, Rules
 from stream.users import RECENT_ITEMS, User, number, past_of
 
-PROPOSED = 60  # best new items that each source proposes: 100 find nothing more, and cost a tenth more time
+PROPOSED = 60  # best new items that each source proposes: 100 do no better on the whole, and cost a tenth more time
 WITH_RULES = 100  # the same where rules take some of them away
 CATEGORY_ITEMS = 10
 

@@ -342,7 +342,7 @@ class Engine:
         return partition.message(steps, {}, last=True) if steps else None
 
     def draw(self, asked: Sequence[Asked]) -> list[Drawn]:
-        """Draw slates for users, those of one variant together. Changes nothing."""
+        """Draw slates for different users, those of one variant together. Changes nothing."""
         drawn: dict[str, Drawn] = {}
         setups = [self.model.variants.of(each.user_id, each.now) for each in asked]
         for setup in dict.fromkeys(setups):

@@ -210,7 +210,7 @@ class PrometheusObserver(Observer):
             self._count_decided()
 
     def _count_decided(self) -> None:
-        """Count the decisions since the last time: together, they take a tenth of the time."""
+        """Count the decisions since the last time: together they take a fifth of what they take one by one."""
         decided, self._decided = self._decided, []
         if not decided:
             return

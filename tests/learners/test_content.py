@@ -195,7 +195,7 @@ def test_a_large_catalogue_is_asked_through_the_graph() -> None:
     assert len(exact._nearest) == 0
     assert large.state()["terms"].tobytes() == exact.state()["terms"].tobytes()
     with_graph = _hits(large, exact)
-    assert with_graph > 0.75 * 50 * 5  # 32 of 600 items out of each term's list and 16 out of the graph are scored
+    assert with_graph > 0.75 * 50 * 5  # 128 steps along the lists; 64 items of these and 16 of the graph are scored
     large._nearest.renew([])
     assert _hits(large, exact) < with_graph
 
