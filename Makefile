@@ -33,7 +33,7 @@ clean:
 	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache build *.egg-info
 
 # numba caches compiled kernels beside their files, but does not notice a change in a kernel that they call.
-$(KERNELS): $(INSTALLED) $(wildcard bandits/*.py learners/*.py stream/*.py)
+$(KERNELS): $(INSTALLED) $(shell find bandits learners stream -name "*.py")
 	find bandits learners stream -name '*.nb[ic]' -delete
 	touch $@
 

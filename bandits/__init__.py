@@ -21,16 +21,16 @@ Nothing here reads a clock, draws a random number or does I/O. Uniform numbers c
 
 from bandits.base import DRY, NO_TERMS, OTHER, PINNED, Outcome, Policy, Slate, Terms
 from bandits.checks import yield_checks
-from bandits.disagreement import Disagreement
-from bandits.examination import Examination, prior_theta
 from bandits.explore import draw, epsilon_greedy
-from bandits.q_learning import QLearning
-from bandits.ranked import Ranked
 from bandits.registry import POLICIES, make_policy, policy_names, policy_parameters
-from bandits.sarsa import Sarsa
 from bandits.schedules import Constant, ExponentialDecay, PowerDecay, Schedule
-from bandits.slate import draw_slate, greedy_fill, rank_bucket, slate_propensities
-from bandits.states import STATES, session_state
+from bandits.slates.disagreement import Disagreement
+from bandits.slates.examination import Examination, prior_theta
+from bandits.slates.fill import draw_slate, greedy_fill, rank_bucket, slate_propensities
+from bandits.slates.q_learning import QLearning
+from bandits.slates.ranked import Ranked
+from bandits.slates.sarsa import Sarsa
+from bandits.slates.states import STATES, session_state
 
 __all__ = [
     "DRY",

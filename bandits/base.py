@@ -19,7 +19,7 @@ class Slate(NamedTuple):
     """What is shown, and how probable it was. n <= slots: fewer when all sources run dry.
 
     A source's head at a slot is the first item of its list that stands in no slot above and breaks no
-    term (see ``bandits.terms``).
+    term (see ``bandits.slates.constraints``).
     """
 
     items: NDArray[np.int32]  # [n], each item once
@@ -30,7 +30,7 @@ class Slate(NamedTuple):
 
 
 class Terms(NamedTuple):
-    """Caps and pins of one slate, see ``bandits.terms``. An item has the same groups in every list."""
+    """Caps and pins of one slate, see ``bandits.slates.constraints``. An item has the same groups in every list."""
 
     groups: NDArray[np.int32]  # [caps, sources, depth], of each item of the lists; -1: the cap does not concern it
     at_most: NDArray[np.int32]  # [caps], items of one group

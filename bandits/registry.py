@@ -9,11 +9,11 @@ from importlib.metadata import entry_points
 from typing import Any, cast
 
 from bandits.base import Policy
-from bandits.disagreement import Disagreement
-from bandits.q_learning import QLearning
-from bandits.ranked import Ranked
-from bandits.sarsa import Sarsa
-from bandits.slate_bandits import SlateEpsilonGreedy, SlateExp3, SlateSoftmax, SlateThompson, SlateUCB
+from bandits.slates.arms import SlateEpsilonGreedy, SlateExp3, SlateSoftmax, SlateThompson, SlateUCB
+from bandits.slates.disagreement import Disagreement
+from bandits.slates.q_learning import QLearning
+from bandits.slates.ranked import Ranked
+from bandits.slates.sarsa import Sarsa
 
 GROUP = "headwater.policies"
 POLICIES: dict[str, Callable[..., Policy]] = {

@@ -28,12 +28,12 @@ from numpy.typing import NDArray
 from river import reco
 
 from learners import INELIGIBLE, Impersonal, Interaction, Query, State
-from learners.selection import best_first
-from stream import contestants
+from learners.arrays.top_k import best_first
 from stream.config import Config
-from stream.evaluate import Evaluation, Protocol
-from stream.formats import read
-from stream.protocol import first_events
+from stream.datasets.readers import read
+from stream.evaluation import baselines as contestants
+from stream.evaluation.prequential import Evaluation, Protocol
+from stream.evaluation.protocol import first_events
 
 HOUR_S = 3600.0
 LEAST_EVENTS, MOST_EVENTS = 200, 1_000

@@ -17,12 +17,12 @@ from typing import Any
 import click
 import msgspec
 
-from stream.bench import answered, measure_backlog, measure_latency, prepared, steady, write_backlog
-from stream.broker import Broker
+from stream.bench.load import answered, measure_backlog, measure_latency, prepared, steady, write_backlog
 from stream.config import Config
 from stream.errors import CheckError
-from stream.supervisor import Supervised, supervised
-from stream.worker_process import ServerProcess
+from stream.processes.broker import Broker
+from stream.processes.servers import ServerProcess
+from stream.processes.supervisor import Supervised, supervised
 
 PEERS = ("faust", "biased_mf", "vowpal_wabbit")
 NAMES = ("headwater", "headwater_each", *PEERS)

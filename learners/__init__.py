@@ -10,6 +10,7 @@ purchase are. Every event is first predicted, then learned, and no event costs m
 Start with `base` for the interface; `checks` holds the laws every source keeps, yours too.
 """
 
+from learners.arrays.top_k import best_first
 from learners.base import (
     CLICK,
     ELIGIBLE,
@@ -30,30 +31,29 @@ from learners.base import (
     State,
     Traits,
 )
-from learners.biased_mf import BiasedMF
-from learners.buy_again import BuyAgain
-from learners.categories import Categories
 from learners.checks import Check, yield_checks
-from learners.content import Content
-from learners.covisitation import CoVisitation
-from learners.factorization import Factorization
-from learners.group_popularity import GroupPopularity
+from learners.content.content import Content
+from learners.factors.biased_mf import BiasedMF
+from learners.factors.factorization import Factorization
+from learners.factors.skip_gram import SkipGram
 from learners.interactions import Interactions, learn_all, lessons
-from learners.metrics import LogLoss
-from learners.mixer import Mixer
-from learners.new_items import NewItems
-from learners.popularity import Popularity
-from learners.rank_metrics import RankMetrics
-from learners.ranker import TwoHeads, corrected, ranking_score
-from learners.recently_seen import RecentlySeen
-from learners.repeats import Repeats
-from learners.segments import Segments
-from learners.selection import best_first
-from learners.sequential_rules import SequentialRules
-from learners.session_neighbours import SessionNeighbours
-from learners.skip_gram import SkipGram
-from learners.trending import Trending
-from learners.user_neighbours import UserNeighbours
+from learners.links.covisitation import CoVisitation
+from learners.links.sequential_rules import SequentialRules
+from learners.metrics.log_loss import LogLoss
+from learners.metrics.rank_metrics import RankMetrics
+from learners.neighbours.session_neighbours import SessionNeighbours
+from learners.neighbours.user_neighbours import UserNeighbours
+from learners.popularity.categories import Categories
+from learners.popularity.group_popularity import GroupPopularity
+from learners.popularity.new_items import NewItems
+from learners.popularity.popularity import Popularity
+from learners.popularity.trending import Trending
+from learners.profiles.segments import Segments
+from learners.ranking.heads import TwoHeads, corrected, ranking_score
+from learners.ranking.mixer import Mixer
+from learners.repeats.buy_again import BuyAgain
+from learners.repeats.recently_seen import RecentlySeen
+from learners.repeats.repeats import Repeats
 from learners.vocabulary import Vocabulary
 
 __all__ = [

@@ -11,21 +11,21 @@ from learners.base import Source
 GROUP = "headwater.learners"
 
 BUILT_IN = {  # name, which is also that of the file: what makes one with its defaults. A new source is one line here
-    "biased_mf": "learners.biased_mf:BiasedMF",
-    "buy_again": "learners.buy_again:BuyAgain",
-    "categories": "learners.categories:Categories",
-    "content": "learners.content:Content",
-    "covisitation": "learners.covisitation:CoVisitation",
-    "factorization": "learners.factorization:Factorization",
-    "new_items": "learners.new_items:NewItems",
-    "popularity": "learners.popularity:Popularity",
-    "recently_seen": "learners.recently_seen:RecentlySeen",
-    "repeats": "learners.repeats:Repeats",
-    "sequential_rules": "learners.sequential_rules:SequentialRules",
-    "session_neighbours": "learners.session_neighbours:SessionNeighbours",
-    "skip_gram": "learners.skip_gram:SkipGram",
-    "trending": "learners.trending:Trending",
-    "user_neighbours": "learners.user_neighbours:UserNeighbours",
+    "biased_mf": "learners.factors.biased_mf:BiasedMF",
+    "buy_again": "learners.repeats.buy_again:BuyAgain",
+    "categories": "learners.popularity.categories:Categories",
+    "content": "learners.content.content:Content",
+    "covisitation": "learners.links.covisitation:CoVisitation",
+    "factorization": "learners.factors.factorization:Factorization",
+    "new_items": "learners.popularity.new_items:NewItems",
+    "popularity": "learners.popularity.popularity:Popularity",
+    "recently_seen": "learners.repeats.recently_seen:RecentlySeen",
+    "repeats": "learners.repeats.repeats:Repeats",
+    "sequential_rules": "learners.links.sequential_rules:SequentialRules",
+    "session_neighbours": "learners.neighbours.session_neighbours:SessionNeighbours",
+    "skip_gram": "learners.factors.skip_gram:SkipGram",
+    "trending": "learners.popularity.trending:Trending",
+    "user_neighbours": "learners.neighbours.user_neighbours:UserNeighbours",
 }
 VERBS = ("add_item", "describe", "learn_one", "top_k", "score_many", "forget", "state", "restore")
 

@@ -11,8 +11,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from learners.arrays.draws import draw
 from learners.base import About, Interaction, Query, Source
-from learners.draws import draw
 
 USED = 10_000  # items that users know
 ITEMS = (USED, 1_000_000)

@@ -18,15 +18,15 @@ import mode
 from faust.types import TP, StreamT
 
 from stream.config import Config, Kafka, load
-from stream.explain import explain
-from stream.health import Health, Verdict
-from stream.log_lines import hold_back_repeats
-from stream.prometheus import PrometheusObserver
-from stream.security import tls_context
-from stream.topics import INPUT_TOPICS, prefixed
-from stream.transport import PollConsumer, PollSchema, Positions, calm_reconnect, survive_closed_transports
-from stream.warm_up import warm_up
-from stream.worker import Worker
+from stream.decisions.explain import explain
+from stream.kafka.faust_polls import PollConsumer, PollSchema, Positions, calm_reconnect, survive_closed_transports
+from stream.kafka.security import tls_context
+from stream.metrics.log_filter import hold_back_repeats
+from stream.metrics.worker import PrometheusObserver
+from stream.records.topics import INPUT_TOPICS, prefixed
+from stream.worker.health import Health, Verdict
+from stream.worker.warm_up import warm_up
+from stream.worker.worker import Worker
 
 # Users and records make no cycles, so a full collection finds nothing and stops everything for tens of milliseconds.
 GC_THRESHOLDS = (50_000, 20, 100)
@@ -79,7 +79,7 @@ def settings(config: Config) -> dict[str, Any]:
 
 
 def _credentials(kafka: Kafka) -> Any:
-    """What `stream.security` tells the other clients, as Faust's credentials."""
+    """What `stream.kafka.security` tells the other clients, as Faust's credentials."""
     context = tls_context(kafka) if kafka.security_protocol.endswith("SSL") else None
     if kafka.security_protocol.startswith("SASL"):
         return faust.SASLCredentials(

@@ -11,28 +11,37 @@ import click
 
 from stream.errors import INTERRUPTED, HeadwaterError
 
-COMMANDS = {  # in the order in which one meets them
-    "demo": "Watch it learn: MovieLens through a real Kafka and a real worker",
-    "broker": "Run a Kafka of one node on this machine, for development",
-    "topics": "Create missing topics and verify the others",
-    "worker": "Turn events into recommendations, and learn from them",
-    "gateway": "Serve recommendations, events and a console over HTTP",
-    "replay": "Send a file of events to Kafka, at a rate of your choice",
-    "watch": "Watch recommendations arrive, with titles",
-    "recommend": "Print the newest slate of one user",
-    "evaluate": "Measure recommendations on a file of events, without Kafka",
-    "simulate": "Let simulated shoppers judge policies, with the truth at hand",
-    "ope": "Ask what another policy would have earned, before it goes live",
-    "experiment": "Compare configurations on real users, and look at any time",
-    "tune": "Search better settings on the first events of a file",
-    "forget": "Remove a user from everything that headwater knows",
-    "dead": "Look at records that could not be read, and send them again",
-    "model": "Look at the shared model, save it, load it",
-    "bench": "Measure speed, through a real Kafka or part by part",
-    "chaos": "Kill workers and the broker at random; check exactly-once",
-    "rules": "Read a rules file and say what it means",
-    "config": "Print every setting with its meaning and value, as TOML",
+ROOMS: dict[
+    str, dict[str, str]
+] = {  # a folder of `stream.commands`: its commands, in the order in which one meets them
+    "run": {
+        "demo": "Watch it learn: MovieLens through a real Kafka and a real worker",
+        "broker": "Run a Kafka of one node on this machine, for development",
+        "topics": "Create missing topics and verify the others",
+        "worker": "Turn events into recommendations, and learn from them",
+        "gateway": "Serve recommendations, events and a console over HTTP",
+        "config": "Print every setting with its meaning and value, as TOML",
+    },
+    "operate": {
+        "replay": "Send a file of events to Kafka, at a rate of your choice",
+        "watch": "Watch recommendations arrive, with titles",
+        "recommend": "Print the newest slate of one user",
+        "experiment": "Compare configurations on real users, and look at any time",
+        "forget": "Remove a user from everything that headwater knows",
+        "dead": "Look at records that could not be read, and send them again",
+        "model": "Look at the shared model, save it, load it",
+        "rules": "Read a rules file and say what it means",
+    },
+    "measure": {
+        "evaluate": "Measure recommendations on a file of events, without Kafka",
+        "simulate": "Let simulated shoppers judge policies, with the truth at hand",
+        "ope": "Ask what another policy would have earned, before it goes live",
+        "tune": "Search better settings on the first events of a file",
+        "bench": "Measure speed, through a real Kafka or part by part",
+        "chaos": "Kill workers and the broker at random; check exactly-once",
+    },
 }
+COMMANDS = {name: (room, text) for room, commands in ROOMS.items() for name, text in commands.items()}
 
 EPILOG = """\b
 A loop in four terminals:
@@ -54,20 +63,24 @@ class LazyGroup(click.Group):
         return list(COMMANDS)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        """Import `stream.commands.<name>` and take its `command`."""
+        """Import `stream.commands.<room>.<name>` and take its `command`."""
         if cmd_name not in COMMANDS:
             return None
         gc.disable()  # imports make no garbage; looking for it takes a tenth of their time
         try:
-            command: click.Command = importlib.import_module(f"stream.commands.{cmd_name}").command
+            command: click.Command = importlib.import_module(
+                f"stream.commands.{COMMANDS[cmd_name][0]}.{cmd_name}"
+            ).command
         finally:
             gc.enable()
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """List the commands without importing them."""
-        with formatter.section("Commands"):
-            formatter.write_dl(list(COMMANDS.items()))
+        """List the commands by room, without importing them."""
+        width = max(map(len, COMMANDS))
+        for room, commands in ROOMS.items():
+            with formatter.section(room.capitalize()):
+                formatter.write_dl([(name.ljust(width), text) for name, text in commands.items()])
 
 
 @click.group(cls=LazyGroup, epilog=EPILOG, context_settings={"help_option_names": ["-h", "--help"]})

@@ -13,9 +13,9 @@ from typing import Annotated, Any, Literal, get_type_hints
 import msgspec
 from msgspec import Meta, Struct
 
+from stream.decisions.settlement import Rewards
 from stream.errors import UsageError
-from stream.rewards import Rewards
-from stream.topics import DEFAULT_PARTITIONS
+from stream.records.topics import DEFAULT_PARTITIONS
 
 PREFIX = "HEADWATER_"
 SECRETS = {"sasl_password", "keys"}

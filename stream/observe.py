@@ -2,7 +2,7 @@
 
 from typing import Literal, NamedTuple
 
-from stream.log import Decision, Happening, Record, Settlement
+from stream.records.log import Decision, Happening, Record, Settlement
 
 Step = Literal["decode", "decide", "publish", "fold"]  # of the loop, as the diagram of the README has it
 NEW_EVENTS = 10_000  # an item is new for so many events of all users

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from bandits.states import STATES
+from bandits.slates.states import STATES
 
 BROWSE, RETURN, TREND, NOVELTY = range(4)  # what a shopper is after: similar, seen before, what others want, new
 MODES = 4

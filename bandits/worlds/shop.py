@@ -25,7 +25,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from bandits.states import session_state
+from bandits.slates.states import session_state
 from bandits.worlds.settings import BROWSE, MODES, NOVELTY, RETURN, TREND, Setting
 
 SOURCES = ("ranked", "seen_before", "co_visits", "similar", "neighbours", "trending", "popular", "new_items")

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from bandits.base import Outcome, Policy
 from bandits.registry import make_policy
-from bandits.states import STATES
+from bandits.slates.states import STATES
 from bandits.worlds.settings import Setting
 from bandits.worlds.shop import SOURCES, Answer, Shop, Tastes, luck_of
 

@@ -10,16 +10,16 @@ import msgspec
 import orjson
 from aiohttp import web
 
-from stream.codec import Rejection, decode_item, decode_profile
 from stream.config import Config
 from stream.gateway.feed import Feed, FullError
 from stream.gateway.fleet import addresses
-from stream.gateway.held import Held
 from stream.gateway.problems import Problem
+from stream.gateway.read_model import Held
 from stream.gateway.reader import Reader, told
 from stream.gateway.writer import Writer
-from stream.schemas import MAX_ID_BYTES
-from stream.topics import ITEMS, USERS
+from stream.records.codec import Rejection, decode_item, decode_profile
+from stream.records.schemas import MAX_ID_BYTES
+from stream.records.topics import ITEMS, USERS
 
 MOST = 40  # items of an answer, as of a slate
 FOUND = 50  # items of a search

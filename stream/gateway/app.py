@@ -20,12 +20,12 @@ from stream.gateway.access import Buckets, Keys
 from stream.gateway.api import CLIENT, ENDPOINTS, FEED, HELD, READER, SETTINGS, STOPPING, WORKER_S, WRITER, Endpoint
 from stream.gateway.feed import Feed
 from stream.gateway.fleet import addresses
-from stream.gateway.held import Held
 from stream.gateway.openapi import document
 from stream.gateway.problems import Problem
+from stream.gateway.read_model import Held
 from stream.gateway.reader import Reader
 from stream.gateway.writer import Writer
-from stream.prometheus import GatewayMetrics
+from stream.metrics.worker import GatewayMetrics
 
 LOOPBACK = {"127.0.0.1", "::1", "localhost"}
 STATS_S = 1.0

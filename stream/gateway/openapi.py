@@ -6,7 +6,7 @@ from typing import Any
 import msgspec
 
 from stream.gateway.api import ENDPOINTS, Endpoint
-from stream.schemas import Event, Item, Profile
+from stream.records.schemas import Event, Item, Profile
 
 QUERIES: dict[str, list[tuple[str, str, str]]] = {  # handler -> name, type and meaning of its parameters
     "recommendations": [("k", "integer", "items, 1 to 40"), ("exclude", "string", "item ids, separated by commas")],

@@ -10,13 +10,13 @@ import msgspec
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError
 
-from stream.codec import Rejection, decode_event, decode_item
 from stream.config import Config
 from stream.gateway.feed import Feed
-from stream.gateway.held import Held
-from stream.schemas import EventType, Outcome, Recommendation
-from stream.security import aiokafka_options
-from stream.topics import EVENT_TOPICS, ITEMS, OUTCOMES, RECOMMENDATIONS, prefixed
+from stream.gateway.read_model import Held
+from stream.kafka.security import aiokafka_options
+from stream.records.codec import Rejection, decode_event, decode_item
+from stream.records.schemas import EventType, Outcome, Recommendation
+from stream.records.topics import EVENT_TOPICS, ITEMS, OUTCOMES, RECOMMENDATIONS, prefixed
 
 POLL_MS = 200
 RECORDS = 500  # at once: requests get their turn in between

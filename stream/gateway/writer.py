@@ -8,12 +8,12 @@ import msgspec
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError
 
-from stream.codec import Rejection, decode_event
 from stream.config import Config
 from stream.gateway.problems import Problem
-from stream.schemas import KINDS, Event, EventType
-from stream.security import aiokafka_options
-from stream.topics import EVENT_TOPICS, Topic, prefixed
+from stream.kafka.security import aiokafka_options
+from stream.records.codec import Rejection, decode_event
+from stream.records.schemas import KINDS, Event, EventType
+from stream.records.topics import EVENT_TOPICS, Topic, prefixed
 
 LINGER_MS = 2
 SEND_S = 10.0

@@ -13,7 +13,7 @@ from bandits import make_policy, policy_names, policy_parameters, registry
 from bandits.__main__ import main
 from bandits.arms import BANDITS
 from stream.config import Config, ConfigError, Policy
-from stream.model import Model
+from stream.model.fold import Model
 
 GUIDE = Path(__file__).resolve().parents[2] / "docs" / "policies.md"
 

@@ -11,9 +11,9 @@ import click
 import pytest
 import yaml
 
-from stream.boards import SOURCE
 from stream.cli import cli
 from stream.config import Config, load
+from stream.metrics.dashboards import SOURCE
 
 ROOT = Path(__file__).resolve().parents[2]
 COMPOSE: Any = yaml.safe_load((ROOT / "docker-compose.yml").read_text("utf-8"))

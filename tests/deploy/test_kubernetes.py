@@ -11,8 +11,8 @@ import yaml
 
 from stream.cli import COMMANDS
 from stream.config import Config, load
-from stream.prometheus import PrometheusObserver
-from stream.worker import REVOKE_S, SETTLE_S
+from stream.metrics.worker import PrometheusObserver
+from stream.worker.worker import REVOKE_S, SETTLE_S
 from tests.kafka.test_secure import permissions
 
 DIRECTORY = Path(__file__).resolve().parents[2] / "deploy" / "kubernetes"

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 import yaml
 
-from stream.boards import BOARDS, dashboard, files
-from stream.prometheus import GatewayMetrics, PrometheusObserver
+from stream.metrics.dashboards import BOARDS, dashboard, files
+from stream.metrics.worker import GatewayMetrics, PrometheusObserver
 
 DEPLOY = Path(__file__).resolve().parents[2] / "deploy"
 RULES: Any = yaml.safe_load((DEPLOY / "prometheus" / "rules.yml").read_text())
@@ -36,7 +36,7 @@ def named(expressions: list[str]) -> set[str]:
 
 def test_boards_are_current() -> None:
     for path, text in files().items():
-        assert path.read_text() == text, "run `python -m stream.boards`"
+        assert path.read_text() == text, "run `python -m stream.metrics.dashboards`"
     assert {path.name for path in (DEPLOY / "grafana" / "boards").iterdir()} == {path.name for path in files()}
 
 

@@ -4,10 +4,10 @@ import re
 from pathlib import Path
 
 from stream.cli import COMMANDS
-from stream.codec import REASONS
 from stream.config import Config
-from stream.prometheus import PrometheusObserver
-from stream.topics import TOPICS
+from stream.metrics.worker import PrometheusObserver
+from stream.records.codec import REASONS
+from stream.records.topics import TOPICS
 
 DEPLOY = Path(__file__).resolve().parents[2] / "deploy"
 TEXT = (DEPLOY / "README.md").read_text("utf-8")

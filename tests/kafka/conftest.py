@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from stream.broker import Broker, kafka_available
+from stream.processes.broker import Broker, kafka_available
 
 NUMBERS = itertools.count(1)
 

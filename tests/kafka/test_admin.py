@@ -8,11 +8,22 @@ import pytest
 from kafka import KafkaAdminClient
 from kafka.admin import ConfigResource, ConfigResourceType
 
-from stream.admin import check, create_or_verify
-from stream.broker import Broker
 from stream.config import Kafka
 from stream.errors import TopicError
-from stream.topics import CLICKS, DEAD, ITEMS, KEYED_BY_USER, LOG, RECOMMENDATIONS, TOPICS, VIEWS, Topic, prefixed
+from stream.kafka.admin import check, create_or_verify
+from stream.processes.broker import Broker
+from stream.records.topics import (
+    CLICKS,
+    DEAD,
+    ITEMS,
+    KEYED_BY_USER,
+    LOG,
+    RECOMMENDATIONS,
+    TOPICS,
+    VIEWS,
+    Topic,
+    prefixed,
+)
 
 pytestmark = pytest.mark.kafka
 

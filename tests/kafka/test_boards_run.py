@@ -14,15 +14,15 @@ import msgspec
 import pytest
 import yaml
 
-from stream.boards import BOARDS
-from stream.broker import Broker, free_ports
-from stream.codec import encode
 from stream.config import Worker
-from stream.schemas import Experiment, Variant
-from stream.supervisor import supervised
-from stream.topics import EXPERIMENTS
-from stream.worker_process import GatewayProcess, WorkerProcess
-from tests.kafka.site import Site, until, walk
+from stream.metrics.dashboards import BOARDS
+from stream.processes.broker import Broker, free_ports
+from stream.processes.servers import GatewayProcess, WorkerProcess
+from stream.processes.supervisor import supervised
+from stream.records.codec import encode
+from stream.records.schemas import Experiment, Variant
+from stream.records.topics import EXPERIMENTS
+from tests.support.kafka_site import Site, until, walk
 
 pytestmark = pytest.mark.kafka
 RULES = Path(__file__).parents[2] / "deploy" / "prometheus" / "rules.yml"

@@ -12,7 +12,7 @@ from kafka import KafkaAdminClient, KafkaConsumer, KafkaProducer
 from kafka.admin import NewTopic
 from kafka.errors import KafkaTimeoutError
 
-from stream.broker import Broker, BrokerSettings, BrokerUnavailableError
+from stream.processes.broker import Broker, BrokerSettings, BrokerUnavailableError
 
 
 def create_topic(broker: Broker, name: str) -> None:
@@ -83,7 +83,7 @@ def test_dies_with_a_killed_parent(tmp_path: Path) -> None:
     script = f"""
 import time
 from pathlib import Path
-from stream.broker import Broker, BrokerSettings
+from stream.processes.broker import Broker, BrokerSettings
 with Broker(BrokerSettings(data_dir=Path({str(tmp_path)!r}))) as broker:
     print(broker.port, flush=True)
     time.sleep(60)

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from stream.chaos import run
-from stream.chaos_fleet import END, KILL, LONG_STOP, Fault, Plan, Settings, plan
+from stream.chaos.fleet import END, KILL, LONG_STOP, Fault, Plan, Settings, plan
+from stream.chaos.run import run
 from stream.config import Config
 
 pytestmark = pytest.mark.kafka

@@ -6,11 +6,11 @@ import msgspec
 import pytest
 
 from stream import cli
-from stream.broker import Broker
-from stream.codec import encode
-from stream.schemas import DeadLetter
-from stream.topics import DEAD, VIEWS
-from tests.kafka.site import Site, event
+from stream.processes.broker import Broker
+from stream.records.codec import encode
+from stream.records.schemas import DeadLetter
+from stream.records.topics import DEAD, VIEWS
+from tests.support.kafka_site import Site, event
 
 pytestmark = pytest.mark.kafka
 

@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 from stream.config import Config
-from stream.demo import Frame, run
-from stream.demo_figures import shares, summary
+from stream.demo.figures import shares, summary
+from stream.demo.play import Frame, run
 
 pytestmark = [pytest.mark.kafka, pytest.mark.usefixtures("needs_kafka")]
 USERS, FILMS, RATINGS = 80, 60, 40
@@ -65,7 +65,7 @@ def test_a_small_film_club(kafka: str, tmp_path: Path, temporary: Path, monkeypa
     )
     (tmp_path / "ratings.csv").write_text(f"userId,movieId,rating,timestamp\n{ratings}")
     if kafka != "Apache Kafka":
-        monkeypatch.setattr("stream.demo.kafka_available", lambda: "this test asks for the mock")
+        monkeypatch.setattr("stream.demo.play.kafka_available", lambda: "this test asks for the mock")
     frames: list[Frame] = []
     told: list[str] = []
     last = run(Config(), 10.0, 200.0, frames.append, told.append, tmp_path)

@@ -10,13 +10,13 @@ import msgspec
 import pytest
 
 from stream import cli
-from stream.broker import Broker
 from stream.config import Worker
-from stream.experiment import variant_of
-from stream.schemas import UNLEARNED, Experiment, Outcome, Recommendation
-from stream.topics import EXPERIMENTS, MODEL_SNAPSHOTS, OUTCOMES, RECOMMENDATIONS
-from stream.worker_process import WorkerProcess
-from tests.kafka.site import Site, event, read, until, walk
+from stream.experiments.definition import variant_of
+from stream.processes.broker import Broker
+from stream.processes.servers import WorkerProcess
+from stream.records.schemas import UNLEARNED, Experiment, Outcome, Recommendation
+from stream.records.topics import EXPERIMENTS, MODEL_SNAPSHOTS, OUTCOMES, RECOMMENDATIONS
+from tests.support.kafka_site import Site, event, read, until, walk
 
 pytestmark = pytest.mark.kafka
 FILE = """

@@ -17,14 +17,14 @@ import jsonschema
 import msgspec
 import pytest
 
-from stream.broker import Broker
 from stream.config import Config, Gateway
 from stream.gateway.api import ENDPOINTS
-from stream.schemas import Item, Profile
-from stream.topics import ITEMS, USERS
-from stream.worker_process import GatewayProcess, WorkerProcess
-from tests.kafka.browser import browsing, chromium
-from tests.kafka.site import Site, read, until
+from stream.processes.broker import Broker
+from stream.processes.servers import GatewayProcess, WorkerProcess
+from stream.records.schemas import Item, Profile
+from stream.records.topics import ITEMS, USERS
+from tests.support.browser import browsing, chromium
+from tests.support.kafka_site import Site, read, until
 
 pytestmark = pytest.mark.kafka
 GUIDE = Path(__file__).parents[2] / "docs" / "gateway.md"

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from stream.kafka_home import BrokerUnavailableError, find_java, install, kafka_available, kafka_home
+from stream.processes.kafka_home import BrokerUnavailableError, find_java, install, kafka_available, kafka_home
 
 JAVA_17 = "#!/bin/sh\necho 'openjdk version \"17.0.1\" 2021-10-19' >&2\n"
 JAVA_11 = "#!/bin/sh\necho 'openjdk version \"11.0.2\" 2019-01-15' >&2\n"
@@ -61,7 +61,7 @@ def test_what_is_missing_is_named_in_turn(programs: Path) -> None:
 
 def test_outside_a_checkout_the_error_says_so(programs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     write_program(programs / "java", JAVA_17)
-    monkeypatch.setattr("stream.kafka_home.POM", tmp_path / "pom.xml")
+    monkeypatch.setattr("stream.processes.kafka_home.POM", tmp_path / "pom.xml")
     assert "runs from a checkout of headwater" in str(kafka_available())
 
 

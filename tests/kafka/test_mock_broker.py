@@ -6,8 +6,8 @@ import time
 import pytest
 from kafka import KafkaConsumer, KafkaProducer, TopicPartition
 
-from stream.kafka_home import BrokerUnavailableError
-from stream.mock_broker import MockBroker
+from stream.processes.kafka_home import BrokerUnavailableError
+from stream.processes.mock_broker import MockBroker
 
 
 def test_record_goes_through_and_the_broker_goes() -> None:

@@ -11,11 +11,11 @@ import orjson
 import pytest
 from kafka import KafkaProducer
 
-from stream.admin import create_or_verify
-from stream.broker import Broker
 from stream.cli import COMMANDS
 from stream.config import Config, Kafka
-from stream.worker_process import WorkerProcess
+from stream.kafka.admin import create_or_verify
+from stream.processes.broker import Broker
+from stream.processes.servers import WorkerProcess
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text()

@@ -12,16 +12,16 @@ import pytest
 from kafka import KafkaAdminClient, KafkaConsumer, TopicPartition
 
 from stream import cli
-from stream.admin import create_or_verify
-from stream.broker import Broker
-from stream.codec import encode
+from stream.client.producer import Sender
+from stream.client.slates import Slates
+from stream.client.watch import Watcher, partition_of
 from stream.config import Kafka
 from stream.errors import BrokerError
-from stream.replay import Sender
-from stream.schemas import Event, Item, Recommendation, Slot
-from stream.slates import Slates
-from stream.topics import CLICKS, ITEMS, PURCHASES, RECOMMENDATIONS, VIEWS, Topic, prefixed
-from stream.watch import Watcher, partition_of
+from stream.kafka.admin import create_or_verify
+from stream.processes.broker import Broker
+from stream.records.codec import encode
+from stream.records.schemas import Event, Item, Recommendation, Slot
+from stream.records.topics import CLICKS, ITEMS, PURCHASES, RECOMMENDATIONS, VIEWS, Topic, prefixed
 
 pytestmark = pytest.mark.kafka
 TAOBAO = "".join(f"u{n % 7},i{n % 5},c{n % 2},{('pv', 'cart', 'buy')[n % 3]},{1_500_000_000 + n}\n" for n in range(60))

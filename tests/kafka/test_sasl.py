@@ -7,11 +7,11 @@ import msgspec
 import pytest
 from aiokafka import AIOKafkaProducer
 
-from stream.admin import check, create_or_verify
-from stream.broker import Broker, BrokerSettings, free_ports
 from stream.config import Kafka
 from stream.errors import BrokerError
-from stream.security import aiokafka_options
+from stream.kafka.admin import check, create_or_verify
+from stream.kafka.security import aiokafka_options
+from stream.processes.broker import Broker, BrokerSettings, free_ports
 
 pytestmark = pytest.mark.kafka
 LOGIN = 'org.apache.kafka.common.security.plain.PlainLoginModule required user_shop="secret";'

@@ -15,17 +15,17 @@ from kafka import KafkaAdminClient, KafkaConsumer, KafkaProducer
 from kafka.admin import ACL, ACLOperation, ACLPermissionType, ResourcePattern, ResourceType
 from kafka.errors import TopicAuthorizationFailedError
 
-from stream.admin import check, create_or_verify
-from stream.broker import Broker, BrokerSettings, free_ports
-from stream.codec import encode
 from stream.config import Config, Kafka
 from stream.errors import BrokerError, UsageError
-from stream.kafka_home import find_java
-from stream.schemas import Recommendation
-from stream.security import kafka_options
-from stream.topics import CLICKS, LOG, RECOMMENDATIONS, TOPICS, prefixed
-from stream.worker_process import GatewayProcess, WorkerProcess
-from tests.kafka.site import event, until
+from stream.kafka.admin import check, create_or_verify
+from stream.kafka.security import kafka_options
+from stream.processes.broker import Broker, BrokerSettings, free_ports
+from stream.processes.kafka_home import find_java
+from stream.processes.servers import GatewayProcess, WorkerProcess
+from stream.records.codec import encode
+from stream.records.schemas import Recommendation
+from stream.records.topics import CLICKS, LOG, RECOMMENDATIONS, TOPICS, prefixed
+from tests.support.kafka_site import event, until
 
 pytestmark = pytest.mark.kafka
 RUNBOOK = Path(__file__).parents[2] / "deploy" / "README.md"

@@ -14,12 +14,12 @@ import msgspec
 import pytest
 from kafka import KafkaProducer
 
-from stream.admin import create_or_verify
-from stream.broker import Broker
 from stream.config import Config, Gateway, Kafka, Worker
-from stream.kafka_home import find_java, kafka_home
-from stream.worker_process import GatewayProcess, WorkerProcess
-from tests.kafka.site import until
+from stream.kafka.admin import create_or_verify
+from stream.processes.broker import Broker
+from stream.processes.kafka_home import find_java, kafka_home
+from stream.processes.servers import GatewayProcess, WorkerProcess
+from tests.support.kafka_site import until
 
 ROOT = Path(__file__).parents[2]
 TEXT = (ROOT / "docs" / "start.md").read_text("utf-8")

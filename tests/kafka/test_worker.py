@@ -19,10 +19,12 @@ from kafka import TopicPartition
 from prometheus_client.parser import text_string_to_metric_families
 
 from stream import cli
-from stream.broker import Broker
-from stream.codec import REASONS, encode
-from stream.connections import Connections
-from stream.schemas import (
+from stream.client.watch import partition_of
+from stream.kafka.connections import Connections
+from stream.processes.broker import Broker
+from stream.processes.servers import WorkerProcess
+from stream.records.codec import REASONS, encode
+from stream.records.schemas import (
     UNLEARNED,
     DeadLetter,
     Event,
@@ -33,7 +35,7 @@ from stream.schemas import (
     Recommendation,
     json_schema,
 )
-from stream.topics import (
+from stream.records.topics import (
     CLICKS,
     DEAD,
     EVENT_TOPICS,
@@ -47,9 +49,7 @@ from stream.topics import (
     VIEWS,
     Topic,
 )
-from stream.watch import partition_of
-from stream.worker_process import WorkerProcess
-from tests.kafka.site import PARTITIONS, Folded, Site, event, read, until, walk
+from tests.support.kafka_site import PARTITIONS, Folded, Site, event, read, until, walk
 
 pytestmark = pytest.mark.kafka
 BAD = 30

@@ -9,8 +9,8 @@ import time
 import pytest
 from kafka import KafkaAdminClient
 
-from stream.broker import Broker, free_ports
-from stream.topics import LOG, RECOMMENDATIONS, TOPICS, VIEWS, prefixed
+from stream.processes.broker import Broker, free_ports
+from stream.records.topics import LOG, RECOMMENDATIONS, TOPICS, VIEWS, prefixed
 
 pytestmark = pytest.mark.kafka
 WITHIN_S = 10.0

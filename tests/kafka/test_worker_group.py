@@ -12,15 +12,15 @@ import pytest
 from click.testing import CliRunner
 from kafka import TopicPartition
 
-from stream.broker import Broker
 from stream.cli import cli
-from stream.connections import Connections
-from stream.model import ModelCopy
-from stream.model_file import Stand, look
-from stream.topics import LOG, MODEL_SNAPSHOTS, RECOMMENDATIONS, USER_SNAPSHOTS, all_sources
-from stream.worker_process import WorkerProcess
-from tests.kafka.site import Site, event, until
+from stream.client.model_file import Stand, look
+from stream.kafka.connections import Connections
+from stream.model.fold import ModelCopy
+from stream.processes.broker import Broker
+from stream.processes.servers import WorkerProcess
+from stream.records.topics import LOG, MODEL_SNAPSHOTS, RECOMMENDATIONS, USER_SNAPSHOTS, all_sources
 from tests.kafka.test_worker_restart import START_S, Stream
+from tests.support.kafka_site import Site, event, until
 
 pytestmark = pytest.mark.kafka
 

@@ -12,12 +12,12 @@ from pathlib import Path
 import confluent_kafka
 import pytest
 
-from stream.broker import Broker
-from stream.codec import encode
-from stream.schemas import Event, Outcome, Recommendation
-from stream.topics import EVENT_TOPICS, OUTCOMES, RECOMMENDATIONS
-from stream.worker_process import WorkerProcess
-from tests.kafka.site import Folded, Site, event, read, until, walk
+from stream.processes.broker import Broker
+from stream.processes.servers import WorkerProcess
+from stream.records.codec import encode
+from stream.records.schemas import Event, Outcome, Recommendation
+from stream.records.topics import EVENT_TOPICS, OUTCOMES, RECOMMENDATIONS
+from tests.support.kafka_site import Folded, Site, event, read, until, walk
 
 pytestmark = pytest.mark.kafka
 RATE = 500.0  # events per second

@@ -6,10 +6,12 @@ from collections.abc import Callable, Iterable, Mapping
 
 import msgspec
 
-from stream.codec import encode
 from stream.config import Config
-from stream.engine import Partition
-from stream.log import (
+from stream.decisions.engine import Partition
+from stream.decisions.publish import outcomes, recommendations
+from stream.model.fold import Model, ModelCopy
+from stream.records.codec import encode
+from stream.records.log import (
     Batch,
     ExperimentChange,
     ItemChange,
@@ -21,10 +23,7 @@ from stream.log import (
     Stored,
     decode_message,
 )
-from stream.model import Model, ModelCopy
-from stream.publish import outcomes, recommendations
-from stream.snapshot import Assembly, Whole, users_of
-from stream.topics import (
+from stream.records.topics import (
     DEAD,
     EVENT_TOPICS,
     EXPERIMENTS,
@@ -38,7 +37,8 @@ from stream.topics import (
     USERS,
     Source,
 )
-from stream.users import User, Users, apply, close
+from stream.state.snapshot import Assembly, Whole, users_of
+from stream.state.users import User, Users, apply, close
 from tests.simulation.kafka import Cluster, Written
 from tests.simulation.members import SOURCES, Member
 

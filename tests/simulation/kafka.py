@@ -12,8 +12,18 @@ from typing import Any, NamedTuple
 
 from aiokafka.errors import KafkaTimeoutError
 
-from stream.connections import CutError
-from stream.topics import DEAD, EXPERIMENTS, INPUT_TOPICS, ITEMS, LOG, MODEL_SNAPSHOTS, TOPICS, USER_SNAPSHOTS, Topic
+from stream.kafka.connections import CutError
+from stream.records.topics import (
+    DEAD,
+    EXPERIMENTS,
+    INPUT_TOPICS,
+    ITEMS,
+    LOG,
+    MODEL_SNAPSHOTS,
+    TOPICS,
+    USER_SNAPSHOTS,
+    Topic,
+)
 from tests.simulation.clock import PROCESS, Process, VirtualLoop
 from tests.simulation.schedule import EPOCH, PARTITIONS, SendFault
 
@@ -249,7 +259,7 @@ def _fail(future: "asyncio.Future[int]") -> None:
 
 
 class Reader:
-    """Reads one topic-partition, as `stream.connections.Reader`."""
+    """Reads one topic-partition, as `stream.kafka.connections.Reader`."""
 
     def __init__(self, connections: "SimulatedConnections", topic: Topic, partition: int) -> None:
         self._connections = connections
@@ -299,7 +309,7 @@ def _wake(future: "asyncio.Future[None]") -> None:
 
 
 class SimulatedConnections:
-    """What one process uses in place of `stream.connections.Connections`."""
+    """What one process uses in place of `stream.kafka.connections.Connections`."""
 
     def __init__(self, cluster: Cluster, process: Process) -> None:
         self.cluster, self.process = cluster, process

@@ -6,9 +6,9 @@ from typing import Any, Literal
 
 from faust.types import TP
 
-from stream.topics import EXPERIMENTS, ITEMS, USER_TOPICS
-from stream.transport import Poll, Positions
-from stream.worker import Worker
+from stream.kafka.faust_polls import Poll, Positions
+from stream.records.topics import EXPERIMENTS, ITEMS, USER_TOPICS
+from stream.worker.worker import Worker
 from tests.simulation.clock import Process, VirtualLoop
 from tests.simulation.kafka import Cluster, SimulatedConnections
 from tests.simulation.schedule import PARTITIONS

@@ -8,16 +8,16 @@ from typing import Any, NamedTuple
 import msgspec
 from faust.types import TP
 
-from stream.engine import Partition
-from stream.intake import Intake
-from stream.keeper import Keeper
-from stream.log import Acceptance, Batch, Claim, Message, Record, Stored, Verdict
-from stream.recovery import Recovery
-from stream.snapshot import UsersCopy
-from stream.topics import EVENT_TOPICS, EXPERIMENTS, ITEMS, LOG
-from stream.users import Users, close
-from stream.worker import Worker
-from stream.writer import Letter, Sent, Writer
+from stream.decisions.engine import Partition
+from stream.decisions.recovery import Recovery
+from stream.records.log import Acceptance, Batch, Claim, Message, Record, Stored, Verdict
+from stream.records.topics import EVENT_TOPICS, EXPERIMENTS, ITEMS, LOG
+from stream.state.snapshot import UsersCopy
+from stream.state.users import Users, close
+from stream.worker.intake import Intake
+from stream.worker.snapshotter import Keeper
+from stream.worker.worker import Worker
+from stream.worker.writer import Letter, Sent, Writer
 from tests.simulation.members import SESSION_S
 from tests.simulation.schedule import IDLE_S, ProcessFault, Schedule, SendFault, draw, dry
 
@@ -255,45 +255,76 @@ def _unreadable(seed: int) -> Schedule:
 
 
 MUTANTS = [
-    Mutant("no base check", {"stream.log.Acceptance.judge": no_base_check}, _overtaken, frozenset({1, 2, 5})),
-    Mutant("no number check", {"stream.log.Acceptance.judge": no_number_check}, _twice, frozenset({1, 2, 5})),
-    Mutant("log before recommendations", {"stream.writer.Writer.submit": submit_at_once}, _any, frozenset({4})),
-    Mutant("snapshot before acceptance", {"stream.keeper.Keeper._accepted": accepted_at_once}, _any, frozenset({3})),
+    Mutant("no base check", {"stream.records.log.Acceptance.judge": no_base_check}, _overtaken, frozenset({1, 2, 5})),
+    Mutant("no number check", {"stream.records.log.Acceptance.judge": no_number_check}, _twice, frozenset({1, 2, 5})),
+    Mutant("log before recommendations", {"stream.worker.writer.Writer.submit": submit_at_once}, _any, frozenset({4})),
+    Mutant(
+        "snapshot before acceptance",
+        {"stream.worker.snapshotter.Keeper._accepted": accepted_at_once},
+        _any,
+        frozenset({3}),
+    ),
     Mutant(
         "snapshots of former owners count",
-        {"stream.log.Acceptance.judge": stored_from_anybody, "stream.keeper.Keeper.heard": heard_and_deleted},
+        {
+            "stream.records.log.Acceptance.judge": stored_from_anybody,
+            "stream.worker.snapshotter.Keeper.heard": heard_and_deleted,
+        },
         _any,
         frozenset({3, 8}),
         _sleepy,
     ),
     Mutant(
         "owner ignores claims",
-        {"stream.worker.Worker._heard": heard_without_claims},
+        {"stream.worker.worker.Worker._heard": heard_without_claims},
         _any,
         frozenset({7}),
         _unreadable,
     ),
-    Mutant("owner ignores failed sends", {"stream.worker.Worker._unwritten": lose_nothing}, _unsent, frozenset({7})),
-    Mutant("no seek back", {"stream.intake.Intake._at_position": no_seek}, _any, frozenset({1})),
-    Mutant("lost seeks stay lost", {"stream.worker.Worker._mend_positions": mend_nothing}, _any, frozenset({7})),
     Mutant(
-        "no state of acceptance", {"stream.recovery.Recovery.__init__": without_acceptance}, _any, frozenset({2, 5})
+        "owner ignores failed sends", {"stream.worker.worker.Worker._unwritten": lose_nothing}, _unsent, frozenset({7})
     ),
-    Mutant("from committed offsets", {"stream.worker.Worker._adopt": adopt_from_committed}, _any, frozenset({1, 2})),
-    Mutant("no outcomes again", {"stream.recovery.Recovery._apply": no_outcomes}, _restarted, frozenset({7})),
-    Mutant("slates made anew leave the old one open", {"stream.engine.replaced": close_nothing}, _any, frozenset({5})),
-    Mutant("log cut at the model", {"stream.log.Acceptance.cut": property(cut_at_model)}, _any, frozenset({8})),
+    Mutant("no seek back", {"stream.worker.intake.Intake._at_position": no_seek}, _any, frozenset({1})),
+    Mutant("lost seeks stay lost", {"stream.worker.worker.Worker._mend_positions": mend_nothing}, _any, frozenset({7})),
+    Mutant(
+        "no state of acceptance",
+        {"stream.decisions.recovery.Recovery.__init__": without_acceptance},
+        _any,
+        frozenset({2, 5}),
+    ),
+    Mutant(
+        "from committed offsets", {"stream.worker.worker.Worker._adopt": adopt_from_committed}, _any, frozenset({1, 2})
+    ),
+    Mutant("no outcomes again", {"stream.decisions.recovery.Recovery._apply": no_outcomes}, _restarted, frozenset({7})),
+    Mutant(
+        "slates made anew leave the old one open",
+        {"stream.decisions.engine.replaced": close_nothing},
+        _any,
+        frozenset({5}),
+    ),
+    Mutant("log cut at the model", {"stream.records.log.Acceptance.cut": property(cut_at_model)}, _any, frozenset({8})),
     Mutant(
         "copy while users change",
-        {"stream.snapshot.UsersCopy.keep": keep_nothing, "stream.snapshot.UsersCopy.some": some_late},
+        {"stream.state.snapshot.UsersCopy.keep": keep_nothing, "stream.state.snapshot.UsersCopy.some": some_late},
         _any,
         frozenset({3}),
     ),
-    Mutant("retention is not reported", {"stream.intake.Intake.hole": unreported}, _any, frozenset({9}), dry),
+    Mutant("retention is not reported", {"stream.worker.intake.Intake.hole": unreported}, _any, frozenset({9}), dry),
     Mutant(
-        "holes are not asked for", {"stream.worker.Worker._next_record": never_explained}, _any, frozenset({7}), dry
+        "holes are not asked for",
+        {"stream.worker.worker.Worker._next_record": never_explained},
+        _any,
+        frozenset({7}),
+        dry,
     ),
-    Mutant("recovery keeps idle users", {"stream.recovery.close": close_but_keep}, _restarted, frozenset({2, 3})),
-    Mutant("idle users leave early", {"stream.engine.Partition.message": leave_early}, _any, frozenset({2, 3, 10})),
-    Mutant("idle users stay", {"stream.engine.Partition.message": leave_never}, _away, frozenset({10})),
+    Mutant(
+        "recovery keeps idle users", {"stream.decisions.recovery.close": close_but_keep}, _restarted, frozenset({2, 3})
+    ),
+    Mutant(
+        "idle users leave early",
+        {"stream.decisions.engine.Partition.message": leave_early},
+        _any,
+        frozenset({2, 3, 10}),
+    ),
+    Mutant("idle users stay", {"stream.decisions.engine.Partition.message": leave_never}, _away, frozenset({10})),
 ]

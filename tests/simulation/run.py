@@ -10,11 +10,11 @@ from unittest.mock import patch
 
 from stream.config import Config, Kafka, Slate
 from stream.config import Worker as WorkerSettings
-from stream.log import Batch
+from stream.decisions.settlement import Rewards
 from stream.observe import Observer
-from stream.rewards import Rewards
-from stream.topics import KEEPER
-from stream.worker import Worker
+from stream.records.log import Batch
+from stream.records.topics import KEEPER
+from stream.worker.worker import Worker
 from tests.simulation.clock import Process, VirtualLoop
 from tests.simulation.invariants import Checker, Violation
 from tests.simulation.kafka import Cluster, SimulatedConnections
@@ -38,11 +38,11 @@ CONFIG = Config(
     worker=WorkerSettings(snapshot_s=3.0, fingerprint_every=20),
 )
 SMALL = {  # so that a short run meets every boundary
-    "stream.intake.BATCH_RECORDS": 3,
-    "stream.keeper.SLICE": 1,
-    "stream.replica.FOLD_AT_ONCE": 2,
-    "stream.snapshot.CHUNK_BYTES": 8192,
-    "stream.worker.REFRESH_LOOK_S": 0.05,
+    "stream.worker.intake.BATCH_RECORDS": 3,
+    "stream.worker.snapshotter.SLICE": 1,
+    "stream.worker.replica.FOLD_AT_ONCE": 2,
+    "stream.state.snapshot.CHUNK_BYTES": 8192,
+    "stream.worker.worker.REFRESH_LOOK_S": 0.05,
 }
 END_S = 200.0  # after the faults everything must be read within so long
 RESTART_S = 1.0  # a process that ended is started again

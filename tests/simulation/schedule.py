@@ -4,9 +4,9 @@ import random
 from collections.abc import Callable, Iterator
 from typing import Literal, NamedTuple
 
-from stream.codec import encode
-from stream.schemas import KINDS, Event, Experiment, Item, Profile, Settings, Variant
-from stream.topics import (
+from stream.records.codec import encode
+from stream.records.schemas import KINDS, Event, Experiment, Item, Profile, Settings, Variant
+from stream.records.topics import (
     EVENT_TOPICS,
     EXPERIMENTS,
     ITEMS,

@@ -2,7 +2,7 @@
 
 import pytest
 
-from stream.topics import LOG
+from stream.records.topics import LOG
 from tests.simulation.run import play
 from tests.simulation.schedule import ProcessFault, Schedule, SendFault, draw, rough
 
@@ -24,7 +24,7 @@ def test_a_worker_whose_model_is_wrong_rebuilds_itself(slot: int) -> None:
     """One bit of a model flips; the fingerprints tell, and at the end all models are right again."""
     faults = (ProcessFault(8.0, "corrupt", slot, 0.0),)
     schedule = draw(7)._replace(workers=3, process_faults=faults, send_faults=())
-    silent = {"stream.keeper.Keeper._compare": lambda *_: None}
+    silent = {"stream.worker.snapshotter.Keeper._compare": lambda *_: None}
     unnoticed = play(schedule, silent).violation
     assert unnoticed is not None
     assert unnoticed.rule == 7

@@ -1,0 +1,182 @@
+"""The table of slate TD control: a value for every state, source and rank bucket of the source's head.
+
+SlateQ with the slate that gets no hit as an outcome of its own. With examination weights theta, drawn
+sources a_j, their buckets b_j and hit slot h:
+
+    V(s)    = B(s) + sum_j theta_j q(s, a_j, b_j)
+    u_t     = r_t + discount_t * V(s_t) - B(s_tm1)
+    delta_j = 1[j = h] * u_t - theta_j * q(s_tm1, a_j, b_j)
+    q(s_tm1, a_j, b_j) += alpha * theta_j * delta_j                     for every slot j
+    B(s_tm1) += 0.02 * u_t                                              if there was no hit
+
+so q is the value of an examined slot over showing nothing there. Misses count; without them the table
+learns the value given a hit. Every source whose head was shown shares the credit, in its own bucket.
+alpha = max(0.01, 1 / (20 + N)), N the sum of theta_j ** 2 of the cell: the floor follows drifting tastes.
+
+References
+----------
+Ie et al. (2019), SlateQ: a tractable decomposition for reinforcement learning with recommendation sets,
+https://arxiv.org/abs/1905.12767
+"""
+
+from abc import abstractmethod
+
+import numpy as np
+from numba import njit
+from numpy.typing import NDArray
+
+from bandits.base import NO_TERMS, OTHER, Outcome, Slate, Terms
+from bandits.schedules import Schedule
+from bandits.slates.fill import (
+    BUCKETS,
+    check_heads,
+    draw_slate,
+    greedy_value,
+    rank_bucket,
+    recorded_propensities,
+    slate_propensities,
+    slate_value,
+)
+from bandits.slates.policy import SlatePolicy
+from bandits.td import td_learning
+
+BASELINE_STEP = 0.02  # of B(s), per slate without a hit
+PRIOR_EVIDENCE = 20.0  # weight of a cell's first value, in examined slots
+
+
+@njit(cache=True)
+def credit_slate(
+    q: NDArray[np.float64],
+    evidence: NDArray[np.float64],
+    theta: NDArray[np.float64],
+    heads: NDArray[np.uint8],
+    sources: NDArray[np.uint8],
+    hit: int,
+    u_t: float,
+    smallest_step: float,
+) -> float:
+    """Give each slot its credit in the state's tables ``[sources, 4]``; return the mean error of the slots."""
+    check_heads(heads, sources, theta.size, q.shape[0])
+    total = 0.0
+    for j in range(sources.size):
+        examined = theta[j]
+        reward = u_t if j == hit else 0.0
+        for a in range(q.shape[0]):
+            if heads[j, a] >= OTHER:
+                continue
+            b = rank_bucket(heads[j, a])
+            error = td_learning(examined * q[a, b], reward, 0.0, 0.0)
+            step = max(smallest_step, 1.0 / (PRIOR_EVIDENCE + evidence[a, b]))
+            q[a, b] += step * examined * error
+            evidence[a, b] += examined * examined
+            if a == sources[j]:
+                total += error
+    return total / max(sources.size, 1)
+
+
+class SlateTable(SlatePolicy):
+    """Epsilon-greedy slates over a table; a subclass says what the next state is worth.
+
+    Parameters
+    ----------
+    sources, slots, states
+        Size: sources of a slate (0 is the blended ranking), its slots, states.
+    epsilon
+        Exploration rate in [0, 1], or a schedule over the number of outcomes learned.
+    prior
+        First value of the blended ranking, in units of reward. The other sources start at 0; of equals the
+        ranking comes first, so an untrained policy shows it.
+    smallest_step
+        Least step size, in (0, 1]; 0.01 remembers about 100 examined slots a cell.
+    learn_examination
+        Estimate the examination of the slots online; otherwise ``(j + 1) ** -0.5`` for ever.
+    """
+
+    def __init__(
+        self,
+        *,
+        sources: int,
+        slots: int,
+        states: int = 12,
+        epsilon: float | Schedule = 0.05,
+        prior: float = 0.0,
+        smallest_step: float = 0.01,
+        learn_examination: bool = True,
+    ) -> None:
+        super().__init__(
+            sources=sources, slots=slots, states=states, epsilon=epsilon, learn_examination=learn_examination
+        )
+        self._smallest_step = smallest_step
+        self.q = np.zeros((states, sources, BUCKETS))
+        self.q[:, 0] = prior
+        self._evidence = np.zeros_like(self.q)
+        self.baseline = np.zeros(states)  # B(s)
+
+    @abstractmethod
+    def slate_error(self, outcome: Outcome) -> float:
+        """TD error ``u_t`` of the slate as a whole against the baseline of its state."""
+
+    def draw(
+        self, state: int, lists: NDArray[np.int32], uniforms: NDArray[np.float64], terms: Terms = NO_TERMS
+    ) -> Slate:
+        """Fill one slot per number of ``uniforms`` in [0, 1) from ``lists`` ``[sources, depth]``."""
+        return draw_slate(lists, self.q[state], self.epsilon, uniforms, terms)
+
+    def propensities(
+        self, state: int, lists: NDArray[np.int32], items: NDArray[np.int32], terms: Terms = NO_TERMS
+    ) -> NDArray[np.float64]:
+        """Probability of each item of a given slate given the items above it, shape ``[n]``."""
+        return slate_propensities(lists, self.q[state], self.epsilon, items, terms)
+
+    def recorded_propensities(
+        self, state: int, lists: NDArray[np.int32], heads: NDArray[np.uint8]
+    ) -> NDArray[np.float64]:
+        """The same of a slate on record, from its heads ``[n, sources]``: no terms need be known."""
+        check_heads(heads, heads[:, 0], heads.shape[0], self.sources)
+        return recorded_propensities(self.q[state], self.epsilon, heads, lists.shape[1])
+
+    def learn_one(self, outcome: Outcome) -> float:
+        """Learn from one settled slate; return its mean TD error over the slots, in units of reward."""
+        return self.credit(outcome, self.slate_error(outcome))
+
+    def credit(self, outcome: Outcome, u_t: float) -> float:
+        """Move the values of the slots by the error ``u_t`` of their slate; return their mean error."""
+        s = outcome.state_tm1
+        error = credit_slate(
+            self.q[s],
+            self._evidence[s],
+            self.examination.theta,
+            outcome.heads,
+            outcome.sources,
+            outcome.hit,
+            u_t,
+            self._smallest_step,
+        )
+        if outcome.hit < 0:
+            self.baseline[s] += BASELINE_STEP * u_t
+        self.examination.learn_one(outcome.hit, outcome.heads, outcome.sources)
+        self._steps += 1
+        return error
+
+    def drawn_value(self, outcome: Outcome) -> float:
+        """V(s_t) of the slate drawn next."""
+        if outcome.discount_t == 0.0:
+            return 0.0
+        if outcome.next_heads is None or outcome.next_sources is None:
+            raise ValueError(f"policy {self.name!r}: discount_t above 0 needs next_heads and next_sources; got None")
+        s = outcome.state_t
+        q, theta = self.q[s], self.examination.theta
+        return float(self.baseline[s]) + slate_value(q, theta, outcome.next_heads, outcome.next_sources)
+
+    def greedy_value(self, outcome: Outcome) -> float:
+        """V(s_t) of the best slate that can be filled from the next lists, slot by slot."""
+        if outcome.discount_t == 0.0:
+            return 0.0
+        if outcome.next_lists is None:
+            raise ValueError(f"policy {self.name!r}: discount_t above 0 needs next_lists; got None")
+        s = outcome.state_t
+        return float(self.baseline[s]) + greedy_value(outcome.next_lists, self.q[s], self.examination.theta)
+
+    def state(self) -> dict[str, NDArray[np.generic]]:
+        """Every array that learning changes, in fixed order: live, not copied."""
+        return {"q": self.q, "evidence": self._evidence, "baseline": self.baseline, **super().state()}

@@ -1,0 +1,1 @@
+"""Embeddings and factors: users and items as points, learned from one event at a time."""

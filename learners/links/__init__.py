@@ -1,0 +1,1 @@
+"""Item to item: what the same people take, and what follows what."""

@@ -1,0 +1,1 @@
+"""Measures of lists and of probabilities, with intervals and tests of differences."""

@@ -1,0 +1,1 @@
+"""How sessions and users like this one went on."""

@@ -1,0 +1,1 @@
+"""What many people like: everywhere, in a category, in a group of users, now."""

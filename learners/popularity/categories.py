@@ -1,0 +1,221 @@
+"""What is liked in the categories that the user looks at."""
+
+from typing import Any
+
+import numpy as np
+from numba import njit
+from numpy.typing import NDArray
+
+from learners.arrays.grow import grown
+from learners.arrays.top_k import best_first
+from learners.base import Impersonal, Interaction, Query, State, require_known
+from learners.interactions import Interactions, require_all_known
+
+_UNIT_LIMIT = 2.0**512  # a power of two rescales exactly
+_STEP = 0.8  # how much less each older item counts
+_UNUSED = 0.1  # worth of an item that nobody has touched yet, in events: it may be proposed, after the others
+
+
+@njit(cache=True)
+def _ahead(weights: NDArray[np.float64], a: int, b: int) -> bool:
+    return bool(b < 0 or weights[a] > weights[b] or (weights[a] == weights[b] and a < b))
+
+
+@njit(cache=True)
+def _enlist(weights: NDArray[np.float64], row: NDArray[np.int32], item: int) -> None:
+    """Move `item`, new or just grown, to its place in its category's list (-1: free)."""
+    place = len(row)
+    for n in range(len(row)):
+        if row[n] == item or row[n] < 0:
+            place = n
+            break
+    if place == len(row):
+        place -= 1
+        if not _ahead(weights, item, row[place]):
+            return
+    while place > 0 and _ahead(weights, item, row[place - 1]):
+        row[place] = row[place - 1]
+        place -= 1
+    row[place] = item
+
+
+@njit(cache=True)
+def _count_all(
+    weights: NDArray[np.float64], unit: NDArray[np.float64], category: NDArray[np.int32], top: NDArray[np.int32],
+    items: NDArray[np.int32], growth: float,
+) -> None:  # fmt: skip
+    for item in items:
+        unit[0] *= growth
+        weights[item] += unit[0]
+        _enlist(weights, top[category[item]], item)
+        if unit[0] >= _UNIT_LIMIT:  # order within the lists stays; underflow makes ties, which keep their order
+            weights *= 1.0 / _UNIT_LIMIT
+            unit *= 1.0 / _UNIT_LIMIT
+
+
+@njit(cache=True)
+def _strike(row: NDArray[np.int32], item: int) -> None:
+    """Take `item` off a list."""
+    for n in range(len(row)):
+        if row[n] == item:
+            row[n:-1] = row[n + 1 :].copy()
+            row[-1] = -1
+            return
+
+
+@njit(cache=True)
+def _shares(
+    category: NDArray[np.int32], recent: NDArray[np.int32], size: int
+) -> tuple[NDArray[np.int32], NDArray[Any]]:
+    """Categories of the user's last items, each once, and how much of his interest each has."""
+    names, shares = np.full(len(recent), -1, np.int32), np.zeros(len(recent))
+    found, weight, total = 0, 1.0, 0.0
+    for item in recent:
+        if not 0 <= item < size:
+            continue
+        n = 0
+        while n < found and names[n] != category[item]:
+            n += 1
+        names[n] = category[item]
+        found = max(found, n + 1)
+        shares[n] += weight
+        total += weight
+        weight *= _STEP
+    return names[:found], shares[:found] / max(total, 1.0)
+
+
+@njit(cache=True)
+def _collect(
+    category: NDArray[np.int32], weights: NDArray[np.float64], unit: float, top: NDArray[np.int32],
+    recent: NDArray[np.int32], size: int, blocked: NDArray[np.uint8],
+) -> tuple[NDArray[np.int32], NDArray[np.float32]]:  # fmt: skip
+    names, shares = _shares(category, recent, size)
+    items, scores = np.empty(len(names) * top.shape[1], np.int32), np.empty(len(names) * top.shape[1], np.float32)
+    found = 0
+    for n in range(len(names)):
+        for item in top[names[n]]:
+            if item < 0:
+                break
+            if blocked[item] == 0:
+                items[found], scores[found] = item, shares[n] * (weights[item] / unit + _UNUSED)
+                found += 1
+    return items[:found], scores[:found]
+
+
+@njit(cache=True)
+def _scores(
+    category: NDArray[np.int32], weights: NDArray[np.float64], unit: float, recent: NDArray[np.int32], size: int,
+    items: NDArray[np.int32],
+) -> NDArray[np.float32]:  # fmt: skip
+    names, shares = _shares(category, recent, size)
+    scores = np.zeros(len(items), np.float32)
+    for n, item in enumerate(items):
+        if 0 <= item < size:
+            for m in range(len(names)):
+                if names[m] == category[item]:
+                    scores[n] = shares[m] * (weights[item] / unit + _UNUSED)
+    return scores
+
+
+class Categories(Impersonal):
+    """The most popular items of the user's recent categories: reaches items that nobody near has touched.
+
+    An item scores its decayed count times the share that its category has among the user's last items, the newest
+    counting most. Items of which nothing is known share category 0.
+
+    Parameters
+    ----------
+    half_life
+        Events, of all users, after which an event counts half; > 0.
+    listed
+        Items remembered per category; the rest are found by others.
+    history
+        Last distinct items of the user that tell his categories.
+
+    Examples
+    --------
+    >>> source, nothing = Categories(), np.empty(0, np.int32)
+    >>> for item, category in ((0, 1), (1, 2), (2, 1)):
+    ...     source.add_item(item)
+    ...     source.put(item, category)
+    >>> source.learn_one(Interaction(0, 0, 0.0, nothing, nothing))
+    >>> source.top_k(Query(np.array([0], np.int32), 0.0, nothing), 5, np.array([2, 0, 0], np.uint8))[0].tolist()
+    [2]
+    """
+
+    name = "categories"
+
+    def __init__(self, half_life: float = 3_000, listed: int = 50, history: int = 10) -> None:
+        self._half_life = half_life
+        self._growth = 2.0 ** (1.0 / half_life)
+        self._history = history
+        self._size = 0
+        self._unit = np.ones(1)  # weight of an event of now
+        self._weights = np.zeros(16)
+        self._category = np.zeros(16, np.int32)
+        self._top = np.full((1, listed), -1, np.int32)  # [categories, listed], best first, -1: free
+
+    def add_item(self, item: int) -> None:
+        """Make room for `item`; until it is put elsewhere it is of category 0."""
+        self._weights = grown(self._weights, item + 1)
+        self._category = grown(self._category, item + 1)
+        for new in range(self._size, item + 1):
+            _enlist(self._weights, self._top[0], new)
+        self._size = max(self._size, item + 1)
+
+    def put(self, item: int, category: int) -> None:
+        """Put an item into a category, a number >= 0."""
+        require_known(self.name, item, self._size)
+        if category == self._category[item]:
+            return
+        self._top = grown(self._top, category + 1, fill=-1)
+        _strike(self._top[self._category[item]], item)
+        self._category[item] = category
+        _enlist(self._weights, self._top[category], item)
+
+    def learn_one(self, event: Interaction) -> None:
+        """Count one event."""
+        require_known(self.name, event.item, self._size)
+        self._count(np.array([event.item], np.int32))
+
+    def learn_many(self, events: Interactions) -> None:
+        """Count events."""
+        require_all_known(self.name, events.items, self._size)
+        self._count(events.items)
+
+    def _count(self, items: NDArray[np.int32]) -> None:
+        _count_all(self._weights, self._unit, self._category, self._top, items, self._growth)
+
+    def top_k(self, query: Query, k: int, blocked: NDArray[np.uint8]) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
+        """Return the best of the user's categories."""
+        items, scores = _collect(
+            self._category, self._weights, self._unit[0], self._top, query.recent[: self._history], self._size, blocked
+        )
+        best: tuple[NDArray[np.int32], NDArray[np.float32]] = best_first(items, scores, k)
+        return best
+
+    def score_many(self, query: Query, items: NDArray[np.int32]) -> NDArray[np.float32]:
+        """Return the item's decayed count times its category's share of the user's interest."""
+        scores: NDArray[np.float32] = _scores(
+            self._category, self._weights, self._unit[0], query.recent[: self._history], self._size, items
+        )
+        return scores
+
+    def shorten(self, half_life: float) -> None:
+        """Let an event count half after so many events, or as configured if that is sooner, until told otherwise."""
+        self._growth = 2.0 ** (1.0 / min(self._half_life, half_life))
+
+    def state(self) -> dict[str, NDArray[Any]]:
+        """Return weights, their unit, every item's category and the lists."""
+        return {
+            "weights": self._weights[: self._size], "unit": self._unit, "category": self._category[: self._size],
+            "top": self._top,
+        }  # fmt: skip
+
+    def restore(self, state: State) -> None:
+        """Continue from a copy of `state`."""
+        self._weights = np.array(state["weights"], np.float64)
+        self._unit = np.array(state["unit"], np.float64)
+        self._category = np.array(state["category"], np.int32)
+        self._top = np.array(state["top"], np.int32)
+        self._size = len(self._weights)

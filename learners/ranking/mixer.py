@@ -1,0 +1,239 @@
+"""Which candidate comes next: one score out of what all sources say, learned from every step."""
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+from numba import njit
+from numpy.typing import NDArray
+
+from learners.arrays.draws import draw
+from learners.arrays.handle import Handle
+from learners.base import State
+
+_LOSS_MEMORY = 1_000.0  # steps over which the running loss is averaged
+_LEVEL = np.float32(1.0 / 255.0)
+_AT_ONCE = 128  # rows of one product: BLAS would divide a larger one among threads, which costs more than it gains
+
+
+class _Net(NamedTuple):
+    """Weights, and beside each the sum of its squared gradients (AdaGrad)."""
+
+    linear: NDArray[np.float32]  # [2, F]
+    hidden: NDArray[np.float32]  # [2, F + 1, H], the bias last
+    out: NDArray[np.float32]  # [2, H]
+
+
+@njit(cache=True)
+def _forward(net: _Net, x: NDArray[np.float32], active: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Score the rows of `x`, [n, F]; writes the hidden units' outputs to `active`, [n, H]."""
+    n, width, units = x.shape[0], x.shape[1], net.out.shape[1]
+    scores = np.zeros(n, np.float32)
+    for i in range(n):
+        active[i] = net.hidden[0, width]
+        total = np.float32(0.0)
+        for f in range(width):
+            value = x[i, f]
+            if value != 0.0:
+                total += net.linear[0, f] * value
+                for h in range(units):
+                    active[i, h] += net.hidden[0, f, h] * value
+        for h in range(units):
+            active[i, h] = max(active[i, h], np.float32(0.0))
+            total += net.out[0, h] * active[i, h]
+        scores[i] = total
+    return scores
+
+
+@njit(cache=True)
+def _descend(weights: NDArray[np.float32], squares: NDArray[np.float32], at: int, gradient: float, rate: float) -> None:
+    squares[at] += np.float32(gradient * gradient)
+    weights[at] -= np.float32(rate * gradient / math.sqrt(1.0 + squares[at]))
+
+
+@njit(cache=True)
+def _shares(held: Any, rows: NDArray[np.uint8]) -> NDArray[np.float32]:
+    """The softmax over the rows' scores, the products by BLAS, some rows at a time."""
+    net, n, width = held.it, len(rows), held.it.linear.shape[1]
+    linear, inner, bias, out = net.linear[0], net.hidden[0, :width], net.hidden[0, width], net.out[0]
+    scores, x = np.empty(n, np.float32), np.empty((min(n, _AT_ONCE), width), np.float32)
+    for start in range(0, n, _AT_ONCE):
+        count = min(_AT_ONCE, n - start)
+        for i in range(count):
+            for f in range(width):
+                x[i, f] = np.float32(rows[start + i, f]) * _LEVEL
+        hidden = np.dot(x[:count], inner)
+        scores[start : start + count] = np.dot(x[:count], linear)
+        for i in range(count):
+            for h in range(len(bias)):
+                scores[start + i] += max(hidden[i, h] + bias[h], np.float32(0.0)) * out[h]
+    top, total = scores.max(), np.float32(0.0)
+    for i in range(n):
+        scores[i] = math.exp(scores[i] - top)
+        total += scores[i]
+    for i in range(n):
+        scores[i] /= total
+    return scores
+
+
+@njit(cache=True)
+def _learn(held: Any, rows: NDArray[np.uint8], rate: float) -> float:
+    """One step down the listwise loss, row 0 being the positive; returns the loss before it, in nats."""
+    net, n, width = held.it, rows.shape[0], rows.shape[1]
+    units, x = net.out.shape[1], np.empty((n, width), np.float32)
+    for i in range(n):
+        for f in range(width):
+            x[i, f] = np.float32(rows[i, f]) * _LEVEL
+    active = np.empty((n, units), np.float32)
+    scores = _forward(net, x, active)
+    top = scores.max()
+    error = np.exp((scores - top).astype(np.float64))
+    total = error.sum()
+    loss = math.log(total) - float(scores[0] - top)
+    error /= total
+    error[0] -= 1.0
+    for h in range(units):
+        gradient = 0.0
+        for i in range(n):
+            gradient += error[i] * active[i, h]
+        back = net.out[0, h]
+        _descend(net.out[0], net.out[1], h, gradient, rate)
+        for i in range(n):
+            # from here on: the unit's part in the error of each row
+            active[i, h] = np.float32(error[i] * back) if active[i, h] > 0.0 else np.float32(0.0)
+    for f in range(width + 1):
+        step = 0.0
+        inner = np.zeros(units)
+        for i in range(n):
+            value = np.float32(1.0) if f == width else x[i, f]
+            if value != 0.0:
+                step += error[i] * value
+                for h in range(units):
+                    inner[h] += active[i, h] * value
+        if f < width:
+            _descend(net.linear[0], net.linear[1], f, step, rate)
+        for h in range(units):
+            _descend(net.hidden[0, f], net.hidden[1, f], h, inner[h], rate)
+    return loss
+
+
+class Mixer:
+    r"""A listwise softmax over candidates, a linear part beside one hidden layer of rectified units.
+
+    $$s(x) = w \cdot x + u \cdot \max(0, V x + b), \qquad loss = -\ln \frac{e^{s(x_0)}}{\sum_i e^{s(x_i)}}$$
+
+    The item that came next ($x_0$) is told from some candidates that did not. AdaGrad [^1] with step
+    $\eta g / \sqrt{1 + \sum g^2}$, so that no weight ever moves further than $\eta |g|$.
+
+    Parameters
+    ----------
+    names
+        Features, in the order of the columns; values in [0, 1], given as bytes (times 255).
+    learning_rate
+        $\eta$ > 0.
+    units
+        Hidden units; 0 makes it linear.
+    initial_weights
+        First linear weights by name, 0 where absent: a sensible guess ranks sensibly from the first event on.
+
+    Attributes
+    ----------
+    loss : float
+        Running mean of the listwise loss over about the last 1,000 steps, in nats: each is predicted, then learned.
+
+    Examples
+    --------
+    >>> mixer = Mixer(["similar", "seen"], units=4)
+    >>> for _ in range(50):
+    ...     loss = mixer.learn_one(np.array([[255, 0], [0, 255]], np.uint8))
+    >>> mixer.shares(255 * np.eye(2, dtype=np.uint8)).round(1).tolist()
+    [0.9, 0.1]
+
+    References
+    ----------
+    [^1]: Duchi, Hazan, Singer: Adaptive subgradient methods. JMLR 2011.
+    Cao et al.: Learning to rank: from pairwise approach to listwise approach. ICML 2007.
+    """
+
+    name = "mixer"
+
+    def __init__(
+        self, names: Sequence[str], learning_rate: float = 0.1, units: int = 16,
+        initial_weights: Mapping[str, float] | None = None,
+    ) -> None:  # fmt: skip
+        first = initial_weights or {}
+        if unknown := sorted(set(first) - set(names)):
+            raise ValueError(f"`initial_weights` must name features of the mixer; got {unknown}")
+        if learning_rate <= 0 or units < 0:
+            raise ValueError(f"`learning_rate` must be > 0 and `units` >= 0; got {learning_rate} and {units}")
+        self.names = tuple(names)
+        self.learning_rate = learning_rate
+        width, spread = len(self.names), 1.0 / math.sqrt(max(1, len(self.names)))
+        self._net = _Net(
+            np.zeros((2, width), np.float32),
+            np.zeros((2, width + 1, units), np.float32),
+            np.zeros((2, units), np.float32),
+        )
+        self._net.linear[0] = [float(first.get(name, 0.0)) for name in self.names]
+        for row, weights in enumerate(self._net.hidden[0, :width]):
+            draw(weights, row, spread)
+        draw(self._net.out[0], width, 0.1)
+        self._running = np.zeros(2)  # loss, weight
+        self._handle = Handle()
+
+    def __repr__(self) -> str:
+        return f"Mixer({len(self.names)} features, {self._net.out.shape[1]} units, loss {self.loss:.4f})"
+
+    @property
+    def loss(self) -> float:
+        """Running mean of the listwise loss, in nats; 0 before the first step."""
+        return float(self._running[0] / self._running[1]) if self._running[1] else 0.0
+
+    def learn_one(self, rows: NDArray[np.uint8]) -> float:
+        """Learn one step: `rows`, [n, F], the item that came next first; returns its loss before learning, in nats."""
+        loss: float = _learn(self._handle.of(self._net), rows, self.learning_rate)
+        self._running[0] = self._running[0] * (1.0 - 1.0 / _LOSS_MEMORY) + loss
+        self._running[1] = self._running[1] * (1.0 - 1.0 / _LOSS_MEMORY) + 1.0
+        return loss
+
+    def score_many(self, rows: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """Return the score of every row, [n]; differences of scores are log odds."""
+        net, x = self._net, _values(rows)
+        hidden = np.maximum(x @ net.hidden[0, :-1] + net.hidden[0, -1], 0.0)
+        scores: NDArray[np.float32] = x @ net.linear[0] + hidden @ net.out[0]
+        return scores
+
+    def shares(self, rows: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """Return the probability that each row is the next one, given that one of them is, [n]."""
+        if len(rows) == 0:
+            return np.empty(0, np.float32)
+        shares: NDArray[np.float32] = _shares(self._handle.of(self._net), rows)
+        return shares
+
+    def quicken(self, factor: float) -> None:
+        """Make the steps that follow `factor` times as large, as after a change of the world; they shrink again."""
+        for part in self._net:
+            part[1] = np.maximum((1.0 + part[1]) / factor**2 - 1.0, 0.0)
+
+    def state(self) -> dict[str, NDArray[Any]]:
+        """Return weights with their sums of squares, and the running loss."""
+        return {**self._net._asdict(), "running": self._running}
+
+    def restore(self, state: State) -> None:
+        """Continue from a copy of `state`.
+
+        Raises
+        ------
+        ValueError
+            if it is of a mixer with other features or units
+        """
+        for name, part in self._net._asdict().items():
+            if state[name].shape != part.shape:
+                raise ValueError(f"`{name}` must have shape {part.shape}; got {state[name].shape}")
+        self._net = _Net(*(np.array(state[name], np.float32) for name in _Net._fields))
+        self._running = np.array(state["running"], np.float64)
+
+
+def _values(rows: NDArray[np.uint8]) -> NDArray[np.float32]:
+    return rows.astype(np.float32) * _LEVEL

@@ -1,0 +1,1 @@
+"""What the user comes back to."""

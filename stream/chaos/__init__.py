@@ -1,0 +1,1 @@
+"""Faults on purpose, and the audit that every event happened exactly once."""

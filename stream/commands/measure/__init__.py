@@ -1,0 +1,1 @@
+"""Commands that measure: quality on a file or with simulated shoppers, speed, exactness."""

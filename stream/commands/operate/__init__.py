@@ -1,0 +1,1 @@
+"""Commands for a running site: send, watch, compare, forget, repair."""

@@ -1,0 +1,47 @@
+"""`headwater recommend`."""
+
+from contextlib import closing
+
+import click
+import msgspec
+import orjson
+from rich.console import Console
+
+from stream.client.slates import Refresh, Titles
+from stream.client.watch import Watcher, detail
+from stream.commands.options import configured, examples
+from stream.config import Config
+from stream.errors import CheckError
+
+
+@click.command(
+    epilog=examples(
+        "headwater recommend u42",
+        "headwater recommend u42 --json | jq -r '.slots[].title'",
+    )
+)
+@click.argument("user")
+@click.option("--json", "as_json", is_flag=True, help="The record as published, with titles.")
+@configured
+def command(config: Config, user: str, *, as_json: bool) -> None:
+    """Print the newest slate of one user.
+
+    As it was published: this reads the user's partition of the topic `recommendations` and computes nothing. Exit code
+    1 if there is no slate.
+    """
+    with closing(Watcher(config.kafka, user)) as watcher:
+        refresh = watcher.slates.newest.get(user)
+        if refresh is None:
+            raise CheckError(
+                f"no slate was published for user {user!r}: is the worker running, has the user done anything?"
+            )
+        if as_json:
+            click.echo(orjson.dumps(_with_titles(refresh, watcher.titles), option=orjson.OPT_INDENT_2))
+        else:
+            Console().print(detail(refresh, watcher.titles))
+
+
+def _with_titles(refresh: Refresh, titles: Titles) -> dict[str, object]:
+    record: dict[str, object] = msgspec.to_builtins(refresh.slate)
+    slots = [msgspec.to_builtins(slot) | {"title": titles[slot.item_id]} for slot in refresh.slate.slots]
+    return record | {"slots": slots}

@@ -1,0 +1,63 @@
+"""`headwater watch`."""
+
+from collections.abc import Iterator
+from contextlib import closing
+
+import click
+from rich.console import Console
+from rich.live import Live
+from rich.table import Table
+
+from stream.client.slates import Refresh
+from stream.client.watch import Watcher, detail, line, overview
+from stream.commands.options import configured, examples
+from stream.config import Config
+
+FRAME_LINES = 6  # of the screen that are no rows
+
+
+@click.command(
+    epilog=examples(
+        "headwater watch",
+        "headwater watch --user u42",
+        "headwater watch --limit 100 > slates.txt    # one line a slate",
+    )
+)
+@click.option("--user", help="Only this user, slot by slot, beginning with the newest slate.")
+@click.option("--limit", type=click.IntRange(1), help="End after so many slates.")
+@configured
+def command(config: Config, user: str | None, limit: int | None) -> None:
+    """Watch recommendations arrive, with titles.
+
+    Each slot shows the source that filled it and its propensity: the probability that this item came here. Where the
+    output is no terminal, one line a slate. Ends on Ctrl-C.
+    """
+    console = Console()
+    with closing(Watcher(config.kafka, user)) as watcher:
+        if not console.is_terminal:
+            for shown in _arrivals(watcher, limit):
+                for refresh in shown:
+                    click.echo(line(refresh, watcher.titles))
+            return
+        with Live("waiting for recommendations", console=console, auto_refresh=False) as live:
+            for shown in _arrivals(watcher, limit):
+                if shown:
+                    live.update(_table(watcher, shown[-1], console.height - FRAME_LINES), refresh=True)
+
+
+def _arrivals(watcher: Watcher, limit: int | None) -> Iterator[list[Refresh]]:
+    """What is there already, then what arrives, until it is enough."""
+    shown, seen = list(watcher.slates.newest.values()), 0
+    while True:
+        shown = shown if limit is None else shown[: limit - seen]
+        seen += len(shown)
+        yield shown
+        if seen == limit:
+            return
+        shown = watcher.poll()
+
+
+def _table(watcher: Watcher, newest: Refresh, rows: int) -> Table:
+    if watcher.user is None:
+        return overview(watcher.slates, watcher.titles, rows)
+    return detail(newest, watcher.titles)

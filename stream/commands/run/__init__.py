@@ -1,0 +1,1 @@
+"""Commands that run headwater: broker, topics, worker, gateway, the demo, the settings."""

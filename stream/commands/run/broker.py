@@ -1,0 +1,52 @@
+"""`headwater broker`."""
+
+import os
+import signal
+import time
+from pathlib import Path
+from types import FrameType
+
+import click
+
+from stream.commands.options import examples
+from stream.errors import BrokerError
+from stream.processes.broker import Broker, BrokerSettings
+
+LOOK_S = 0.2  # between two looks whether broker and parent are still there
+
+
+@click.command(
+    epilog=examples(
+        "headwater broker",
+        "headwater broker --port 0                      # a free port; the line printed says which",
+        "headwater broker --port 9093 --data ~/kafka    # keeps topics and events",
+    )
+)
+@click.option("--port", type=click.IntRange(0, 65535), default=9092, show_default=True, help="0: any free one.")
+@click.option("--data", type=click.Path(file_okay=False, path_type=Path), help="Keep the data here. Else: temporary.")
+def command(port: int, data: Path | None) -> None:
+    """Run a Kafka of one node on this machine, for development.
+
+    A real Apache Kafka, bound to 127.0.0.1, without security. Needs Java 17 or newer, and Maven at the first start.
+    Prints its address when it answers. Ends on Ctrl-C, on SIGTERM, and with the process that started it.
+    """
+    signal.signal(signal.SIGTERM, _end)
+    parent = os.getppid()
+    with Broker(BrokerSettings(port=port, data_dir=data)) as broker:
+        click.echo(broker.address)
+        while os.getppid() == parent:
+            time.sleep(LOOK_S)
+            if not _lives(broker.pid):
+                raise BrokerError(f"Kafka on {broker.address} ended by itself; see {broker.data_dir / 'kafka.log'}")
+
+
+def _lives(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    return True
+
+
+def _end(signal_number: int, frame: FrameType | None) -> None:
+    raise SystemExit(0)

@@ -1,0 +1,37 @@
+"""`headwater worker`."""
+
+import click
+import faust
+import mode.loop
+import msgspec
+
+from stream import app
+from stream.commands.options import configured, examples
+from stream.config import Config
+from stream.kafka.admin import check
+
+
+@click.command(
+    epilog=examples(
+        "headwater worker --broker 127.0.0.1:9092",
+        "HEADWATER_POLICY_NAME=sarsa headwater worker --port 6067",
+        "curl localhost:6066/readyz",
+    )
+)
+@click.option("--port", type=click.IntRange(0, 65535), help="Of /metrics, /healthz and /readyz.")
+@click.option(
+    "--log-level", type=click.Choice(["info", "warning", "error"]), default="info", show_default=True, help="To stderr."
+)
+@configured
+def command(config: Config, port: int | None, log_level: str) -> None:
+    """Turn events into recommendations, and learn from them.
+
+    Checks broker and topics first (exit codes 3 and 4), folds headwater.log from its beginning, then serves. Ends
+    cleanly on Ctrl-C and SIGTERM; a send that fails for good ends it with exit code 1, and whoever starts next goes
+    on from the log. Run it under a supervisor that restarts it.
+    """
+    check(config.kafka)
+    if port is not None:
+        config = msgspec.structs.replace(config, worker=msgspec.structs.replace(config.worker, port=port))
+    mode.loop.use("uvloop")
+    faust.Worker(app.build(config), loglevel=log_level, redirect_stdouts=False).execute_from_commandline()

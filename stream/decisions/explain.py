@@ -1,0 +1,107 @@
+"""Why a user sees what he sees: worked out anew on demand, from the model as it is now.
+
+Per slot: what was drawn (source, score, propensity), which of the user's items pulled it, and what each group of
+features contributes to the ranking: by how many nats the mixer's score falls when the group is as it is for the average
+candidate (ablation). Contributions of a model with a hidden layer need not add up.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from learners import Query
+from stream.decisions.publish import source_name
+from stream.model.fold import Model
+from stream.ranking.candidates import Candidates
+from stream.ranking.features import OWN, PER_SOURCE
+from stream.state.users import User
+
+MOST_PARTS, MOST_PULLS = 8, 3  # told of a slot
+LINKS = ("covisitation", "sequential_rules")  # sources whose score is a sum over the user's items
+ASKED = 10  # of the user's newest items
+USER_COLUMNS = ("gap", "history", "depth", "repeat_rate", "after_click", "after_purchase")  # equal for all candidates
+
+
+def explain(model: Model, user_id: str, user: User) -> dict[str, Any] | None:
+    """Explain a user's open slate; None if there is none.
+
+    Items that the model would no longer propose have no contributions.
+    """
+    decision = user.open
+    if decision is None:
+        return None
+    setup = model.variants.named(decision.experiment, decision.variant) or model.variants.configured
+    found = setup.shelf.candidates(user_id, user, user.time, len(decision.sources))
+    query = setup.shelf.query(user_id, user, user.time)
+    names = [source.name for source in model.sources]
+    scores, propensities = (np.frombuffer(data, np.float32) for data in (decision.scores, decision.propensities))
+    return {
+        "user_id": user_id, "decision_id": decision.decision_id, "policy": decision.policy,
+        "experiment": decision.experiment, "variant": decision.variant, "time": decision.time,
+        "model_version": model.offset,
+        "slots": [
+            {
+                "item_id": item, "source": source_name(source, model.lists), "score": float(score),
+                "propensity": float(propensity),
+                "pulled_by": _pulls(model, query, item),
+                "contributions": _contributions(model, found, names, item),
+            }
+            for item, source, score, propensity in zip(
+                decision.slate, decision.sources, scores, propensities, strict=True
+            )
+        ],
+    }  # fmt: skip
+
+
+def _pulls(model: Model, query: Query, item_id: str) -> list[dict[str, str]]:
+    """The user's items that pulled an item, by the sources that can tell; each item once."""
+    item, found = model.vocabulary.index(item_id), dict[str, str]()
+    for source in model.sources if item >= 0 else ():
+        for other in _why(source, query, item)[:MOST_PULLS]:
+            if other != item:
+                found.setdefault(model.vocabulary.ids[other], source.name)
+    return [{"item_id": other, "source": source} for other, source in list(found.items())[:MOST_PULLS]]
+
+
+def _why(source: Any, query: Query, item: int) -> list[int]:
+    """Items of the query that lent an item its score, strongest first."""
+    if hasattr(source, "why"):
+        return list(source.why(query, item))
+    if source.name not in LINKS:
+        return []
+    asked, lent = np.array([item], np.int32), list[tuple[float, int]]()
+    for n in range(min(len(query.recent), ASKED)):
+        alone = Query(query.recent[n : n + 1], query.time, query.recent[n : n + 1], query.user)
+        lent.append((float(source.score_many(alone, asked)[0]), -n))
+    return [int(query.recent[-n]) for score, n in sorted(lent, reverse=True) if score > 0]
+
+
+def groups(sources: Sequence[str]) -> dict[str, list[int]]:
+    """Columns that are told of as one: those of a source, and each of the user's own.
+
+    >>> groups(["popularity"])["popularity"], groups(["popularity"])["seen"]
+    ([0, 1, 2], [3])
+    """
+    width = len(PER_SOURCE)
+    found = {source: list(range(width * n, width * n + width)) for n, source in enumerate(sources)}
+    own = {name: [width * len(sources) + n] for n, name in enumerate(OWN) if name not in USER_COLUMNS}
+    return found | own
+
+
+def _contributions(model: Model, found: Candidates, sources: Sequence[str], item_id: str) -> list[dict[str, Any]]:
+    place = np.flatnonzero(found.items == model.vocabulary.index(item_id))
+    if len(place) == 0:
+        return []
+    features = found.features[:, :-1]  # without the mixer's own score
+    average = features.mean(axis=0).round().astype(np.uint8)
+    parts = groups(sources)
+    rows: NDArray[np.uint8] = np.repeat(features[place[:1]], 1 + len(parts), axis=0)
+    for n, columns in enumerate(parts.values(), 1):
+        rows[n, columns] = average[columns]
+    levels = model.ranking.mixer.score_many(rows)
+    nats = levels[0] - levels[1:]
+    order = np.argsort(-np.abs(nats), kind="stable")[:MOST_PARTS]
+    labels = list(parts)
+    return [{"feature": labels[n], "nats": round(float(nats[n]), 4)} for n in order.tolist() if nats[n] != 0]

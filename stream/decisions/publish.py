@@ -1,0 +1,69 @@
+"""From log records to what others read: recommendations before the log has them, outcomes after."""
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from bandits import PINNED
+from stream.records.log import Batch, Decision, ProfileChange, Settlement, Step
+from stream.records.schemas import Outcome, Recommendation, Slot
+
+
+def recommendations(batch: Batch, lists: tuple[str, ...]) -> Iterator[tuple[str, Recommendation | None]]:
+    """Users and their new slates; None for a user who is forgotten. `lists` names the sources by number."""
+    for record in batch.records:
+        if isinstance(record, ProfileChange) and record.attributes is None:
+            yield record.user_id, None
+        elif isinstance(record, Step) and record.decision is not None:
+            event_id = None if record.event is None else record.event.event_id
+            yield record.user_id, recommendation(record.user_id, record.decision, event_id, batch.base, lists)
+
+
+def recommendation(
+    user_id: str, decision: Decision, event_id: str | None, base: int, lists: tuple[str, ...]
+) -> Recommendation:
+    """One slate as it is published."""
+    scores, propensities = _floats(decision.scores), _floats(decision.propensities)
+    return Recommendation(
+        user_id=user_id, decision_id=decision.decision_id, event_id=event_id, timestamp=decision.time,
+        model_version=decision.model_version, base=base, policy=decision.policy,
+        experiment=decision.experiment, variant=decision.variant,
+        slots=[
+            Slot(item, score, source_name(source, lists), propensity)
+            for item, score, source, propensity in zip(
+                decision.slate, scores, decision.sources, propensities, strict=True
+            )
+        ],
+    )  # fmt: skip
+
+
+def source_name(source: int, lists: tuple[str, ...]) -> str:
+    """Name of what filled a slot.
+
+    >>> source_name(1, ("ranked", "popularity")), source_name(255, ("ranked", "popularity"))
+    ('popularity', 'pinned')
+    """
+    return "pinned" if source == PINNED else lists[source]
+
+
+def outcomes(batch: Batch, lists: tuple[str, ...]) -> Iterator[Outcome]:
+    """The settled decisions of an accepted batch."""
+    for record in batch.records:
+        if isinstance(record, Step) and record.settled is not None:
+            event_id = None if record.event is None else record.event.event_id
+            yield _outcome(record.user_id, record.settled, event_id, lists)
+
+
+def _outcome(user_id: str, settled: Settlement, event_id: str | None, lists: tuple[str, ...]) -> Outcome:
+    return Outcome(
+        user_id=user_id, decision_id=settled.decision_id, outcome=settled.outcome, reward=settled.reward,
+        hit=settled.hit if settled.hit >= 0 else None, event_id=event_id, decided_at=settled.decided_at,
+        settled_at=settled.settled_at, policy=settled.policy, items=settled.slate,
+        sources=[source_name(source, lists) for source in settled.sources], propensities=_floats(settled.propensities),
+        discount=settled.discount, state=settled.state, offering=list(lists), heads=settled.heads, lists=settled.lists,
+        experiment=settled.experiment, variant=settled.variant, apprentice=settled.apprentice,
+    )  # fmt: skip
+
+
+def _floats(data: bytes) -> list[float]:
+    return np.frombuffer(data, np.float32).astype(float).tolist()  # type: ignore[no-any-return]  # numpy's tolist is Any

@@ -1,0 +1,1 @@
+"""The demo: MovieLens through a real Kafka and a real worker, on one screen."""

@@ -1,0 +1,105 @@
+"""What the demo measures of its own events: latency, hits of published slates, and what becomes of a few users."""
+
+from collections import Counter, deque
+from collections.abc import Collection
+from typing import NamedTuple
+
+from stream.client.slates import Refresh, Slates
+from stream.records.schemas import Event, EventType
+
+DEPTH = 20  # places of the lists that are compared
+POPULAR_EVERY = 100  # events between two looks at what is most popular
+RECENT = 2000  # latencies that the screen's percentiles look back on
+WINDOW = 500  # live events for one point of the learning curve
+
+
+class Sent(NamedTuple):
+    """An event on its way."""
+
+    kind: EventType
+    item_id: str
+    at: float  # unix seconds
+    place: int  # of the item on the slate that the user had, from 0; -1: it was not there, -2: there was no slate
+    live: bool
+
+
+class Moment(NamedTuple):
+    """What one event did to one slate."""
+
+    sent: Sent
+    refresh: Refresh
+
+
+class Score:
+    """Test, then count: an event is looked up in the lists of before it. Only live events are measured."""
+
+    def __init__(self) -> None:
+        self.live = False
+        self.events = self.steps = self.hits = self.popular_hits = self.slates = 0
+        self.curve: list[float] = []  # hit rates of the past windows
+        self.latencies: list[float] = []  # seconds, from an event's Kafka timestamp to that of its slate
+        self.recent: deque[float] = deque(maxlen=RECENT)
+        self.moments: dict[str, Moment] = {}  # the newest of each user
+        self.ratings: Counter[str] = Counter()  # events of each user
+        self._sent: dict[str, Sent] = {}
+        self._counts: Counter[str] = Counter()
+        self._counted = self._hits_before = 0
+        self._popular: frozenset[str] = frozenset()
+
+    def sent(self, kind: EventType, event: Event, slates: Slates, at: float) -> None:
+        """An event goes out."""
+        place = _place(event, slates)
+        if self.live:
+            self.events += 1
+            if place > -2:
+                self.steps += 1
+                self.hits += place >= 0
+                self.popular_hits += event.item_id in self._popular
+                if self.steps % WINDOW == 0:
+                    self.curve.append((self.hits - self._hits_before) / WINDOW)
+                    self._hits_before = self.hits
+        self._sent[event.event_id] = Sent(kind, event.item_id, at, place, self.live)
+        self.ratings[event.user_id] += 1
+        self._counts[event.item_id] += 1
+        self._counted += 1
+        if self._counted % POPULAR_EVERY == 0:
+            self._popular = frozenset(item for item, _ in self._counts.most_common(DEPTH))
+
+    def arrived(self, refresh: Refresh) -> None:
+        """A slate came back."""
+        sent = self._sent.pop(refresh.slate.event_id or "", None)
+        if sent is None:
+            return
+        if sent.live:
+            self.slates += 1
+            self.latencies.append(refresh.written_at - sent.at)
+            self.recent.append(refresh.written_at - sent.at)
+        self.moments[refresh.slate.user_id] = Moment(sent, refresh)
+
+    @property
+    def hit_rate(self) -> float:
+        """Share of the live events whose item was on the slate that the user had."""
+        return self.hits / max(1, self.steps)
+
+    @property
+    def popular_hit_rate(self) -> float:
+        """The same for the twenty items most popular so far."""
+        return self.popular_hits / max(1, self.steps)
+
+
+def percentile(values: Collection[float], share: float) -> float:
+    """Value that this share of the values does not exceed; nan without values.
+
+    >>> percentile([0.03, 0.01, 0.02, 0.04], 0.5), percentile([1.0], 0.99)
+    (0.02, 1.0)
+    """
+    ordered = sorted(values)
+    return ordered[max(0, -(-len(ordered) * round(share * 1000) // 1000) - 1)] if ordered else float("nan")
+
+
+def _place(event: Event, slates: Slates) -> int:
+    known = slates.newest.get(event.user_id)
+    if known is None:
+        return -2
+    items = [slot.item_id for slot in known.slate.slots[:DEPTH]]
+    return items.index(event.item_id) if event.item_id in items else -1

@@ -1,0 +1,1 @@
+"""Test, then learn, over a file of events; without Kafka."""

@@ -1,0 +1,118 @@
+"""Single learners beside the engine: those the model holds are asked, the others are made, taught alongside and asked.
+
+A contestant names its best items of the whole catalogue, the user's own among them if that is its nature: published
+protocols count repeats. Only what a rule forbids (`INELIGIBLE`) is left out.
+"""
+
+import difflib
+from collections.abc import Callable, Iterable, Sequence
+from typing import NamedTuple
+
+from learners import Source, registry
+from stream.errors import UsageError
+from stream.evaluation.ratings import RATERS
+from stream.model.fold import Model, about
+from stream.model.interactions import interaction
+from stream.records.log import ItemChange, Record, Step
+
+POPULARITY = "popularity"
+ENGINE = "engine"
+ALL = "all"
+
+BROUGHT: dict[str, Callable[[], Source]] = {}  # learners that a benchmark or a test brings along, by name
+
+
+class UnknownLearnerError(UsageError, ValueError):
+    """No learner has this name."""
+
+
+class Contestant(NamedTuple):
+    """One learner of a run."""
+
+    name: str
+    source: Source
+    guest: bool  # not part of the model, so taught here
+
+
+def make_learner(name: str) -> Source:
+    """Return a new learner by the name of its file, or of its entry point.
+
+    >>> make_learner("covisitation").name
+    'covisitation'
+    """
+    if name in BROUGHT:
+        return BROUGHT[name]()
+    try:
+        return registry.make_learner(name)
+    except registry.LearnerError as error:
+        raise UnknownLearnerError(str(error)) from error
+
+
+def learner_names() -> list[str]:
+    """Names that `make_learner` knows."""
+    return [*registry.learner_names(), *BROUGHT]
+
+
+def unknown_learner(name: str, known: Iterable[str]) -> str:
+    """Message with what comes near and what there is."""
+    names = sorted(set(known) | {ALL})
+    near = difflib.get_close_matches(name, names, 3, cutoff=0.5)
+    hint = f"did you mean {' or '.join(near)}? There are" if near else "there are"
+    return f"learner {name!r} is unknown; {hint} {', '.join(names)}"
+
+
+def invite(names: Sequence[str], model: Model) -> list[Contestant]:
+    """Contestants by name, popularity first and always; names of raters are none of this function's business."""
+    own = {source.name: source for source in model.sources}
+    known = [*own, *(name for name in learner_names() if name not in own)]
+    wanted = [POPULARITY]
+    for name in names:
+        if name not in {*known, *RATERS, ALL, ENGINE}:
+            raise UnknownLearnerError(unknown_learner(name, {*known, *RATERS}))
+        wanted += known if name == ALL else [name] if name in known else []
+    return [
+        Contestant(name, own[name], guest=False) if name in own else Contestant(name, make_learner(name), guest=True)
+        for name in dict.fromkeys(wanted)
+    ]
+
+
+def pairs(names: Sequence[str], compare: Sequence[tuple[str, str]]) -> list[tuple[str, str]]:
+    """Pairs to compare: those asked for, else the engine and each of the others; all must be among `names`."""
+    for name in (name for pair in compare for name in pair if name not in names):
+        raise UnknownLearnerError(f"{unknown_learner(name, names)}: only learners of this run can be compared")
+    return list(compare) or [(ENGINE, name) for name in names if name != ENGINE]
+
+
+class Guests:
+    """Teaches the learners that the model does not: the same events in the same order, after the model's fold."""
+
+    def __init__(self, contestants: Iterable[Contestant], model: Model) -> None:
+        self.model = model
+        self.sources = [contestant.source for contestant in contestants if contestant.guest]
+        self._known = 0  # items that the guests have room for
+
+    def learn(self, records: Iterable[Record]) -> None:
+        """Teach the records of one batch."""
+        if not self.sources:
+            return
+        vocabulary = self.model.vocabulary
+        for source in self.sources:
+            for item in range(self._known, len(vocabulary)):
+                source.add_item(item)
+        self._known = len(vocabulary)
+        for record in records:
+            if isinstance(record, ItemChange):
+                item = vocabulary.index(record.item_id)
+                for source in self.sources if item >= 0 else ():
+                    source.describe(item, about(record.item))
+            elif isinstance(record, Step) and record.event is not None:
+                self._learn_step(record)
+
+    def _learn_step(self, step: Step) -> None:
+        event, vocabulary = step.event, self.model.vocabulary
+        item = -1 if event is None else vocabulary.index(event.item_id)
+        if event is None or item < 0:  # no room was left for the item
+            return
+        told = interaction(self.model.vocabulary, step, event, item)
+        for source in self.sources:
+            source.learn_one(told)

@@ -1,0 +1,202 @@
+"""What a gateway keeps of the topics: slates, items, what is in fashion, what goes with what, and the last minutes.
+
+Fed by `reader`, asked by `api`; knows neither Kafka nor HTTP.
+"""
+
+from collections import Counter, OrderedDict, deque
+from collections.abc import Iterable, Sequence
+from typing import Any, NamedTuple
+
+import msgspec
+import numpy as np
+
+from learners import ELIGIBLE, INELIGIBLE, CoVisitation, Interaction, Query, Trending, Vocabulary
+from stream.records.schemas import KINDS, UNLEARNED, Event, EventType, Item, Outcome, Recommendation
+
+RECENT = 10  # items of a user that similar items and reasons are made of
+USERS = 50_000  # whose recent items are kept
+EVENTS = 20_000  # whose writing times are kept, until their slates come
+MOST_ITEMS = 2_000_000  # of whom similar ones are known
+WINDOW_S = 300  # of the curves
+RANKS = 5  # columns of the table of hits: ranks 1, 2, 3-4, 5-8, 9 and more
+NOTHING = np.empty(0, np.int32)
+
+_SLATE = msgspec.json.Decoder(Recommendation)
+
+
+class Second(NamedTuple):
+    """What happened in one second."""
+
+    at: int  # unix seconds
+    events: int
+    slates: int
+    answered: int
+    hits: int
+    reward: float
+
+
+class Held:
+    """Everything, bounded: about 2 KB a user with a slate, 1 KB an item."""
+
+    def __init__(self) -> None:
+        self.slates: dict[str, bytes] = {}  # newest record of each user, as it came
+        self.bases: dict[str, int] = {}
+        self.items: dict[str, Item] = {}
+        self.recent: OrderedDict[str, deque[tuple[str, EventType]]] = OrderedDict()
+        self.written: OrderedDict[str, float] = OrderedDict()  # event -> when it was written, unix seconds
+        self.latencies: deque[float] = deque(maxlen=500)  # seconds from event to slate, of the newest
+        self.seconds: deque[Second] = deque(maxlen=WINDOW_S)
+        self.slots: Counter[str] = Counter()  # by source, of the slates since the start
+        self.hits: dict[str, list[int]] = {}  # source -> hits by rank
+        self.worth: dict[tuple[int, str], list[float]] = {}  # (state, source) -> slots shown, reward
+        self._vocabulary = Vocabulary()
+        self._together, self._trending = CoVisitation(), Trending()
+        self._available = np.empty(0, np.uint8)
+
+    def item(self, item_id: str, item: Item | None) -> None:
+        """The catalogue says something of an item; None: it is gone."""
+        if item is None:
+            self.items.pop(item_id, None)
+        else:
+            self.items[item_id] = item
+        self._note_availability(item_id, available=item is not None and item.available)
+
+    def event(self, kind: EventType, event: Event, written: float) -> None:
+        """A user did something."""
+        index = self._intern(event.item_id)
+        recent = self.recent.setdefault(event.user_id, deque(maxlen=RECENT))
+        self.recent.move_to_end(event.user_id)
+        before = dict.fromkeys(item for item, _ in reversed(recent))
+        if index >= 0:
+            known = self._vocabulary.indices([item for item in before if item != event.item_id])
+            told = Interaction(index, KINDS.index(kind), event.timestamp, known, NOTHING)
+            self._together.learn_one(told)
+            self._trending.learn_one(told)
+        recent.append((event.item_id, kind))
+        self.written[event.event_id] = written
+        _cut(self.recent, USERS)
+        _cut(self.written, EVENTS)
+        self._count(written, events=1)
+
+    def slate(self, user_id: str, record: bytes | None, written: float) -> Recommendation | None:
+        """A slate was published; None if it is no news: the user is forgotten, or a former owner wrote it."""
+        if record is None:
+            self.forget(user_id)
+            return None
+        slate = _SLATE.decode(record)
+        if slate.base < self.bases.get(user_id, -1):
+            return None
+        self.slates[user_id], self.bases[user_id] = record, slate.base
+        begun = self.written.pop(slate.event_id or "", None)
+        if begun is not None:
+            self.latencies.append(max(0.0, written - begun))
+        self.slots.update(slot.source for slot in slate.slots)
+        self._count(written, slates=1)
+        return slate
+
+    def outcome(self, outcome: Outcome, written: float) -> None:
+        """A decision was settled."""
+        if outcome.outcome in UNLEARNED:
+            return
+        for rank, source in enumerate(outcome.sources):
+            worth = self.worth.setdefault((outcome.state, source), [0.0, 0.0])
+            worth[0] += 1.0
+            worth[1] += outcome.reward if rank == outcome.hit else 0.0
+        if outcome.hit is not None:
+            row = self.hits.setdefault(outcome.sources[outcome.hit], [0] * RANKS)
+            row[min(RANKS - 1, outcome.hit.bit_length())] += 1
+        answered = int(outcome.outcome in ("hit", "miss"))
+        self._count(written, answered=answered, hits=int(outcome.hit is not None), reward=outcome.reward)
+
+    def forget(self, user_id: str) -> None:
+        """Nothing is kept of a user."""
+        for kept in (self.slates, self.bases, self.recent):
+            kept.pop(user_id, None)
+
+    def newest(self, user_id: str) -> Recommendation | None:
+        """The user's slate."""
+        record = self.slates.get(user_id)
+        return None if record is None else _SLATE.decode(record)
+
+    def title(self, item_id: str) -> str:
+        """Of an item, or its id."""
+        item = self.items.get(item_id)
+        return item.title or item_id if item is not None else item_id
+
+    def history(self, user_id: str) -> list[tuple[str, EventType]]:
+        """The user's last items and what he did with them, newest first, each once."""
+        return list({item: (item, kind) for item, kind in reversed(self.recent.get(user_id, ()))}.values())
+
+    def trending(self, k: int, exclude: Iterable[str] = ()) -> list[tuple[str, float]]:
+        """What rises, best first; what is simply there when too little happens."""
+        left_out = set(exclude)
+        found = self._names(self._trending.top_k(self._query([]), k + len(left_out), self._blocked()), left_out)
+        for item_id, item in self.items.items():
+            if len(found) >= k:
+                break
+            if item.available and item_id not in left_out and all(item_id != other for other, _ in found):
+                found.append((item_id, 0.0))
+        return found[:k]
+
+    def similar(self, item_id: str, k: int, exclude: Iterable[str] = ()) -> list[tuple[str, float]]:
+        """What the same people touched, best first."""
+        left_out = {item_id, *exclude}
+        found = self._together.top_k(self._query([item_id]), k + len(left_out), self._blocked())
+        return self._names(found, left_out)[:k]
+
+    def pulled_by(self, items: Sequence[str], history: Sequence[str]) -> list[str | None]:
+        """For each of some items, which one of a history goes best with it, if any does."""
+        numbers = np.array([self._vocabulary.index(item) for item in items], np.int32)  # -1: unknown, which scores 0
+        if len(numbers) == 0 or not history:
+            return [None] * len(items)
+        scores = np.stack([self._together.score_many(self._query([other]), numbers) for other in history])
+        best = scores.argmax(axis=0)
+        return [history[row] if scores[row, n] > 0 else None for n, row in enumerate(best.tolist())]
+
+    def knows(self, item_id: str) -> bool:
+        """Whether the catalogue or an event has named the item."""
+        return item_id in self.items or self._vocabulary.index(item_id) >= 0
+
+    def latency(self, share: float) -> float | None:
+        """Quantile of the seconds from event to slate, of the newest."""
+        return float(np.quantile(list(self.latencies), share)) if self.latencies else None
+
+    def _count(self, written: float, **found: Any) -> None:
+        at = int(written)
+        if not self.seconds or self.seconds[-1].at < at:
+            self.seconds.append(Second(at, 0, 0, 0, 0, 0.0))
+        last = self.seconds[-1]
+        self.seconds[-1] = last._replace(**{key: getattr(last, key) + value for key, value in found.items()})
+
+    def _intern(self, item_id: str) -> int:
+        index = self._vocabulary.index(item_id)
+        if index < 0 and len(self._vocabulary) < MOST_ITEMS:
+            index = self._vocabulary.intern(item_id)
+            self._together.add_item(index)
+            self._trending.add_item(index)
+            if index >= len(self._available):
+                grown = np.full(max(1024, 2 * index), ELIGIBLE, np.uint8)
+                grown[: len(self._available)] = self._available
+                self._available = grown
+        return index
+
+    def _note_availability(self, item_id: str, *, available: bool) -> None:
+        index = self._intern(item_id)
+        if index >= 0:
+            self._available[index] = ELIGIBLE if available else INELIGIBLE
+
+    def _blocked(self) -> Any:
+        return self._available[: len(self._vocabulary)]
+
+    def _query(self, items: list[str]) -> Query:
+        return Query(self._vocabulary.indices(items), 0.0, NOTHING)
+
+    def _names(self, found: tuple[Any, Any], left_out: set[str]) -> list[tuple[str, float]]:
+        ids = self._vocabulary.ids
+        named = [(ids[index], float(score)) for index, score in zip(*(part.tolist() for part in found), strict=True)]
+        return [(item, score) for item, score in named if item not in left_out]
+
+
+def _cut(kept: "OrderedDict[str, Any]", most: int) -> None:
+    while len(kept) > most:
+        kept.popitem(last=False)

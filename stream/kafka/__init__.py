@@ -1,0 +1,1 @@
+"""Kafka's clients: connections, security, administration, and Faust's delivery poll by poll."""

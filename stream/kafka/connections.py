@@ -1,0 +1,99 @@
+"""The worker's own connections to Kafka, beside Faust's consumer: what it writes, reads back and deletes.
+
+All that the worker knows of Kafka is here and in `transport.Positions`, so a simulation can stand in for both.
+"""
+
+from typing import Any
+
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
+from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka.admin.records_to_delete import RecordsToDelete
+from aiokafka.errors import OffsetOutOfRangeError
+
+from stream.config import Kafka
+from stream.errors import HeadwaterError
+from stream.kafka.security import aiokafka_options
+from stream.records.topics import LOG_BYTES, Topic, prefixed
+
+IDLE_MS = 100  # an idle read waits so long; data ends the wait at once
+REQUEST_S = 90.0  # a send fails for good after so long without an acknowledgement: a broker may be gone for a minute
+MAX_BATCH_BYTES = 256 * 1024
+MAX_FETCH_BYTES = 16 * 1024 * 1024
+
+
+class CutError(HeadwaterError):
+    """What was to be read is not there any more."""
+
+
+class Reader:
+    """Reads one topic-partition from a position on, without a group."""
+
+    def __init__(self, config: Kafka, topic: Topic, partition: int) -> None:
+        self._tp = TopicPartition(prefixed(config.namespace, topic), partition)
+        self._options = aiokafka_options(config)
+        self.written_at = 0.0  # when the newest record read was written, unix seconds
+
+    async def start(self, position: int | None = None) -> tuple[int, int]:
+        """Connect and go to a position, None: the first; returns the first and the offset after the last record."""
+        self._consumer = AIOKafkaConsumer(
+            **self._options, group_id=None, enable_auto_commit=False, auto_offset_reset="none",
+            fetch_max_wait_ms=IDLE_MS, max_partition_fetch_bytes=MAX_FETCH_BYTES,
+        )  # fmt: skip
+        await self._consumer.start()
+        self._consumer.assign([self._tp])
+        first = int((await self._consumer.beginning_offsets([self._tp]))[self._tp])
+        end = int((await self._consumer.end_offsets([self._tp]))[self._tp])
+        self._consumer.seek(self._tp, first if position is None else max(first, min(position, end)))
+        return first, end
+
+    async def stop(self) -> None:
+        """Disconnect."""
+        await self._consumer.stop()
+
+    async def read(self) -> list[tuple[int, bytes]]:
+        """The next records with their positions; empty after a while without any.
+
+        Raises
+        ------
+        CutError
+            if they have been deleted
+        """
+        try:
+            found = (await self._consumer.getmany(self._tp, timeout_ms=IDLE_MS)).get(self._tp, [])
+        except OffsetOutOfRangeError as error:
+            raise CutError(
+                f"{self._tp.topic}/{self._tp.partition}: has been cut behind the position read: {error}"
+            ) from error
+        if found:
+            self.written_at = found[-1].timestamp / 1000
+        return [(record.offset, record.value) for record in found]
+
+
+class Connections:
+    """Makes connections to one cluster, as the settings say."""
+
+    def __init__(self, config: Kafka) -> None:
+        self.config = config
+
+    async def producer(self) -> Any:
+        """A started aiokafka producer."""
+        producer = AIOKafkaProducer(
+            **aiokafka_options(self.config), acks="all", linger_ms=0, max_batch_size=MAX_BATCH_BYTES,
+            max_request_size=LOG_BYTES, request_timeout_ms=int(REQUEST_S * 1000),
+        )  # fmt: skip
+        await producer.start()
+        return producer
+
+    def reader(self, topic: Topic, partition: int = 0) -> Reader:
+        """A reader, to be started and stopped."""
+        return Reader(self.config, topic, partition)
+
+    async def delete_before(self, topic: Topic, partition: int, offset: int) -> None:
+        """Let Kafka drop what stands before an offset."""
+        admin = AIOKafkaAdminClient(**aiokafka_options(self.config))
+        await admin.start()
+        try:
+            tp = TopicPartition(prefixed(self.config.namespace, topic), partition)
+            await admin.delete_records({tp: RecordsToDelete(before_offset=offset)})
+        finally:
+            await admin.close()

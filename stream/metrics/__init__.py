@@ -1,0 +1,1 @@
+"""Prometheus and Grafana: every metric is declared here, and the dashboards are made from code."""

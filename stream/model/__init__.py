@@ -1,0 +1,1 @@
+"""The shared model: the fold of the log that every worker computes alike."""

@@ -1,0 +1,45 @@
+"""What learners are told of the steps in the log: items by their numbers, a user's past as arrays."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from learners import UNTOLD, Interaction, Interactions, Past, Vocabulary
+from learners.interactions import starts_of
+from stream.records.log import Happening, Step
+from stream.state.users import PAST, number, unpack_past
+
+
+def interaction(vocabulary: Vocabulary, step: Step, event: Happening, item: int) -> Interaction:
+    """What learners are told of a step's event on an item."""
+    places, session_items = vocabulary.places(step.recent), step.session_items
+    recent, past = np.array(places, np.int32), unpack_past(step.past, event.time) if step.past else UNTOLD
+    if -1 in places:  # no room was left for one of them
+        known = recent >= 0
+        recent, session_items = recent[known], int(np.count_nonzero(known[:session_items]))
+        if step.past:
+            past = Past(past.times[known], past.counts[known], past.kinds[known], past.bought[known])
+    return Interaction(
+        item, event.kind, event.time, recent, recent[:session_items], number(step.user_id), step.traits, past
+    )
+
+
+def interactions(vocabulary: Vocabulary, told: Sequence[tuple[Step, Happening, int]]) -> Interactions:
+    """The same of many steps, without a Python object for each."""
+    places = [place for step, _, _ in told for place in vocabulary.places(step.recent)]
+    lengths = [len(step.recent) for step, _, _ in told]
+    past = b"".join([step.past for step, _, _ in told])
+    if -1 in places or len(past) != len(places) * PAST.itemsize:
+        return Interactions.of([interaction(vocabulary, *each) for each in told])
+    times = np.array([event.time for _, event, _ in told])
+    return Interactions(
+        np.array([item for _, _, item in told], np.int32),
+        np.array([event.kind for _, event, _ in told], np.uint8),
+        times,
+        np.array([number(step.user_id) for step, _, _ in told], np.int64),
+        starts_of(lengths),
+        np.array(places, np.int32),
+        np.array([step.session_items for step, _, _ in told], np.int64),
+        unpack_past(past, np.repeat(times, lengths)),
+        [step.traits for step, _, _ in told],
+    )

@@ -1,0 +1,1 @@
+"""Child processes: real and mock brokers, workers under measurement."""

@@ -1,0 +1,273 @@
+"""From a user to ranked candidates: ask every source, join, describe, score."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+from numba import njit
+from numpy.typing import NDArray
+
+from bandits import NO_TERMS, Terms
+from learners import ELIGIBLE, INELIGIBLE, NEVER, TOUCHED, Query, Source, Vocabulary, best_first
+from learners import Past as Done
+from stream.ranking.features import ECHOES, Known, Moment, Past, describe
+from stream.ranking.score import Ranking, Weights
+from stream.rules.apply import Offer, Rules
+from stream.state.catalogue import Catalogue
+from stream.state.users import RECENT_ITEMS, User, number, past_of
+
+PROPOSED = 60  # best new items that each source proposes: 100 do no better on the whole, and cost a tenth more time
+WITH_RULES = 100  # the same where rules take some of them away
+CATEGORY_ITEMS = 10
+
+
+class Candidates(NamedTuple):
+    """All that may be shown to a user now, described and scored."""
+
+    items: NDArray[np.int32]  # [n]
+    features: NDArray[np.uint8]  # [n, features + 1], quantised, the mixer's score last
+    scores: NDArray[np.float32]  # [n] ranking scores
+    lists: NDArray[np.int32]  # [1 + sources, k] best items of the ranking and of each source, -1 pads
+    places: NDArray[np.int32]  # [n] each item's place in the user's past, -1: not there
+    past: Past
+    terms: Terms = NO_TERMS  # what rules demand of the slate
+
+
+class Gathered(NamedTuple):
+    """What the sources say, before it is described."""
+
+    user: User
+    query: Query
+    past: Past
+    offer: Offer | None
+    items: NDArray[np.int32]  # [n]
+    ranks: NDArray[np.int32]  # [n, sources]: place in the source's own proposal, -1: not proposed
+    lists: NDArray[np.int32]  # [1 + sources, k], the first one empty
+    scores: NDArray[np.float32]  # [sources, n]
+    places: NDArray[np.int32]  # [n] each item's place in the user's past, -1: not there
+
+
+class Shelf:
+    """Sources, catalogue and ranking together: all that a user could like, ranked.
+
+    Parameters
+    ----------
+    sources : discovery sources, and last the one that proposes the user's own items again
+    weights : of the ranking score
+    """
+
+    def __init__(
+        self, vocabulary: Vocabulary, catalogue: Catalogue, sources: Sequence[Source], ranking: Ranking,
+        weights: Weights, *, exclude_bought: bool, rules: Rules | None = None,
+    ) -> None:  # fmt: skip
+        self.vocabulary, self.catalogue, self.sources, self.ranking = vocabulary, catalogue, sources, ranking
+        self.weights, self.exclude_bought, self.rules = weights, exclude_bought, rules
+        self._echoes = np.array([n for n, source in enumerate(sources) if source.name in ECHOES], np.int64)
+        self._place = np.full(0, -1, np.int32)  # scratch: an item's place among the candidates
+
+    def query(self, user_id: str, user: User, now: float) -> Query:
+        """What the sources are asked for a user at event time `now`."""
+        return self._query(user_id, user, now, self.past(user))
+
+    def _query(self, user_id: str, user: User, now: float, past: Past) -> Query:
+        recent = slice(RECENT_ITEMS)
+        return Query(
+            past.items[recent], now, self.vocabulary.indices(user.session[::-1]), number(user_id), user.traits,
+            Done(past.times[recent], past.counts[recent], past.kinds[recent], past.bought[recent]),
+        )  # fmt: skip
+
+    def candidates(self, user_id: str, user: User, now: float, k: int) -> Candidates:
+        """Gather, describe and score; the catalogue's rules hold from here on.
+
+        Parameters
+        ----------
+        now : event time, unix seconds; items that expired by then are left out
+        k : length of the lists
+        """
+        return self.candidates_many([(user_id, user, now)], k)[0]
+
+    def candidates_many(self, asked: Sequence[tuple[str, User, float]], k: int) -> list[Candidates]:
+        """The same for several users, step by step: what a step needs stays in the processor's caches."""
+        gathered = [self._gather(*each, k) for each in asked]
+        features = [self._describe(each) for each in gathered]
+        ranked = [self.ranking.score_many(each, self.weights) for each in features]
+        return [self._listed(each, scores, rows, k) for each, (scores, rows) in zip(gathered, ranked, strict=True)]
+
+    def _gather(self, user_id: str, user: User, now: float, k: int) -> Gathered:
+        """Ask every source for its best, join them, and ask it for its score of all."""
+        past = self.past(user)
+        query = self._query(user_id, user, now, past)
+        offer = None if self.rules is None else self.rules.offer(user, now, k)
+        proposals = self._propose(query, past, offer)
+        items, ranks, lists = _join(
+            np.concatenate(proposals), np.array([len(p) for p in proposals]), self.catalogue.expires, now,
+            self._scratch(), k if offer is None or not offer.deep else WITH_RULES,
+        )  # fmt: skip
+        scores = np.empty((len(self.sources), len(items)), np.float32)
+        for row, source in enumerate(self.sources):
+            scores[row] = source.score_many(query, items)
+        return Gathered(
+            user, query, past, offer, items, ranks, lists, scores, _places(past.items, items, self._scratch())
+        )
+
+    def _listed(
+        self, gathered: Gathered, scores: NDArray[np.float32], rows: NDArray[np.uint8], k: int
+    ) -> Candidates:  # fmt: skip
+        """Put the ranking into list 0; with rules, what they leave of all lists."""
+        items, lists = gathered.items, gathered.lists
+        if gathered.offer is not None:
+            scores, lists, terms = gathered.offer.finish(items, scores, lists, k)
+            return Candidates(items, rows, scores, lists, gathered.places, gathered.past, terms)
+        ranked, _ = best_first(items, scores, k)
+        lists[0, : len(ranked)] = ranked
+        return Candidates(items, rows, scores, lists, gathered.places, gathered.past)
+
+    def pack(self, slate: NDArray[np.int32], lists: NDArray[np.int32]) -> tuple[NDArray[np.int32], NDArray[np.uint16]]:
+        """Every item of the lists once, the slate's first and in order; and the lists as indices into them."""
+        return _pack(slate, lists, self._scratch())
+
+    def scores_of(self, found: Candidates, items: NDArray[np.int32]) -> NDArray[np.float32]:
+        """Ranking scores of some of the candidates; 0 of pinned items, which are none."""
+        scores: NDArray[np.float32] = _scores_of(found.items, found.scores, items, self._scratch())
+        return scores
+
+    def past(self, user: User) -> Past:
+        """The user's items that the model knows already; a brand-new one is folded some milliseconds later."""
+        index = self.vocabulary.index
+        known = [(i, entry) for item, entry in reversed(user.seen.items()) if (i := index(item)) >= 0]
+        done = past_of([entry for _, entry in known])
+        return Past(np.array([i for i, _ in known], np.int32), done.counts, done.bought, done.kinds, done.times)
+
+    def _propose(self, query: Query, past: Past, offer: Offer | None) -> list[NDArray[np.int32]]:
+        blocked = self.catalogue.blocked
+        # With rules, what was bought is theirs to judge.
+        before = _block(blocked, past.items, past.bought, self.exclude_bought and offer is None)
+        try:
+            if offer is not None:
+                return offer.propose(self.sources, query, WITH_RULES, blocked)
+            return [source.top_k(query, PROPOSED, blocked)[0] for source in self.sources]
+        finally:
+            blocked[past.items] = before
+
+    def _describe(self, gathered: Gathered) -> NDArray[np.uint8]:
+        catalogue, query = self.catalogue, gathered.query
+        known = Known(catalogue.category, catalogue.born, catalogue.used, catalogue.events)
+        features: NDArray[np.uint8] = describe(
+            gathered.items, gathered.ranks, gathered.scores, gathered.places, gathered.past,
+            query.recent[:CATEGORY_ITEMS], known, _moment(gathered.user, query.time), self._echoes,
+        )  # fmt: skip
+        return features
+
+    def _scratch(self) -> NDArray[np.int32]:
+        if len(self._place) < len(self.catalogue.blocked):
+            self._place = np.full(len(self.catalogue.blocked), -1, np.int32)
+        return self._place
+
+
+def _moment(user: User, now: float) -> Moment:
+    """The user's part of the features; rates are smoothed towards 0.3 and 0.2 by five pseudo-events."""
+    newest = next(reversed(user.seen.values()), None)
+    return Moment(
+        kind=-1 if newest is None else newest.kind,
+        twice=user.twice,
+        repeat_rate=(user.repeats + 1.5) / (user.events + 5),
+        immediate_rate=(user.immediate + 1.0) / (user.events + 5),
+        events=float(user.events),
+        depth=float(user.depth),
+        in_session=len(set(user.session)),
+        gap=max(0.0, now - user.time),
+        now=now,
+    )
+
+
+@njit(cache=True)
+def _block(
+    blocked: NDArray[np.uint8], seen: NDArray[np.int32], bought: NDArray[np.float64], exclude_bought: bool
+) -> NDArray[np.uint8]:
+    """Mark the user's own items; returns what stood there before."""
+    before = blocked[seen]
+    for n, item in enumerate(seen):
+        if exclude_bought and bought[n] > NEVER:
+            blocked[item] = INELIGIBLE
+        elif blocked[item] == ELIGIBLE:
+            blocked[item] = TOUCHED
+    return before
+
+
+@njit(cache=True)
+def _join(
+    proposed: NDArray[np.int32], lengths: NDArray[np.int64], expires: NDArray[np.float64], now: float,
+    place: NDArray[np.int32], k: int,
+) -> tuple[NDArray[np.int32], NDArray[np.int32], NDArray[np.int32]]:  # fmt: skip
+    """Union of the proposals in order, each item's rank in each of them, and the head of each as a list.
+
+    `place` is scratch, all -1 before and after. List 0 is left empty for the ranking.
+    """
+    items = np.empty(len(proposed), np.int32)
+    ranks = np.full((len(proposed), len(lengths)), -1, np.int32)
+    lists = np.full((1 + len(lengths), k), -1, np.int32)
+    n = start = 0
+    for s in range(len(lengths)):
+        rank = 0
+        for item in proposed[start : start + lengths[s]]:
+            if expires[item] <= now:
+                continue
+            if place[item] < 0:
+                place[item], items[n] = n, item
+                n += 1
+            ranks[place[item], s] = rank
+            if rank < k:
+                lists[1 + s, rank] = item
+            rank += 1
+        start += lengths[s]
+    for item in items[:n]:
+        place[item] = -1
+    return items[:n], ranks[:n], lists
+
+
+@njit(cache=True)
+def _places(seen: NDArray[np.int32], items: NDArray[np.int32], place: NDArray[np.int32]) -> NDArray[np.int32]:
+    """Place of each item in `seen`, or -1; `place` is scratch, all -1 before and after."""
+    for position in range(len(seen)):
+        place[seen[position]] = position
+    found = place[items]
+    for item in seen:
+        place[item] = -1
+    return found
+
+
+@njit(cache=True)
+def _scores_of(
+    known: NDArray[np.int32], scores: NDArray[np.float32], items: NDArray[np.int32], place: NDArray[np.int32]
+) -> NDArray[np.float32]:
+    """Scores of items by the table of those that have one, 0 of others."""
+    found = np.zeros(len(items), np.float32)
+    for n, position in enumerate(_places(known, items, place)):
+        if position >= 0:
+            found[n] = scores[position]
+    return found
+
+
+@njit(cache=True)
+def _pack(
+    slate: NDArray[np.int32], lists: NDArray[np.int32], place: NDArray[np.int32]
+) -> tuple[NDArray[np.int32], NDArray[np.uint16]]:
+    """Every item of the lists once, the slate's first and in order; and the lists as indices into them, 65535 pads."""
+    items = np.empty(len(slate) + lists.size, np.int32)
+    packed = np.full(lists.shape, 65535, np.uint16)
+    n = 0
+    for item in slate:
+        place[item], items[n] = n, item
+        n += 1
+    for s in range(lists.shape[0]):
+        for rank in range(lists.shape[1]):
+            item = lists[s, rank]
+            if item < 0:
+                continue
+            if place[item] < 0:
+                place[item], items[n] = n, item
+                n += 1
+            packed[s, rank] = place[item]
+    for item in items[:n]:
+        place[item] = -1
+    return items[:n], packed

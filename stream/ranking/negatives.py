@@ -1,0 +1,65 @@
+"""Which candidates of a slate the ranker learns from, when it is known which one was taken."""
+
+import numpy as np
+from numba import njit
+from numpy.typing import NDArray
+
+from stream.ranking.features import Past, retime
+
+TRIES = 4  # random candidates, the best of which is a hard one
+
+
+@njit(cache=True)
+def rows_of(
+    items: NDArray[np.int32], features: NDArray[np.uint8], scores: NDArray[np.float32], places: NDArray[np.int32],
+    past: Past, item: int, hard: int, luck: NDArray[np.float64], own: int, gap: float, now: float,
+) -> tuple[NDArray[np.uint8], bool, int]:  # fmt: skip
+    """Return rows of the item taken, if it was a candidate, and of a sample of the others, as of now.
+
+    Parameters
+    ----------
+    items, features, scores, places, past : the candidates of the last slate, as `Candidates` has them
+    item : that was taken
+    hard : how many of the sample are hard ones
+    luck : [uniform + hard * TRIES] in [0, 1)
+    own : the first column that speaks of the user
+    gap, now : seconds since the user's last event, event time
+
+    Returns
+    -------
+    The rows, that of `item` first; whether it is there; how many others there were (0: the rows say nothing).
+    """
+    place = -1
+    for n in range(len(items)):
+        if items[n] == item:
+            place = n
+    taken = place >= 0
+    others = len(items) - taken
+    picks = sample(scores, place, hard, luck) if others > 0 else np.empty(0, np.int64)
+    rows, of = np.empty((taken + len(picks), features.shape[1]), np.uint8), np.empty(taken + len(picks), np.int32)
+    for n in range(len(rows)):
+        pick = place if taken and n == 0 else picks[n - taken]
+        rows[n], of[n] = features[pick], places[pick]
+    retime(past, of, gap, now, rows[:, own:])
+    return rows, taken, others
+
+
+@njit(cache=True)
+def sample(scores: NDArray[np.float32], place: int, hard: int, luck: NDArray[np.float64]) -> NDArray[np.int64]:
+    """Of some candidates at random; the last ones are `hard`: the best of `TRIES` random ones each. Never `place`.
+
+    A mixer that learns from random candidates alone has soon nothing to learn; one that learns from the best alone
+    unlearns what tells them from the rest.
+    """
+    others, uniform = len(scores) - (place >= 0), len(luck) - hard * TRIES
+    tries = (luck * others).astype(np.int64)
+    if place >= 0:
+        tries += tries >= place  # step over the one that was taken
+    picks = tries[: uniform + hard].copy()
+    for n in range(hard):
+        best = tries[uniform + n * TRIES]
+        for other in tries[uniform + n * TRIES : uniform + (n + 1) * TRIES]:
+            if scores[other] > scores[best]:
+                best = other
+        picks[uniform + n] = best
+    return picks

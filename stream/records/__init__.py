@@ -1,0 +1,1 @@
+"""What travels: wire formats, topics, schemas and the messages of the log."""

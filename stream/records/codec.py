@@ -1,0 +1,165 @@
+"""Bytes to records and back. Nothing that a producer sends raises past this file: it becomes a `Rejection`."""
+
+import re
+from typing import NamedTuple, TypeVar
+
+import msgspec
+import orjson
+from msgspec import Struct
+
+from stream.records.schemas import KINDS, MAX_EVENT_BYTES, MAX_ID_BYTES, Event, EventType, Experiment, Item, Profile
+
+EARLIEST_S = 631_152_000.0  # 1990: older than the oldest event log; seconds below it are a wrong unit or a wrong clock
+MAX_AHEAD_S = 300.0  # clocks differ; a later event would close the sessions of everybody else in its partition
+
+REASONS = (
+    "not_json", "missing_field", "wrong_type", "out_of_range", "id_too_long", "bad_timestamp", "unknown_event_type",
+    "wrong_topic", "wrong_key", "too_large", "empty",
+)  # fmt: skip
+
+R = TypeVar("R", Event, Item, Profile, Experiment)
+_EVENT = msgspec.json.Decoder(Event)
+_ITEM = msgspec.json.Decoder(Item)
+_PROFILE = msgspec.json.Decoder(Profile)
+_EXPERIMENT = msgspec.json.Decoder(Experiment)
+_AT = re.compile(r" - at `\$\.?([^`]*)`$")
+
+
+class Rejection(NamedTuple):
+    """Why a record was not accepted: a word of `REASONS` for counters, and a sentence for the producer's author."""
+
+    reason: str
+    detail: str
+
+
+def decode_event(kind: EventType, key: bytes | None, value: bytes | None, now: float) -> Event | Rejection:
+    """Read one record of the topic of `kind`; `now` in unix seconds bounds its timestamp from above.
+
+    >>> decode_event("view", b"u1", b'{"event_id": "e1", "user_id": "u1", "timestamp": 1e9}', now=1e9)
+    Rejection(reason='missing_field', detail='event: Object missing required field `item_id`')
+    """
+    if value is None:
+        return Rejection("empty", "event: the record has no value; send a JSON object")
+    if len(value) > MAX_EVENT_BYTES:
+        return Rejection("too_large", f"event: must have at most {MAX_EVENT_BYTES} bytes; got {len(value)}")
+    event = _decode(_EVENT, "event", value)
+    if isinstance(event, Rejection):
+        return event
+    return _check_event(event, kind, key, now) or event
+
+
+def decode_item(key: bytes | None, value: bytes) -> Item | Rejection:
+    """Read one non-empty record of the catalogue."""
+    item = _decode(_ITEM, "item", value)
+    if isinstance(item, Rejection):
+        return item
+    return _check_ids("item", {"item_id": item.item_id}) or _check_key("item", "item_id", item.item_id, key) or item
+
+
+def decode_profile(key: bytes | None, value: bytes) -> Profile | Rejection:
+    """Read one non-empty record of catalog.users."""
+    profile = _decode(_PROFILE, "user", value)
+    if isinstance(profile, Rejection):
+        return profile
+    return (
+        _check_ids("user", {"user_id": profile.user_id})
+        or _check_key("user", "user_id", profile.user_id, key)
+        or profile
+    )
+
+
+def decode_experiment(key: bytes | None, value: bytes) -> Experiment | Rejection:
+    """Read one non-empty record of experiments."""
+    found = _decode(_EXPERIMENT, "experiment", value)
+    if isinstance(found, Rejection):
+        return found
+    return _check_key("experiment", "name", found.name, key) or found
+
+
+def decode_tombstone(name: str, key: bytes | None) -> str | Rejection:
+    """Id that an empty record of a catalogue topic speaks of."""
+    if not key:
+        return Rejection("wrong_key", f"{name}: an empty record (tombstone) needs the {name}'s id as its key")
+    try:
+        text = key.decode()
+    except UnicodeDecodeError:
+        return Rejection("wrong_key", f"{name}: the key must be the {name}'s id in UTF-8; got {key[:40]!r}")
+    return _check_ids(name, {"key": text}) or text
+
+
+def encode(record: Struct) -> bytes:
+    """JSON bytes of a record that headwater publishes."""
+    return orjson.dumps(msgspec.to_builtins(record))
+
+
+def _decode(decoder: "msgspec.json.Decoder[R]", name: str, value: bytes) -> R | Rejection:
+    try:
+        return decoder.decode(value)
+    except msgspec.ValidationError as error:
+        return _explain(name, str(error))
+    except msgspec.DecodeError as error:
+        return Rejection("not_json", f"{name}: must be a JSON object in UTF-8: {error}; it begins with {value[:40]!r}")
+    except UnicodeDecodeError as error:
+        return Rejection("not_json", f"{name}: must be UTF-8: {error.reason} at byte {error.start} of a string")
+    except RecursionError:
+        return Rejection("not_json", f"{name}: is nested too deeply")
+
+
+def _explain(name: str, message: str) -> Rejection:
+    where = _AT.search(message)
+    field = where.group(1) if where else ""
+    detail = f"{name}: {message}"
+    if "missing required field" in message:
+        return Rejection("missing_field", detail)
+    if field == "type" and "enum" in message:
+        return Rejection("unknown_event_type", f"{detail}; must be one of {', '.join(KINDS)}")
+    if field == "timestamp":
+        return Rejection("bad_timestamp", f"{detail}; send seconds since 1970 as a number")
+    if field.endswith("_id") and "length <=" in message:
+        return Rejection("id_too_long", f"{detail}; ids have at most {MAX_ID_BYTES} bytes")
+    if "length" in message or ">" in message or "<" in message or "range" in message:
+        return Rejection("out_of_range", detail)
+    return Rejection("wrong_type", detail)
+
+
+def _check_event(event: Event, kind: EventType, key: bytes | None, now: float) -> Rejection | None:
+    ids = {"event_id": event.event_id, "user_id": event.user_id, "item_id": event.item_id}
+    if event.session_id is not None:
+        ids["session_id"] = event.session_id
+    if event.decision_id is not None:
+        ids["decision_id"] = event.decision_id
+    if event.type is not None and event.type != kind:
+        return Rejection("wrong_topic", f"event: `type` is {event.type!r} but it came on the topic of {kind!r}")
+    return (
+        _check_time(event.timestamp, now)
+        or _check_ids("event", ids)
+        or _check_key("event", "user_id", ids["user_id"], key)
+    )
+
+
+def _check_time(timestamp: float, now: float) -> Rejection | None:
+    if EARLIEST_S <= timestamp <= now + MAX_AHEAD_S:
+        return None
+    hint = ""
+    if timestamp > 1e11:
+        hint = "; it looks like milliseconds: divide by 1000"
+    elif timestamp > now:
+        hint = f"; it is {timestamp - now:.0f} s ahead of this worker's clock (at most {MAX_AHEAD_S:.0f} s)"
+    return Rejection(
+        "bad_timestamp", f"event: `timestamp` must be seconds since 1970, from 1990 to now; got {timestamp!r}{hint}"
+    )
+
+
+def _check_ids(name: str, ids: dict[str, str]) -> Rejection | None:
+    for field, text in ids.items():
+        # A character takes at most 4 bytes, so short ids need no encoding to be known as short.
+        if len(text) * 4 > MAX_ID_BYTES and (size := len(text.encode())) > MAX_ID_BYTES:
+            return Rejection("id_too_long", f"{name}: `{field}` must have at most {MAX_ID_BYTES} bytes; got {size}")
+    return None
+
+
+def _check_key(name: str, field: str, text: str, key: bytes | None) -> Rejection | None:
+    """A key that is not the id would spread one user over several partitions; no key at all is only counted."""
+    if key is None or key == text.encode():
+        return None
+    return Rejection("wrong_key", f"{name}: the record's key must be its `{field}` ({text!r}); got {key[:40]!r}")

@@ -1,0 +1,124 @@
+"""Every topic: name, key, partitions, retention, record. `headwater topics` and the AsyncAPI document use this file."""
+
+from typing import Any, Literal, NamedTuple, cast
+
+from msgspec import Struct
+
+from stream.records.schemas import DeadLetter, Event, EventType, Experiment, Item, Outcome, Profile, Recommendation
+
+DAY_MS = 24 * 3600 * 1000
+DEFAULT_PARTITIONS = 8
+
+
+class Topic(NamedTuple):
+    """One topic as headwater wants it."""
+
+    name: str  # without the namespace
+    key: str
+    record: type[Struct] | None  # None: headwater's own binary messages
+    description: str
+    config: dict[str, str]
+    partitions: int | None = None  # None: as many as all topics keyed by user
+
+
+def _keep(days: int) -> dict[str, str]:
+    return {"cleanup.policy": "delete", "retention.ms": str(days * DAY_MS)}
+
+
+COMPACT = {"cleanup.policy": "compact"}
+CHUNK_LIMIT = 4 * 1024 * 1024  # of a snapshot; chunks are made much smaller
+DEAD_BYTES = 2 * 1024 * 1024  # a dead letter wraps up to 1 MiB in base64
+# A log message packs up to 200 records, each with up to 8 lists of 40 items of 256 bytes.
+LOG_BYTES = 24 * 1024 * 1024
+
+VIEWS = Topic("events.view", "user_id", Event, "a user looked at an item", _keep(7))
+CLICKS = Topic("events.click", "user_id", Event, "a user clicked, liked or put an item in the cart", _keep(7))
+PURCHASES = Topic("events.purchase", "user_id", Event, "a user bought an item", _keep(7))
+ITEMS = Topic("catalog.items", "item_id", Item, "the catalogue; tombstone: item gone", COMPACT)
+USERS = Topic("catalog.users", "user_id", Profile, "user attributes; tombstone: forget this user", COMPACT)
+EXPERIMENTS = Topic("experiments", "name", Experiment, "the one that runs; tombstone: it ends", COMPACT, 1)
+RECOMMENDATIONS = Topic("recommendations", "user_id", Recommendation, "each user's newest slate", COMPACT)
+OUTCOMES = Topic("outcomes", "user_id", Outcome, "settled decisions with propensities and rewards", _keep(30))
+DEAD = Topic(
+    "events.dead",
+    "original key",
+    DeadLetter,
+    "records that could not be read",
+    _keep(30) | {"max.message.bytes": str(DEAD_BYTES)},
+    1,
+)
+FOREVER = {"cleanup.policy": "delete", "retention.ms": "-1", "retention.bytes": "-1"}
+LOG = Topic(
+    "headwater.log",
+    "none",
+    None,
+    "what happened, packed; the only truth",
+    FOREVER | {"max.message.bytes": str(LOG_BYTES)},
+    1,
+)
+
+USER_SNAPSHOTS = Topic(
+    "headwater.users",
+    "none",
+    None,
+    "snapshots of the users of a partition",
+    FOREVER | {"max.message.bytes": str(CHUNK_LIMIT)},
+)
+MODEL_SNAPSHOTS = Topic(
+    "headwater.model",
+    "none",
+    None,
+    "snapshots of the shared model",
+    FOREVER | {"max.message.bytes": str(CHUNK_LIMIT)},
+    1,
+)
+
+EVENT_TOPICS: dict[EventType, Topic] = {"view": VIEWS, "click": CLICKS, "purchase": PURCHASES}
+USER_TOPICS = (VIEWS, CLICKS, PURCHASES, USERS)  # one source partition = the same partition of these four
+INPUT_TOPICS = (*USER_TOPICS, ITEMS, EXPERIMENTS)
+KEYED_BY_USER = (*USER_TOPICS, RECOMMENDATIONS, OUTCOMES, USER_SNAPSHOTS)  # must have equal partition counts
+TOPICS = (*INPUT_TOPICS, RECOMMENDATIONS, OUTCOMES, DEAD, LOG, USER_SNAPSHOTS, MODEL_SNAPSHOTS)
+KEEPER = "users/0"  # the owner of this source takes the snapshots of the model and cuts the log
+
+
+class Source(NamedTuple):
+    """One numbered stream of input: partition p of the four user topics, of the catalogue, or of the experiments.
+
+    >>> str(Source("users", 3)), Source.parse("items/0")
+    ('users/3', Source(group='items', partition=0))
+    """
+
+    group: Literal["users", "items", "experiments"]
+    partition: int
+
+    def __str__(self) -> str:
+        return f"{self.group}/{self.partition}"
+
+    @classmethod
+    def of(cls, topic: Topic, partition: int) -> "Source":
+        """The one that partition of an input topic belongs to."""
+        return cls("items" if topic is ITEMS else "experiments" if topic is EXPERIMENTS else "users", partition)
+
+    @classmethod
+    def parse(cls, text: str) -> "Source":
+        """Read back what `str` wrote."""
+        group, partition = text.split("/")
+        return cls(cast("Any", group), int(partition))
+
+
+def prefixed(namespace: str, topic: Topic) -> str:
+    """Full name of `topic`; with a namespace several sites share one cluster.
+
+    >>> prefixed("shop-a", VIEWS), prefixed("", VIEWS)
+    ('shop-a.events.view', 'events.view')
+    """
+    return f"{namespace}.{topic.name}" if namespace else topic.name
+
+
+def all_sources(partitions: int) -> set[str]:
+    """Names of all sources, when the topics of users and items have so many partitions.
+
+    >>> sorted(all_sources(1))
+    ['experiments/0', 'items/0', 'users/0']
+    """
+    return {str(Source.of(topic, p)) for topic in INPUT_TOPICS for p in range(topic.partitions or partitions)}

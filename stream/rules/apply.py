@@ -1,0 +1,264 @@
+"""What the shop wants of a slate, applied between the ranking and the draw.
+
+    proposals ─> eligible, not excluded, not bought ─> ranking ─> boosts ─> diversity ─> caps and pins ─> draw
+
+What may not be shown is taken out of what sources propose, so no list ever holds it. Boosts move ranking scores,
+diversity reorders the ranking. Caps and pins go along to the draw (`bandits.slates.constraints`), so the
+propensities know of them. Rules are no part of the model: workers with different files fold the same log to the same
+model.
+"""
+
+from collections.abc import Sequence
+from functools import lru_cache
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bandits import NO_TERMS, Terms
+from learners import INELIGIBLE, Query, Source, Vocabulary, best_first
+from stream.records.schemas import Scalar
+from stream.rules.compile import CODES, compile_conditions, field_keys, user_operands, user_satisfies
+from stream.rules.file import RuleBook, When
+from stream.rules.kernels import Operands, boosted, eligible, first_holding, holds_any
+from stream.rules.lists import cut_lists, diversified, group_items
+from stream.state.attributes import Table, hashed
+from stream.state.catalogue import Catalogue
+from stream.state.users import User
+
+DIVERSIFIED = 100  # best items of the ranking that diversity chooses from
+MOST_VARIED = 60  # places of the ranking that it orders, where caps will leave some of them out
+WIDER = 8  # times more is asked of a source where rules leave too little, up to twice
+AUDIENCES = 4096  # different combinations of users' attributes that are remembered
+
+
+class Audience(NamedTuple):
+    """What rules say to users with certain attributes."""
+
+    timed: NDArray[np.bool_]  # [pins + boosts + excludes]: whether the rule is for them
+    operands: Operands
+
+
+class Ranking(NamedTuple):
+    """What the policy draws from."""
+
+    scores: NDArray[np.float32]  # [candidates], after boosts
+    lists: NDArray[np.int32]  # [1 + sources, k]
+    terms: Terms
+
+
+class Rules:
+    """A rules file, bound to one model's vocabulary and catalogue.
+
+    Parameters
+    ----------
+    book : the rules
+    exclude_bought : what holds of bought items that no rule concerns
+    """
+
+    def __init__(
+        self, book: RuleBook, vocabulary: Vocabulary, catalogue: Catalogue, *, exclude_bought: bool = False
+    ) -> None:
+        self.book, self.vocabulary, self.catalogue, self.exclude_bought = book, vocabulary, catalogue, exclude_bought
+        parts = (book.boosts, book.excludes, book.eligibles, book.boughts)
+        self.program = compile_conditions([rule.items for part in parts for rule in part])
+        numbers = iter(range(sum(len(part) for part in parts)))
+        self.boosts, self.excludes, self.eligibles, self.boughts = (
+            np.array([next(numbers) for _ in part], np.int64) for part in parts
+        )
+        self.factors = np.array([(rule.multiply, rule.add) for rule in book.boosts], np.float64).reshape(-1, 2)
+        self.fields = field_keys([rule.item for rule in book.eligibles])
+        self.ops = np.array([CODES[rule.op] for rule in book.eligibles], np.int32)
+        self.show_if_lacking = np.array([rule.show_if_item_lacks for rule in book.eligibles], np.bool_)
+        self.cap_fields = field_keys([cap.field for cap in book.caps])
+        self.at_most = np.array([cap.at_most for cap in book.caps], np.int32)
+        self.first = np.array([cap.first for cap in book.caps], np.int32)
+        self._when: list[When] = [rule.when for part in (book.pins, book.boosts, book.excludes) for rule in part]
+        self._start, self._end = (np.array([getattr(when, name) for when in self._when]) for name in ("start", "end"))
+        self._names = sorted(_user_attributes(book))
+        self._audience = lru_cache(AUDIENCES)(self._judge)
+        self._keys = np.zeros(0, np.int64)
+        self._keyed = 0 if _names_items(book) else None  # items whose id is hashed already
+
+    def offer(self, user: User, now: float, slots: int) -> "Offer":
+        """The rules as they hold for a user's slate at event time `now`, unix seconds."""
+        get = user.attributes.get
+        audience: Audience = self._audience(tuple((value.__class__, value) for value in map(get, self._names)))
+        timed = audience.timed & (self._start <= now) & (now < self._end)
+        return Offer(self, timed, audience.operands, self._hidden(user, now), now, slots)
+
+    def table(self) -> Table:
+        """The catalogue's facts, with the items' ids where rules name any."""
+        table = self.catalogue.facts.table
+        if self._keyed is None:
+            return table
+        ids = self.vocabulary.ids
+        if len(table.start) > len(self._keys):
+            self._keys = np.concatenate([self._keys[: self._keyed], np.zeros(len(table.start), np.int64)])
+        for item in range(self._keyed, len(ids)):
+            self._keys[item] = hashed(ids[item])
+        self._keyed = len(ids)
+        return table._replace(keys=self._keys)
+
+    def _judge(self, key: tuple[tuple[type, Scalar], ...]) -> Audience:
+        attributes = {name: value for name, (_, value) in zip(self._names, key, strict=True)}
+        return Audience(
+            np.array([user_satisfies(when.audience, attributes) for when in self._when], np.bool_),
+            user_operands(self.book.eligibles, attributes),
+        )
+
+    def _hidden(self, user: User, now: float) -> NDArray[np.int32]:
+        """What the user has bought and may not be shown now."""
+        if not (self.book.boughts or self.exclude_bought):
+            return np.zeros(0, np.int32)
+        index = self.vocabulary.index
+        bought = [
+            (item, entry.bought_at) for name, entry in user.seen.items() if entry.bought and (item := index(name)) >= 0
+        ]
+        items = np.array([item for item, _ in bought], np.int32)
+        since = now - np.array([at for _, at in bought])
+        rule = first_holding(self.table(), self.program, self.boughts, items)
+        wait = np.array([*(rule.after_s for rule in self.book.boughts), np.inf if self.exclude_bought else -np.inf])
+        hidden: NDArray[np.int32] = items[since < wait[rule]]  # -1, no rule, is the last
+        return hidden
+
+
+class Offer:
+    """The rules for one user at one moment.
+
+    Attributes
+    ----------
+    hidden : bought items that may not be shown
+    deep : whether `finish` wants lists longer than k, to choose from
+    pins : items that have a slot of their own, by slot, once `propose` was called
+    """
+
+    def __init__(
+        self, rules: Rules, timed: NDArray[np.bool_], operands: Operands, hidden: NDArray[np.int32], now: float,
+        slots: int,
+    ) -> None:  # fmt: skip
+        self.rules, self.hidden, self._operands, self._now = rules, hidden, operands, now
+        self.deep = len(rules.book.caps) > 0
+        self._table = rules.table()
+        pins, boosts = len(rules.book.pins), len(rules.book.boosts)
+        self._boosts = np.flatnonzero(timed[pins : pins + boosts])
+        self._excludes = rules.excludes[timed[pins + boosts :]]
+        self._wanted = [pin for pin, holds in zip(rules.book.pins, timed.tolist()) if holds and pin.slot < slots]
+        self.pins: dict[int, int] = {}
+
+    def propose(
+        self, sources: Sequence[Source], query: Query, k: int, blocked: NDArray[np.uint8]
+    ) -> list[NDArray[np.int32]]:
+        """Up to k items of every source that rules allow; one that gives too few is asked for more."""
+        found = [source.top_k(query, k, blocked)[0] for source in sources]
+        pins = self._available_pins()
+        fine = self.showable(np.concatenate([np.array([item for _, item in pins], np.int32), *found]))
+        for (slot, item), shown in zip(pins, fine.tolist()):
+            if shown and slot not in self.pins and item not in self.pins.values():
+                self.pins[slot] = item
+        parts = np.split(fine[len(pins) :], np.cumsum([len(part) for part in found])[:-1])
+        kept = [self._unpinned(items[part]) for items, part in zip(found, parts, strict=True)]
+        for n, source in enumerate(sources):
+            if 2 * len(kept[n]) < k <= len(found[n]):
+                kept[n] = self._wider(source, query, k, blocked)
+        return kept
+
+    def showable(self, items: NDArray[np.int32]) -> NDArray[np.bool_]:
+        """Which items are eligible for the user, not excluded and not hidden as bought."""
+        rules = self.rules
+        fine = np.ones(len(items), np.bool_)
+        if len(rules.eligibles):
+            fine &= eligible(
+                self._table, rules.program, rules.eligibles, rules.fields, rules.ops, rules.show_if_lacking,
+                self._operands, items,
+            )  # fmt: skip
+        if len(rules.excludes):
+            fine &= ~holds_any(self._table, rules.program, self._excludes, items)
+        if len(self.hidden):
+            fine &= ~np.isin(items, self.hidden)
+        return fine
+
+    def finish(
+        self, items: NDArray[np.int32], scores: NDArray[np.float32], lists: NDArray[np.int32], k: int
+    ) -> Ranking:
+        """Boost, rank, diversify, and cut the lists so that none breaks a cap by itself; list 0 is to be filled."""
+        rules = self.rules
+        if len(rules.boosts):  # even if none holds now: the first one to hold must not wait for a compiler
+            chosen = rules.boosts[self._boosts]
+            scores = boosted(self._table, rules.program, chosen, rules.factors[self._boosts], items, scores)
+        ranked = self._ranked(items, scores, len(items) if rules.book.caps else k)
+        if rules.book.caps:
+            lists, groups, used = self._cut(ranked, lists, k)
+            return Ranking(scores, lists, self._terms(groups, used))
+        lists[0, : len(ranked)] = ranked
+        return Ranking(scores, lists, self._terms(NO_TERMS.groups, NO_TERMS.used) if self.pins else NO_TERMS)
+
+    def _available_pins(self) -> list[tuple[int, int]]:
+        """Slot and item of the pins that hold now and whose items can be shown at all, in the order of the file."""
+        catalogue, index = self.rules.catalogue, self.rules.vocabulary.index
+        found = [(pin.slot, item) for pin in self._wanted if (item := index(pin.item)) >= 0]
+        return [
+            (slot, item) for slot, item in found
+            if catalogue.blocked[item] != INELIGIBLE and catalogue.expires[item] > self._now
+        ]  # fmt: skip
+
+    def _unpinned(self, items: NDArray[np.int32]) -> NDArray[np.int32]:
+        for pin in self.pins.values():
+            items = items[items != pin]
+        return items
+
+    def _wider(self, source: Source, query: Query, k: int, blocked: NDArray[np.uint8]) -> NDArray[np.int32]:
+        kept = np.zeros(0, np.int32)
+        for wanted in (k * WIDER, k * WIDER * WIDER):
+            found, _ = source.top_k(query, wanted, blocked)
+            kept = self._unpinned(found[self.showable(found)])[:k]
+            if 2 * len(kept) >= k or len(found) < wanted:
+                break
+        return kept
+
+    def _ranked(self, items: NDArray[np.int32], scores: NDArray[np.float32], k: int) -> NDArray[np.int32]:
+        diversity = self.rules.book.diversity
+        if diversity == 0.0 and k < len(items):
+            return best_first(items, scores, k)[0]
+        order = np.lexsort((items, -scores))  # as best_first orders them
+        ranked = items[order]
+        if diversity > 0.0 and len(items):
+            head = order[:DIVERSIFIED]
+            ranked[: len(head)] = diversified(self._table, items[head], scores[head], diversity, min(k, MOST_VARIED))
+        return ranked[:k]
+
+    def _cut(
+        self, ranked: NDArray[np.int32], lists: NDArray[np.int32], k: int
+    ) -> tuple[NDArray[np.int32], NDArray[np.int32], NDArray[np.int32]]:
+        """Lists of k items, their groups, and what pins take of the caps."""
+        rules = self.rules
+        slots = sorted(self.pins)
+        pins = np.array([self.pins[slot] for slot in slots], np.int32)
+        rows = np.full((len(lists), max(len(ranked), lists.shape[1])), -1, np.int32)
+        rows[0, : len(ranked)], rows[1:, : lists.shape[1]] = ranked, lists[1:]
+        groups, most = group_items(self._table, np.concatenate([pins, rows.ravel()]), rules.cap_fields)
+        used = np.zeros((len(rules.at_most), max(most, 1)), np.int32)
+        for n, slot in enumerate(slots):
+            for cap in np.flatnonzero((groups[:, n] >= 0) & (slot < rules.first)):
+                used[cap, groups[cap, n]] += 1
+        of_rows = np.ascontiguousarray(groups[:, len(pins) :]).reshape(-1, *rows.shape)
+        return *cut_lists(rows, of_rows, rules.at_most, rules.first, used, k), used
+
+    def _terms(self, groups: NDArray[np.int32], used: NDArray[np.int32]) -> Terms:
+        slots = sorted(self.pins)
+        return Terms(
+            groups, self.rules.at_most, self.rules.first, used,
+            np.array([self.pins[slot] for slot in slots], np.int32), np.array(slots, np.int32),
+        )  # fmt: skip
+
+
+def _user_attributes(book: RuleBook) -> set[str]:
+    asked = [
+        atom.field for part in (book.pins, book.boosts, book.excludes) for rule in part for atom in rule.when.audience
+    ]
+    return {field.removeprefix("attributes.") for field in (*asked, *(rule.user for rule in book.eligibles))}
+
+
+def _names_items(book: RuleBook) -> bool:
+    parts = (book.boosts, book.excludes, book.eligibles, book.boughts)
+    return any(atom.field == "item" for part in parts for rule in part for atom in rule.items)

@@ -1,0 +1,1 @@
+"""Shoppers whose tastes are known judge policies, alone or with the whole engine."""

@@ -1,0 +1,61 @@
+"""Shoppers fitted to a log: who likes which categories, which items are good, who buys."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from bandits.worlds import Tastes
+from bandits.worlds.shop import luck_of
+from stream.datasets.readers import Entry
+from stream.errors import UsageError
+from stream.records.schemas import KINDS, Item
+
+ITEMS = 1_500  # the most frequent ones
+USERS = 2_000
+LEAN = 5.0  # events by which a shopper's tastes lean on everybody's
+SUBS = 5  # of a category: items that the same people touch are alike, here by the order of their ids
+
+
+def fitted(entries: Sequence[Entry], seed: str) -> Tastes:
+    """Fit tastes to events on items with categories.
+
+    A shopper's utility for a category is the log of how much more often he touches it than all do; an item's quality
+    is the log of how often it is touched, in units of its standard deviation; habits are his shares of views, clicks
+    and purchases.
+
+    Raises
+    ------
+    UsageError
+        if there are no events on items with categories
+    """
+    category_of = {each.item_id: each.categories[0] for each in entries if isinstance(each, Item) and each.categories}
+    events = [
+        (kind, event.user_id, event.item_id) for kind, event in (each for each in entries if not isinstance(each, Item))
+        if event.item_id in category_of
+    ]  # fmt: skip
+    if not events:
+        raise UsageError("--tastes: the file must hold events on items that it gives categories; it holds none")
+    items = _most_frequent([item for _, _, item in events], ITEMS)
+    users = _most_frequent([user for _, user, _ in events], USERS)
+    names = {name: n for n, name in enumerate(sorted({category_of[item] for item in items}))}
+    place = {item: n for n, item in enumerate(items)}
+    row = {user: n for n, user in enumerate(users)}
+    counts, kinds = np.zeros((len(users), len(names))), np.ones((len(users), len(KINDS)))
+    touched = np.zeros(len(items))
+    for kind, user, item in events:
+        if user in row and item in place:
+            counts[row[user], names[category_of[item]]] += 1
+            kinds[row[user], KINDS.index(kind)] += 1
+            touched[place[item]] += 1
+    share = (counts.sum(axis=0) + 1.0) / (counts.sum() + len(names))
+    theirs = (counts + LEAN * share) / (counts.sum(axis=1, keepdims=True) + LEAN)
+    frequent = np.log1p(touched)
+    quality = 0.6 * (frequent - frequent.mean()) / max(float(frequent.std()), 1e-9)
+    category = np.array([names[category_of[item]] for item in items])
+    sub = SUBS * category + luck_of(f"{seed}/fitted").integers(0, SUBS, len(items))
+    return Tastes(np.log(theirs / share), category, sub, quality, kinds / kinds.sum(axis=1, keepdims=True))
+
+
+def _most_frequent(names: Sequence[str], most: int) -> list[str]:
+    values, counts = np.unique(np.array(names), return_counts=True)
+    return [str(values[n]) for n in np.lexsort((values, -counts))[:most]]

@@ -1,0 +1,126 @@
+"""What the model knows of items beyond their use: may they be shown, their category, their age."""
+
+from heapq import heapify, heappop, heappush
+from typing import Any, TypeVar
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from learners import ELIGIBLE, INELIGIBLE, State
+from stream.records.log import Touched
+from stream.records.schemas import Item
+from stream.state.attributes import Facts, item_facts
+
+T = TypeVar("T", bound=np.generic)
+UNPRICED = -1.0
+NO_CATEGORY = 0  # of items that nothing is known of
+
+
+class Catalogue:
+    """One row per item index, grown by doubling; a fold of item records and events.
+
+    Parameters
+    ----------
+    allow_unknown : whether items that no catalogue record describes may be recommended
+    """
+
+    def __init__(self, *, allow_unknown: bool = True) -> None:
+        self.allow_unknown = allow_unknown
+        self.size = 0
+        self.events = 0  # seen so far: the clock of `born` and `used`
+        self.blocked: NDArray[np.uint8] = np.empty(0, np.uint8)
+        self.expires: NDArray[np.float64] = np.empty(0)  # event time, unix seconds
+        self.category: NDArray[np.int32] = np.empty(0, np.int32)  # index of the item's first category
+        self.born: NDArray[np.int64] = np.empty(0, np.int64)  # `events` at the item's first mention
+        self.used: NDArray[np.int64] = np.empty(0, np.int64)  # `events` at the item's last event, -1 before it
+        self._expiring: list[tuple[float, int]] = []  # heap of (event time, item)
+        self.categories: dict[str, int] = {}
+        self.price: NDArray[np.float64] = np.empty(0)  # UNPRICED: unknown
+        self.facts = Facts()  # categories, price and attributes, for rules
+
+    def add_item(self, item: int) -> None:
+        """Make room for a new item index; nothing is known of it yet."""
+        if item >= len(self.blocked):
+            room = max(1024, 2 * (item + 1))
+            self.blocked = _grown(self.blocked, room, ELIGIBLE)
+            self.expires = _grown(self.expires, room, np.inf)
+            self.category = _grown(self.category, room, NO_CATEGORY)
+            self.born = _grown(self.born, room, 0)
+            self.used = _grown(self.used, room, -1)
+            self.price = _grown(self.price, room, UNPRICED)
+            self.facts.make_room(room)
+        self.size = max(self.size, item + 1)
+        self.blocked[item] = ELIGIBLE if self.allow_unknown else INELIGIBLE
+        self.born[item] = self.events
+
+    def describe(self, item: int, record: Item | None) -> None:
+        """Take a catalogue record into account; None is the item's end."""
+        self.blocked[item] = ELIGIBLE if record is not None and record.available else INELIGIBLE
+        if record is None:
+            return
+        self.expires[item] = np.inf if record.expires_at is None else record.expires_at
+        if record.expires_at is not None:
+            heappush(self._expiring, (record.expires_at, item))
+            if len(self._expiring) > 2 * self.size + 16:  # items described again and again
+                self._list_expiring()
+        self.category[item] = NO_CATEGORY
+        if record.categories:
+            self.category[item] = self.categories.setdefault(record.categories[0], len(self.categories) + 1)
+        self.price[item] = UNPRICED if record.price is None else record.price
+        self.facts.put(item, item_facts(record))
+
+    def expire(self, now: float) -> None:
+        """Block what has expired by event time `now`, so that sources do not spend their places on it."""
+        while self._expiring and self._expiring[0][0] <= now:
+            _, item = heappop(self._expiring)
+            if self.expires[item] <= now:
+                self.blocked[item] = INELIGIBLE
+
+    def touch(self, item: int) -> None:
+        """Count an event on the item."""
+        self.events += 1
+        self.used[item] = self.events
+
+    def touched(self, item: int, price: float | None) -> Touched:
+        """What a profile takes in of an event on an item (-1: unknown) for which `price` was paid, if that is told."""
+        if item < 0:
+            return Touched(NO_CATEGORY, price)
+        known = float(self.price[item])
+        return Touched(int(self.category[item]), price if price is not None or known == UNPRICED else known)
+
+    def state(self) -> dict[str, NDArray[Any]]:
+        """Everything, as arrays in a fixed order; views, valid until the next change."""
+        n = self.size
+        return {
+            "blocked": self.blocked[:n], "expires": self.expires[:n], "category": self.category[:n],
+            "born": self.born[:n], "used": self.used[:n], "price": self.price[:n], "events": np.array([self.events]),
+            "categories": np.frombuffer(msgspec.msgpack.encode(list(self.categories)), np.uint8),
+            **self.facts.state(n),
+        }  # fmt: skip
+
+    def restore(self, state: State) -> None:
+        """Continue from a copy of `state`."""
+        self.blocked = np.array(state["blocked"], np.uint8)
+        self.expires = np.array(state["expires"], np.float64)
+        self.category = np.array(state["category"], np.int32)
+        self.born = np.array(state["born"], np.int64)
+        self.used = np.array(state["used"], np.int64)
+        self.price = np.array(state["price"], np.float64)
+        self.size, self.events = len(self.blocked), int(state["events"][0])
+        names = msgspec.msgpack.decode(state["categories"].tobytes(), type=list[str])
+        self.categories = {name: number for number, name in enumerate(names, start=1)}
+        self.facts.restore(state["facts"], state["fact_counts"])
+        self._list_expiring()
+
+    def _list_expiring(self) -> None:
+        """One entry per item that expires; what has expired is blocked already, to meet it again changes nothing."""
+        expires = self.expires[: self.size]
+        self._expiring = [(float(expires[item]), int(item)) for item in np.flatnonzero(expires < np.inf)]
+        heapify(self._expiring)
+
+
+def _grown(array: NDArray[T], room: int, fill: float) -> NDArray[T]:
+    larger = np.full(room, fill, array.dtype)
+    larger[: len(array)] = array
+    return larger

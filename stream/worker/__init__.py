@@ -1,0 +1,1 @@
+"""The running worker: intake, order of writes, replica of the model, snapshots, health."""

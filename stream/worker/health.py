@@ -1,0 +1,112 @@
+"""Does the worker tell the truth about itself: is it alive, is it ready, how far behind is it."""
+
+import asyncio
+import logging
+import time
+from typing import NamedTuple
+
+from aiokafka.errors import KafkaError
+
+from stream.kafka.faust_polls import Positions
+from stream.metrics.worker import PrometheusObserver
+from stream.worker.worker import Worker
+
+PERIOD_S = 2.0  # between two looks
+ENDED_AFTER = 4  # times `stuck_after_s`: a broker may be gone for a minute
+SIZES_EVERY = 15  # looks
+ASK_S = 10.0  # an answer about positions that takes longer counts as none
+
+log = logging.getLogger(__name__)
+
+
+class Verdict(NamedTuple):
+    """Answer of /healthz and /readyz."""
+
+    good: bool
+    reason: str
+
+
+class Health:
+    """Compares, from outside the intake, where Kafka's topics end with where the worker stands."""
+
+    def __init__(self, worker: Worker, observer: PrometheusObserver, positions: Positions) -> None:
+        self.worker, self.observer, self.positions = worker, observer, positions
+        observer.in_flight.set_function(lambda: worker.in_flight)
+        observer.owing.set_function(lambda: worker.owing)
+        self.stuck_after_s = worker.config.worker.stuck_after_s
+        self._behind_since: float | None = None  # monotonic; events are waiting and none was taken in since
+        self._stand = -1
+        self._looks = 0
+
+    async def watch(self) -> None:
+        """Look every two seconds; end the process when it has been stuck for four times the limit."""
+        while True:
+            await asyncio.sleep(PERIOD_S)
+            try:
+                lag = await asyncio.wait_for(self._measure(), ASK_S)
+            except (TimeoutError, KafkaError):
+                lag = 1  # a consumer thread that does not answer is as bad as one that does not fetch
+            self._judge(lag)
+            if self._stuck_s() > ENDED_AFTER * self.stuck_after_s:
+                self.worker.failed(RuntimeError(f"no progress for {self._stuck_s():.0f} s with {lag} events waiting"))
+                return
+
+    def alive(self) -> Verdict:
+        """Whether the process still does its work; a supervisor should restart it otherwise."""
+        silent_s = time.monotonic() - self.worker.replica.alive_at
+        if silent_s > self.stuck_after_s:
+            return Verdict(False, f"headwater.log has not been read for {silent_s:.0f} s")
+        if self._stuck_s() > self.stuck_after_s:
+            return Verdict(False, f"events are waiting and none was taken in for {self._stuck_s():.0f} s")
+        return Verdict(True, "ok")
+
+    def ready(self) -> Verdict:
+        """Whether the worker serves its share of the users."""
+        worker = self.worker
+        if not worker.started.is_set():
+            return Verdict(False, "starting: connecting, loading the compiled kernels")
+        if not worker.replica.caught_up.is_set():
+            return Verdict(False, f"folding headwater.log: at {worker.model.offset} of {worker.replica.log_end}")
+        if not worker.assigned:
+            return Verdict(False, "no partitions assigned yet")
+        missing = sorted(worker.assigned.keys() - worker.partitions.keys())
+        if missing:
+            return Verdict(False, f"recovering {', '.join(missing)}")
+        return Verdict(True, f"serving {len(worker.partitions)} sources at log offset {worker.model.offset}")
+
+    def _stuck_s(self) -> float:
+        return 0.0 if self._behind_since is None else time.monotonic() - self._behind_since
+
+    async def _measure(self) -> int:
+        worker, total = self.worker, 0
+        for source, partition in list(worker.partitions.items()):
+            tps = worker.assigned.get(source, set())
+            ends = await self.positions.latest(tps)
+            read = {} if worker.taking else await self.positions.read(tps)
+            for tp in sorted(tps):
+                # Behind the last record there may be offsets without any: transaction markers, compacted tombstones.
+                reached = max(partition.next[worker.intake.topics[tp.topic].name], read.get(tp, 0))
+                waiting = max(0, ends[tp] - reached)
+                self.observer.lag.labels(tp.topic, tp.partition).set(waiting)
+                total += waiting
+        return total
+
+    def _judge(self, lag: int) -> None:
+        worker, observer = self.worker, self.observer
+        stand = sum(sum(partition.next.values()) for partition in worker.partitions.values())
+        if lag == 0 or stand != self._stand or not worker.partitions:
+            self._behind_since = None
+        elif self._behind_since is None:
+            self._behind_since = time.monotonic()
+        self._stand = stand
+        observer.sources.set(len(worker.partitions))
+        observer.recovering.set(len(worker.assigned.keys() - worker.partitions.keys()))
+        observer.ready.set(self.ready().good)
+        observer.users.set(sum(len(partition.users) for partition in worker.partitions.values()))
+        self._looks += 1
+        if self._looks % SIZES_EVERY == 1:
+            observer.sized(worker.model.sizes())
+        observer.items.set(len(worker.model.vocabulary))
+        observer.model_offset.set(worker.model.offset)
+        observer.log_lag.set(max(0, worker.replica.log_end - worker.model.offset))
+        observer.model_age.set(max(0.0, time.time() - worker.replica.reader.written_at))

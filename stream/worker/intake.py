@@ -1,0 +1,194 @@
+"""From Kafka records to what the engine takes: decoded, in order, exactly from the next position on."""
+
+import logging
+from collections.abc import Iterable, Iterator, Mapping
+from heapq import merge
+from typing import Any, NamedTuple
+
+from faust.types import TP
+
+from stream.config import Config
+from stream.decisions.engine import Arrival
+from stream.errors import UsageError
+from stream.experiments.definition import check
+from stream.kafka.faust_polls import Poll
+from stream.observe import Observer
+from stream.records.codec import (
+    Rejection,
+    decode_event,
+    decode_experiment,
+    decode_item,
+    decode_profile,
+    decode_tombstone,
+)
+from stream.records.log import ExperimentChange, ItemChange, ProfileChange, happening
+from stream.records.schemas import DeadLetter, EventType
+from stream.records.topics import EVENT_TOPICS, EXPERIMENTS, INPUT_TOPICS, ITEMS, USERS, Source, Topic, prefixed
+
+BATCH_RECORDS = 200  # of one log message: fits topics.LOG_BYTES even if all ids are as long as they may be
+log = logging.getLogger(__name__)
+
+EVENT_KINDS: dict[str, EventType] = {topic.name: kind for kind, topic in EVENT_TOPICS.items()}
+
+
+class Taken(NamedTuple):
+    """What goes into one message of the log."""
+
+    arrivals: list[Arrival]
+    next: dict[str, int]  # topic (without namespace) -> position after it
+    dead: list[tuple[bytes | None, DeadLetter]]  # with the key they came with
+    written_at: dict[tuple[int, int], float]  # (topic index, offset) -> when the event was written, unix seconds
+
+
+class Reading(NamedTuple):
+    """What one source brought in one poll, cut into messages."""
+
+    parts: list[Taken]
+    seek: dict[TP, int]  # positions to be read again
+
+
+class _Found(NamedTuple):
+    """One record: decoded, or not."""
+
+    written: float  # to Kafka, unix seconds
+    time: float  # of the event, or again when it was written
+    topic: Topic
+    record: Any
+    arrival: Arrival | Rejection
+
+
+class Intake:
+    """Reads polls. Holds nothing but which holes in the offsets are real."""
+
+    def __init__(self, config: Config, observer: Observer) -> None:
+        self.config, self.observer = config, observer
+        self.traits = config.sources.traits.split(",")
+        self.topics = {prefixed(config.kafka.namespace, topic): topic for topic in INPUT_TOPICS}
+        # The newest one: a position, where the next record stands, and how many of those between were deleted.
+        self._holes: dict[TP, tuple[int, int, int]] = {}
+
+    def source_of(self, tp: TP) -> str:
+        """The source that a topic-partition belongs to.
+
+        >>> Intake(Config(), Observer()).source_of(TP("events.click", 3))
+        'users/3'
+        """
+        return str(Source.of(self.topics[tp.topic], tp.partition))
+
+    def by_source(self, poll: Poll) -> Iterator[tuple[str, list[tuple[TP, list[Any]]]]]:
+        """Parts of the poll that belong to one source."""
+        sources: dict[str, list[tuple[TP, list[Any]]]] = {}
+        for tp, records in poll:
+            sources.setdefault(self.source_of(tp), []).append((tp, records))
+        yield from sources.items()
+
+    def read(self, position: Mapping[str, int], fetched: Iterable[tuple[TP, list[Any]]], now: float) -> Reading:
+        """Decode what stands at a source's next positions.
+
+        The topics are merged by the time at which their records were written; within a topic the order of offsets
+        stays as it is, so the merged stream can be cut anywhere and the positions are exact.
+        """
+        reading = Reading([], {})
+        streams = [
+            self._decoded(self.topics[tp.topic], self._at_position(tp, records, position, reading.seek), now)
+            for tp, records in fetched
+        ]
+        for n, found in enumerate(merge(*streams, key=lambda found: found[:2])):
+            if n % BATCH_RECORDS == 0:
+                reading.parts.append(Taken([], {}, [], {}))
+            self._add(reading.parts[-1], found)
+        return reading
+
+    def hole(self, tp: TP, wanted: int, first: int, deleted: int = 0) -> None:
+        """Know that from position `wanted` on, the next record stands at `first`, and what retention took between."""
+        self._holes[tp] = (wanted, first, deleted)
+
+    def _decoded(self, topic: Topic, records: list[Any], now: float) -> list[_Found]:
+        found = []
+        for record in records:
+            arrival = self._decode(topic, record, now)
+            written = record.timestamp / 1000
+            time = arrival[1].time if isinstance(arrival, tuple) and not isinstance(arrival, Rejection) else written
+            found.append(_Found(written, time, topic, record, arrival))
+        return found
+
+    def _add(self, taken: Taken, found: _Found) -> None:
+        record, arrival = found.record, found.arrival
+        taken.next[found.topic.name] = record.offset + 1
+        if isinstance(arrival, Rejection):
+            self.observer.dead(arrival.reason)
+            taken.dead.append((record.key, dead_letter(record, arrival)))
+            return
+        taken.arrivals.append(arrival)
+        if isinstance(arrival, tuple):
+            taken.written_at[arrival[1].topic, record.offset] = found.written
+
+    def _at_position(self, tp: TP, records: list[Any], position: Mapping[str, int], seek: dict[TP, int]) -> list[Any]:
+        """Records from the next position on; none, and a wish to seek, if the poll is one of before a seek.
+
+        Compaction, retention and transaction markers leave holes in the offsets too; those are real that `hole` names.
+        """
+        first, wanted = records[0].offset, position[self.topics[tp.topic].name]
+        if first < wanted:
+            return [record for record in records if record.offset >= wanted]
+        *known, deleted = self._holes.get(tp, (-1, -1, 0))
+        if first > wanted and known != [wanted, first]:
+            seek[tp] = wanted
+            return []
+        if first > wanted:
+            self.observer.skipped_offsets(first - wanted)
+            if deleted:
+                self.observer.lost(deleted)
+                log.error("%s/%d: %d records from %d on were deleted before they were read", *tp, deleted, wanted)
+        return records
+
+    def _decode(self, topic: Topic, record: Any, now: float) -> Arrival | Rejection:
+        if topic is ITEMS:
+            return _item_change(record)
+        if topic is USERS:
+            return _profile_change(record)
+        if topic is EXPERIMENTS:
+            return self._experiment_change(record)
+        if record.key is None:
+            self.observer.keyless()
+        event = decode_event(EVENT_KINDS[topic.name], record.key, record.value, now)
+        if isinstance(event, Rejection):
+            return event
+        return event.user_id, happening(event, EVENT_KINDS[topic.name], record.offset, self.traits)
+
+    def _experiment_change(self, record: Any) -> ExperimentChange | Rejection:
+        if not record.value:
+            name = decode_tombstone("experiment", record.key)
+            return name if isinstance(name, Rejection) else ExperimentChange(name, None)
+        found = decode_experiment(record.key, record.value)
+        if isinstance(found, Rejection):
+            return found
+        try:
+            check(found, self.config, f"experiment {found.name}")
+        except UsageError as error:
+            return Rejection("out_of_range", str(error))
+        return ExperimentChange(found.name, found)
+
+
+def dead_letter(record: Any, rejection: Rejection) -> DeadLetter:
+    """All that is needed to mend and resend a record that could not be read."""
+    return DeadLetter(
+        topic=record.topic, partition=record.partition, offset=record.offset, timestamp=record.timestamp / 1000,
+        reason=rejection.reason, detail=rejection.detail, key=record.key, value=record.value,
+    )  # fmt: skip
+
+
+def _item_change(record: Any) -> ItemChange | Rejection:
+    if record.value:
+        item = decode_item(record.key, record.value)
+        return item if isinstance(item, Rejection) else ItemChange(item.item_id, item)
+    item_id = decode_tombstone("item", record.key)
+    return item_id if isinstance(item_id, Rejection) else ItemChange(item_id, None)
+
+
+def _profile_change(record: Any) -> ProfileChange | Rejection:
+    if record.value:
+        profile = decode_profile(record.key, record.value)
+        return profile if isinstance(profile, Rejection) else ProfileChange(profile.user_id, profile.attributes)
+    user_id = decode_tombstone("user", record.key)
+    return user_id if isinstance(user_id, Rejection) else ProfileChange(user_id, None)

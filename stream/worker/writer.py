@@ -1,0 +1,187 @@
+"""The order of writes: a batch goes to the log when all its recommendations and dead letters are acknowledged."""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
+
+from msgspec import Struct
+
+from stream.kafka.connections import REQUEST_S, Connections
+from stream.observe import Observer
+from stream.records.codec import encode
+from stream.records.log import Batch, Message, encode_message
+from stream.records.topics import LOG, Topic, prefixed
+
+SOON_S = 0.1  # how long records may wait that nobody waits for
+
+Future = asyncio.Future[Any]
+
+
+class SendError(RuntimeError):
+    """A record was not acknowledged in time; its source is let go of, and recovered from the log."""
+
+    retriable = True
+
+
+class Letter(NamedTuple):
+    """A record on its way out."""
+
+    topic: Topic
+    key: bytes | None
+    record: Struct | None  # None: a tombstone
+    partition: int | None = None  # None: by the key
+
+
+class Sent(NamedTuple):
+    """A batch that waits for the acknowledgements that must come before the log has it."""
+
+    acknowledgements: list[Future]
+    batch: Batch
+    written_at: list[float]  # when the events of the slates were written, unix seconds
+
+
+class Writer:
+    """Everything that this worker writes, through one producer.
+
+    Parameters
+    ----------
+    clock : unix seconds
+    lost : called with the source when something that belongs to it could not be written
+    """
+
+    def __init__(
+        self, connections: Connections, namespace: str, observer: Observer, clock: Callable[[], float],
+        lost: Callable[[str, SendError], None],
+    ) -> None:  # fmt: skip
+        self.connections, self.namespace, self.observer = connections, namespace, observer
+        self.clock, self.lost = clock, lost
+        self._producer: Any = None
+        self._sent: asyncio.Queue[Sent] = asyncio.Queue()
+        self.told: dict[str, int] = {}  # source -> log offset before which all its outcomes are acknowledged
+        self._soon: dict[str, tuple[int, list[Letter]]] = {}
+        self._flushing = asyncio.Lock()
+        self._tasks: list[asyncio.Task[None]] = []
+
+    async def start(self) -> None:
+        """Connect."""
+        self._producer = await self.connections.producer()
+        self._tasks = [asyncio.create_task(self._write_in_order()), asyncio.create_task(self._write_soon())]
+
+    async def stop(self) -> None:
+        """Write what is under way, then disconnect."""
+        if self._producer is None:
+            return
+        await self.settle()
+        for task in self._tasks:
+            task.cancel()
+        await self.flush_soon()
+        await self._producer.stop()
+
+    async def settle(self) -> None:
+        """Wait until everything submitted so far has been handed to the log."""
+        await self._sent.join()
+
+    async def submit(self, batch: Batch, letters: Sequence[Letter], written_at: list[float]) -> None:
+        """Send the letters now, and the batch to the log when all letters are acknowledged. Waits for neither."""
+        self._sent.put_nowait(Sent(await self.send(batch.source, letters), batch, written_at))
+
+    async def send(self, source: str, letters: Sequence[Letter]) -> list[Future]:
+        """Send records of a source, those of one partition in one batch; returns when they are queued."""
+        producer = self._connected()
+        futures: list[Future] = []
+        open_batches: dict[tuple[str, int], Any] = {}
+        for letter in letters:
+            name = prefixed(self.namespace, letter.topic)
+            value = None if letter.record is None else encode(letter.record)
+            if letter.partition is None:
+                futures.append(await producer.send(name, value=value, key=letter.key))
+                continue
+            target = name, letter.partition
+            builder = open_batches.get(target) or producer.create_batch()
+            if builder.append(key=letter.key, value=value, timestamp=None) is None:  # it is full
+                futures.append(await producer.send_batch(builder, name, partition=letter.partition))
+                builder = producer.create_batch()
+                builder.append(key=letter.key, value=value, timestamp=None)
+            open_batches[target] = builder
+        for (name, partition), builder in open_batches.items():
+            futures.append(await producer.send_batch(builder, name, partition=partition))
+        return [self._watched(source, future) for future in futures]
+
+    async def send_chunk(self, topic: Topic, partition: int, data: bytes) -> int:
+        """Send one chunk of a snapshot; returns its position when it is acknowledged."""
+        future = await self._connected().send(prefixed(self.namespace, topic), value=data, partition=partition)
+        return int((await future).offset)
+
+    def send_soon(self, source: str, letters: Sequence[Letter], offset: int) -> None:
+        """Send outcomes that nobody waits for, several polls' in one request.
+
+        Parameters
+        ----------
+        offset : of the log, up to which (without) these are all outcomes of the source
+        """
+        _, waiting = self._soon.get(source, (0, []))
+        self._soon[source] = offset, [*waiting, *letters]
+
+    async def flush_soon(self) -> None:
+        """Return when all that was given to `send_soon` so far is acknowledged, or its source is lost."""
+        async with self._flushing:
+            waiting, self._soon = self._soon, {}
+            sent = {source: await self._send_safely(source, letters) for source, (_, letters) in waiting.items()}
+            for source, futures in sent.items():
+                done = await asyncio.gather(*futures, return_exceptions=True)
+                if not any(isinstance(result, BaseException) for result in done):
+                    self.told[source] = waiting[source][0]
+
+    async def log(self, message: Message) -> Future:
+        """Send one message to headwater.log; the order of calls is the order in the log."""
+        name = prefixed(self.namespace, LOG)
+        future = await self._connected().send(name, value=encode_message(message), partition=0)
+        return self._watched(message.source, future)
+
+    async def _write_in_order(self) -> None:
+        while True:
+            sent = await self._sent.get()
+            try:
+                for acknowledgement in sent.acknowledgements:
+                    await acknowledgement
+                now = self.clock()
+                for written_at in sent.written_at:
+                    self.observer.published(now - written_at)
+                await self.log(sent.batch)
+            except Exception as error:
+                # The batches behind it may still go out: they stand behind a hole, and nobody accepts them.
+                self.lost(sent.batch.source, _send_error(error))
+            finally:
+                self._sent.task_done()
+
+    async def _write_soon(self) -> None:
+        while True:
+            await asyncio.sleep(SOON_S)
+            await self.flush_soon()
+
+    async def _send_safely(self, source: str, letters: Sequence[Letter]) -> list[Future]:
+        try:
+            return await self.send(source, letters)
+        except Exception as error:
+            self.lost(source, _send_error(error))
+            failed: Future = asyncio.get_running_loop().create_future()
+            failed.set_exception(error)
+            return [failed]
+
+    def _connected(self) -> Any:
+        if self._producer is None:
+            raise RuntimeError("Writer: must be started before it sends; got a record before `start`")
+        return self._producer
+
+    def _watched(self, source: str, future: Future) -> Future:
+        def check(done: Future) -> None:
+            error = None if done.cancelled() else done.exception()
+            if error is not None:
+                self.lost(source, _send_error(error))
+
+        future.add_done_callback(check)
+        return future
+
+
+def _send_error(error: BaseException) -> SendError:
+    return SendError(f"a record could not be written within {REQUEST_S:.0f} s: {error!r}")

@@ -1,0 +1,315 @@
+"""What the engine shows, what it writes down of it, and what the ranker learns from it."""
+
+import math
+from collections import Counter
+from typing import Any, Literal
+
+import msgspec
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from bandits import DRY, OTHER, session_state
+from stream.config import Policy, Ranking, Slate
+from stream.decisions.engine import SHOWN_USERS, Engine, Shown, uniforms
+from stream.model.fold import unpack_lists
+from stream.ranking.features import Past
+from stream.records.log import ItemChange, ProfileChange, Rows, encode_message
+from stream.records.schemas import Item
+from stream.state.users import User
+from tests.support.site import PURCHASE, Site, T, decision_of, did, shown, steps
+
+POLICIES: tuple[Literal["q_learning", "sarsa", "disagreement", "ranked"], ...] = (
+    "q_learning", "sarsa", "disagreement", "ranked",
+)  # fmt: skip
+
+
+ITEMS = "abcdefgh"
+
+# Slates
+
+
+def test_an_empty_model_has_no_slate_and_does_not_crash() -> None:
+    site = Site()
+    step = site.step(did("u", "a"))
+    assert (step.decision, step.settled, step.rows, step.recent) == (None, None, None, [])
+    assert decision_of(site.step(did("u", "b", T + 1))).slate == ["a"], "what the log held by then"
+
+
+def test_a_catalogue_without_events_gives_a_slate() -> None:
+    site = Site("abcdefg")
+    assert len(site.slate()) == 5
+    assert len(decision_of(site.step(did("u", "x"))).slate) == 5
+
+
+def test_an_unavailable_item_is_not_shown_until_it_is_available_again() -> None:
+    site = Site("abc")
+    site.take(did("u", "b"))
+    for available in (False, True):
+        site.take(ItemChange("b", Item(item_id="b", available=available)))
+        assert ("b" in site.slate("u"), "b" in site.slate()) == (available, available)
+
+
+def test_a_tombstoned_item_is_not_shown_until_it_is_described_again() -> None:
+    site = Site("abc")
+    site.take(ItemChange("b", None))
+    site.take(did("u", "b"))
+    assert "b" not in site.slate() | site.slate("u")
+    site.take(ItemChange("b", Item(item_id="b")))
+    assert "b" in site.slate() & site.slate("u")
+
+
+def test_an_item_expires_by_event_time() -> None:
+    site = Site("abc")
+    site.take(ItemChange("b", Item(item_id="b", expires_at=T)))
+    assert ("b" in site.slate(now=T - 1), "b" in site.slate(now=T)) == (True, False)
+    assert "b" not in decision_of(site.step(did("u", "b"))).slate
+    site.take(ItemChange("b", Item(item_id="b", expires_at=T + 9)))
+    assert "b" in site.slate("u")
+
+
+@pytest.mark.parametrize("allowed", [True, False])
+def test_items_unknown_to_the_catalogue_are_shown_by_configuration(allowed: bool) -> None:
+    site = Site("abc", slate=Slate(slots=5, allow_unknown_items=allowed))
+    site.take(did("u", "x"))
+    assert ("x" in site.slate(), "x" in site.slate("u")) == (allowed, allowed)
+    site.take(ItemChange("x", Item(item_id="x")))
+    assert "x" in site.slate()
+
+
+@pytest.mark.parametrize("excluded", [True, False])
+def test_what_was_just_bought_is_left_out_by_configuration(excluded: bool) -> None:
+    site = Site("abc", slate=Slate(slots=5, exclude_bought=excluded))
+    slate = decision_of(site.step(did("u", "b", kind=PURCHASE))).slate
+    assert ("b" in slate) != excluded
+    site.take(did("u", "b", T + 1))
+    assert ("b" in site.slate("u")) != excluded, "a look later does not undo it"
+    assert "b" in site.slate("v")
+
+
+def test_forgetting_a_user_forgets_what_was_shown() -> None:
+    site = Site("abc")
+    shown(site)
+    site.take(ProfileChange("u", None))
+    step = site.step(did("u", "b", T + 1))
+    assert (step.settled, step.rows, step.recent) == (None, None, [])
+    assert site.partition.users["u"].events == 1
+
+
+CHANGES = st.one_of(
+    st.builds(
+        lambda user, item, wait, kind: (user, item, wait, kind),
+        st.sampled_from("uvw"), st.sampled_from(ITEMS), st.integers(-30, 900), st.integers(0, 2),
+    ),
+    st.tuples(st.sampled_from(ITEMS), st.sampled_from(["available", "unavailable", "expired", "tombstone"])),
+)  # fmt: skip
+
+
+@settings(deadline=None, derandomize=True, max_examples=100)
+@given(st.lists(CHANGES, max_size=30), st.booleans(), st.booleans())
+def test_a_slate_holds_every_item_that_may_be_shown_once_and_no_other(
+    changes: list[tuple[Any, ...]], allow_unknown: bool, exclude_bought: bool
+) -> None:
+    rules = Slate(slots=8, allow_unknown_items=allow_unknown, exclude_bought=exclude_bought)
+    site, now = Site(slate=rules), T
+    state: dict[str, str] = {}  # what the log says of an item
+    bought: set[tuple[str, str]] = set()
+    for n, change in enumerate(changes):
+        if len(change) == 2:
+            item, news = change
+            state[item] = news
+            record = Item(
+                item_id=item, available=news != "unavailable", expires_at=T - 1_000 if news == "expired" else None
+            )
+            site.take(ItemChange(item, None if news == "tombstone" else record))
+            continue
+        user, item, wait, kind = change
+        now += wait
+        known = dict(state)
+        if kind == PURCHASE:
+            bought.add((user, item))
+        step = steps(site.take(did(user, item, now, kind, event_id=str(n))))[0]
+        state.setdefault(item, "unknown")
+        slate = [] if step.decision is None else step.decision.slate
+        fine = {"available"} | ({"unknown"} if allow_unknown else set())
+        may = {item for item, news in known.items() if news in fine and not (exclude_bought and (user, item) in bought)}
+        assert len(slate) == len(set(slate))
+        assert set(slate) == may
+
+
+# Decisions
+
+
+@pytest.mark.parametrize("name", POLICIES)
+def test_propensities_are_the_probability_of_the_slate(name: Any) -> None:
+    site = Site("abcdefghijkl", policy=Policy(name=name, epsilon=0.5, epsilon_floor=0.5))
+    for n in range(60):
+        batch = site.propose(did("uvwxy"[n % 5], ITEMS[n * n % 8], T + n, n % 3))
+        decision = decision_of(steps(batch)[0])
+        drawn = np.frombuffer(decision.propensities, np.float32)
+        lists = unpack_lists(decision.lists, len(site.model.lists))
+        slate = np.arange(len(decision.slate), dtype=np.int32)
+        again = site.model.policy.propensities(decision.state, lists, slate)
+        assert np.all((drawn > 0) & (drawn <= 1))
+        assert float(np.prod(drawn, dtype=np.float64)) == pytest.approx(float(np.prod(again)), rel=1e-5)
+        assert decision.policy == name
+        site.fold(batch)
+
+
+@pytest.mark.parametrize("name", POLICIES)
+def test_a_decision_is_self_sufficient(name: Any) -> None:
+    site = Site("abcdefghijkl", policy=Policy(name=name, epsilon=0.5, epsilon_floor=0.5))
+    for n in range(30):
+        user = "uvw"[n % 3]
+        batch = site.propose(did(user, ITEMS[n * n % 8], T + n))
+        decision = decision_of(steps(batch)[0])
+        found, slate, _ = site.drawn(user, T + n, decision.decision_id)
+        ids, lists = site.model.vocabulary.ids, unpack_lists(decision.lists, len(site.model.lists))
+        named = [[decision.items[place] for place in row if place >= 0] for row in lists.tolist()]
+        assert named == [[ids[item] for item in row if item >= 0] for row in found.lists.tolist()]
+        assert len(decision.items) == len(set(decision.items))
+        assert decision.slate == [ids[item] for item in slate.items.tolist()]
+        assert decision.sources == slate.sources.tobytes()
+        heads = np.frombuffer(decision.heads, np.uint8).reshape(len(decision.slate), -1)
+        for slot, (item, source) in enumerate(zip(decision.slate, decision.sources, strict=True)):
+            assert named[source][heads[slot, source]] == item
+            for row, head in zip(named, heads[slot].tolist(), strict=True):
+                left = [other for other in row if other not in decision.slate[:slot]]
+                assert (head == DRY) == (not left)
+                assert left[:1] == ([] if head == DRY else [row[head % OTHER]])
+                assert head == DRY or (head < OTHER) == (left[0] == item)
+        scores = dict(zip((ids[item] for item in found.items.tolist()), found.scores.tolist(), strict=True))
+        assert np.frombuffer(decision.scores, np.float32).tolist() == [scores[item] for item in decision.slate]
+        ranked = [scores[item] for item in named[0]]
+        assert ranked == sorted(ranked, reverse=True)
+        site.fold(batch)
+
+
+def test_the_same_events_and_seed_make_the_same_bytes_and_another_seed_does_not() -> None:
+    def log(seed: str) -> list[bytes]:
+        site = Site("abcdefgh", policy=Policy(name="sarsa", epsilon=1.0, epsilon_floor=1.0, seed=seed))
+        return [msgspec.msgpack.encode(site.take(did("uv"[n % 2], ITEMS[n % 5], T + n))) for n in range(20)]
+
+    assert log("one") == log("one") != log("two")
+
+
+def test_uniforms_are_uniform() -> None:
+    numbers = uniforms("a name", 4000)
+    assert np.all((numbers >= 0) & (numbers < 1))
+    assert abs(numbers.mean() - 0.5) < 5 / np.sqrt(12 * 4000)
+    assert np.array_equal(numbers[:10], uniforms("a name", 10))
+
+
+@pytest.mark.parametrize(
+    ("depth", "events", "state"),
+    [
+        (0, 0, 0),
+        (1, 4, 0),
+        (1, 5, 1),
+        (1, 25, 2),
+        (2, 4, 3),
+        (3, 24, 4),
+        (4, 1, 6),
+        (6, 25, 8),
+        (7, 4, 9),
+        (99, 99, 11),
+    ],
+)
+def test_the_policys_state(depth: int, events: int, state: int) -> None:
+    assert session_state(depth, events) == state
+
+
+# Rows for the ranker
+
+
+NO_PAST = np.full(5, -1, np.int32), Past(*(np.empty(0, kind) for kind in (np.int32, np.int32, float, np.uint8, float)))
+
+
+def rows_of(engine: Engine, taken: str, name: str) -> tuple[list[int], Rows]:
+    """Rows taught after a slate from five candidates, each described by its own number, the last scored highest."""
+    width = len(engine.model.ranking.columns)
+    features = np.repeat(np.arange(5, dtype=np.uint8), width).reshape(5, width)
+    items = np.arange(5, dtype=np.int32)
+    engine._shown["u"] = Shown(T, name, items, features, items.astype(np.float32), *NO_PAST)
+    rows = engine._rows("u", User(), did("u", taken, T + 1)[1])
+    assert rows is not None
+    return np.frombuffer(rows.features, np.uint8).reshape(-1, width)[:, 0].tolist(), rows
+
+
+def test_rows_are_the_taken_one_some_of_the_others_and_some_hard_ones() -> None:
+    site = Site("abcde", ranking=Ranking(negatives=4))
+    uniform: Counter[int] = Counter()
+    hard: Counter[int] = Counter()
+    for n in range(200):
+        picks, rows = rows_of(site.engine, "c", f"{n}")
+        assert (picks[0], len(picks), rows.taken, rows.uniform, rows.rate) == (2, 5, True, 2, 2 / 4)
+        uniform.update(picks[1:3])
+        hard.update(picks[3:])
+        assert rows_of(site.engine, "c", f"{n}")[0] == picks, "a pure function of the decision's name"
+    assert sorted(uniform) == [0, 1, 3, 4]
+    assert all(abs(count - 100) < 5 * np.sqrt(400 * 0.25 * 0.75) for count in uniform.values())
+    best = 1 - 0.75**4  # that one of four tries is the best
+    assert abs(hard[4] - 400 * best) < 5 * np.sqrt(400 * best * (1 - best))
+    assert hard[4] > hard[3] > hard[1] > hard[0]
+
+
+def test_rows_of_a_miss_are_negatives_alone() -> None:
+    site = Site("abcde", ranking=Ranking(negatives=3))
+    picks, rows = rows_of(site.engine, "elsewhere", "1")
+    assert (len(picks), rows.taken, rows.uniform, rows.rate) == (3, False, 2, 2 / 5)
+    assert set(picks) <= set(range(5))
+
+
+def test_a_sample_as_large_as_what_it_is_from_stands_for_itself() -> None:
+    site = Site("abcde", ranking=Ranking(negatives=32))
+    assert rows_of(site.engine, "a", "1")[1].rate == 1.0
+
+
+def test_the_rows_of_a_step_describe_the_candidates_of_its_slate_at_the_time_of_the_step() -> None:
+    site = Site("abcd")
+    batch = site.propose(did("u", "a"))
+    decision = decision_of(steps(batch)[0])
+    found = site.drawn("u", T, decision.decision_id).candidates
+    site.fold(batch)
+    rows = site.step(did("u", "a", T + 60)).rows
+    assert rows is not None
+    place = found.items.tolist().index(site.model.vocabulary.index("a"))
+    assert rows.taken
+    columns = site.model.ranking.columns
+    first = dict(zip(columns, np.frombuffer(rows.features, np.uint8).tolist(), strict=False))
+    before = dict(zip(columns, found.features[place].tolist(), strict=True))
+    moved = {name for name in columns if first[name] != before[name]}
+    assert moved == {"seen_recency", "seen_x_gap", "last_x_gap", "gap"}
+    assert first["gap"] == first["last_x_gap"] == round(255 * math.log(61) / 15)
+    assert before["gap"] == 0
+
+
+def test_an_event_from_before_the_slate_teaches_the_ranker_nothing() -> None:
+    site = Site("abcd")
+    shown(site)
+    assert site.step(did("u", "b", T - 1)).rows is None
+
+
+def test_what_was_shown_is_kept_for_a_bounded_number_of_users(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert SHOWN_USERS == 5_000
+    monkeypatch.setattr("stream.decisions.engine.SHOWN_USERS", 2)
+    site = Site("abcd")
+    for n, user in enumerate("uvw"):
+        site.take(did(user, "a", T + n))
+    assert [site.step(did(user, "b", T + 9)).rows is None for user in "wvu"] == [False, False, True]
+
+
+@pytest.mark.parametrize("policy", ["disagreement", "q_learning", "sarsa", "ranked"])
+def test_slates_made_together_are_those_made_one_by_one(policy: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Sources keep the answer of their last query, so that a user's could be taken for another's."""
+    logs = []
+    for at_once in (1, 3, 32):
+        monkeypatch.setattr("stream.decisions.engine.AT_ONCE", at_once)
+        site, log = Site("abcdefgh", policy=Policy(name=policy)), list[bytes]()
+        for n in range(20):
+            events = (did(f"u{m}", "abcdefgh"[(n * m + m) % 8], T + 10 * n + m, event_id=f"{n}.{m}") for m in range(7))
+            log.append(encode_message(site.take(*events)))
+        logs.append(log)
+        assert site.seen.counts["decided"] == 20 * 7
+    assert logs[0] == logs[1] == logs[2]

@@ -1,0 +1,296 @@
+"""Taking over a source: after a crash anywhere between two writes, every input event has happened exactly once."""
+
+from collections.abc import Sequence
+from itertools import groupby
+from typing import NamedTuple
+
+import msgspec
+import pytest
+from faust.types import TP
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from stream.config import Config, Slate
+from stream.decisions.engine import Engine, Partition
+from stream.decisions.recovery import Claimed, Recovery
+from stream.model.fold import Model
+from stream.observe import Observer
+from stream.records.codec import encode
+from stream.records.log import (
+    LOG_VERSION,
+    Acceptance,
+    Batch,
+    Claim,
+    Happening,
+    Message,
+    ProfileChange,
+    SourceState,
+    Step,
+    decode_message,
+    encode_message,
+)
+from stream.records.schemas import Event
+from stream.records.topics import EVENT_TOPICS, USER_TOPICS
+from stream.state.users import Users
+from stream.worker.intake import Intake
+
+T = 1_700_000_000.0
+GAP = 1800.0
+LISTS = Model(Config()).lists
+TOPICS = {topic.name: kind for kind, topic in EVENT_TOPICS.items()}
+
+
+# By hand
+
+
+def step(user: str, item: str, time: float = T) -> Step:
+    return Step(user, Happening(0, 0, f"{user}-{item}-{time}", item, 0, time, None, None), [], 0, None, None, None)
+
+
+def batch(source: str, base: int, seq: int, views: int, *records: Step | ProfileChange) -> Batch:
+    return Batch(LOG_VERSION, source, base, seq, {"events.view": views}, T + views, list(records))
+
+
+def take_over(source: str, token: str, log: Sequence[Message]) -> Recovery:
+    """What a worker makes of the log whose claim of `source` has this token."""
+    rules = Acceptance()
+    for offset, message in enumerate(log):
+        rules.judge(message, offset)
+        if isinstance(message, Claim) and message.token == token:
+            break
+    recovery = Recovery(source, Claimed(offset, rules.sources[source], None), [], GAP, LISTS)
+    for at, message in enumerate(log):
+        recovery.read(message, at)
+    return recovery
+
+
+def seen(users: Users) -> dict[str, list[str]]:
+    return {user_id: list(user.seen) for user_id, user in users.items()}
+
+
+INTERLEAVED: list[Message] = [
+    Claim(LOG_VERSION, "users/0", "a0"),
+    Claim(LOG_VERSION, "users/1", "a1"),
+    batch("users/0", 0, 0, 2, step("u", "x")),
+    batch("users/1", 1, 0, 9, step("v", "y")),
+    batch("users/0", 0, 1, 3, step("u", "z", T + 1)),
+    Claim(LOG_VERSION, "users/1", "b1"),
+    batch("users/1", 1, 1, 12, step("v", "late")),
+    batch("users/1", 5, 0, 10, step("v", "w", T + 1)),
+    batch("users/0", 0, 3, 9, step("u", "behind a hole")),
+    Claim(LOG_VERSION, "users/0", "b0"),
+    batch("users/0", 0, 2, 4, step("u", "late")),
+]
+
+
+def test_sources_and_claims_interleaved() -> None:
+    found = [take_over("users/0", "b0", INTERLEAVED), take_over("users/1", "b1", INTERLEAVED)]
+    assert [(recovery.claimed.base, recovery.claimed.state) for recovery in found] == [
+        (9, SourceState(9, 0, {"events.view": 3}, T + 3, 5)),
+        (5, SourceState(5, 0, {"events.view": 9}, T + 9, 4, since=1)),
+    ]
+    assert [seen(recovery.users) for recovery in found] == [{"u": ["x", "z"]}, {"v": ["y"]}]
+
+
+def test_a_later_claim_takes_over_what_the_former_owner_did_in_time() -> None:
+    found = take_over("users/1", "c1", [*INTERLEAVED, Claim(LOG_VERSION, "users/1", "c1")])
+    assert (found.claimed.base, found.claimed.state.next) == (11, {"events.view": 10})
+    assert seen(found.users) == {"v": ["y", "w"]}
+
+
+def test_an_untouched_source_starts_empty() -> None:
+    found = take_over("users/7", "t", [*INTERLEAVED, Claim(LOG_VERSION, "users/7", "t")])
+    assert (found.claimed.state, found.users) == (SourceState(11, 0, {}, 0.0, since=11), {})
+
+
+def test_a_forgotten_user_stays_forgotten() -> None:
+    log = (
+        Claim(LOG_VERSION, "users/0", "a"),
+        batch("users/0", 0, 0, 3, step("u", "x"), step("v", "x"), ProfileChange("u", None)),
+    )
+    found = take_over("users/0", "b", [*log, Claim(LOG_VERSION, "users/0", "b")])
+    assert seen(found.users) == {"v": ["x"]}
+
+
+# Crashes
+
+
+class Written(NamedTuple):
+    """A Kafka record of an input topic."""
+
+    topic: str
+    partition: int
+    offset: int
+    timestamp: int
+    key: bytes
+    value: bytes
+
+
+Input = dict[TP, list[Written]]
+CONFIG = Config(slate=Slate(slots=3))
+
+
+def written(drawn: list[tuple[str, str, str, int, int]]) -> Input:
+    topics: Input = {TP(name, 0): [] for name in TOPICS}
+    for n, (name, user, item, event_id, wait) in enumerate(drawn):
+        event = Event(event_id=str(event_id), user_id=user, item_id=item, timestamp=T + n + wait)
+        log = topics[TP(name, 0)]
+        log.append(Written(name, 0, len(log), int(T + n) * 1000, user.encode(), encode(event)))
+    return topics
+
+
+class Owner:
+    """A worker that owns the source, as far as the log is concerned."""
+
+    def __init__(self, log: list[bytes], token: str) -> None:
+        log.append(encode_message(Claim(LOG_VERSION, "users/0", token)))
+        recovery = take_over("users/0", token, [message for _, message in messages(log)])
+        base, state, _ = recovery.claimed
+        self.recovered = msgspec.msgpack.encode(list(recovery.users.items()))
+        self.model = Model(CONFIG)
+        for offset, message in messages(log):
+            self.model.fold(message, offset)
+        self.engine, self.intake = Engine(CONFIG, self.model), Intake(CONFIG, Observer())
+        self.partition = Partition("users/0", base, CONFIG.rewards, users=recovery.users, watermark=state.watermark)
+        self.partition.next = {topic.name: state.next.get(topic.name, 0) for topic in USER_TOPICS}
+
+    def poll(self, source: Input, size: int) -> bytes | None:
+        """One batch of at most `size` records of each topic; None when everything has been read."""
+        fetched = [(tp, log[self.partition.next[tp.topic] :][:size]) for tp, log in source.items()]
+        reading = self.intake.read(self.partition.next, [(tp, found) for tp, found in fetched if found], T + 1e6)
+        assert not reading.seek
+        if not reading.parts:
+            return None
+        (taken,) = reading.parts
+        return encode_message(self.engine.batch(self.partition, taken.arrivals, taken.next))
+
+    def heard(self, log: list[bytes]) -> None:
+        """Fold what is new in the log."""
+        for offset, message in messages(log)[self.model.offset :]:
+            self.model.fold(message, offset)
+
+
+def messages(log: list[bytes]) -> list[tuple[int, Message]]:
+    return [(offset, decode_message(data, offset)) for offset, data in enumerate(log)]
+
+
+def accepted(log: list[bytes]) -> list[Step]:
+    rules, found = Acceptance(), []
+    for offset, message in messages(log):
+        if rules.judge(message, offset) == "accepted" and isinstance(message, Batch):
+            found += [record for record in message.records if isinstance(record, Step)]
+    return found
+
+
+def events(log: list[bytes]) -> list[tuple[int, int, str]]:
+    """Accepted events as (topic, offset, id), topic by topic in the order of acceptance."""
+    found = [(s.event.topic, s.event.offset, f"{s.user_id}/{s.event.event_id}") for s in accepted(log) if s.event]
+    return sorted(found, key=lambda entry: entry[0])
+
+
+def uninterrupted(source: Input, size: int) -> tuple[list[bytes], Owner]:
+    log: list[bytes] = []
+    owner = Owner(log, "only")
+    while (message := owner.poll(source, size)) is not None:
+        log.append(message)
+        owner.heard(log)
+    return log, owner
+
+
+def interrupted(source: Input, size: int, after: int, under_way: int, late: bool) -> tuple[list[bytes], Owner]:
+    """The first owner crashes when `after` batches are in the log and `under_way` more were proposed.
+
+    Those are lost, or (`late`) come after the claim of the second owner, as after a long pause.
+    """
+    log: list[bytes] = []
+    first = Owner(log, "first")
+    for _ in range(after):
+        if (message := first.poll(source, size)) is not None:
+            log.append(message)
+            first.heard(log)
+    lost = [message for _ in range(under_way) if (message := first.poll(source, size)) is not None]
+    second = Owner(log, "second")
+    if late:
+        log += lost
+        second.heard(log)
+    while (message := second.poll(source, size)) is not None:
+        log.append(message)
+        second.heard(log)
+    return log, second
+
+
+DRAWN = st.lists(
+    st.tuples(
+        st.sampled_from(sorted(TOPICS)), st.sampled_from("uvw"), st.sampled_from("abcd"), st.integers(0, 40),
+        st.sampled_from([0, 0, 0, -5, 60, 4000]),
+    ),
+    min_size=1, max_size=24,
+)  # fmt: skip
+
+
+def habits(users: Users) -> dict[str, object]:
+    """What the events alone decide: slates differ by owner, their names hold the claim."""
+    return {user_id: msgspec.structs.replace(user, open=None) for user_id, user in sorted(users.items())}
+
+
+@settings(deadline=None, derandomize=True, max_examples=40)
+@given(DRAWN, st.integers(1, 4), st.integers(0, 5), st.integers(0, 3), st.booleans())
+def test_no_event_is_lost_or_comes_twice_whenever_the_owner_crashes(
+    drawn: list[tuple[str, str, str, int, int]], size: int, after: int, under_way: int, late: bool
+) -> None:
+    source = written(drawn)
+    whole, owner = uninterrupted(source, size)
+    log, heir = interrupted(source, size, after, under_way, late)
+    assert events(log) == events(whole)
+    assert len({name for _, _, name in events(log)}) == len(events(log))
+    assert heir.partition.next == owner.partition.next
+    assert heir.partition.watermark == owner.partition.watermark
+    assert habits(heir.partition.users) == habits(owner.partition.users)
+    last = Owner(log, "last")
+    assert last.recovered == msgspec.msgpack.encode(list(heir.partition.users.items()))
+    assert (last.partition.next, last.partition.watermark) == (heir.partition.next, heir.partition.watermark)
+
+
+@settings(deadline=None, derandomize=True, max_examples=40)
+@given(DRAWN, st.integers(1, 4), st.integers(0, 5), st.integers(0, 3))
+def test_a_decision_is_settled_at_most_once_by_a_later_record_than_the_one_that_made_it(
+    drawn: list[tuple[str, str, str, int, int]], size: int, after: int, under_way: int
+) -> None:
+    log, _ = interrupted(written(drawn), size, after, under_way, late=True)
+    open_: dict[str, str] = {}
+    for record in accepted(log):
+        if record.settled is not None:
+            assert open_.pop(record.user_id) == record.settled.decision_id
+        if record.decision is not None:
+            assert record.user_id not in open_
+            open_[record.user_id] = record.decision.decision_id
+
+
+@pytest.mark.parametrize("under_way", [0, 1, 2, 7])
+@pytest.mark.parametrize("after", range(8))
+def test_every_crash_point_of_one_run(after: int, under_way: int) -> None:
+    names = sorted(TOPICS)
+    source = written([(names[n * n % 3], "uvw"[n % 3], "abcd"[n * n % 4], n, 0) for n in range(20)])
+    whole, _ = uninterrupted(source, 1)
+    assert len(whole) == 1 + max(len(log) for log in source.values())
+    log, _ = interrupted(source, 1, after, under_way, late=under_way % 2 == 0)
+    assert events(log) == events(whole)
+    assert [len(list(group)) for _, group in groupby(events(log), lambda entry: entry[0])] == [
+        len(source[TP(topic.name, 0)]) for topic in USER_TOPICS if len(source.get(TP(topic.name, 0), []))
+    ]
+
+
+def test_the_owner_that_was_overtaken_is_ignored_for_good() -> None:
+    source = written([("events.view", "u", "abcd"[n % 4], n, 0) for n in range(12)])
+    log: list[bytes] = []
+    first = Owner(log, "first")
+    log += [first.poll(source, 2) or b"" for _ in range(2)]
+    second = Owner(log, "second")
+    log += [owner.poll(source, 2) or b"" for owner in (first, second, first, second, first)]
+    second.heard(log)
+    assert [entry[1] for entry in events(log)] == list(range(8))
+    rules = Acceptance()
+    assert [rules.judge(message, offset) for offset, message in messages(log)] == [
+        "claimed", "accepted", "accepted", "claimed", "former owner", "accepted", "former owner", "accepted",
+        "former owner",
+    ]  # fmt: skip

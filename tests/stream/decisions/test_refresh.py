@@ -1,0 +1,271 @@
+"""Slates made anew without an own event: whose, in which order, and what becomes of the old ones."""
+
+from collections.abc import Iterator
+
+import msgspec
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from stream.config import Config, Policy, Slate
+from stream.decisions.engine import Engine, Partition
+from stream.decisions.publish import outcomes, recommendations
+from stream.decisions.recovery import Claimed, Recovery
+from stream.decisions.refresh import Ageing, Limits
+from stream.decisions.settlement import Rewards
+from stream.evaluation.prequential import Entry, Evaluation, Lists, Protocol
+from stream.records.log import Batch, Decision, ProfileChange, SourceState
+from stream.records.schemas import Event
+from stream.state.snapshot import users_of
+from stream.state.users import User
+from tests.support.site import MINUTE, Site, T, decision_of, did, settlement_of, steps
+
+SLATE = Slate(slots=5, refresh_s=5 * MINUTE, refresh_active_s=20 * MINUTE)
+
+
+def site(**slate: float) -> Site:
+    return Site("abc", slate=msgspec.structs.replace(SLATE, **slate))
+
+
+def refreshed(site: Site, most: int = 9) -> Batch:
+    batch = site.engine.refresh(site.partition, most)
+    assert batch is not None
+    site.fold(batch)
+    return batch
+
+
+def at_the_end(site: Site, minutes: float) -> None:
+    """Somebody else moves the watermark."""
+    site.take(did("watch", "a", T + minutes * MINUTE))
+
+
+# Whose
+
+
+@pytest.mark.parametrize(
+    ("minutes", "expected"),
+    [(4.9, []), (5.0, []), (5.1, ["u"]), (19.9, ["u"]), (20.0, ["u"]), (20.1, [])],
+)
+def test_only_old_slates_of_active_users_are_made_anew(minutes: float, expected: list[str]) -> None:
+    there = site()
+    there.take(did("u", "a"))
+    at_the_end(there, minutes)
+    batch = there.engine.refresh(there.partition, 9)
+    assert [step.user_id for step in ([] if batch is None else steps(batch))] == expected
+
+
+def test_the_oldest_come_first_and_never_more_than_asked_for() -> None:
+    there = site()
+    for minute, user in enumerate("cab"):
+        there.take(did(user, "a", T + minute * MINUTE))
+    at_the_end(there, 10)
+    assert [step.user_id for step in steps(refreshed(there, 2))] == ["c", "a"]
+    assert [step.user_id for step in steps(refreshed(there, 2))] == ["b"]
+    assert there.engine.refresh(there.partition, 2) is None, "all are fresh"
+
+
+def test_zero_seconds_turn_it_off() -> None:
+    there = site(refresh_s=0.0)
+    there.take(did("u", "a"))
+    at_the_end(there, 10)
+    assert there.engine.refresh(there.partition, 9) is None
+
+
+def test_who_is_forgotten_or_has_come_back_is_left_alone() -> None:
+    there = site()
+    there.take(did("gone", "a"), did("back", "a"))
+    there.take(ProfileChange("gone", None))
+    at_the_end(there, 6)
+    there.take(did("back", "b", T + 6 * MINUTE))
+    assert there.engine.refresh(there.partition, 9) is None
+
+
+TIMES = st.integers(0, 12)
+
+
+@settings(deadline=None)
+@given(
+    st.lists(st.tuples(TIMES, TIMES, st.booleans()), max_size=12),
+    st.tuples(TIMES, TIMES, TIMES), st.integers(0, 5),
+)  # fmt: skip
+def test_selection_agrees_with_a_list_that_is_sorted(
+    made: list[tuple[int, int, bool]], limits: tuple[int, int, int], most: int
+) -> None:
+    """Each user: slate made at, last seen at, still open."""
+    users = {f"u{n:02}": User(time=float(seen)) for n, (_, seen, _) in enumerate(made)}
+    ageing = Ageing(users)
+    for n, (at, _, is_open) in enumerate(made):
+        users[f"u{n:02}"].open = decision(f"d{n}") if is_open else None
+        ageing.opened(f"u{n:02}", f"d{n}", float(at))
+    made_before, active_since, silent_before = limits
+    wanted = [
+        f"u{n:02}"
+        for at, n in sorted((at, n) for n, (at, _, _) in enumerate(made))
+        if made[n][2] and silent_before <= at < made_before and made[n][1] >= active_since
+    ]
+    found = ageing.stale(Limits(*limits), most)
+    assert found == wanted[:most]
+    assert ageing.stale(Limits(*limits), 99) == wanted[most:], "the rest waits, nobody comes twice"
+
+
+def decision(name: str) -> Decision:
+    return Decision(name, 0.0, "ranked", 0.0, 0, 0, [], b"", b"", b"", b"", b"")
+
+
+def test_memory_is_bounded() -> None:
+    users = {"u": User()}
+    ageing = Ageing(users)
+    for n in range(5_000):
+        users["u"].open = decision(f"d{n}")
+        ageing.opened("u", f"d{n}", float(n))
+        assert len(ageing) <= 1_003
+    assert ageing.stale(Limits(9e9, 0.0, 0.0), 9) == ["u"]
+
+
+# What becomes of them
+
+
+def test_the_old_slate_is_replaced_and_the_new_one_is_open() -> None:
+    there = site()
+    old = decision_of(there.step(did("u", "a")))
+    at_the_end(there, 6)
+    batch = refreshed(there)
+    (step,) = steps(batch)
+    settled, new = settlement_of(step), decision_of(step)
+    assert (step.event, step.rows, step.recent) == (None, None, [])
+    assert (settled.decision_id, settled.outcome, settled.reward, settled.hit) == (old.decision_id, "replaced", 0.0, -1)
+    assert (settled.decided_at, settled.settled_at, new.time) == (T, T + 6 * MINUTE, T + 6 * MINUTE)
+    assert there.partition.users["u"].open == new
+    assert new.decision_id == f"{batch.base}.{batch.seq}.0" != old.decision_id
+    assert [s.outcome for s in there.seen.settlements] == ["replaced"]
+    ((user, slate),) = recommendations(batch, there.model.lists)
+    assert (user, slate and slate.event_id, slate and slate.decision_id) == ("u", None, new.decision_id)
+    ((outcome),) = outcomes(batch, there.model.lists)
+    assert (outcome.outcome, outcome.event_id, outcome.hit) == ("replaced", None, None)
+
+
+def test_the_next_event_answers_the_new_one_and_one_that_names_the_old_one_is_void() -> None:
+    for named, expected in (("new", "hit"), ("old", "void"), (None, "hit")):
+        there = site()
+        old = decision_of(there.step(did("u", "a")))
+        at_the_end(there, 6)
+        new = decision_of(steps(refreshed(there))[0])
+        ids = {"new": new.decision_id, "old": old.decision_id, None: None}
+        step = there.step(did("u", "b", T + 7 * MINUTE, decision_id=ids[named]))
+        settled = settlement_of(step)
+        assert (settled.decision_id, settled.outcome) == (new.decision_id, expected)
+
+
+def test_a_slate_made_anew_is_settled_by_silence_when_its_own_window_is_over() -> None:
+    there = site()
+    there.take(did("u", "a"))
+    at_the_end(there, 6)
+    new = decision_of(steps(refreshed(there))[0])
+    for minutes, expected in ((35.9, 0), (36.1, 1)):
+        batch = there.take(did(f"w{minutes}", "a", T + minutes * MINUTE))
+        found = [s.settled for s in steps(batch) if s.user_id == "u" and s.settled is not None]
+        assert [s.outcome for s in found] == ["silent"] * expected
+        assert [s.decision_id for s in found] == [new.decision_id] * expected
+
+
+def test_a_replaced_slate_teaches_nothing() -> None:
+    there = site()
+    there.take(did("u", "a"))
+    at_the_end(there, 6)
+    before = there.model.copy().parts
+    refreshed(there)
+    after = there.model.copy().parts
+    for name, part in before.items():
+        for key, array in part.items():
+            assert array.tobytes() == after[name][key].tobytes(), (name, key)
+    assert there.model.skipped == 0
+
+
+def test_no_decision_is_settled_twice_in_a_long_run() -> None:
+    there, settled, opened = site(), list[str](), set[str]()
+    for n in range(300):
+        batches = [there.take(did(f"u{n * n % 23}", "abc"[n % 3], T + 47.0 * n))]
+        batches += [batch for batch in [there.engine.refresh(there.partition, 2)] if batch is not None]
+        for batch in batches[1:]:
+            there.fold(batch)
+        for step in (step for batch in batches for step in steps(batch)):
+            if step.settled is not None:
+                assert step.settled.decision_id in opened
+                settled.append(step.settled.decision_id)
+            if step.decision is not None:
+                opened.add(step.decision.decision_id)
+    assert len(settled) == len(set(settled)) > 300
+    assert [s.outcome for s in there.seen.settlements].count("replaced") > 50
+
+
+def test_a_recovery_folds_the_same_users_and_goes_on_refreshing() -> None:
+    there = site()
+    messages = [there.take(did("u", "a")), there.take(did("v", "a", T + 6 * MINUTE)), refreshed(there)]
+    state = SourceState(0, 3, {}, there.partition.watermark, changed=4)
+    recovery = Recovery("users/0", Claimed(9, state, None), [], Rewards().session_gap_s, there.model.lists)
+    recovery._rules.sources["users/0"] = SourceState(0, 1, {}, 0.0)
+    for offset, message in enumerate(messages, start=1):
+        recovery.read(message, offset)
+    assert msgspec.msgpack.encode(recovery.users) == msgspec.msgpack.encode(there.partition.users)
+    partition = Partition("users/0", 9, there.config.rewards, users=recovery.users, watermark=T + 12 * MINUTE)
+    again = Engine(there.config, there.model).refresh(partition, 9)
+    assert again is not None
+    assert sorted(step.user_id for step in steps(again)) == ["u", "v"]
+
+
+def test_a_snapshot_that_is_being_copied_has_the_user_as_before() -> None:
+    there = site()
+    there.take(did("u", "a"))
+    at_the_end(there, 6)
+    before = msgspec.msgpack.encode(list(there.partition.users.items()))
+    copy = there.partition.start_copy()
+    refreshed(there)
+    while not copy.some(1):
+        pass
+    _, users = users_of(copy.parts())
+    assert msgspec.msgpack.encode(list(users.items())) == before
+
+
+# Measured
+
+
+def trend() -> Iterator[Entry]:
+    """u comes at the start and is gone for ten minutes, in which everybody turns to z; then u takes z as well."""
+    yield event("old", "u", 0)
+    for n in range(60):
+        yield event("z", f"v{n}", 10.0 * n + 1)
+    yield event("z", "u", 615.0)
+
+
+def event(item: str, user: str, seconds: float) -> Entry:
+    return "view", Event(event_id=f"{user}{seconds}", user_id=user, item_id=item, timestamp=T + seconds)
+
+
+@pytest.mark.parametrize(
+    ("lists", "refreshes", "hits", "age"),
+    [("published", 1.0, 0, None), ("refreshed", 1.0, 1, 311.0), ("refreshed", 0.0, 0, None), ("fresh", 1.0, 1, 0.0)],
+)
+def test_a_list_made_anew_follows_the_trend(lists: Lists, refreshes: float, hits: int, age: float | None) -> None:
+    config = Config(policy=Policy(name="ranked"))
+    entries = [*trend()]
+    entries[0:0] = [event("seed", "first", -5.0)]
+    report = Evaluation(config, Protocol((1, 5), lists, refreshes=refreshes)).run(entries)
+    assert report["steps"] == 1
+    learners = report["learners"]
+    assert isinstance(learners, dict)
+    assert learners["engine"]["hit_rate@5"] == hits
+    assert learners["popularity"]["hit_rate@5"] == hits, "single learners are asked when the engine is"
+    made, mean = report["refreshed_lists"], report["mean_list_age_s"]
+    assert isinstance(made, int)
+    assert (made > 0) == (lists == "refreshed" and refreshes > 0)
+    assert mean == pytest.approx(615.0 if age is None else age, abs=5.0)
+
+
+def test_fractions_of_a_refresh_add_up() -> None:
+    entries = [event("abc"[n % 3], f"u{n % 40}", 20.0 * n) for n in range(400)]
+    made = [
+        Evaluation(Config(), Protocol((5,), "refreshed", refreshes=rate)).run(entries)["refreshed_lists"]
+        for rate in (0.25, 0.5)
+    ]
+    assert made[0] == pytest.approx(100, abs=12)
+    assert made[1] == pytest.approx(200, abs=25)

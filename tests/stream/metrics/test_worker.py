@@ -1,0 +1,308 @@
+"""Metrics: every hook moves one, names keep Prometheus' rules, labels are bounded."""
+
+import inspect
+import re
+from collections.abc import Callable
+from typing import Any, get_args
+
+import msgspec
+import numpy as np
+import pytest
+from prometheus_client.parser import text_string_to_metric_families
+
+from learners.drift import ANSWERS
+from stream.metrics import worker as prometheus
+from stream.metrics.log_filter import Repeats
+from stream.metrics.worker import LATENCY_BUCKETS_S, LIST_AGE_BUCKETS_S, PrometheusObserver
+from stream.model.drift_watch import MODELS
+from stream.observe import Losses, Mix, Observer
+from stream.records.codec import REASONS
+from stream.records.log import Decision, Happening, ItemChange, Settlement
+from stream.records.schemas import KINDS, OutcomeType
+
+AGES = (*(f"{age:.1f}" for age in LIST_AGE_BUCKETS_S), "+Inf")
+LISTS = ("ranked", "popularity", "recently_seen")
+T = 1_700_000_000.0
+
+
+def settlement(outcome: Any = "hit", hit: int = 1, reward: float = 2.0) -> Settlement:
+    # Of the three lists, one offered what slot 1 showed, one something else, one was dry.
+    heads, propensities = bytes([0, 1, 2, 5, 128, 255]), np.array([0.5, 0.8], np.float32).tobytes()
+    return Settlement(
+        "d", outcome, hit, reward, 0.0, T, T, "sarsa", 0, ["secret-item", "b"], bytes([2, 1]), heads, propensities
+    )
+
+
+def decision(sources: list[int], propensities: list[float]) -> Decision:
+    floats = np.array(propensities, np.float32).tobytes()
+    return Decision("d", T, "sarsa", 0.25, 0, 0, ["secret-item", "b"], bytes(sources), b"", floats, b"", b"")
+
+
+def purchase(price: float | None) -> Happening:
+    return Happening(0, 0, "e", "b", 2, T, None, None, price)
+
+
+def of_variant() -> Settlement:
+    return msgspec.structs.replace(settlement(), experiment="x", variant="bold")
+
+
+HOOKS: dict[str, tuple[Any, ...]] = {
+    "event": (1,),
+    "duplicate": (),
+    "late": (),
+    "keyless": (),
+    "dead": ("not_json",),
+    "busy": ("fold", 0.5),
+    "decided": (decision([0, 0, 2], [0.95, 0.4, 0.1]), Mix(2, 1)),
+    "settled": (settlement(),),
+    "stopped": ("bold", "hits"),
+    "folded": (ItemChange("secret-item", None), 7),
+    "skipped": (7, ValueError("no")),
+    "learned": (-0.5, Losses(2.0, 0.7)),
+    "published": (0.004,),
+    "drifted": ("popularity", "shorter_half_life"),
+    "no_room": (),
+    "recovered": (0.3,),
+    "stored": ("users/3", 4096),
+    "marked": (7, "ff" * 16),
+    "disagreed": (),
+    "skipped_offsets": (2,),
+    "lost": (2,),
+}
+
+
+def samples(observer: PrometheusObserver) -> dict[str, float]:
+    """Every series of headwater's own, as `name{label=value}`."""
+    return {
+        sample.name + "".join(f"{{{name}={value}}}" for name, value in sorted(sample.labels.items())): sample.value
+        for family in text_string_to_metric_families(observer.render().decode())
+        for sample in family.samples
+        if sample.name.startswith("headwater_")
+    }
+
+
+def moved(act: Callable[[PrometheusObserver], None]) -> dict[str, float]:
+    """By how much each series moved."""
+    observer = PrometheusObserver(LISTS)
+    before = samples(observer)
+    act(observer)
+    return {
+        name: value - before.get(name, 0.0)
+        for name, value in samples(observer).items()
+        if value != before.get(name, 0.0)
+    }
+
+
+def test_every_hook_is_known_here() -> None:
+    assert {name for name, _ in inspect.getmembers(Observer, inspect.isfunction)} == set(HOOKS)
+
+
+@pytest.mark.parametrize("hook", HOOKS)
+def test_every_hook_moves_a_metric(hook: str) -> None:
+    assert moved(lambda observer: getattr(observer, hook)(*HOOKS[hook]))
+    assert getattr(Observer(), hook)(*HOOKS[hook]) is None
+
+
+@pytest.mark.parametrize(
+    ("hook", "arguments", "expected"),
+    [
+        ("event", (2,), {"headwater_events_total{type=purchase}": 1}),
+        ("dead", ("wrong_key",), {"headwater_dead_letters_total{reason=wrong_key}": 1}),
+        ("learned", (-2.0, None), {"headwater_td_error": 2.0}),
+        ("learned", (None, Losses(None, 0.5)), {"headwater_click_log_loss": 0.5}),
+        ("learned", (None, Losses(3.0, 0.5)), {"headwater_click_log_loss": 0.5, "headwater_listwise_loss": 3.0}),
+        (
+            "learned",
+            (None, Losses(None, 0.5, 0.25, (0.75, 1.0), (0.5, 0.0))),
+            {
+                "headwater_click_log_loss": 0.5,
+                "headwater_purchase_log_loss": 0.25,
+                "headwater_head_expected_total{head=click}": 0.75,
+                "headwater_head_happened_total{head=click}": 1.0,
+                "headwater_head_expected_total{head=purchase}": 0.5,
+            },
+        ),
+        ("busy", ("decide", 0.25), {"headwater_busy_seconds_total{step=decide}": 0.25}),
+        ("stopped", ("bold", "hits"), {"headwater_experiment_stops_total{metric=hits}{variant=bold}": 1}),
+        (
+            "decided",
+            (decision([0, 0, 2], [0.95, 0.4, 0.1]), Mix(2, 1)),
+            {
+                "headwater_items_shown": 2,
+                "headwater_slate_categories_total": 2,
+                "headwater_slots_new_total": 1,
+                "headwater_slots_by_propensity_total{range=above 0.9}": 1,
+                "headwater_slots_by_propensity_total{range=0.1 to 0.5}": 2,
+                "headwater_slots_explored_total": 2,
+                "headwater_decisions_opened_total": 1,
+                "headwater_exploration_ratio": 0.25,
+                "headwater_slots_total{source=ranked}": 2,
+                "headwater_slots_total{source=recently_seen}": 1,
+            },
+        ),
+        (
+            "settled",
+            (settlement(),),
+            {
+                "headwater_decisions_settled_total{outcome=hit}": 1,
+                "headwater_hits_total{source=popularity}": 1,
+                "headwater_prequential_hit_ratio": 1.0,
+                "headwater_reward_total": 2.0,
+                "headwater_uniform_reward_total": 2.0 * (1 / 2) / 0.8,
+                "headwater_list_age_seconds_count": 1,
+                **{f"headwater_list_age_seconds_bucket{{le={le}}}": 1 for le in AGES},
+            },
+        ),
+        (
+            "drifted", ("click", "faster_step"),
+            {"headwater_drift_total{answer=faster_step}{model=click}": 1},
+        ),
+        ("settled", (settlement("replaced", -1, 0.0),), {"headwater_decisions_settled_total{outcome=replaced}": 1}),
+        ("settled", (settlement("void", -1, 0.0),), {"headwater_decisions_settled_total{outcome=void}": 1}),
+        ("settled", (settlement("silent", -1, 0.0),), {"headwater_decisions_settled_total{outcome=silent}": 1}),
+    ],
+)  # fmt: skip
+def test_what_a_hook_moves(hook: str, arguments: tuple[Any, ...], expected: dict[str, float]) -> None:
+    assert moved(lambda observer: getattr(observer, hook)(*arguments)) == pytest.approx(expected)
+
+
+def test_hits_are_told_by_type_with_what_was_paid_and_by_variant() -> None:
+    found = moved(lambda observer: observer.settled(of_variant(), purchase(12.5)))
+    assert found["headwater_hits_by_type_total{type=purchase}"] == 1
+    assert found["headwater_revenue_total"] == 12.5
+    trial = {name: value for name, value in found.items() if "{experiment=x}{variant=bold}" in name}
+    assert {name.partition("{")[0]: value for name, value in trial.items()} == {
+        "headwater_experiment_decisions_settled_total": 1,
+        "headwater_experiment_hits_total": 1,
+        "headwater_experiment_reward_total": 2.0,
+    }
+    viewed = moved(lambda observer: observer.settled(settlement(), msgspec.structs.replace(purchase(9.0), kind=0)))
+    assert "headwater_revenue_total" not in viewed
+
+
+def test_sizes_are_gauges() -> None:
+    found = moved(lambda observer: observer.sized({"mixer": 512}))
+    assert found == {"headwater_state_bytes{part=mixer}": 512}
+
+
+def test_latency_is_a_histogram_in_seconds() -> None:
+    def publish(observer: PrometheusObserver) -> None:
+        for seconds in (0.004, 0.04, -0.001):
+            observer.published(seconds)
+
+    found = moved(publish)
+    name = "headwater_event_to_recommendation_seconds"
+    assert found[f"{name}_count"] == 3
+    assert found[f"{name}_sum"] == pytest.approx(0.044), "clocks differ: never below 0"
+    assert [found.get(f"{name}_bucket{{le={le}}}") for le in ("0.002", "0.005", "0.05", "+Inf")] == [1, 2, 3, 3]
+    assert list(LATENCY_BUCKETS_S) == sorted(LATENCY_BUCKETS_S)
+
+
+def test_running_means_come_to_the_mean() -> None:
+    observer = PrometheusObserver(LISTS)
+    for n in range(8000):
+        observer.settled(settlement() if n % 4 == 0 else settlement("miss", -1, 0.0))
+        if n == 7:
+            assert samples(observer)["headwater_prequential_hit_ratio"] == pytest.approx(0.25), "from the first ones on"
+    assert samples(observer)["headwater_prequential_hit_ratio"] == pytest.approx(0.25, abs=0.01)
+
+
+def test_all_values_of_a_label_are_there_from_the_start() -> None:
+    """A series that appears with its first event hides that event from `rate`."""
+    names = samples(PrometheusObserver(LISTS))
+    assert {f"headwater_events_total{{type={kind}}}" for kind in KINDS} <= names.keys()
+    assert {f"headwater_dead_letters_total{{reason={reason}}}" for reason in REASONS} <= names.keys()
+    assert {f"headwater_slots_total{{source={name}}}" for name in LISTS} <= names.keys()
+    assert {f"headwater_decisions_settled_total{{outcome={name}}}" for name in get_args(OutcomeType)} <= names.keys()
+
+
+def test_names_keep_the_rules() -> None:
+    """What `promtool check metrics` would say, for every family."""
+    observer = PrometheusObserver(LISTS)
+    for hook, arguments in HOOKS.items():
+        getattr(observer, hook)(*arguments)
+    observer.lag.labels("events.view", 0).set(1)
+    abbreviated = re.compile(r"_(ms|milliseconds|us|ns|minutes|hours|days|percent|kb|mb|kilobytes|megabytes)(_|$)")
+    families = list(text_string_to_metric_families(observer.render().decode()))
+    assert len(families) > 20
+    for family in families:
+        assert re.fullmatch(r"(headwater|process)_[a-z][a-z0-9_]*[a-z0-9]", family.name)
+        assert family.documentation
+        assert not abbreviated.search(family.name), "base units: seconds, bytes, ratio"
+        assert family.type not in family.name.split("_"), "the type is no part of the name"
+        for sample in family.samples:
+            assert sample.name.endswith("_total") == (family.type == "counter")
+            assert family.type == "histogram" or not re.search(r"_(bucket|count|sum|created)$", sample.name)
+            assert set(sample.labels) <= {
+                "type",
+                "reason",
+                "outcome",
+                "source",
+                "topic",
+                "partition",
+                "le",
+                "model",
+                "answer",
+                "step",
+                "part",
+                "experiment",
+                "variant",
+                "metric",
+                "range",
+                "head",
+            }
+
+
+def test_every_model_and_answer_is_there_from_the_start_and_drift_is_logged(caplog: pytest.LogCaptureFixture) -> None:
+    observer = PrometheusObserver(LISTS)
+    series = {name for name in samples(observer) if name.startswith("headwater_drift_total")}
+    assert len(series) == len(ANSWERS) * len({*MODELS, *LISTS[1:]})
+    with caplog.at_level("INFO", "stream.metrics.worker"):
+        observer.drifted("mixer", "faster_step")
+    assert caplog.messages == ["drift: mixer has become worse; answer: faster_step"]
+
+
+def test_no_user_and_no_item_is_in_it() -> None:
+    observer = PrometheusObserver(LISTS)
+    for hook, arguments in HOOKS.items():
+        getattr(observer, hook)(*arguments)
+    assert b"secret" not in observer.render()
+
+
+def test_two_observers_share_nothing() -> None:
+    one, other = PrometheusObserver(LISTS), PrometheusObserver(LISTS)
+    one.duplicate()
+    assert samples(other)["headwater_duplicate_events_total"] == 0
+
+
+def test_lists_can_be_named_later() -> None:
+    observer = PrometheusObserver()
+    observer.name_lists(LISTS)
+    observer.decided(decision([1], [1.0]), Mix(1, 0))
+    assert samples(observer)["headwater_slots_total{source=popularity}"] == 1
+
+
+def test_every_decision_counts_however_many_come_between_two_looks() -> None:
+    observer = PrometheusObserver(LISTS)
+    for _ in range(450):
+        observer.decided(decision([1, 0], [0.95, 0.2]), Mix(2, 1))
+    found = samples(observer)
+    assert found["headwater_decisions_opened_total"] == 450
+    assert found["headwater_slots_total{source=popularity}"] == 450
+    assert found["headwater_slots_total{source=ranked}"] == 450
+    assert found["headwater_slots_explored_total"] == 450
+    assert found["headwater_slots_new_total"] == 450
+    assert samples(observer) == found, "a look changes nothing"
+
+
+def test_why_a_record_was_skipped_is_said_once_in_a_while(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(prometheus.skips, "filters", [Repeats()])  # nothing of other tests is remembered
+    observer = PrometheusObserver(("ranked",))
+    for offset in range(7, 57):
+        observer.skipped(offset, ValueError("weights must be finite"))
+    (line,) = caplog.records
+    assert line.getMessage() == "headwater.log offset 7: a record raised in a learner and is skipped"
+    assert line.exc_info is not None
+    assert str(line.exc_info[1]) == "weights must be finite"

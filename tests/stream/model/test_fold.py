@@ -1,0 +1,485 @@
+"""The shared model as a fold of the log: equal logs, equal models."""
+
+from typing import Any, cast, get_type_hints
+
+import msgspec
+import numpy as np
+import pytest
+
+from learners import CoVisitation, Impersonal, Interaction, Interactions, Source, Vocabulary
+from stream.config import Config, Policy, Slate, Sources
+from stream.decisions.engine import Asked, Engine, Partition
+from stream.model.fold import Model, ModelCopy, configured_policy, unpack_lists
+from stream.model.interactions import interaction, interactions
+from stream.observe import Losses, Observer
+from stream.ranking.score import HEAD_NEGATIVES
+from stream.records.log import (
+    LOG_VERSION,
+    Batch,
+    Claim,
+    Happening,
+    ItemChange,
+    Message,
+    ProfileChange,
+    Record,
+    Rows,
+    Settlement,
+    Step,
+    decode_message,
+    encode_message,
+)
+from stream.records.schemas import Item
+from stream.state.snapshot import ForeignSnapshotError
+from stream.state.users import Seen, User, number, pack_past
+from tests.support.site import Site, did
+
+T = 1_700_000_000.0
+CONFIG = Config(slate=Slate(slots=4), policy=Policy(name="sarsa", epsilon=0.3))
+
+
+class Tally(Observer):
+    def __init__(self) -> None:
+        self.at: list[int] = []
+        self.folds = 0
+        self.errors: list[float] = []
+        self.losses: list[float] = []
+
+    def skipped(self, offset: int, error: Exception) -> None:
+        self.at.append(offset)
+
+    def folded(self, record: Record, offset: int) -> None:
+        self.folds += 1
+
+    def learned(self, td_error: float | None, losses: Losses | None) -> None:
+        self.errors += [] if td_error is None else [td_error]
+        self.losses += [] if losses is None else [losses.click]
+
+
+def written(events: int = 60, config: Config = CONFIG) -> list[bytes]:
+    """A log as an owner writes it: a small catalogue, then some users' events, three a batch."""
+    model = Model(config)
+    engine, partition = Engine(config, model), Partition("users/0", 0, config.rewards)
+    log = [encode_message(Claim(LOG_VERSION, "users/0", "token"))]
+    catalogue: list[Any] = [
+        ItemChange(item, Item(item_id=item, categories=["x" if item < "d" else "y"])) for item in "abcdefgh"
+    ]
+    arrivals: list[Any] = [
+        ("uvw"[n % 3], Happening(n % 3, n, f"e{n}", "abcdefghij"[n * n % 10], n % 3, T + 60.0 * n, None, None))
+        for n in range(events)
+    ]
+    model.fold(decode_message(log[0], 0), 0)
+    for poll in [catalogue, *(arrivals[n : n + 3] for n in range(0, events, 3))]:
+        message = engine.batch(partition, poll, {})
+        log.append(encode_message(message))
+        model.fold(message, model.offset)
+    return log
+
+
+def folded(log: list[bytes], observer: Observer | None = None) -> Model:
+    model = Model(CONFIG, observer)
+    for data in log:
+        model.fold(decode_message(data, model.offset), model.offset)
+    return model
+
+
+def message(log: list[bytes], n: int) -> Batch:
+    found = decode_message(log[n], n)
+    assert isinstance(found, Batch)
+    return found
+
+
+LOG = written()
+
+
+def test_two_replicas_are_equal_bit_for_bit() -> None:
+    one, other = folded(LOG), folded(LOG)
+    assert one.fingerprint() == other.fingerprint()
+    for mine, theirs in zip(one.sources, other.sources, strict=True):
+        assert all(np.array_equal(a, theirs.state()[name]) for name, a in mine.state().items())
+    assert one.policy.state().keys() == other.policy.state().keys()
+    assert written() == LOG
+
+
+def test_what_was_ignored_teaches_nothing() -> None:
+    second_copy, former_owner = LOG[5], encode_message(msgspec.structs.replace(message(LOG, 5), base=-7))
+    model = folded([*LOG[:8], second_copy, former_owner, *LOG[8:]])
+    learned, others = (copy._replace(acceptance=b"").fingerprint() for copy in (model.copy(), folded(LOG).copy()))
+    assert learned == others
+    assert model.offset == len(LOG) + 2
+
+
+def test_asking_for_slates_changes_nothing() -> None:
+    model = folded(LOG)
+    before = model.fingerprint()
+    Engine(CONFIG, model).draw([Asked("u", User(), T, "a question")])
+    assert model.fingerprint() == before
+
+
+def changed(n: int, **fields: Any) -> list[bytes]:
+    """The log with another event in the first record of message `n`."""
+    batch = message(LOG, n)
+    step, *others = batch.records
+    assert isinstance(step, Step)
+    event = msgspec.structs.replace(step.event, **fields) if step.event else None
+    records = [msgspec.structs.replace(step, event=event), *others]
+    return [*LOG[:n], encode_message(msgspec.structs.replace(batch, records=records)), *LOG[n + 1 :]]
+
+
+@pytest.mark.parametrize("fields", [{"item_id": "b"}, {"item_id": "brand new"}, {"kind": 2}])
+def test_one_other_record_makes_another_fingerprint(fields: dict[str, Any]) -> None:
+    n = 2 if "kind" in fields else len(LOG) - 1
+    if "kind" in fields:  # a purchase is something else only where a candidate was taken
+        n = next(n for n in range(2, len(LOG)) if taken_first(n))
+    assert folded(changed(n, **fields)).fingerprint() != folded(LOG).fingerprint()
+
+
+def taken_first(n: int) -> bool:
+    step = message(LOG, n).records[0]
+    return (
+        isinstance(step, Step)
+        and step.rows is not None
+        and step.rows.taken
+        and step.event is not None
+        and step.event.kind != 2
+    )
+
+
+def test_a_missing_last_message_makes_another_fingerprint() -> None:
+    prints = [folded(LOG[:n]).fingerprint() for n in range(1, len(LOG) + 1)]
+    assert len(set(prints)) == len(LOG)
+
+
+def test_everything_is_learned_once() -> None:
+    seen = Tally()
+    model = folded(LOG, seen)
+    steps = [record for n in range(1, len(LOG)) for record in message(LOG, n).records if isinstance(record, Step)]
+    settled = [step.settled for step in steps if step.settled is not None and step.settled.outcome != "void"]
+    rows = [step.rows for step in steps if step.rows is not None and step.event is not None]
+    assert (model.catalogue.events, model.skipped, model.offset) == (60, 0, len(LOG))
+    assert seen.folds == len(steps) + 8
+    assert len(seen.errors) == len(settled) == model.policy.state()["steps"][0] > 20
+    assert len(seen.losses) == len(rows) > 20
+    learned = [(row.taken + min(HEAD_NEGATIVES, row.uniform), row.taken) for row in rows]
+    assert model.ranking.heads.state()["steps"].tolist() == [sum(column) for column in zip(*learned, strict=True)]
+    assert len(model.vocabulary) == len({*"abcdefgh"} | {step.event.item_id for step in steps if step.event})
+
+
+class RebelError(Exception):
+    """What a broken learner raises."""
+
+
+def test_a_record_that_raises_is_counted_and_skipped_on_every_replica(monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(model: Model) -> None:
+        source = model.sources[2]
+        assert isinstance(source, CoVisitation)
+        learn_many = source.learn_many
+
+        def refuse(events: Interactions) -> None:
+            if 4 in events.items:
+                raise RebelError
+            learn_many(events)
+
+        monkeypatch.setattr(source, "learn_many", refuse)
+
+    prints = []
+    for _ in range(2):
+        seen = Tally()
+        model = Model(CONFIG, seen)
+        broken(model)
+        assert {model.fold(decode_message(data, n), n) for n, data in enumerate(LOG)} == {"claimed", "accepted"}
+        on_it = [
+            n for n in range(2, len(LOG)) for step in message(LOG, n).records
+            if isinstance(step, Step) and step.event is not None and step.event.item_id == "e"
+        ]  # fmt: skip
+        assert seen.at == on_it
+        assert model.skipped == len(on_it) > 0
+        prints.append(model.fingerprint())
+    assert prints[0] == prints[1] != folded(LOG).fingerprint()
+
+
+def test_of_a_source_that_learns_one_by_one_only_the_event_that_raises_is_skipped() -> None:
+    learned: list[int] = []
+
+    class Picky(Impersonal):
+        name = "picky"
+
+        def add_item(self, item: int) -> None:
+            pass
+
+        def learn_one(self, event: Interaction) -> None:
+            if event.item == 1:
+                raise RebelError
+            learned.append(event.item)
+
+    model = Model(CONFIG)
+    model.sources = (cast("Source", Picky()),)
+    steps = [
+        Step("u", Happening(0, n, f"e{n}", item, 0, T + n, None, None), [], 0, None, None, None)
+        for n, item in enumerate("aebec")
+    ]
+    model.fold(Claim(LOG_VERSION, "users/0", "token"), 0)
+    assert model.fold(Batch(LOG_VERSION, "users/0", 0, 0, {}, T, [*steps]), 1) == "accepted"
+    assert (learned, model.skipped) == ([0, 2, 3], 2)
+
+
+def test_many_steps_are_told_as_each_of_them() -> None:
+    vocabulary = Vocabulary("abcd")
+    event = Happening(0, 0, "e", "a", 2, T, None, None)
+    past = pack_past([Seen(1, False, 0, T - 60.0), Seen(3, True, 2, T - 5.0, T - 5.0)], T)
+    told = [
+        (Step("u", event, ["b", "c"], 1, None, None, None, past=past), event, 0),
+        (Step("v", msgspec.structs.replace(event, time=T + 9.0, kind=1), [], 0, None, None, None), event, 3),
+        (Step("w", event, ["d", "a"], 2, None, None, None, {"country": "NL"}, past), event, 1),
+    ]
+    lost = [*told, (Step("x", event, ["c", "lost"], 2, None, None, None, past=past), event, 2)]
+    for steps in (told, lost):
+        many = list(interactions(vocabulary, steps).each())
+        for found, expected in zip(many, (interaction(vocabulary, *each) for each in steps), strict=True):
+            for field in Interaction._fields:
+                one, other = getattr(found, field), getattr(expected, field)
+                for a, b in zip(one, other) if field == "past" else [(one, other)]:
+                    assert np.array_equal(a, b) if isinstance(b, np.ndarray) else a == b, field
+
+
+@pytest.mark.parametrize(
+    "step",
+    [
+        Step(
+            "u",
+            None,
+            [],
+            0,
+            Settlement("d", "hit", 0, 1.0, 0.0, T, T, "sarsa", 99, ["a"], b"\0", b"\0" * 6, b""),
+            None,
+            None,
+        ),
+        Step(
+            "u",
+            None,
+            [],
+            0,
+            Settlement("d", "miss", -1, 0.0, 0.0, T, T, "sarsa", 0, ["a"], b"\0", b"\0" * 5, b""),
+            None,
+            None,
+        ),
+        Step("u", Happening(0, 0, "e", "a", 0, T, None, None), [], 0, None, None, Rows(b"\1\2\3", True, 1, 1.0)),
+    ],
+    ids=["state", "heads", "rows"],
+)
+def test_a_record_that_makes_no_sense_stops_nothing(step: Step) -> None:
+    seen = Tally()
+    model = folded(LOG, seen)
+    batch = msgspec.structs.replace(message(LOG, len(LOG) - 1), seq=len(LOG) - 1, records=[step, ItemChange("z", None)])
+    assert model.fold(batch, model.offset) == "accepted"
+    assert (model.skipped, seen.at) == (1, [len(LOG)])
+    assert model.vocabulary.index("z") >= 0
+
+
+def test_running_out_of_memory_is_this_workers_trouble(monkeypatch: pytest.MonkeyPatch) -> None:
+    def exhausted(event: Any) -> None:
+        raise MemoryError
+
+    model = Model(CONFIG)
+    monkeypatch.setattr(model.sources[0], "learn_many", exhausted)
+    first = next(n for n in range(2, len(LOG)) if message(LOG, n).records)
+    for n in range(first):
+        model.fold(decode_message(LOG[n], n), n)
+    with pytest.raises(MemoryError):
+        model.fold(message(LOG, first), first)
+
+
+def catalogue(*changes: ItemChange) -> Model:
+    model = Model(CONFIG)
+    messages: list[Message] = [
+        Claim(LOG_VERSION, "items/0", "t"),
+        Batch(LOG_VERSION, "items/0", 0, 0, {}, 0.0, list(changes)),
+    ]
+    for n, entry in enumerate(messages):
+        model.fold(entry, n)
+    return model
+
+
+def test_item_changes_are_folded() -> None:
+    model = catalogue(
+        ItemChange("a", Item(item_id="a", title="A", categories=["x", "y"], expires_at=T)),
+        ItemChange("b", Item(item_id="b", available=False)),
+        ItemChange("c", None),
+    )
+    found = model.catalogue
+    assert model.vocabulary.ids == ["a", "b", "c"]
+    assert (found.blocked[:3].tolist(), found.expires[0]) == ([0, 1, 1], T)
+    assert found.category[:3].tolist() == [1, 0, 0], "0 is the category of items that nothing is known of"
+
+
+def test_the_catalogue_grows() -> None:
+    model = catalogue(*(ItemChange(f"i{n}", Item(item_id=f"i{n}", available=n != 2999)) for n in range(3000)))
+    assert (len(model.vocabulary), model.catalogue.size) == (3000, 3000)
+    assert model.catalogue.blocked[2998:3000].tolist() == [0, 1]
+    slate = Engine(CONFIG, model).draw([Asked("u", User(), T, "x")])[0].slate
+    assert slate.items.size == 4
+    for n, user in enumerate("uv"):
+        batch = Batch(
+            LOG_VERSION,
+            "items/0",
+            0,
+            1 + n,
+            {},
+            0.0,
+            [Step(user, Happening(0, n, "e", "i2500", 0, T, None, None), [], 0, None, None, None)],
+        )
+        assert model.fold(batch, 2 + n) == "accepted"
+    assert model.skipped == 0
+    assert 2500 in Engine(CONFIG, model).draw([Asked("u", User(), T, "x")])[0].candidates.lists[0]
+
+
+def test_the_lists_are_the_ranking_then_the_sources_and_repeats_are_last() -> None:
+    lists = Model(CONFIG).lists
+    assert lists[:3] == ("ranked", "popularity", "popularity_fast"), "features compare these two"
+    assert lists[-1] == "repeats"
+    assert len(set(lists)) == len(lists)
+
+
+def test_heads_of_the_longest_lists_fit_a_byte() -> None:
+    """A head's index, and 128 more where the slot shows another item."""
+    (limits,) = get_type_hints(Slate, include_extras=True)["slots"].__metadata__
+    assert limits.le <= 127
+
+
+def test_exploration_follows_the_configuration() -> None:
+    def epsilon(**options: Any) -> float:
+        return Model(Config(policy=Policy(**options))).policy.epsilon
+
+    assert epsilon(name="sarsa", epsilon=0.3, epsilon_floor=0.1) == pytest.approx(0.3)
+    assert epsilon(name="sarsa", epsilon=0.0, epsilon_floor=0.1) == 0.0, "the floor is no higher than the start"
+    assert epsilon(name="ranked") == 0.0
+    assert configured_policy(Config(policy=Policy(name="q_learning")), 3, 5).sources == 3
+
+
+def test_lists_are_packed_with_65535_where_they_are_short() -> None:
+    packed = np.array([0, 1, 65535, 2, 65535, 65535], "<u2").tobytes()
+    assert unpack_lists(packed, 2).tolist() == [[0, 1, -1], [2, -1, -1]]
+
+
+# Snapshots
+
+
+@pytest.mark.parametrize("at", [1, 2, 7, len(LOG)])
+@pytest.mark.parametrize("policy", ["sarsa", "q_learning", "disagreement", "ranked"])
+def test_a_restored_model_goes_on_as_the_other_would_have(at: int, policy: Any) -> None:
+    config = Config(slate=Slate(slots=4), policy=Policy(name=policy, epsilon=0.3))
+    log = written(config=config)
+    whole, first, heir = Model(config), Model(config), Model(config)
+    for offset, data in enumerate(log):
+        whole.fold(decode_message(data, offset), offset)
+        if offset < at:
+            first.fold(decode_message(data, offset), offset)
+    heir.restore(ModelCopy.decode(first.copy().encode()))
+    assert heir.fingerprint() == first.fingerprint()
+    for offset in range(at, len(log)):
+        heir.fold(decode_message(log[offset], offset), offset)
+    assert heir.fingerprint() == whole.fingerprint()
+    assert (heir.offset, heir.acceptance.sources) == (whole.offset, whole.acceptance.sources)
+    slates = [
+        Engine(config, model).draw([Asked("u", User(), T + 9e9, "one name")])[0].slate.items.tolist()
+        for model in (heir, whole)
+    ]
+    assert slates[0] == slates[1]
+
+
+def test_a_copy_is_not_touched_by_what_is_learned_later() -> None:
+    model = folded(LOG[:9])
+    copy = model.copy()
+    before = copy.fingerprint()
+    for offset in range(9, len(LOG)):
+        model.fold(decode_message(LOG[offset], offset), offset)
+    assert copy.fingerprint() == before != model.fingerprint()
+
+
+def test_restoring_nothing_is_an_empty_model() -> None:
+    model = folded(LOG)
+    model.restore(None)
+    assert model.fingerprint() == Model(CONFIG).fingerprint()
+    assert model.offset == 0
+
+
+def test_expiring_items_still_expire_after_a_restore() -> None:
+    model, heir = Model(CONFIG), Model(CONFIG)
+    model.fold(Claim(LOG_VERSION, "items/0", "t"), 0)
+    items: list[Record] = [ItemChange(item, Item(item_id=item, expires_at=T + n)) for n, item in enumerate("abc")]
+    model.fold(Batch(LOG_VERSION, "items/0", 0, 0, {}, T, items), 1)
+    heir.restore(ModelCopy.decode(model.copy().encode()))
+    for each in (model, heir):
+        each.fold(Batch(LOG_VERSION, "items/0", 0, 1, {}, T + 1, []), 2)
+    assert heir.catalogue.blocked[:3].tolist() == model.catalogue.blocked[:3].tolist() == [1, 1, 0]
+
+
+def test_items_described_again_and_again_take_no_room() -> None:
+    model = Model(CONFIG)
+    model.fold(Claim(LOG_VERSION, "items/0", "t"), 0)
+    again: list[Record] = [ItemChange("a", Item(item_id="a", expires_at=T + n)) for n in range(500)]
+    model.fold(Batch(LOG_VERSION, "items/0", 0, 0, {}, T - 1, again), 1)
+    assert len(model.catalogue._expiring) < 30
+
+
+def test_another_configuration_is_refused() -> None:
+    saved = folded(LOG).copy()
+    with pytest.raises(ForeignSnapshotError, match=r"must hold .*policy q_learning; got .*policy sarsa"):
+        Model(Config(policy=Policy(name="q_learning"))).restore(saved)
+    with pytest.raises(ForeignSnapshotError, match="policy sarsa does not fit the configuration"):
+        Model(Config(slate=Slate(slots=5), policy=Policy(name="sarsa"))).restore(saved)
+
+
+def test_items_beyond_the_limit_are_counted_and_not_learned() -> None:
+    seen = Crowded()
+    model = Model(msgspec.structs.replace(CONFIG, sources=Sources(max_items=3)), seen)
+    for data in LOG:
+        model.fold(decode_message(data, model.offset), model.offset)
+    assert (model.vocabulary.ids, model.skipped) == (["a", "b", "c"], 0)
+    assert seen.refused > 5
+
+
+def test_learners_are_told_nothing_of_items_without_room() -> None:
+    """What the user did with the others keeps its place beside them."""
+    model = Model(CONFIG)
+    for item in "ab":
+        model.vocabulary.intern(item)
+    event = Happening(0, 0, "e", "a", 0, T, None, None)
+    past = pack_past([Seen(n, bought=False, kind=n, time=T - n) for n in (1, 2, 0)], T)
+    told = interaction(model.vocabulary, Step("u", event, ["a", "lost", "b"], 2, None, None, None, past=past), event, 0)
+    assert (told.recent.tolist(), told.session.tolist()) == ([0, 1], [0])
+    assert (told.past.counts.tolist(), told.past.kinds.tolist()) == ([1, 0], [1, 0])
+    assert told.past.times.tolist() == [T - 1, T]
+    untold = interaction(model.vocabulary, Step("u", event, ["lost", "b"], 0, None, None, None), event, 0)
+    assert (untold.recent.tolist(), len(untold.past.times)) == ([1], 0)
+
+
+class Crowded(Observer):
+    refused = 0
+
+    def no_room(self) -> None:
+        self.refused += 1
+
+
+# Forgetting
+
+
+def test_a_forgotten_user_leaves_no_number_in_the_model() -> None:
+    site = Site("abcdef", policy=Policy(name="ranked"))
+    for n in range(12):
+        site.take(did("shy", "abc"[n % 3], T + n), did("bold", "cde"[n % 3], T + n))
+
+    def mentioned(user: str) -> set[str]:
+        parts = site.model.copy().parts
+        return {
+            f"{part}.{key}"
+            for part, arrays in parts.items()
+            for key, array in arrays.items()
+            if array.dtype == np.int64 and number(user) in array
+        }
+
+    assert {place.split(".")[0] for place in mentioned("shy")} == {"session_neighbours", "user_neighbours"}
+    bold = mentioned("bold")
+    site.take(ProfileChange("shy", None))
+    assert mentioned("shy") == set()
+    assert mentioned("bold") == bold
+    assert site.model.skipped == 0

@@ -1,0 +1,242 @@
+"""Intake: exactly from the next position on, in the order of writing, and nothing bad gets through."""
+
+from typing import Any, NamedTuple
+
+import pytest
+from faust.types import TP
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from stream.config import Config, Kafka
+from stream.decisions.engine import Arrival, Partition
+from stream.decisions.settlement import Rewards
+from stream.kafka.faust_polls import Poll
+from stream.observe import Observer
+from stream.records.codec import REASONS, encode
+from stream.records.log import ItemChange, ProfileChange
+from stream.records.schemas import DeadLetter, Event, Item, Profile
+from stream.worker.intake import BATCH_RECORDS, Intake, Taken
+
+T = 1_700_000_000.0
+VIEWS, CLICKS, USERS, ITEMS = (
+    TP(name, 0) for name in ("events.view", "events.click", "catalog.users", "catalog.items")
+)
+
+
+class Record(NamedTuple):
+    """As aiokafka hands it out."""
+
+    topic: str
+    partition: int
+    offset: int
+    timestamp: int  # ms
+    key: bytes | None
+    value: bytes | None
+
+
+class Tally(Observer):
+    def __init__(self) -> None:
+        self.reasons: list[str] = []
+        self.without_key = 0
+
+    def dead(self, reason: str) -> None:
+        self.reasons.append(reason)
+
+    def keyless(self) -> None:
+        self.without_key += 1
+
+
+def view(offset: int, *, written: float = T, time: float = T, item: str = "a", tp: TP = VIEWS) -> Record:
+    event = Event(event_id=f"{tp.topic}-{offset}", user_id="u", item_id=item, timestamp=time)
+    return Record(tp.topic, 0, offset, int(written * 1000), b"u", encode(event))
+
+
+def raw(tp: TP, offset: int, key: bytes | None, value: bytes | None) -> Record:
+    return Record(tp.topic, tp.partition, offset, int(T * 1000), key, value)
+
+
+class Seen(NamedTuple):
+    """What one read gave, when it is one message at most."""
+
+    arrivals: list[Arrival]
+    next: dict[str, int]
+    dead: list[tuple[bytes | None, DeadLetter]]
+    seek: dict[TP, int]
+    written_at: dict[tuple[int, int], float]
+
+
+class Reader:
+    """An intake with the source that it reads."""
+
+    def __init__(self, source: str = "users/0", **positions: int) -> None:
+        self.seen = Tally()
+        self.intake = Intake(Config(), self.seen)
+        self.partition = Partition(source, 0, Rewards())
+        names = ("events.view", "events.click", "events.purchase", "catalog.users", "catalog.items")
+        self.partition.next = {name: positions.get(name.split(".")[1], 0) for name in names}
+
+    def read(self, *fetched: tuple[TP, list[Record]]) -> Seen:
+        reading = self.intake.read(self.partition.next, fetched, T + 1000)
+        taken = reading.parts[0] if reading.parts else Taken([], {}, [], {})
+        assert len(reading.parts) <= 1
+        self.partition.next |= taken.next
+        return Seen(taken.arrivals, taken.next, taken.dead, reading.seek, taken.written_at)
+
+
+def offsets(taken: Seen) -> list[int]:
+    return [arrival[1].offset for arrival in taken.arrivals if isinstance(arrival, tuple)]
+
+
+def test_older_offsets_are_dropped() -> None:
+    reader = Reader(view=5)
+    taken = reader.read((VIEWS, [view(n) for n in range(3, 8)]))
+    assert (offsets(taken), taken.next, taken.seek) == ([5, 6, 7], {"events.view": 8}, {})
+    again = reader.read((VIEWS, [view(n) for n in range(3, 8)]))
+    assert again == Seen([], {}, [], {}, {})
+
+
+def test_a_gap_is_asked_for_until_it_is_known_to_be_a_real_hole() -> None:
+    reader = Reader(view=5)
+    assert reader.read((VIEWS, [view(9)])).seek == {VIEWS: 5}
+    stale = reader.read((VIEWS, [view(9)]), (CLICKS, [view(0, tp=CLICKS)]))
+    assert (stale.seek, stale.next, offsets(stale)) == ({VIEWS: 5}, {"events.click": 1}, [0])
+    reader.intake.hole(VIEWS, 5, 9)
+    assert reader.read((VIEWS, [view(11)])).seek == {VIEWS: 5}
+    real = reader.read((VIEWS, [view(9)]))
+    assert (real.seek, real.next, offsets(real)) == ({}, {"events.view": 10}, [9])
+
+
+def test_a_stale_poll_after_a_seek_is_no_hole() -> None:
+    """Two polls from before the seek are still on their way; then comes what was asked for."""
+    reader = Reader(view=5)
+    assert reader.read((VIEWS, [view(8)])).seek == {VIEWS: 5}
+    assert reader.read((VIEWS, [view(9)])).seek == {VIEWS: 5}
+    assert offsets(reader.read((VIEWS, [view(5), view(6)]))) == [5, 6]
+    assert reader.read((VIEWS, [view(9)])).seek == {VIEWS: 7}
+
+
+def test_every_topic_stands_for_itself() -> None:
+    reader = Reader(view=2, click=7)
+    taken = reader.read((VIEWS, [view(1)]), (CLICKS, [view(7, tp=CLICKS)]))
+    assert (taken.next, offsets(taken), taken.seek) == ({"events.click": 8}, [7], {})
+
+
+def test_the_order_is_that_of_writing_then_that_of_event_time() -> None:
+    reader = Reader()
+    views = [view(0, written=T + 2, item="c"), view(1, written=T + 3, time=T + 9, item="e")]
+    clicks = [
+        view(0, written=T + 1, item="a", time=T + 99, tp=CLICKS),
+        view(1, written=T + 2, time=T - 1, item="b", tp=CLICKS),
+    ]
+    clicks.append(view(2, written=T + 3, time=T + 8, item="d", tp=CLICKS))
+    taken = reader.read((VIEWS, views), (CLICKS, clicks))
+    assert [arrival[1].item_id for arrival in taken.arrivals if isinstance(arrival, tuple)] == list("abcde")
+
+
+def test_equal_times_keep_the_order_of_the_topic() -> None:
+    assert offsets(Reader().read((VIEWS, [view(n) for n in range(5)]))) == list(range(5))
+
+
+def test_an_event_says_where_it_came_from() -> None:
+    reader = Reader()
+    taken = reader.read((CLICKS, [view(0, written=T + 1.5, tp=CLICKS)]))
+    (arrival,) = taken.arrivals
+    assert isinstance(arrival, tuple)
+    user, event = arrival
+    assert (user, event.topic, event.offset, event.kind, event.item_id, event.time) == ("u", 1, 0, 1, "a", T)
+    assert taken.written_at == {(1, 0): T + 1.5}
+
+
+def test_a_dead_letter_holds_the_original() -> None:
+    reader = Reader()
+    bad = Record("events.view", 0, 4, int((T + 0.25) * 1000), b"\xffkey", b"\x00garbage")
+    reader.partition.next["events.view"] = 4
+    taken = reader.read((VIEWS, [bad, view(5)]))
+    ((key, letter),) = taken.dead
+    assert key == b"\xffkey"
+    assert letter == DeadLetter(
+        topic="events.view", partition=0, offset=4, timestamp=T + 0.25, reason="not_json", detail=letter.detail,
+        key=b"\xffkey", value=b"\x00garbage",
+    )  # fmt: skip
+    assert letter.detail
+    assert (offsets(taken), taken.next) == ([5], {"events.view": 6})
+    assert reader.seen.reasons == ["not_json"]
+
+
+def test_a_poll_of_nothing_but_bad_records_moves_on() -> None:
+    reader = Reader()
+    taken = reader.read((VIEWS, [raw(VIEWS, 0, b"u", None), raw(VIEWS, 1, b"u", b"{")]))
+    assert (taken.arrivals, taken.next) == ([], {"events.view": 2})
+    assert [letter.reason for _, letter in taken.dead] == ["empty", "not_json"]
+
+
+@pytest.mark.parametrize(
+    ("tp", "key", "value", "expected"),
+    [
+        (ITEMS, b"a", None, ItemChange("a", None)),
+        (ITEMS, b"a", b"", ItemChange("a", None)),
+        (ITEMS, b"a", encode(Item(item_id="a", title="A")), ItemChange("a", Item(item_id="a", title="A"))),
+        (USERS, b"u", None, ProfileChange("u", None)),
+        (USERS, b"u", encode(Profile(user_id="u", attributes={"x": 1.0})), ProfileChange("u", {"x": 1.0})),
+        (ITEMS, None, None, "wrong_key"),
+        (USERS, b"", None, "wrong_key"),
+        (USERS, b"\xff", None, "wrong_key"),
+        (ITEMS, b"x" * 257, None, "id_too_long"),
+        (ITEMS, b"b", encode(Item(item_id="a")), "wrong_key"),
+        (USERS, b"u", b'{"user_id": 3}', "wrong_type"),
+    ],
+)
+def test_the_catalogue_and_its_tombstones(tp: TP, key: bytes | None, value: bytes | None, expected: Any) -> None:
+    reader = Reader()
+    taken = reader.read((tp, [raw(tp, 0, key, value)]))
+    assert taken.next == {tp.topic: 1}
+    if isinstance(expected, str):
+        assert expected in REASONS
+        assert (taken.arrivals, [letter.reason for _, letter in taken.dead]) == ([], [expected])
+    else:
+        assert (taken.arrivals, taken.dead) == ([expected], [])
+
+
+def test_events_without_a_key_are_taken_and_counted() -> None:
+    reader = Reader()
+    taken = reader.read((VIEWS, [view(0)._replace(key=None), view(1)]))
+    assert (offsets(taken), reader.seen.without_key) == ([0, 1], 1)
+
+
+def test_a_poll_is_parted_by_source() -> None:
+    intake = Intake(Config(kafka=Kafka(namespace="shop")), Observer())
+    tps = [
+        TP(f"shop.{name}", n)
+        for name, n in (("events.view", 1), ("events.view", 0), ("catalog.users", 1), ("catalog.items", 1))
+    ]
+    poll = Poll((tp, []) for tp in tps)
+    assert [(source, [tp for tp, _ in parts]) for source, parts in intake.by_source(poll)] == [
+        ("users/1", [tps[0], tps[2]]), ("users/0", [tps[1]]), ("items/1", [tps[3]]),
+    ]  # fmt: skip
+
+
+def test_a_large_poll_is_cut_into_messages_without_losing_the_order_of_time() -> None:
+    views = [view(n, written=T + n, time=T + n) for n in range(900)]
+    clicks = [view(n, written=T + 10 * n + 0.5, time=T + 10 * n, tp=CLICKS) for n in range(90)]
+    reader = Reader()
+    reading = reader.intake.read(reader.partition.next, [(VIEWS, views), (CLICKS, clicks)], T + 1000)
+    assert [len(part.arrivals) for part in reading.parts] == [200] * 4 + [190]
+    times = [arrival[1].time for part in reading.parts for arrival in part.arrivals if isinstance(arrival, tuple)]
+    assert times == sorted(times)
+    position = {"events.view": 0, "events.click": 0}
+    for part in reading.parts:  # each message is complete in itself: its positions follow from what it holds
+        for arrival in part.arrivals:
+            assert isinstance(arrival, tuple)
+            position[("events.view", "events.click")[arrival[1].topic]] += 1
+        assert position == position | part.next
+    assert position == {"events.view": 900, "events.click": 90}
+    assert BATCH_RECORDS == 200
+
+
+@settings(deadline=None, derandomize=True)
+@given(st.lists(st.tuples(st.integers(0, 3), st.integers(0, 3))))
+def test_a_topic_stays_in_the_order_of_its_offsets_whatever_the_clocks_say(times: list[tuple[int, int]]) -> None:
+    records = [view(n, written=T + written, time=T + time) for n, (written, time) in enumerate(times)]
+    found = Reader().read((VIEWS, records), (CLICKS, [view(0, written=T + 1, tp=CLICKS)])) if records else None
+    own = [] if found is None else [a[1].offset for a in found.arrivals if isinstance(a, tuple) and a[1].topic == 0]
+    assert own == list(range(len(records)))

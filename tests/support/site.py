@@ -1,0 +1,103 @@
+"""A site without Kafka: one source, its owner, the model, and what users do; for the tests of the engine."""
+
+from collections import Counter
+from typing import Any
+
+from stream.config import Config, Slate
+from stream.decisions.engine import Asked, Drawn, Engine, Partition
+from stream.model.fold import Model
+from stream.observe import Mix, Observer
+from stream.records.log import LOG_VERSION, Batch, Claim, Decision, Happening, ItemChange, Settlement, Step
+from stream.records.schemas import Item
+from stream.state.users import User
+
+VIEW, CLICK, PURCHASE = range(3)
+T = 1_700_000_000.0
+MINUTE = 60.0
+
+
+class Tally(Observer):
+    """Counts the hooks of the engine."""
+
+    def __init__(self) -> None:
+        self.counts: Counter[str] = Counter()
+        self.settlements: list[Settlement] = []
+        self.mixes: list[Mix] = []
+
+    def event(self, kind: int) -> None:
+        self.counts["event"] += 1
+
+    def duplicate(self) -> None:
+        self.counts["duplicate"] += 1
+
+    def late(self) -> None:
+        self.counts["late"] += 1
+
+    def decided(self, decision: Decision, mix: Mix) -> None:
+        self.counts["decided"] += 1
+        self.mixes.append(mix)
+
+    def settled(self, settlement: Settlement, event: Happening | None = None) -> None:
+        self.settlements.append(settlement)
+
+
+class Site:
+    """One source, its owner and a list as the log."""
+
+    def __init__(self, items: str = "", **sections: Any) -> None:
+        self.config = Config(**({"slate": Slate(slots=5)} | sections))
+        self.seen = Tally()
+        self.model = Model(self.config)
+        self.engine = Engine(self.config, self.model, self.seen)
+        self.model.fold(Claim(LOG_VERSION, "users/0", "token"), 0)
+        self.partition = Partition("users/0", 0, self.config.rewards)
+        if items:
+            self.take(*(ItemChange(item, Item(item_id=item)) for item in items))
+
+    def propose(self, *arrivals: Any) -> Batch:
+        return self.engine.batch(self.partition, list(arrivals), {})
+
+    def fold(self, batch: Batch) -> None:
+        assert self.model.fold(batch, self.model.offset) == "accepted"
+
+    def take(self, *arrivals: Any) -> Batch:
+        batch = self.propose(*arrivals)
+        self.fold(batch)
+        return batch
+
+    def step(self, *arrivals: Any) -> Step:
+        """The one step that comes of it."""
+        (found,) = steps(self.take(*arrivals))
+        return found
+
+    def drawn(self, user_id: str, now: float = T, name: str = "test") -> Drawn:
+        (found,) = self.engine.draw([Asked(user_id, self.partition.users.get(user_id, User()), now, name)])
+        return found
+
+    def slate(self, user_id: str = "nobody", now: float = T) -> set[str]:
+        return {self.model.vocabulary.ids[item] for item in self.drawn(user_id, now).slate.items.tolist()}
+
+
+def did(user: str, item: str, time: float = T, kind: int = VIEW, **fields: Any) -> tuple[str, Happening]:
+    """A user's event; times are unique in most tests, so they make good ids."""
+    event_id = fields.pop("event_id", f"{user}-{item}-{time}")
+    return user, Happening(0, 0, event_id, item, kind, time, fields.pop("session_id", None), fields.get("decision_id"))
+
+
+def steps(batch: Batch) -> list[Step]:
+    return [record for record in batch.records if isinstance(record, Step)]
+
+
+def decision_of(step: Step) -> Decision:
+    assert step.decision is not None
+    return step.decision
+
+
+def settlement_of(step: Step) -> Settlement:
+    assert step.settled is not None
+    return step.settled
+
+
+def shown(site: Site, time: float = T) -> Decision:
+    """User u has an open slate, made at `time`."""
+    return decision_of(site.step(did("u", "a", time)))
