@@ -14,12 +14,12 @@ moves the values by a temporal-difference error (``td``). ``QLearning`` and ``Sa
 think the next state is worth. ``Disagreement``, the default, asks either of them; it credits a source only
 where it disagrees with the ranking, and doubts in units of what rewards are worth here (``reward_scale``).
 ``Ranked`` always shows the ranking and is what the others are measured against. Caps and pins are part of
-every draw (``terms``).
+every draw (``constraints``).
 
 Nothing here reads a clock, draws a random number or does I/O. Uniform numbers come from the caller.
 """
 
-from bandits.base import DRY, NO_TERMS, OTHER, PINNED, Outcome, Policy, Slate, Terms
+from bandits.base import EXHAUSTED, NO_CONSTRAINTS, OTHER, PINNED, Constraints, Outcome, Policy, Slate
 from bandits.checks import yield_checks
 from bandits.explore import draw, epsilon_greedy
 from bandits.registry import POLICIES, make_policy, policy_names, policy_parameters
@@ -33,8 +33,8 @@ from bandits.slates.sarsa import Sarsa
 from bandits.slates.states import STATES, session_state
 
 __all__ = [
-    "DRY",
-    "NO_TERMS",
+    "EXHAUSTED",
+    "NO_CONSTRAINTS",
     "OTHER",
     "PINNED",
     "POLICIES",
@@ -51,7 +51,7 @@ __all__ = [
     "Sarsa",
     "Schedule",
     "Slate",
-    "Terms",
+    "Constraints",
     "draw",
     "draw_slate",
     "epsilon_greedy",

@@ -83,10 +83,10 @@ def _timings() -> str:
 
 
 def _bandit_us(name: str, arms: int) -> tuple[float, float]:
-    bandit, luck, deciding, learning = make_bandit(name, arms), np.random.default_rng(1), 0.0, 0.0
+    bandit, rng, deciding, learning = make_bandit(name, arms), np.random.default_rng(1), 0.0, 0.0
     plays = max(5, 8 * PLAYS // arms)
     for n in range(plays):
-        x, u, reward = moment(luck), luck.random(), float(luck.random() < 0.3)
+        x, u, reward = moment(rng), rng.random(), float(rng.random() < 0.3)
         start = time.perf_counter()
         pmf = bandit.pmf(x)
         arm = draw(pmf, u)
@@ -98,11 +98,11 @@ def _bandit_us(name: str, arms: int) -> tuple[float, float]:
 
 
 def _slate_us(name: str, sources: int) -> tuple[float, float]:
-    policy, luck = make_policy(name, sources=sources, slots=20), np.random.default_rng(1)
-    lists = np.stack([luck.permutation(300)[:20] for _ in range(sources)]).astype(np.int32)
-    policy.draw(0, lists, luck.random(20))
+    policy, rng = make_policy(name, sources=sources, slots=20), np.random.default_rng(1)
+    lists = np.stack([rng.permutation(300)[:20] for _ in range(sources)]).astype(np.int32)
+    policy.draw(0, lists, rng.random(20))
     train(policy, 50, "timing")
-    uniforms = luck.random((PLAYS, 20))
+    uniforms = rng.random((PLAYS, 20))
     start = time.perf_counter()
     for row in uniforms:
         policy.draw(0, lists, row)

@@ -30,9 +30,9 @@ def yield_arm_checks(make: Maker) -> Iterator[Check]:
         yield Check(f"{name}:{check.__name__}", partial(check, make))
 
 
-def moment(luck: np.random.Generator) -> Floats:
+def moment(rng: np.random.Generator) -> Floats:
     """Features of a moment, of length 1."""
-    x = luck.random(FEATURES) + 0.1
+    x = rng.random(FEATURES) + 0.1
     return np.asarray(x / np.linalg.norm(x))
 
 
@@ -43,16 +43,16 @@ def played(
 
     ``world`` gives the chances of all arms at play n and features x; without one it is the standard world.
     """
-    luck, waiting, missed = np.random.default_rng(seed), list[Pull](), np.zeros(plays)
+    rng, waiting, missed = np.random.default_rng(seed), list[Pull](), np.zeros(plays)
     for n in range(plays):
-        x = moment(luck)
+        x = moment(rng)
         chances = np.resize(CHANCES, len(bandit)) if world is None else world(n, x)
         pmf = bandit.pmf(x)
-        arm = draw(pmf, luck.random())
+        arm = draw(pmf, rng.random())
         missed[n] = chances.max() - chances[arm]
-        waiting.append(Pull(arm, float(luck.random() < chances[arm]), float(pmf[arm]), x))
+        waiting.append(Pull(arm, float(rng.random() < chances[arm]), float(pmf[arm]), x))
         if len(waiting) > late:
-            bandit.learn_one(waiting.pop(int(luck.integers(len(waiting)))))
+            bandit.learn_one(waiting.pop(int(rng.integers(len(waiting)))))
     return missed
 
 
@@ -67,9 +67,9 @@ def _bytes(bandit: Arms) -> bytes:
 
 def check_pmf(make: Maker) -> None:
     """Probabilities add up to 1, and every arm has at least its share of the floor."""
-    bandit, luck = make(ARMS), np.random.default_rng(1)
+    bandit, rng = make(ARMS), np.random.default_rng(1)
     for _ in range(5):
-        pmf = bandit.pmf(moment(luck))
+        pmf = bandit.pmf(moment(rng))
         _require(pmf.shape == (ARMS,), bandit, f"pmf must have one number an arm; got {pmf.shape}")
         _require(abs(pmf.sum() - 1.0) < 1e-9, bandit, f"probabilities must add up to 1; got {pmf.sum()}")
         _require(pmf.min() >= bandit.floor / ARMS - 1e-12, bandit, f"every arm must have its floor; got {pmf.min()}")
@@ -78,19 +78,19 @@ def check_pmf(make: Maker) -> None:
 
 def check_pmf_changes_nothing(make: Maker) -> None:
     """Asking twice gives the same answer, and leaves the state as it was."""
-    bandit, luck = make(ARMS), np.random.default_rng(2)
+    bandit, rng = make(ARMS), np.random.default_rng(2)
     played(bandit, 100)
-    before, x = _bytes(bandit), moment(luck)
+    before, x = _bytes(bandit), moment(rng)
     _require(bandit.pmf(x).tolist() == bandit.pmf(x).tolist(), bandit, "the same question must get the same answer")
     _require(_bytes(bandit) == before, bandit, "pmf must not change the state")
 
 
 def check_draws_agree(make: Maker) -> None:
     """Draws are as frequent as their probability says, within a bound that is exceeded once in a billion."""
-    bandit, luck, n = make(ARMS), np.random.default_rng(3), 20_000
+    bandit, rng, n = make(ARMS), np.random.default_rng(3), 20_000
     played(bandit, 100)
-    pmf = bandit.pmf(moment(luck))
-    counts = np.bincount([draw(pmf, u) for u in luck.random(n)], minlength=ARMS)
+    pmf = bandit.pmf(moment(rng))
+    counts = np.bincount([draw(pmf, u) for u in rng.random(n)], minlength=ARMS)
     bound = math.sqrt(math.log(2 * ARMS / FALSE_ALARM) / (2 * n))  # Hoeffding
     _require(float(np.abs(counts / n - pmf).max()) < bound, bandit, "draws must agree with their probabilities")
 
@@ -119,14 +119,14 @@ def check_late_feedback(make: Maker) -> None:
 
 def check_duplicates_do_no_harm(make: Maker) -> None:
     """Feedback that comes twice counts twice and breaks nothing."""
-    bandit, luck = make(ARMS), np.random.default_rng(4)
+    bandit, rng = make(ARMS), np.random.default_rng(4)
     for n in range(100):
-        pull = Pull(n % ARMS, float(n % 2), 0.25, moment(luck))
+        pull = Pull(n % ARMS, float(n % 2), 0.25, moment(rng))
         bandit.learn_one(pull)
         bandit.learn_one(pull)
     for name, array in bandit.state().items():
         _require(bool(np.isfinite(array).all()), bandit, f"{name} must be finite")
-    _require(abs(bandit.pmf(moment(luck)).sum() - 1.0) < 1e-9, bandit, "probabilities must still add up to 1")
+    _require(abs(bandit.pmf(moment(rng)).sum() - 1.0) < 1e-9, bandit, "probabilities must still add up to 1")
 
 
 def check_new_arms(make: Maker) -> None:

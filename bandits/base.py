@@ -10,26 +10,26 @@ from typing import NamedTuple, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-OTHER = 128  # added to a head's index in Slate.heads when the slot shows another item
-DRY = 255  # in Slate.heads: the source had nothing left to offer
-PINNED = 255  # in Slate.sources: a rule fixed the item; no source stood for choice, all heads are DRY
+OTHER = 128  # added to a head's index in Slate.offered_ranks when the slot shows another item
+EXHAUSTED = 255  # in Slate.offered_ranks: the source had nothing left to offer
+PINNED = 255  # in Slate.sources: a rule fixed the item; no source stood for choice, all offered_ranks are EXHAUSTED
 
 
 class Slate(NamedTuple):
     """What is shown, and how probable it was. n <= slots: fewer when all sources run dry.
 
     A source's head at a slot is the first item of its list that stands in no slot above and breaks no
-    term (see ``bandits.slates.constraints``).
+    constraint (see ``bandits.slates.constraints``).
     """
 
     items: NDArray[np.int32]  # [n], each item once
     sources: NDArray[np.uint8]  # [n], the source drawn, or PINNED
-    heads: NDArray[np.uint8]  # [n, sources], index of the head in the source's list; OTHER + index; DRY
+    offered_ranks: NDArray[np.uint8]  # [n, sources], index of the head in the source's list; OTHER + index; EXHAUSTED
     probabilities: NDArray[np.float32]  # [n, sources], of drawing each source at this slot
     propensities: NDArray[np.float32]  # [n], of showing this item here, given the slots above
 
 
-class Terms(NamedTuple):
+class Constraints(NamedTuple):
     """Caps and pins of one slate, see ``bandits.slates.constraints``. An item has the same groups in every list."""
 
     groups: NDArray[np.int32]  # [caps, sources, depth], of each item of the lists; -1: the cap does not concern it
@@ -44,7 +44,7 @@ def _none(dimensions: int) -> NDArray[np.int32]:
     return np.zeros((0,) * dimensions, np.int32)
 
 
-NO_TERMS = Terms(_none(3), _none(1), _none(1), _none(2), _none(1), _none(1))
+NO_CONSTRAINTS = Constraints(_none(3), _none(1), _none(1), _none(2), _none(1), _none(1))
 
 
 class Outcome(NamedTuple):
@@ -54,13 +54,13 @@ class Outcome(NamedTuple):
     """
 
     state_tm1: int  # state in which the slate was drawn, in [0, states)
-    heads: NDArray[np.uint8]  # [n, sources], from the slate
+    offered_ranks: NDArray[np.uint8]  # [n, sources], from the slate
     sources: NDArray[np.uint8]  # [n], from the slate
     hit: int  # slot of the item the user took, -1 for none
     reward: float  # of that item; 0 without a hit
     discount_t: float = 0.0  # in [0, 1); 0 at the end of a session
     state_t: int = 0  # state of the next slate
-    next_heads: NDArray[np.uint8] | None = None  # [m, sources], from the slate drawn next
+    next_offered_ranks: NDArray[np.uint8] | None = None  # [m, sources], from the slate drawn next
     next_sources: NDArray[np.uint8] | None = None  # [m], from the slate drawn next
     next_lists: NDArray[np.int32] | None = None  # [sources, depth], lists it was drawn from
 
@@ -94,7 +94,11 @@ class Policy(Protocol):
         ...
 
     def draw(
-        self, state: int, lists: NDArray[np.int32], uniforms: NDArray[np.float64], terms: Terms = NO_TERMS
+        self,
+        state: int,
+        lists: NDArray[np.int32],
+        uniforms: NDArray[np.float64],
+        constraints: Constraints = NO_CONSTRAINTS,
     ) -> Slate:
         """Fill one slot per number of ``uniforms``, each in [0, 1). Changes nothing.
 
@@ -104,15 +108,15 @@ class Policy(Protocol):
         ...
 
     def propensities(
-        self, state: int, lists: NDArray[np.int32], items: NDArray[np.int32], terms: Terms = NO_TERMS
+        self, state: int, lists: NDArray[np.int32], items: NDArray[np.int32], constraints: Constraints = NO_CONSTRAINTS
     ) -> NDArray[np.float64]:
         """Probability of each item of a given slate given the items above it, shape ``[n]``."""
         ...
 
     def recorded_propensities(
-        self, state: int, lists: NDArray[np.int32], heads: NDArray[np.uint8]
+        self, state: int, lists: NDArray[np.int32], offered_ranks: NDArray[np.uint8]
     ) -> NDArray[np.float64]:
-        """The same of a slate on record, from its heads ``[n, sources]``: no terms need be known."""
+        """The same of a slate on record, from its offered_ranks ``[n, sources]``: no constraints need be known."""
         ...
 
     def learn_one(self, outcome: Outcome) -> float:

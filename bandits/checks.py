@@ -14,7 +14,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from bandits.base import DRY, OTHER, PINNED, Outcome, Policy, Slate, Terms
+from bandits.base import EXHAUSTED, OTHER, PINNED, Constraints, Outcome, Policy, Slate
 
 FALSE_ALARM = 1e-9  # chance that check_draws_match_propensities fails a right policy on other seeds
 
@@ -58,7 +58,7 @@ def random_lists(policy: Policy, rng: np.random.Generator) -> NDArray[np.int32]:
     return lists
 
 
-def random_terms(lists: NDArray[np.int32], slots: int, rng: np.random.Generator) -> Terms:
+def random_terms(lists: NDArray[np.int32], slots: int, rng: np.random.Generator) -> Constraints:
     """Two caps, on every slot and on the first two, and pins in up to two slots; some of the lists' items."""
     kinds = np.stack([lists % 3, np.where(lists % 5 == 0, -1, lists % 2)]).astype(np.int32)
     first = np.array([slots, 2], np.int32)
@@ -68,7 +68,7 @@ def random_terms(lists: NDArray[np.int32], slots: int, rng: np.random.Generator)
     for pin, slot in zip(pins, pin_slots, strict=True):
         used[0, pin % 3] += 1
         used[1, pin % 2] += pin % 5 != 0 and slot < first[1]
-    return Terms(kinds, np.array([2, 1], np.int32), first, used, pins, pin_slots)
+    return Constraints(kinds, np.array([2, 1], np.int32), first, used, pins, pin_slots)
 
 
 def train(policy: Policy, outcomes: int, name: str) -> None:
@@ -83,13 +83,13 @@ def train(policy: Policy, outcomes: int, name: str) -> None:
         policy.learn_one(
             Outcome(
                 state_tm1=state,
-                heads=slate.heads,
+                offered_ranks=slate.offered_ranks,
                 sources=slate.sources,
                 hit=int(hits[0]) if hits.size else -1,
                 reward=float(hits.size > 0),
                 discount_t=float(rng.choice([0.0, 0.5])),
                 state_t=next_state,
-                next_heads=following.heads,
+                next_offered_ranks=following.offered_ranks,
                 next_sources=following.sources,
                 next_lists=lists,
             )
@@ -119,14 +119,14 @@ def check_slate_shows_each_item_once(policy: Policy) -> None:
 
 
 def check_heads_tell_what_stood_for_choice(policy: Policy) -> None:
-    """``heads`` names every source's first unplaced item, and whether it is the one shown."""
-    for _, lists, slate in _slates(policy, 100, "heads"):
+    """``offered_ranks`` names every source's first unplaced item, and whether it is the one shown."""
+    for _, lists, slate in _slates(policy, 100, "offered_ranks"):
         for j, item in enumerate(slate.items):
             for a, row in enumerate(lists):
                 left = [rank for rank, x in enumerate(row) if x >= 0 and x not in slate.items[:j]]
-                wanted = DRY if not left else left[0] + (0 if row[left[0]] == item else OTHER)
-                got = int(slate.heads[j, a])
-                _require(got == wanted, policy, f"heads[{j}, {a}] must be {wanted}; got {got}")
+                wanted = EXHAUSTED if not left else left[0] + (0 if row[left[0]] == item else OTHER)
+                got = int(slate.offered_ranks[j, a])
+                _require(got == wanted, policy, f"offered_ranks[{j}, {a}] must be {wanted}; got {got}")
 
 
 def check_pmf_sums_to_one(policy: Policy) -> None:
@@ -136,20 +136,24 @@ def check_pmf_sums_to_one(policy: Policy) -> None:
         sums = slate.probabilities.sum(axis=1, dtype=np.float64)
         _require(bool(np.all(slate.probabilities >= 0.0)), policy, "probabilities must not be negative")
         _require(bool(np.allclose(sums, 1.0, rtol=0.0, atol=1e-6)), policy, f"pmf must sum to 1; got {sums}")
-        _require(not slate.probabilities[slate.heads == DRY].any(), policy, "a dry source must have probability 0")
+        _require(
+            not slate.probabilities[slate.offered_ranks == EXHAUSTED].any(),
+            policy,
+            "a dry source must have probability 0",
+        )
 
 
 def check_every_head_can_be_shown(policy: Policy) -> None:
     """While it explores, every live head has a positive propensity (it may be another source's too)."""
-    train(policy, 300, "heads")
+    train(policy, 300, "offered_ranks")
     if policy.epsilon == 0.0:
         return
     for _, lists, slate in _slates(policy, 100, "shown"):
         for j in range(slate.items.size):
-            live = slate.heads[j] != DRY
-            heads = lists[np.flatnonzero(live), slate.heads[j][live] % OTHER]
-            for head in np.unique(heads):
-                total = float(slate.probabilities[j][live][heads == head].sum())
+            live = slate.offered_ranks[j] != EXHAUSTED
+            offered_ranks = lists[np.flatnonzero(live), slate.offered_ranks[j][live] % OTHER]
+            for head in np.unique(offered_ranks):
+                total = float(slate.probabilities[j][live][offered_ranks == head].sum())
                 _require(total > 0.0, policy, f"item {head} at slot {j} must have a positive propensity")
 
 
@@ -157,7 +161,7 @@ def check_propensities_add_up(policy: Policy) -> None:
     """An item's propensity is the sum over the sources that offer it; ``propensities`` recomputes it."""
     train(policy, 300, "propensities")
     for state, lists, slate in _slates(policy, 100, "propensities"):
-        summed = np.where(slate.heads < OTHER, slate.probabilities, 0.0).sum(axis=1)
+        summed = np.where(slate.offered_ranks < OTHER, slate.probabilities, 0.0).sum(axis=1)
         again = policy.propensities(state, lists, slate.items)
         _require(bool(np.all(slate.propensities > 0.0)), policy, "what is shown must have a positive propensity")
         for other in (summed, again):
@@ -189,23 +193,25 @@ def check_draws_match_propensities(policy: Policy) -> None:
 
 
 def check_terms_hold(policy: Policy) -> None:
-    """Pins stand where they must, no item breaks a cap, and the record's heads tell the propensities."""
-    train(policy, 300, "terms")
-    rng = _generator("terms")
-    for state, lists, _ in _slates(policy, 100, "terms"):
-        terms = random_terms(lists, policy.slots, rng)
-        slate = policy.draw(state, lists, rng.random(policy.slots), terms)
+    """Pins stand where they must, no item breaks a cap, and the record's offered_ranks tell the propensities."""
+    train(policy, 300, "constraints")
+    rng = _generator("constraints")
+    for state, lists, _ in _slates(policy, 100, "constraints"):
+        constraints = random_terms(lists, policy.slots, rng)
+        slate = policy.draw(state, lists, rng.random(policy.slots), constraints)
         items, pinned = slate.items.tolist(), slate.sources == PINNED
-        _require(slate.items[pinned].tolist() == terms.pins[: pinned.sum()].tolist(), policy, "pins must be shown")
+        _require(
+            slate.items[pinned].tolist() == constraints.pins[: pinned.sum()].tolist(), policy, "pins must be shown"
+        )
         _require(len(set(items)) == len(items), policy, f"an item must be shown once; got {items}")
-        on_time = np.isin(terms.pin_slots, np.flatnonzero(pinned)) | (terms.pin_slots >= len(items))
-        _require(bool(on_time.all()), policy, f"pins must stand in slots {terms.pin_slots}; got {pinned}")
+        on_time = np.isin(constraints.pin_slots, np.flatnonzero(pinned)) | (constraints.pin_slots >= len(items))
+        _require(bool(on_time.all()), policy, f"pins must stand in slots {constraints.pin_slots}; got {pinned}")
         for j in np.flatnonzero(~pinned):
-            whole = [item % 3 for item in {*items[: j + 1], *terms.pins.tolist()}]
+            whole = [item % 3 for item in {*items[: j + 1], *constraints.pins.tolist()}]
             _require(whole.count(items[j] % 3) <= 2, policy, f"item {items[j]} must keep the cap of 2; got {items}")
         for other in (
-            policy.propensities(state, lists, slate.items, terms),
-            policy.recorded_propensities(state, lists, slate.heads),
+            policy.propensities(state, lists, slate.items, constraints),
+            policy.recorded_propensities(state, lists, slate.offered_ranks),
         ):
             close = np.allclose(slate.propensities, other, rtol=1e-5, atol=0.0)
             _require(bool(close), policy, f"propensities must be {other}; got {slate.propensities}")

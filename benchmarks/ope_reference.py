@@ -35,10 +35,10 @@ ROUNDS, ACTIONS, SLOTS, LOGS = 500, 6, 4, 20
 
 def single(seed: int) -> dict[str, tuple[float, float]]:
     """Both packages' estimates on a log of one action a round."""
-    luck = np.random.default_rng(seed)
-    logged, wanted = luck.dirichlet(np.ones(ACTIONS), ROUNDS), luck.dirichlet(np.ones(ACTIONS), ROUNDS)
-    action = np.array([luck.choice(ACTIONS, p=p) for p in logged])
-    reward, model = luck.random(ROUNDS), luck.random((ROUNDS, ACTIONS))
+    rng = np.random.default_rng(seed)
+    logged, wanted = rng.dirichlet(np.ones(ACTIONS), ROUNDS), rng.dirichlet(np.ones(ACTIONS), ROUNDS)
+    action = np.array([rng.choice(ACTIONS, p=p) for p in logged])
+    reward, model = rng.random(ROUNDS), rng.random((ROUNDS, ACTIONS))
     rows = np.arange(ROUNDS)
     p, q = logged[rows, action], wanted[rows, action]
     weight, taken, expected = q / p, model[rows, action], (wanted * model).sum(axis=1)
@@ -74,12 +74,12 @@ def single(seed: int) -> dict[str, tuple[float, float]]:
 
 def slates(seed: int) -> dict[str, tuple[float, float]]:
     """The same for slates."""
-    luck = np.random.default_rng(seed)
-    logged, wanted = luck.uniform(0.1, 1.0, (2, ROUNDS, SLOTS))
-    reward = luck.random((ROUNDS, SLOTS))
-    model = luck.random((ROUNDS, SLOTS, ACTIONS))
-    pmf = luck.dirichlet(np.ones(ACTIONS), (ROUNDS, SLOTS))
-    action = luck.integers(0, ACTIONS, (ROUNDS, SLOTS))
+    rng = np.random.default_rng(seed)
+    logged, wanted = rng.uniform(0.1, 1.0, (2, ROUNDS, SLOTS))
+    reward = rng.random((ROUNDS, SLOTS))
+    model = rng.random((ROUNDS, SLOTS, ACTIONS))
+    pmf = rng.dirichlet(np.ones(ACTIONS), (ROUNDS, SLOTS))
+    action = rng.integers(0, ACTIONS, (ROUNDS, SLOTS))
     ratio = wanted / logged
     data = {
         "slate_id": np.repeat(np.arange(ROUNDS), SLOTS), "reward": reward.ravel(),

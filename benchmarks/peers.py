@@ -31,7 +31,7 @@ from learners import INELIGIBLE, Impersonal, Interaction, Query, State
 from learners.arrays.top_k import best_first
 from stream.config import Config
 from stream.datasets.readers import read
-from stream.evaluation import baselines as contestants
+from stream.evaluation import baselines as baselines
 from stream.evaluation.prequential import Evaluation, Protocol
 from stream.evaluation.protocol import first_events
 
@@ -158,7 +158,7 @@ def main(
     train_fraction: float, resamples: int,
 ) -> None:  # fmt: skip
     """Print HR@20, MRR@20 and NDCG@20 of the engine and of peers, with intervals, as a Markdown table."""
-    contestants.BROUGHT.update(PEERS)
+    baselines.BROUGHT.update(PEERS)
     entries = first_events(read(file, format_), limit)
     protocol = Protocol(ks=(20,), lists=lists, by=by, train_fraction=train_fraction)
     evaluation = Evaluation(Config(), protocol, learners=[*learners, *PEERS], resamples=resamples)
@@ -171,9 +171,9 @@ def main(
     for name, scores in report["learners"].items():
         cells = [_cell(scores, measure) for measure in ("hit_rate@20", "mrr@20", "ndcg@20")]
         print(f"| {name} | {' | '.join(cells)} | {scores['new']['hit_rate@20']:.4f} |")
-    for contestant in evaluation.contestants:
-        if isinstance(contestant.source, Rebuilt):
-            print(f"\n{contestant.name}: built {contestant.source.builds} times")
+    for baseline in evaluation.baselines:
+        if isinstance(baseline.source, Rebuilt):
+            print(f"\n{baseline.name}: built {baseline.source.builds} times")
 
 
 def _cell(scores: dict[str, Any], measure: str) -> str:

@@ -16,11 +16,11 @@ from learners.base import (
     ELIGIBLE,
     INELIGIBLE,
     NEVER,
+    NO_HISTORY,
     NO_TRAITS,
     NOBODY,
     PURCHASE,
     TOUCHED,
-    UNTOLD,
     VIEW,
     About,
     Impersonal,
@@ -36,7 +36,7 @@ from learners.content.content import Content
 from learners.factors.biased_mf import BiasedMF
 from learners.factors.factorization import Factorization
 from learners.factors.skip_gram import SkipGram
-from learners.interactions import Interactions, learn_all, lessons
+from learners.interactions import Interactions, learn_all, learning_calls
 from learners.links.covisitation import CoVisitation
 from learners.links.sequential_rules import SequentialRules
 from learners.metrics.log_loss import LogLoss
@@ -65,7 +65,7 @@ __all__ = [
     "NO_TRAITS",
     "PURCHASE",
     "TOUCHED",
-    "UNTOLD",
+    "NO_HISTORY",
     "VIEW",
     "About",
     "BiasedMF",
@@ -102,7 +102,7 @@ __all__ = [
     "best_first",
     "corrected",
     "learn_all",
-    "lessons",
+    "learning_calls",
     "ranking_score",
     "yield_checks",
 ]

@@ -23,7 +23,7 @@ NEVER: Final = float("-inf")  # time of what did not happen
 
 
 class Past(NamedTuple):
-    """What the user did with each of his `recent` items before now: arrays aligned with it, or all empty: `UNTOLD`."""
+    """What the user did with each of his `recent` items before now: arrays aligned with it, or all empty: `NO_HISTORY`."""
 
     times: NDArray[np.float64]  # event time of his last event on the item, unix seconds
     counts: NDArray[np.int32]  # his events on the item, >= 1
@@ -31,7 +31,7 @@ class Past(NamedTuple):
     bought: NDArray[np.float64]  # event time of his last purchase of it; `NEVER` without one
 
 
-UNTOLD: Final = Past(np.empty(0), np.empty(0, np.int32), np.empty(0, np.uint8), np.empty(0))
+NO_HISTORY: Final = Past(np.empty(0), np.empty(0, np.int32), np.empty(0, np.uint8), np.empty(0))
 
 
 class Interaction(NamedTuple):
@@ -44,7 +44,7 @@ class Interaction(NamedTuple):
     session: NDArray[np.int32]  # items of the current session before this event, newest first; empty: a new session
     user: int = NOBODY  # a 64-bit number (signed) that stands for the user and for nobody else
     traits: Traits = NO_TRAITS  # groups the user belongs to now: {"country": "NL", "device": "phone", "segment": "3"}
-    past: Past = UNTOLD  # of `recent`, before this event
+    past: Past = NO_HISTORY  # of `recent`, before this event
 
 
 class Query(NamedTuple):
@@ -55,7 +55,7 @@ class Query(NamedTuple):
     session: NDArray[np.int32]  # items of the current session, newest first, repeats allowed; may be empty
     user: int = NOBODY  # as in `Interaction`: learners that keep individual histories leave the user's own out
     traits: Traits = NO_TRAITS
-    past: Past = UNTOLD  # of `recent`, up to now
+    past: Past = NO_HISTORY  # of `recent`, up to now
 
 
 class About(NamedTuple):

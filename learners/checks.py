@@ -135,7 +135,7 @@ def check_blocked_honoured(source: Source) -> None:
 
 
 def check_touched_only_by_repeats(source: Source) -> None:
-    """Touched items are proposed by the user's own past only."""
+    """ItemSnapshot items are proposed by the user's own past only."""
     _learn(source)
     listed = source.top_k(_query(3, 1, 4), _ITEMS, np.full(_ITEMS, TOUCHED, np.uint8))[0].tolist()
     _require(listed == ([3, 1, 4] if source.proposes_touched else []), "discovery must leave out touched items")

@@ -21,24 +21,24 @@ _AT_ONCE = 20  # events that alarms stay as high as they are
 Worse = Literal["higher", "lower"]
 
 
-class Quickens(Protocol):
+class RaisesLearningRate(Protocol):
     """A learner whose steps shrink by themselves, such as one with AdaGrad."""
 
-    def quicken(self, factor: float) -> None:
+    def raise_learning_rate(self, factor: float) -> None:
         """Make the steps that follow `factor` (>= 1) times as long: AdaGrad divides its sums of squares by factor²."""
 
 
-class Hastens(Protocol):
+class ScalesLearningRate(Protocol):
     """A learner whose steps are always as long, such as one with plain gradient descent."""
 
-    def hasten(self, factor: float) -> None:
+    def scale_learning_rate(self, factor: float) -> None:
         """Take steps `factor` (>= 1) times as long as configured until told otherwise; 1: as configured."""
 
 
-class Shortens(Protocol):
+class SetsHalfLife(Protocol):
     """A learner that forgets."""
 
-    def shorten(self, half_life: float) -> None:
+    def set_half_life(self, half_life: float) -> None:
         """Halve what is known every `half_life` events, or as configured if that is sooner, until told otherwise."""
 
 
@@ -74,28 +74,28 @@ class Answer(NamedTuple):
     hold: Callable[[object, float, Pace], None]  # at every height of the alarm, from 1 down to 0
 
 
-def quicken(learner: Any, pace: Pace) -> None:
-    """Lengthen the steps of a learner that `Quickens`."""
-    if hasattr(learner, "quicken"):
-        learner.quicken(pace.factor)
+def raise_learning_rate(learner: Any, pace: Pace) -> None:
+    """Lengthen the steps of a learner that `RaisesLearningRate`."""
+    if hasattr(learner, "raise_learning_rate"):
+        learner.raise_learning_rate(pace.factor)
 
 
-def hasten(learner: Any, height: float, pace: Pace) -> None:
-    """Lengthen the steps of a learner that `Hastens` by the factor, and back to its own with the alarm."""
-    if hasattr(learner, "hasten"):
-        learner.hasten(1.0 + height * (pace.factor - 1.0))
+def scale_learning_rate(learner: Any, height: float, pace: Pace) -> None:
+    """Lengthen the steps of a learner that `ScalesLearningRate` by the factor, and back to its own with the alarm."""
+    if hasattr(learner, "scale_learning_rate"):
+        learner.scale_learning_rate(1.0 + height * (pace.factor - 1.0))
 
 
-def shorten(learner: Any, height: float, pace: Pace) -> None:
-    """Shorten the half-life of a learner that `Shortens`, and back to its own with the alarm."""
-    if hasattr(learner, "shorten"):
-        learner.shorten(pace.half_life / height if height > 0.0 else math.inf)
+def set_half_life(learner: Any, height: float, pace: Pace) -> None:
+    """Shorten the half-life of a learner that `SetsHalfLife`, and back to its own with the alarm."""
+    if hasattr(learner, "set_half_life"):
+        learner.set_half_life(pace.half_life / height if height > 0.0 else math.inf)
 
 
-def hasten_and_shorten(learner: Any, height: float, pace: Pace) -> None:
+def scale_both(learner: Any, height: float, pace: Pace) -> None:
     """Both, for a learner that offers either."""
-    hasten(learner, height, pace)
-    shorten(learner, height, pace)
+    scale_learning_rate(learner, height, pace)
+    set_half_life(learner, height, pace)
 
 
 def reset(learner: Any, pace: Pace) -> None:
@@ -109,9 +109,9 @@ def leave(learner: object, *_: object) -> None:
 
 
 ANSWERS: Mapping[str, Answer] = {
-    "faster_step": Answer(quicken, hasten),
-    "shorter_half_life": Answer(leave, shorten),
-    "faster_and_shorter": Answer(quicken, hasten_and_shorten),
+    "faster_step": Answer(raise_learning_rate, scale_learning_rate),
+    "shorter_half_life": Answer(leave, set_half_life),
+    "faster_and_shorter": Answer(raise_learning_rate, scale_both),
     "reset_head": Answer(reset, leave),
     "none": Answer(leave, leave),  # the alarm is told and counted
 }
@@ -205,7 +205,7 @@ class Change:
     --------
     >>> class Step:
     ...     factor = 1.0
-    ...     def hasten(self, factor):
+    ...     def scale_learning_rate(self, factor):
     ...         self.factor = factor
     >>> step = Step()
     >>> change = Change([Watched("engine", "lower", [step], "faster_step")], Pace(factor=4.0, calm=100.0))

@@ -8,7 +8,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from learners.base import UNTOLD, Interaction, Past, Source, Traits, require_known
+from learners.base import NO_HISTORY, Interaction, Past, Source, Traits, require_known
 
 
 class Interactions(NamedTuple):
@@ -49,7 +49,7 @@ class Interactions(NamedTuple):
             starts_of([len(each) for each in recent]),
             np.concatenate([np.empty(0, np.int32), *recent]),
             np.array([len(event.session) for event in events], np.int64),
-            Past._make(np.concatenate(parts) for parts in zip(UNTOLD, *pasts)),
+            Past._make(np.concatenate(parts) for parts in zip(NO_HISTORY, *pasts)),
             [event.traits for event in events],
         )
 
@@ -61,7 +61,7 @@ class Interactions(NamedTuple):
             past = Past._make(part[starts[n] : starts[n + 1]] for part in self.past)
             yield Interaction(
                 item, int(self.kinds[n]), float(self.times[n]), recent, recent[: int(self.sessions[n])],
-                int(self.users[n]), self.traits[n], UNTOLD if np.isnan(past.times).any() else past,
+                int(self.users[n]), self.traits[n], NO_HISTORY if np.isnan(past.times).any() else past,
             )  # fmt: skip
 
 
@@ -72,7 +72,7 @@ class LearnsMany(Protocol):
         """Learn events in their order, all of known items."""
 
 
-def lessons(source: Source, events: Interactions) -> Iterator[Callable[[], None]]:
+def learning_calls(source: Source, events: Interactions) -> Iterator[Callable[[], None]]:
     """What to call, in order, for a source to learn events: one call if it is `LearnsMany`, else one for each."""
     learn_many = getattr(source, "learn_many", None)
     if learn_many is not None:
@@ -84,7 +84,7 @@ def lessons(source: Source, events: Interactions) -> Iterator[Callable[[], None]
 
 def learn_all(source: Source, events: Interactions) -> None:
     """Teach a source many events."""
-    for lesson in lessons(source, events):
+    for lesson in learning_calls(source, events):
         lesson()
 
 

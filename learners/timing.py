@@ -74,10 +74,10 @@ def shoppers(events: int, apart: int = 1) -> list[Interaction]:
     """
     drawn, made = np.empty(3 * events, np.float32), list[Interaction]()
     draw(drawn, 0, 0.499)
-    luck = (0.5 + drawn).reshape(events, 3).tolist()  # in (0, 1)
+    uniforms = (0.5 + drawn).reshape(events, 3).tolist()  # in (0, 1)
     pasts: dict[int, list[int]] = {}
     sessions: dict[int, list[int]] = {}
-    for n, (who, where, what) in enumerate(luck):
+    for n, (who, where, what) in enumerate(uniforms):
         user = 1 + int(who * (events // 10 + 1))
         past, session = pasts.setdefault(user, []), sessions.setdefault(user, [])
         if len(session) == SESSION:

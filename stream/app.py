@@ -158,7 +158,7 @@ def _register_pages(app: faust.App, worker: Worker, health: Health, observer: Pr
 
     @app.page("/explanation/{user_id}")
     async def explanation(view: Any, _: Any, user_id: str) -> Any:
-        user = next((p.users[user_id] for p in worker.partitions.values() if user_id in p.users), None)
+        user = next((p.users[user_id] for p in worker.shards.values() if user_id in p.users), None)
         found = None if user is None else explain(worker.model, user_id, user)
         return view.json(found) if found else view.text("no open slate of this user here", status=404)
 

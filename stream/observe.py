@@ -2,7 +2,7 @@
 
 from typing import Literal, NamedTuple
 
-from stream.records.log import Decision, Happening, Record, Settlement
+from stream.records.log import Decision, LoggedEvent, Record, Settlement
 
 Step = Literal["decode", "decide", "publish", "fold"]  # of the loop, as the diagram of the README has it
 NEW_EVENTS = 10_000  # an item is new for so many events of all users
@@ -49,7 +49,7 @@ class Observer:
     def decided(self, decision: Decision, mix: Mix) -> None:
         """A slate was drawn."""
 
-    def settled(self, settlement: Settlement, event: Happening | None = None) -> None:
+    def settled(self, settlement: Settlement, event: LoggedEvent | None = None) -> None:
         """A decision was settled, by an event or by silence."""
 
     def folded(self, record: Record, offset: int) -> None:

@@ -4,7 +4,7 @@ r"""Off-policy estimators for slates, from the propensity of every item given th
 Let W_j = ratio_0 ... ratio_j, and W_-1 = 1. An item's propensity adds up all sources that offered it: to mix it with
 the probability of the source drawn is wrong by tens of percent.
 
-| estimator | a slate's term | needs |
+| estimator | a slate's constraint | needs |
 | --- | --- | --- |
 | `whole_slate` | W_last sum_j r_j | nothing more; the weight is a product over all slots |
 | `reward_interaction` | sum_j W_j r_j | what a slot brings does not depend on the slots below it |
@@ -26,7 +26,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from bandits.base import DRY, OTHER
+from bandits.base import EXHAUSTED, OTHER
 from bandits.ope.estimators import Addends, Floats
 
 Slots = NDArray[np.float64]  # [rounds, slots]
@@ -82,21 +82,21 @@ class Alternatives(NamedTuple):
     slot: NDArray[np.int64]  # [rows], ascending
     item: NDArray[np.int32]  # [rows]
     shown: NDArray[np.bool_]  # [rows], whether it is the one that was
-    heads: NDArray[np.uint8]  # [rows, sources], the slot's record had this item been shown: what policies read
+    offered_ranks: NDArray[np.uint8]  # [rows, sources], the slot's record had this item been shown: what policies read
 
 
 @njit(cache=True)
-def alternatives(lists: NDArray[np.int32], heads: NDArray[np.uint8]) -> Alternatives:
+def alternatives(lists: NDArray[np.int32], offered_ranks: NDArray[np.uint8]) -> Alternatives:
     """All that the sources offered in each slot of a slate on record.
 
-    A policy's ``recorded_propensities(state, lists, found.heads)`` are the probabilities of all rows at once; those of
+    A policy's ``recorded_propensities(state, lists, found.offered_ranks)`` are the probabilities of all rows at once; those of
     one slot add up to 1. A pinned slot has no row: nothing else could have stood there.
 
     Parameters
     ----------
     lists
         Items of each source, best first, shape ``[sources, depth]``.
-    heads
+    offered_ranks
         The slate's record, shape ``[slots, sources]``.
 
     Examples
@@ -105,10 +105,10 @@ def alternatives(lists: NDArray[np.int32], heads: NDArray[np.uint8]) -> Alternat
     >>> found = alternatives(lists, np.array([[0, 128], [129, 1]], np.uint8))
     >>> found.slot.tolist(), found.item.tolist(), found.shown.tolist()
     ([0, 0, 1, 1], [7, 8, 8, 5], [True, False, False, True])
-    >>> found.heads.tolist()
+    >>> found.offered_ranks.tolist()
     [[0, 128], [128, 0], [1, 129], [129, 1]]
     """
-    slots, sources = heads.shape
+    slots, sources = offered_ranks.shape
     slot = np.empty(slots * sources, np.int64)
     item = np.empty(slots * sources, np.int32)
     shown = np.empty(slots * sources, np.bool_)
@@ -117,16 +117,16 @@ def alternatives(lists: NDArray[np.int32], heads: NDArray[np.uint8]) -> Alternat
     for j in range(slots):
         start = n
         for a in range(sources):
-            if heads[j, a] == DRY:
+            if offered_ranks[j, a] == EXHAUSTED:
                 continue
-            offered = lists[a, heads[j, a] % OTHER]
+            offered = lists[a, offered_ranks[j, a] % OTHER]
             if offered in item[start:n]:
                 continue
-            slot[n], item[n], shown[n] = j, offered, heads[j, a] < OTHER
+            slot[n], item[n], shown[n] = j, offered, offered_ranks[j, a] < OTHER
             for b in range(sources):
-                rank = heads[j, b] % OTHER
-                if heads[j, b] == DRY:
-                    rows[n, b] = DRY
+                rank = offered_ranks[j, b] % OTHER
+                if offered_ranks[j, b] == EXHAUSTED:
+                    rows[n, b] = EXHAUSTED
                 else:
                     rows[n, b] = rank if lists[b, rank] == offered else OTHER + rank
             n += 1

@@ -15,7 +15,7 @@ from numba.extending import register_jitable
 from numpy.typing import NDArray
 
 from bandits.arms import UCB, Arms, EpsilonGreedy, Exp3, GaussianThompson, Pull, Softmax
-from bandits.base import DRY, NO_TERMS, PINNED, Outcome, Slate, Terms, restore_arrays
+from bandits.base import EXHAUSTED, NO_CONSTRAINTS, PINNED, Constraints, Outcome, Slate, restore_arrays
 from bandits.slates.constraints import check_terms, due_pin, place_pin, seek_fitting_heads, unavailable
 from bandits.slates.fill import (
     check_heads,
@@ -48,27 +48,31 @@ def among_live(chances: Floats, cursor: NDArray[np.int64], depth: int) -> Floats
 
 
 @njit(cache=True)
-def draw_by_chance(lists: NDArray[np.int32], chances: Floats, uniforms: Floats, terms: Terms) -> Slate:
+def draw_by_chance(lists: NDArray[np.int32], chances: Floats, uniforms: Floats, constraints: Constraints) -> Slate:
     """Fill one slot per uniform number, each from a source drawn by its chance, until all are dry.
 
     Examples
     --------
     >>> lists = np.array([[7, 8, 9], [8, 5, -1]], np.int32)
-    >>> slate = draw_by_chance(lists, np.array([0.25, 0.75]), np.full(4, 0.5), NO_TERMS)
+    >>> slate = draw_by_chance(lists, np.array([0.25, 0.75]), np.full(4, 0.5), NO_CONSTRAINTS)
     >>> slate.items.tolist(), slate.sources.tolist(), slate.propensities.tolist()
     ([8, 5, 7, 9], [1, 1, 0, 0], [0.75, 0.75, 1.0, 1.0])
     """
     sources, depth = lists.shape
     check_lists(lists, chances.size)
-    free = check_terms(lists, terms)
+    free = check_terms(lists, constraints)
     slate = empty_slate(uniforms.size, sources)
-    cursor, used = np.zeros(sources, np.int64), terms.used.copy()
-    gone = unavailable(lists, terms)
+    cursor, used = np.zeros(sources, np.int64), constraints.used.copy()
+    gone = unavailable(lists, constraints)
     n = 0
     while n < uniforms.size:
         shown = slate.items[:n]
-        live = seek_heads(lists, shown, cursor) if free else seek_fitting_heads(lists, shown, cursor, terms, used, gone)
-        pin = -1 if free else due_pin(terms, shown, live)
+        live = (
+            seek_heads(lists, shown, cursor)
+            if free
+            else seek_fitting_heads(lists, shown, cursor, constraints, used, gone)
+        )
+        pin = -1 if free else due_pin(constraints, shown, live)
         if pin >= 0:
             place_pin(slate, n, pin)
         elif live > 0:
@@ -80,18 +84,24 @@ def draw_by_chance(lists: NDArray[np.int32], chances: Floats, uniforms: Floats, 
 
 
 @njit(cache=True)
-def chance_propensities(lists: NDArray[np.int32], chances: Floats, items: NDArray[np.int32], terms: Terms) -> Floats:
+def chance_propensities(
+    lists: NDArray[np.int32], chances: Floats, items: NDArray[np.int32], constraints: Constraints
+) -> Floats:
     """Probability of each item of a given slate given the items above it."""
     sources, depth = lists.shape
     check_lists(lists, chances.size)
-    free = check_terms(lists, terms)
-    cursor, used = np.zeros(sources, np.int64), terms.used.copy()
-    gone = unavailable(lists, terms)
+    free = check_terms(lists, constraints)
+    cursor, used = np.zeros(sources, np.int64), constraints.used.copy()
+    gone = unavailable(lists, constraints)
     result = np.zeros(items.size)
     for j in range(items.size):
         shown = items[:j]
-        live = seek_heads(lists, shown, cursor) if free else seek_fitting_heads(lists, shown, cursor, terms, used, gone)
-        pin = -1 if free else due_pin(terms, shown, live)
+        live = (
+            seek_heads(lists, shown, cursor)
+            if free
+            else seek_fitting_heads(lists, shown, cursor, constraints, used, gone)
+        )
+        pin = -1 if free else due_pin(constraints, shown, live)
         if pin >= 0:
             result[j] = 1.0 if items[j] == pin else 0.0
         elif live > 0:
@@ -100,13 +110,13 @@ def chance_propensities(lists: NDArray[np.int32], chances: Floats, items: NDArra
 
 
 @njit(cache=True)
-def recorded_chances(chances: Floats, heads: NDArray[np.uint8], depth: int) -> Floats:
-    """Probability of each item of a slate given the items above it, from the recorded heads."""
-    cursor = np.zeros(heads.shape[1], np.int64)
-    result = np.ones(heads.shape[0])
-    for j in range(heads.shape[0]):
-        if read_heads(heads[j], cursor, depth) > 0:
-            result[j] = shown_probability(heads[j], among_live(chances, cursor, depth))
+def recorded_chances(chances: Floats, offered_ranks: NDArray[np.uint8], depth: int) -> Floats:
+    """Probability of each item of a slate given the items above it, from the recorded offered_ranks."""
+    cursor = np.zeros(offered_ranks.shape[1], np.int64)
+    result = np.ones(offered_ranks.shape[0])
+    for j in range(offered_ranks.shape[0]):
+        if read_heads(offered_ranks[j], cursor, depth) > 0:
+            result[j] = shown_probability(offered_ranks[j], among_live(chances, cursor, depth))
     return result
 
 
@@ -126,7 +136,7 @@ class SlateBandit:
     >>> slate = policy.draw(0, np.array([[5, 6], [7, 8]], np.int32), np.full(2, 0.5))
     >>> slate.items.tolist(), slate.propensities.round(2).tolist()
     ([5, 6], [0.95, 0.95])
-    >>> policy.learn_one(Outcome(0, slate.heads, slate.sources, hit=-1, reward=0.0))
+    >>> policy.learn_one(Outcome(0, slate.offered_ranks, slate.sources, hit=-1, reward=0.0))
     0.0
     """
 
@@ -145,30 +155,32 @@ class SlateBandit:
             chances = self._chances[state] = np.ascontiguousarray(self._bandits[state].pmf())
         return chances
 
-    def draw(self, state: int, lists: NDArray[np.int32], uniforms: Floats, terms: Terms = NO_TERMS) -> Slate:
+    def draw(
+        self, state: int, lists: NDArray[np.int32], uniforms: Floats, constraints: Constraints = NO_CONSTRAINTS
+    ) -> Slate:
         """Fill one slot per number of ``uniforms`` in [0, 1) from ``lists`` ``[sources, depth]``."""
-        return draw_by_chance(lists, self._of(state), uniforms, terms)
+        return draw_by_chance(lists, self._of(state), uniforms, constraints)
 
     def propensities(
-        self, state: int, lists: NDArray[np.int32], items: NDArray[np.int32], terms: Terms = NO_TERMS
+        self, state: int, lists: NDArray[np.int32], items: NDArray[np.int32], constraints: Constraints = NO_CONSTRAINTS
     ) -> Floats:
         """Probability of each item of a given slate given the items above it, shape ``[n]``."""
-        return chance_propensities(lists, self._of(state), items, terms)
+        return chance_propensities(lists, self._of(state), items, constraints)
 
-    def recorded_propensities(self, state: int, lists: NDArray[np.int32], heads: NDArray[np.uint8]) -> Floats:
-        """The same of a slate on record, from its heads ``[n, sources]``: no terms need be known."""
-        check_heads(heads, heads[:, 0], heads.shape[0], self.sources)
-        return recorded_chances(self._of(state), heads, lists.shape[1])
+    def recorded_propensities(self, state: int, lists: NDArray[np.int32], offered_ranks: NDArray[np.uint8]) -> Floats:
+        """The same of a slate on record, from its offered_ranks ``[n, sources]``: no constraints need be known."""
+        check_heads(offered_ranks, offered_ranks[:, 0], offered_ranks.shape[0], self.sources)
+        return recorded_chances(self._of(state), offered_ranks, lists.shape[1])
 
     def learn_one(self, outcome: Outcome) -> float:
         """Take every slot as a play; return the mean error of what was expected, in units of reward."""
-        check_heads(outcome.heads, outcome.sources, self.slots, self.sources)
+        check_heads(outcome.offered_ranks, outcome.sources, self.slots, self.sources)
         bandit, errors = self._bandits[outcome.state_tm1], []
         means, chances = bandit.means(), self._of(outcome.state_tm1)
         for slot, source in enumerate(outcome.sources.tolist()):
             if source == PINNED:
                 continue
-            live = outcome.heads[slot] != DRY
+            live = outcome.offered_ranks[slot] != EXHAUSTED
             reward = outcome.reward if slot == outcome.hit else 0.0
             bandit.learn_one(Pull(source, reward, float(chances[source] / chances[live].sum())))
             errors.append(reward - means[source])

@@ -14,26 +14,26 @@ import numpy as np
 from numba.extending import register_jitable
 from numpy.typing import NDArray
 
-from bandits.base import DRY, PINNED, Slate, Terms
+from bandits.base import EXHAUSTED, PINNED, Constraints, Slate
 
 
 @register_jitable
-def check_terms(lists: NDArray[np.int32], terms: Terms) -> bool:
-    """Refuse what would read or write beyond an array; return whether there are no terms at all."""
-    caps = terms.at_most.size
-    if terms.first.size != caps or terms.groups.shape[0] != caps or terms.used.shape[0] != caps:
-        raise ValueError("terms must have one row of groups, at_most, first and used for each cap")
-    if caps > 0 and (terms.groups.shape[1] != lists.shape[0] or terms.groups.shape[2] != lists.shape[1]):
+def check_terms(lists: NDArray[np.int32], constraints: Constraints) -> bool:
+    """Refuse what would read or write beyond an array; return whether there are no constraints at all."""
+    caps = constraints.at_most.size
+    if constraints.first.size != caps or constraints.groups.shape[0] != caps or constraints.used.shape[0] != caps:
+        raise ValueError("constraints must have one row of groups, at_most, first and used for each cap")
+    if caps > 0 and (constraints.groups.shape[1] != lists.shape[0] or constraints.groups.shape[2] != lists.shape[1]):
         raise ValueError("the groups of a cap must have the shape of the lists")
-    if caps > 0 and terms.groups.max() >= terms.used.shape[1]:
+    if caps > 0 and constraints.groups.max() >= constraints.used.shape[1]:
         raise ValueError("every group must have a column in used")
-    if terms.pins.size != terms.pin_slots.size:
+    if constraints.pins.size != constraints.pin_slots.size:
         raise ValueError("every pin must have a slot")
-    return caps == 0 and terms.pins.size == 0
+    return caps == 0 and constraints.pins.size == 0
 
 
 @register_jitable
-def unavailable(lists: NDArray[np.int32], terms: Terms) -> NDArray[np.bool_]:
+def unavailable(lists: NDArray[np.int32], constraints: Constraints) -> NDArray[np.bool_]:
     """What no source can offer from the start ``[sources, depth]``: pinned items, and the ends of short lists."""
     gone = np.zeros(lists.shape, np.bool_)
     for a in range(lists.shape[0]):
@@ -41,7 +41,7 @@ def unavailable(lists: NDArray[np.int32], terms: Terms) -> NDArray[np.bool_]:
         for rank in range(lists.shape[1]):
             ended |= lists[a, rank] < 0
             gone[a, rank] = ended
-            for pin in terms.pins:
+            for pin in constraints.pins:
                 gone[a, rank] |= pin == lists[a, rank]
     return gone
 
@@ -51,16 +51,16 @@ def seek_fitting_heads(
     lists: NDArray[np.int32],
     shown: NDArray[np.int32],
     cursor: NDArray[np.int64],
-    terms: Terms,
+    constraints: Constraints,
     used: NDArray[np.int32],
     gone: NDArray[np.bool_],
 ) -> int:
-    """Move each source's cursor to its head under terms, to the list's depth if it is dry; count the live ones.
+    """Move each source's cursor to its head under constraints, to the list's depth if it is dry; count the live ones.
 
-    Called once a slot, from the first on. ``used`` starts as a copy of ``terms.used``, ``gone`` as
+    Called once a slot, from the first on. ``used`` starts as a copy of ``constraints.used``, ``gone`` as
     ``unavailable``; here what stands in the slot above is counted in both, unless it is pinned.
     """
-    groups, at_most, first = terms.groups, terms.at_most, terms.first
+    groups, at_most, first = constraints.groups, constraints.at_most, constraints.first
     slot, live, counted = shown.size, 0, False
     for a in range(lists.shape[0]):
         cursor[a] = lists.shape[1]
@@ -85,17 +85,17 @@ def seek_fitting_heads(
 
 
 @register_jitable
-def due_pin(terms: Terms, shown: NDArray[np.int32], live: int) -> int:
+def due_pin(constraints: Constraints, shown: NDArray[np.int32], live: int) -> int:
     """The pinned item that the slot below ``shown`` must show, -1 if there is none.
 
     Where no source is live, the next pin moves up.
     """
-    for p in range(terms.pins.size):
+    for p in range(constraints.pins.size):
         placed = False
         for item in shown:
-            placed |= item == terms.pins[p]
+            placed |= item == constraints.pins[p]
         if not placed:
-            return int(terms.pins[p]) if live == 0 or terms.pin_slots[p] <= shown.size else -1
+            return int(constraints.pins[p]) if live == 0 or constraints.pin_slots[p] <= shown.size else -1
     return -1
 
 
@@ -104,6 +104,6 @@ def place_pin(slate: Slate, slot: int, item: int) -> None:
     """Show a pinned item: certain, and no source's doing."""
     slate.items[slot] = item
     slate.sources[slot] = PINNED
-    slate.heads[slot, :] = DRY
+    slate.offered_ranks[slot, :] = EXHAUSTED
     slate.probabilities[slot, :] = 0.0
     slate.propensities[slot] = 1.0

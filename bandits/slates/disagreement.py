@@ -1,7 +1,7 @@
 """The safe default: leave the ranking only where a source has proved better in disagreement with it.
 
 A plain table of values credits a source for the good items that the ranking offers too, although a choice
-arises only where their heads differ; beside a strong ranking that cost 5 % in simulation. Here a source
+arises only where their offered_ranks differ; beside a strong ranking that cost 5 % in simulation. Here a source
 is credited only where it disagrees with the ranking, shown only where it is credibly better, and
 explored only where it may be. At a slot, among the live sources whose head differs from source 0's:
 
@@ -29,7 +29,7 @@ from numba import njit
 from numba.extending import register_jitable
 from numpy.typing import NDArray
 
-from bandits.base import NO_TERMS, Outcome, Slate, Terms
+from bandits.base import NO_CONSTRAINTS, Constraints, Outcome, Slate
 from bandits.schedules import Schedule
 from bandits.slates.constraints import check_terms, due_pin, place_pin, seek_fitting_heads, unavailable
 from bandits.slates.fill import (
@@ -115,20 +115,29 @@ def draw_disagreement(
     confidence: Pair,
     exploration: Pair,
     uniforms: NDArray[np.float64],
-    terms: Terms,
+    constraints: Constraints,
 ) -> Slate:
     """Fill one slot per uniform number until all sources are dry."""
     sources = lists.shape[0]
     check_lists(lists, cells.shape[0])
-    free = check_terms(lists, terms)
+    free = check_terms(lists, constraints)
     slate = empty_slate(uniforms.size, sources)
-    cursor, used, bounds, pmf = np.zeros(sources, np.int64), terms.used.copy(), no_bounds(sources), np.empty(sources)
-    gone = unavailable(lists, terms)
+    cursor, used, bounds, pmf = (
+        np.zeros(sources, np.int64),
+        constraints.used.copy(),
+        no_bounds(sources),
+        np.empty(sources),
+    )
+    gone = unavailable(lists, constraints)
     n = 0
     while n < uniforms.size:
         shown = slate.items[:n]
-        live = seek_heads(lists, shown, cursor) if free else seek_fitting_heads(lists, shown, cursor, terms, used, gone)
-        pin = -1 if free else due_pin(terms, shown, live)
+        live = (
+            seek_heads(lists, shown, cursor)
+            if free
+            else seek_fitting_heads(lists, shown, cursor, constraints, used, gone)
+        )
+        pin = -1 if free else due_pin(constraints, shown, live)
         if pin >= 0:
             place_pin(slate, n, pin)
         elif live > 0:
@@ -149,19 +158,28 @@ def disagreement_propensities(
     confidence: Pair,
     exploration: Pair,
     items: NDArray[np.int32],
-    terms: Terms,
+    constraints: Constraints,
 ) -> NDArray[np.float64]:
     """Probability of each item of a given slate given the items above it."""
     check_lists(lists, cells.shape[0])
-    free = check_terms(lists, terms)
+    free = check_terms(lists, constraints)
     sources = lists.shape[0]
-    cursor, used, bounds, pmf = np.zeros(sources, np.int64), terms.used.copy(), no_bounds(sources), np.empty(sources)
-    gone = unavailable(lists, terms)
+    cursor, used, bounds, pmf = (
+        np.zeros(sources, np.int64),
+        constraints.used.copy(),
+        no_bounds(sources),
+        np.empty(sources),
+    )
+    gone = unavailable(lists, constraints)
     result = np.zeros(items.size)
     for j in range(items.size):
         shown = items[:j]
-        live = seek_heads(lists, shown, cursor) if free else seek_fitting_heads(lists, shown, cursor, terms, used, gone)
-        pin = -1 if free else due_pin(terms, shown, live)
+        live = (
+            seek_heads(lists, shown, cursor)
+            if free
+            else seek_fitting_heads(lists, shown, cursor, constraints, used, gone)
+        )
+        pin = -1 if free else due_pin(constraints, shown, live)
         if pin >= 0:
             result[j] = 1.0 if items[j] == pin else 0.0
         elif live > 0:
@@ -178,16 +196,16 @@ def recorded_disagreement(
     prior: Triple,
     confidence: Pair,
     exploration: Pair,
-    heads: NDArray[np.uint8],
+    offered_ranks: NDArray[np.uint8],
 ) -> NDArray[np.float64]:
-    """Probability of each item of a slate given the items above it, from the recorded heads."""
+    """Probability of each item of a slate given the items above it, from the recorded offered_ranks."""
     check_lists(lists, cells.shape[0])
     cursor, bounds, pmf = np.zeros(lists.shape[0], np.int64), no_bounds(lists.shape[0]), np.empty(lists.shape[0])
-    result = np.ones(heads.shape[0])
-    for j in range(heads.shape[0]):
-        if read_heads(heads[j], cursor, lists.shape[1]) > 0:
+    result = np.ones(offered_ranks.shape[0])
+    for j in range(offered_ranks.shape[0]):
+        if read_heads(offered_ranks[j], cursor, lists.shape[1]) > 0:
             disagreement_pmf(lists, cursor, bounds, cells, pooled, prior, confidence, exploration, pmf)
-            result[j] = shown_probability(heads[j], pmf)
+            result[j] = shown_probability(offered_ranks[j], pmf)
     return result
 
 
@@ -235,7 +253,7 @@ class Disagreement(SlateTable):
     >>> slate = policy.draw(0, lists, np.array([0.5, 0.96]))
     >>> slate.items.tolist(), slate.probabilities.round(2).tolist()
     ([5, 8], [[1.0, 0.0], [0.95, 0.05]])
-    >>> policy.learn_one(Outcome(0, slate.heads, slate.sources, hit=1, reward=1.0))
+    >>> policy.learn_one(Outcome(0, slate.offered_ranks, slate.sources, hit=1, reward=1.0))
     1.0
     """
 
@@ -293,7 +311,11 @@ class Disagreement(SlateTable):
         self._prior = (t0 * mean, ts * mean, doubt * mean_square)
 
     def draw(
-        self, state: int, lists: NDArray[np.int32], uniforms: NDArray[np.float64], terms: Terms = NO_TERMS
+        self,
+        state: int,
+        lists: NDArray[np.int32],
+        uniforms: NDArray[np.float64],
+        constraints: Constraints = NO_CONSTRAINTS,
     ) -> Slate:
         """Fill one slot per number of ``uniforms`` in [0, 1) from ``lists`` ``[sources, depth]``."""
         return draw_disagreement(
@@ -304,24 +326,31 @@ class Disagreement(SlateTable):
             self._confidence,
             self._exploration(),
             uniforms,
-            terms,
+            constraints,
         )
 
     def propensities(
-        self, state: int, lists: NDArray[np.int32], items: NDArray[np.int32], terms: Terms = NO_TERMS
+        self, state: int, lists: NDArray[np.int32], items: NDArray[np.int32], constraints: Constraints = NO_CONSTRAINTS
     ) -> NDArray[np.float64]:
         """Probability of each item of a given slate given the items above it, shape ``[n]``."""
         return disagreement_propensities(
-            lists, self._cells[state], self._pooled, self._prior, self._confidence, self._exploration(), items, terms
+            lists,
+            self._cells[state],
+            self._pooled,
+            self._prior,
+            self._confidence,
+            self._exploration(),
+            items,
+            constraints,
         )
 
     def recorded_propensities(
-        self, state: int, lists: NDArray[np.int32], heads: NDArray[np.uint8]
+        self, state: int, lists: NDArray[np.int32], offered_ranks: NDArray[np.uint8]
     ) -> NDArray[np.float64]:
-        """The same of a slate on record, from its heads ``[n, sources]``: no terms need be known."""
-        check_heads(heads, heads[:, 0], heads.shape[0], self.sources)
+        """The same of a slate on record, from its offered_ranks ``[n, sources]``: no constraints need be known."""
+        check_heads(offered_ranks, offered_ranks[:, 0], offered_ranks.shape[0], self.sources)
         return recorded_disagreement(
-            lists, self._cells[state], self._pooled, self._prior, self._confidence, self._exploration(), heads
+            lists, self._cells[state], self._pooled, self._prior, self._confidence, self._exploration(), offered_ranks
         )
 
     def slate_error(self, outcome: Outcome) -> float:
@@ -335,7 +364,7 @@ class Disagreement(SlateTable):
             self._cells[outcome.state_tm1],
             self._pooled,
             theta,
-            outcome.heads,
+            outcome.offered_ranks,
             outcome.sources,
             outcome.hit,
             u_t,

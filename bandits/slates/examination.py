@@ -33,7 +33,7 @@ def prior_theta(slots: int) -> NDArray[np.float64]:
 @njit(cache=True)
 def count_slate(
     hit: int,
-    heads: NDArray[np.uint8],
+    offered_ranks: NDArray[np.uint8],
     sources: NDArray[np.uint8],
     theta: NDArray[np.float64],
     by_slot: NDArray[np.float64],
@@ -46,7 +46,7 @@ def count_slate(
     for j in range(sources.size):
         if sources[j] == PINNED:
             continue
-        cell = by_cell[sources[j], rank_bucket(heads[j, sources[j]])]
+        cell = by_cell[sources[j], rank_bucket(offered_ranks[j, sources[j]])]
         by_slot[j, 1] += cell[0] / cell[1]
         cell[1] += theta[j]
         if j == hit:
@@ -73,9 +73,9 @@ class Examination:
     Three sources take turns in each slot; a fifth of the hits fall into the last slot.
 
     >>> examination = Examination(sources=3, slots=3)
-    >>> heads, drawn = np.zeros((3, 3), np.uint8), np.arange(3, dtype=np.uint8)
+    >>> offered_ranks, drawn = np.zeros((3, 3), np.uint8), np.arange(3, dtype=np.uint8)
     >>> for n in range(3000):
-    ...     examination.learn_one(hit=0 if n % 5 else 2, heads=heads, sources=np.roll(drawn, n))
+    ...     examination.learn_one(hit=0 if n % 5 else 2, offered_ranks=offered_ranks, sources=np.roll(drawn, n))
     >>> examination.theta.round(2).tolist()
     [1.0, 0.01, 0.25]
     """
@@ -93,11 +93,11 @@ class Examination:
         self._by_cell = np.tile(self._cell_prior, (sources, BUCKETS, 1))  # [sources, 4, (hits, examinations)]
         self._count = np.zeros(1, np.int64)
 
-    def learn_one(self, hit: int, heads: NDArray[np.uint8], sources: NDArray[np.uint8]) -> None:
-        """Count a settled slate: slot of the hit or -1, heads ``[n, sources]``, drawn sources ``[n]``."""
+    def learn_one(self, hit: int, offered_ranks: NDArray[np.uint8], sources: NDArray[np.uint8]) -> None:
+        """Count a settled slate: slot of the hit or -1, offered_ranks ``[n, sources]``, drawn sources ``[n]``."""
         if self.fixed:
             return
-        count_slate(hit, heads, sources, self.theta, self._by_slot, self._by_cell)
+        count_slate(hit, offered_ranks, sources, self.theta, self._by_slot, self._by_cell)
         self._count += 1
         if self._count[0] % self.refresh_every == 0:
             self._refresh()

@@ -1,7 +1,7 @@
-"""Filling a slate from ranked lists: heads, rank buckets, epsilon-greedy draws, item propensities.
+"""Filling a slate from ranked lists: offered_ranks, rank buckets, epsilon-greedy draws, item propensities.
 
 At each slot every source offers its head, the first item of its list that stands in no slot above (and
-breaks no term, see ``terms``). The policy draws a source, the slot shows its head. Two sources may offer
+breaks no constraint, see ``constraints``). The policy draws a source, the slot shows its head. Two sources may offer
 the same item, so an item's propensity is the sum over the sources whose head it is. All of it depends on
 (state, slot, items above) alone and never on which source placed what: that is what makes the
 propensities exact.
@@ -15,12 +15,12 @@ from numba import njit
 from numba.extending import register_jitable
 from numpy.typing import NDArray
 
-from bandits.base import DRY, NO_TERMS, OTHER, PINNED, Slate, Terms
+from bandits.base import EXHAUSTED, NO_CONSTRAINTS, OTHER, PINNED, Constraints, Slate
 from bandits.explore import draw, epsilon_greedy
 from bandits.slates.constraints import check_terms, due_pin, place_pin, seek_fitting_heads, unavailable
 
 BUCKETS = 4
-MAX_DEPTH = 127  # OTHER + index must stay below DRY
+MAX_DEPTH = 127  # OTHER + index must stay below EXHAUSTED
 
 
 @register_jitable
@@ -47,10 +47,10 @@ def check_lists(lists: NDArray[np.int32], sources: int) -> None:
 
 
 @register_jitable
-def check_heads(heads: NDArray[np.uint8], drawn: NDArray[np.uint8], slots: int, sources: int) -> None:
+def check_heads(offered_ranks: NDArray[np.uint8], drawn: NDArray[np.uint8], slots: int, sources: int) -> None:
     """Refuse a record that does not fit the policy's tables."""
-    if heads.shape[0] != drawn.size or heads.shape[1] != sources:
-        raise ValueError("heads must have one row for each slot and one column for each source")
+    if offered_ranks.shape[0] != drawn.size or offered_ranks.shape[1] != sources:
+        raise ValueError("offered_ranks must have one row for each slot and one column for each source")
     if drawn.size > slots:
         raise ValueError("a slate must have at most as many slots as the policy")
 
@@ -59,7 +59,7 @@ def check_heads(heads: NDArray[np.uint8], drawn: NDArray[np.uint8], slots: int, 
 def seek_heads(lists: NDArray[np.int32], shown: NDArray[np.int32], cursor: NDArray[np.int64]) -> int:
     """Move each source's cursor on to its head, to the list's depth if it is dry; count the live ones.
 
-    For a slate without terms. Called once a slot, from the first on: a head that was not shown in the slot
+    For a slate without constraints. Called once a slot, from the first on: a head that was not shown in the slot
     above is a head still.
     """
     sources, depth = lists.shape
@@ -86,21 +86,21 @@ def first_unplaced(row: NDArray[np.int32], shown: NDArray[np.int32], start: int)
 
 
 @register_jitable
-def read_heads(heads: NDArray[np.uint8], cursor: NDArray[np.int64], depth: int) -> int:
+def read_heads(offered_ranks: NDArray[np.uint8], cursor: NDArray[np.int64], depth: int) -> int:
     """Set the cursors as a record ``[sources]`` of one slot tells; count the live ones."""
     live = 0
-    for a in range(heads.size):
-        cursor[a] = depth if heads[a] == DRY else heads[a] % OTHER
+    for a in range(offered_ranks.size):
+        cursor[a] = depth if offered_ranks[a] == EXHAUSTED else offered_ranks[a] % OTHER
         live += cursor[a] < depth
     return live
 
 
 @register_jitable
-def shown_probability(heads: NDArray[np.uint8], pmf: NDArray[np.float64]) -> float:
+def shown_probability(offered_ranks: NDArray[np.uint8], pmf: NDArray[np.float64]) -> float:
     """Probability that the slot shows what it showed: the sum over the sources whose head it was."""
     total = 0.0
-    for a in range(heads.size):
-        if heads[a] < OTHER:
+    for a in range(offered_ranks.size):
+        if offered_ranks[a] < OTHER:
             total += pmf[a]
     return total
 
@@ -130,7 +130,9 @@ def empty_slate(slots: int, sources: int) -> Slate:
 @register_jitable
 def first_slots(slate: Slate, n: int) -> Slate:
     """Cut a slate down to its first ``n`` slots."""
-    return Slate(slate.items[:n], slate.sources[:n], slate.heads[:n], slate.probabilities[:n], slate.propensities[:n])
+    return Slate(
+        slate.items[:n], slate.sources[:n], slate.offered_ranks[:n], slate.probabilities[:n], slate.propensities[:n]
+    )
 
 
 @register_jitable
@@ -151,12 +153,12 @@ def place(
     for a in range(pmf.size):
         slate.probabilities[slot, a] = pmf[a]
         if cursor[a] >= lists.shape[1]:
-            slate.heads[slot, a] = DRY
+            slate.offered_ranks[slot, a] = EXHAUSTED
         elif lists[a, cursor[a]] == item:
-            slate.heads[slot, a] = cursor[a]
+            slate.offered_ranks[slot, a] = cursor[a]
             total += pmf[a]
         else:
-            slate.heads[slot, a] = OTHER + cursor[a]
+            slate.offered_ranks[slot, a] = OTHER + cursor[a]
     slate.propensities[slot] = total
 
 
@@ -176,7 +178,7 @@ def draw_slate(
     scores: NDArray[np.float64],
     epsilon: float,
     uniforms: NDArray[np.float64],
-    terms: Terms,
+    constraints: Constraints,
 ) -> Slate:
     """Fill one slot per uniform number, epsilon-greedily, until all sources are dry.
 
@@ -190,27 +192,31 @@ def draw_slate(
         Exploration rate in [0, 1].
     uniforms
         One number in [0, 1) for each slot.
-    terms
-        Caps and pins; ``NO_TERMS`` for none.
+    constraints
+        Caps and pins; ``NO_CONSTRAINTS`` for none.
 
     Examples
     --------
     >>> lists = np.array([[7, 8, 9], [8, 5, -1]], np.int32)
-    >>> slate = draw_slate(lists, np.array([[0.0] * 4, [1.0] * 4]), 0.2, np.full(4, 0.5), NO_TERMS)
+    >>> slate = draw_slate(lists, np.array([[0.0] * 4, [1.0] * 4]), 0.2, np.full(4, 0.5), NO_CONSTRAINTS)
     >>> slate.items.tolist(), slate.sources.tolist(), slate.propensities.round(2).tolist()
     ([8, 5, 7, 9], [1, 1, 0, 0], [0.9, 0.9, 1.0, 1.0])
     """
     sources, depth = lists.shape
     check_lists(lists, scores.shape[0])
-    free = check_terms(lists, terms)
+    free = check_terms(lists, constraints)
     slate = empty_slate(uniforms.size, sources)
-    cursor, used = np.zeros(sources, np.int64), terms.used.copy()
-    gone = unavailable(lists, terms)
+    cursor, used = np.zeros(sources, np.int64), constraints.used.copy()
+    gone = unavailable(lists, constraints)
     n = 0
     while n < uniforms.size:
         shown = slate.items[:n]
-        live = seek_heads(lists, shown, cursor) if free else seek_fitting_heads(lists, shown, cursor, terms, used, gone)
-        pin = -1 if free else due_pin(terms, shown, live)
+        live = (
+            seek_heads(lists, shown, cursor)
+            if free
+            else seek_fitting_heads(lists, shown, cursor, constraints, used, gone)
+        )
+        pin = -1 if free else due_pin(constraints, shown, live)
         if pin >= 0:
             place_pin(slate, n, pin)
         elif live > 0:
@@ -227,7 +233,7 @@ def slate_propensities(
     scores: NDArray[np.float64],
     epsilon: float,
     items: NDArray[np.int32],
-    terms: Terms,
+    constraints: Constraints,
 ) -> NDArray[np.float64]:
     """Probability of each item of a given slate given the items above it, under other scores or epsilon.
 
@@ -236,19 +242,23 @@ def slate_propensities(
     Examples
     --------
     >>> lists = np.array([[7, 8, 9], [8, 5, -1]], np.int32)
-    >>> slate_propensities(lists, np.zeros((2, 4)), 0.5, np.array([8, 7, 9, 6], np.int32), NO_TERMS).tolist()
+    >>> slate_propensities(lists, np.zeros((2, 4)), 0.5, np.array([8, 7, 9, 6], np.int32), NO_CONSTRAINTS).tolist()
     [0.25, 0.75, 0.75, 0.0]
     """
     sources, depth = lists.shape
     check_lists(lists, scores.shape[0])
-    free = check_terms(lists, terms)
-    cursor, used = np.zeros(sources, np.int64), terms.used.copy()
-    gone = unavailable(lists, terms)
+    free = check_terms(lists, constraints)
+    cursor, used = np.zeros(sources, np.int64), constraints.used.copy()
+    gone = unavailable(lists, constraints)
     result = np.zeros(items.size)
     for j in range(items.size):
         shown = items[:j]
-        live = seek_heads(lists, shown, cursor) if free else seek_fitting_heads(lists, shown, cursor, terms, used, gone)
-        pin = -1 if free else due_pin(terms, shown, live)
+        live = (
+            seek_heads(lists, shown, cursor)
+            if free
+            else seek_fitting_heads(lists, shown, cursor, constraints, used, gone)
+        )
+        pin = -1 if free else due_pin(constraints, shown, live)
         if pin >= 0:
             result[j] = 1.0 if items[j] == pin else 0.0
         elif live > 0:
@@ -258,23 +268,23 @@ def slate_propensities(
 
 @njit(cache=True)
 def recorded_propensities(
-    scores: NDArray[np.float64], epsilon: float, heads: NDArray[np.uint8], depth: int
+    scores: NDArray[np.float64], epsilon: float, offered_ranks: NDArray[np.uint8], depth: int
 ) -> NDArray[np.float64]:
-    """Probability of each item of a slate given the items above it, from the recorded heads ``[n, sources]``.
+    """Probability of each item of a slate given the items above it, from the recorded offered_ranks ``[n, sources]``.
 
-    The heads reflect the caps and pins under which the slate was drawn, so none need be known.
+    The offered_ranks reflect the caps and pins under which the slate was drawn, so none need be known.
 
     Examples
     --------
-    >>> heads = np.array([[OTHER, 0], [0, 2], [DRY, DRY]], np.uint8)
-    >>> recorded_propensities(np.zeros((2, 4)), 0.5, heads, 3).tolist()
+    >>> offered_ranks = np.array([[OTHER, 0], [0, 2], [EXHAUSTED, EXHAUSTED]], np.uint8)
+    >>> recorded_propensities(np.zeros((2, 4)), 0.5, offered_ranks, 3).tolist()
     [0.25, 1.0, 1.0]
     """
-    cursor = np.zeros(heads.shape[1], np.int64)
-    result = np.ones(heads.shape[0])
-    for j in range(heads.shape[0]):
-        if read_heads(heads[j], cursor, depth) > 0:
-            result[j] = shown_probability(heads[j], slot_pmf(scores, cursor, depth, epsilon))
+    cursor = np.zeros(offered_ranks.shape[1], np.int64)
+    result = np.ones(offered_ranks.shape[0])
+    for j in range(offered_ranks.shape[0]):
+        if read_heads(offered_ranks[j], cursor, depth) > 0:
+            result[j] = shown_probability(offered_ranks[j], slot_pmf(scores, cursor, depth, epsilon))
     return result
 
 
@@ -282,7 +292,7 @@ def recorded_propensities(
 def slate_value(
     scores: NDArray[np.float64],
     theta: NDArray[np.float64],
-    heads: NDArray[np.uint8],
+    offered_ranks: NDArray[np.uint8],
     sources: NDArray[np.uint8],
 ) -> float:
     """Sum of the slots' values, each weighted by its chance to be examined; pinned slots are nobody's.
@@ -297,15 +307,15 @@ def slate_value(
     for j in range(sources.size):
         a = sources[j]
         if a != PINNED:
-            total += theta[j] * scores[a, rank_bucket(heads[j, a])]
+            total += theta[j] * scores[a, rank_bucket(offered_ranks[j, a])]
     return total
 
 
 @njit(cache=True)
 def greedy_value(lists: NDArray[np.int32], scores: NDArray[np.float64], theta: NDArray[np.float64]) -> float:
-    """Value of the greedy slate of one slot per examination weight in ``theta``, under no terms.
+    """Value of the greedy slate of one slot per examination weight in ``theta``, under no constraints.
 
-    The record of a next slate holds its lists, not the terms it was drawn under.
+    The record of a next slate holds its lists, not the constraints it was drawn under.
 
     Examples
     --------
@@ -313,8 +323,8 @@ def greedy_value(lists: NDArray[np.int32], scores: NDArray[np.float64], theta: N
     >>> greedy_value(np.array([[7, 8, 9], [8, 5, -1]], np.int32), scores, np.array([1.0, 0.5]))
     1.15
     """
-    best = draw_slate(lists, scores, 0.0, np.zeros(theta.size), NO_TERMS)
-    return slate_value(scores, theta, best.heads, best.sources)
+    best = draw_slate(lists, scores, 0.0, np.zeros(theta.size), NO_CONSTRAINTS)
+    return slate_value(scores, theta, best.offered_ranks, best.sources)
 
 
 def greedy_fill(lists: NDArray[np.int32], scores: NDArray[np.float64], slots: int) -> Slate:
@@ -326,4 +336,4 @@ def greedy_fill(lists: NDArray[np.int32], scores: NDArray[np.float64], slots: in
     >>> greedy_fill(lists, np.array([[0.5, 0.3, 0.0, 0.0], [0.9, 0.4, 0.0, 0.0]]), slots=3).items.tolist()
     [8, 7, 5]
     """
-    return draw_slate(lists, scores, 0.0, np.zeros(slots), NO_TERMS)
+    return draw_slate(lists, scores, 0.0, np.zeros(slots), NO_CONSTRAINTS)

@@ -17,7 +17,7 @@ from numba import njit
 from numba.extending import register_jitable
 from numpy.typing import NDArray
 
-from bandits.base import DRY, OTHER
+from bandits.base import EXHAUSTED, OTHER
 from bandits.slates.fill import check_heads, rank_bucket
 from bandits.td import td_learning
 
@@ -89,7 +89,7 @@ def credit_disagreement(
     cells: Table,
     pooled: Table,
     theta: NDArray[np.float64],
-    heads: NDArray[np.uint8],
+    offered_ranks: NDArray[np.uint8],
     sources: NDArray[np.uint8],
     hit: int,
     u_t: float,
@@ -97,20 +97,22 @@ def credit_disagreement(
     prior_value: float,
 ) -> float:
     """Add every slot to the sums of the sources that disagreed there; return the mean error of the slots."""
-    check_heads(heads, sources, theta.size, cells.shape[0])
+    check_heads(offered_ranks, sources, theta.size, cells.shape[0])
     total = 0.0
     matched = 0
     for j in range(sources.size):
-        if heads[j, 0] == DRY:
+        if offered_ranks[j, 0] == EXHAUSTED:
             continue
         y = u_t if j == hit else 0.0
-        ranking_shown = heads[j, 0] < OTHER
-        b_0 = rank_bucket(heads[j, 0] % OTHER)
+        ranking_shown = offered_ranks[j, 0] < OTHER
+        b_0 = rank_bucket(offered_ranks[j, 0] % OTHER)
         for a in range(1, cells.shape[0]):
-            shown = heads[j, a] < OTHER
-            if heads[j, a] == DRY or shown == ranking_shown:  # equal: both agree, or a third item is shown
+            shown = offered_ranks[j, a] < OTHER
+            if (
+                offered_ranks[j, a] == EXHAUSTED or shown == ranking_shown
+            ):  # equal: both agree, or a third item is shown
                 continue
-            b = rank_bucket(heads[j, a] % OTHER)
+            b = rank_bucket(offered_ranks[j, a] % OTHER)
             side = 0 if shown else 1
             total += add_slot(cells[a, b, b_0, side], theta[j], y, caps[0], prior_value)
             add_slot(pooled[a, b, b_0, side], theta[j], y, caps[1], prior_value)

@@ -17,7 +17,7 @@ class QLearning(SlateTable):
     """Off-policy slate TD control: it values states as they are once exploration is over.
 
     The maximum over all slates is out of reach. It is taken over two: the greedy fill, slot by slot, and
-    the slate drawn, which is now and then better because heads are shared. Differs from SARSA in
+    the slate drawn, which is now and then better because offered_ranks are shared. Differs from SARSA in
     ``slate_error`` alone; with ``discount_t = 0`` the two are one. Parameters as for the table.
 
     Examples
@@ -27,7 +27,7 @@ class QLearning(SlateTable):
     >>> slate = policy.draw(0, lists, np.array([0.99, 0.5]))
     >>> slate.items.tolist(), slate.propensities.round(3).tolist()
     ([7, 5], [0.025, 0.975])
-    >>> policy.learn_one(Outcome(0, slate.heads, slate.sources, hit=0, reward=1.0))
+    >>> policy.learn_one(Outcome(0, slate.offered_ranks, slate.sources, hit=0, reward=1.0))
     0.5
     >>> policy.draw(0, lists, np.array([0.5, 0.5])).items.tolist()
     [7, 5]

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import numpy as np
 from numpy.typing import NDArray
 
-from bandits.base import NO_TERMS, Outcome, Slate, Terms, restore_arrays
+from bandits.base import NO_CONSTRAINTS, Constraints, Outcome, Slate, restore_arrays
 from bandits.slates.fill import BUCKETS, check_heads, draw_slate, recorded_propensities, slate_propensities
 
 
@@ -37,23 +37,27 @@ class Ranked:
         self._scores = np.zeros((sources, BUCKETS))  # all equal: ties go to the lowest live source
 
     def draw(
-        self, state: int, lists: NDArray[np.int32], uniforms: NDArray[np.float64], terms: Terms = NO_TERMS
+        self,
+        state: int,
+        lists: NDArray[np.int32],
+        uniforms: NDArray[np.float64],
+        constraints: Constraints = NO_CONSTRAINTS,
     ) -> Slate:
         """Fill one slot per number of ``uniforms`` from ``lists`` ``[sources, depth]``."""
-        return draw_slate(lists, self._scores, 0.0, uniforms, terms)
+        return draw_slate(lists, self._scores, 0.0, uniforms, constraints)
 
     def propensities(
-        self, state: int, lists: NDArray[np.int32], items: NDArray[np.int32], terms: Terms = NO_TERMS
+        self, state: int, lists: NDArray[np.int32], items: NDArray[np.int32], constraints: Constraints = NO_CONSTRAINTS
     ) -> NDArray[np.float64]:
         """1 for each item that the ranking shows at its slot given the items above it, else 0."""
-        return slate_propensities(lists, self._scores, 0.0, items, terms)
+        return slate_propensities(lists, self._scores, 0.0, items, constraints)
 
     def recorded_propensities(
-        self, state: int, lists: NDArray[np.int32], heads: NDArray[np.uint8]
+        self, state: int, lists: NDArray[np.int32], offered_ranks: NDArray[np.uint8]
     ) -> NDArray[np.float64]:
-        """The same of a slate on record, from its heads ``[n, sources]``: no terms need be known."""
-        check_heads(heads, heads[:, 0], heads.shape[0], self.sources)
-        return recorded_propensities(self._scores, 0.0, heads, lists.shape[1])
+        """The same of a slate on record, from its offered_ranks ``[n, sources]``: no constraints need be known."""
+        check_heads(offered_ranks, offered_ranks[:, 0], offered_ranks.shape[0], self.sources)
+        return recorded_propensities(self._scores, 0.0, offered_ranks, lists.shape[1])
 
     def learn_one(self, outcome: Outcome) -> float:
         """Learn nothing: the error is 0."""

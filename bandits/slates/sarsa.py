@@ -26,7 +26,7 @@ class Sarsa(SlateTable):
     >>> slate = policy.draw(0, lists, np.array([0.5, 0.99]))
     >>> slate.items.tolist(), slate.propensities.round(3).tolist()
     ([5, 7], [0.975, 0.025])
-    >>> policy.learn_one(Outcome(0, slate.heads, slate.sources, hit=1, reward=1.0))
+    >>> policy.learn_one(Outcome(0, slate.offered_ranks, slate.sources, hit=1, reward=1.0))
     0.5
     >>> policy.draw(0, lists, np.array([0.5, 0.5])).items.tolist()
     [7, 5]

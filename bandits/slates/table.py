@@ -25,7 +25,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from bandits.base import NO_TERMS, OTHER, Outcome, Slate, Terms
+from bandits.base import NO_CONSTRAINTS, OTHER, Constraints, Outcome, Slate
 from bandits.schedules import Schedule
 from bandits.slates.fill import (
     BUCKETS,
@@ -49,22 +49,22 @@ def credit_slate(
     q: NDArray[np.float64],
     evidence: NDArray[np.float64],
     theta: NDArray[np.float64],
-    heads: NDArray[np.uint8],
+    offered_ranks: NDArray[np.uint8],
     sources: NDArray[np.uint8],
     hit: int,
     u_t: float,
     smallest_step: float,
 ) -> float:
     """Give each slot its credit in the state's tables ``[sources, 4]``; return the mean error of the slots."""
-    check_heads(heads, sources, theta.size, q.shape[0])
+    check_heads(offered_ranks, sources, theta.size, q.shape[0])
     total = 0.0
     for j in range(sources.size):
         examined = theta[j]
         reward = u_t if j == hit else 0.0
         for a in range(q.shape[0]):
-            if heads[j, a] >= OTHER:
+            if offered_ranks[j, a] >= OTHER:
                 continue
-            b = rank_bucket(heads[j, a])
+            b = rank_bucket(offered_ranks[j, a])
             error = td_learning(examined * q[a, b], reward, 0.0, 0.0)
             step = max(smallest_step, 1.0 / (PRIOR_EVIDENCE + evidence[a, b]))
             q[a, b] += step * examined * error
@@ -117,23 +117,27 @@ class SlateTable(SlatePolicy):
         """TD error ``u_t`` of the slate as a whole against the baseline of its state."""
 
     def draw(
-        self, state: int, lists: NDArray[np.int32], uniforms: NDArray[np.float64], terms: Terms = NO_TERMS
+        self,
+        state: int,
+        lists: NDArray[np.int32],
+        uniforms: NDArray[np.float64],
+        constraints: Constraints = NO_CONSTRAINTS,
     ) -> Slate:
         """Fill one slot per number of ``uniforms`` in [0, 1) from ``lists`` ``[sources, depth]``."""
-        return draw_slate(lists, self.q[state], self.epsilon, uniforms, terms)
+        return draw_slate(lists, self.q[state], self.epsilon, uniforms, constraints)
 
     def propensities(
-        self, state: int, lists: NDArray[np.int32], items: NDArray[np.int32], terms: Terms = NO_TERMS
+        self, state: int, lists: NDArray[np.int32], items: NDArray[np.int32], constraints: Constraints = NO_CONSTRAINTS
     ) -> NDArray[np.float64]:
         """Probability of each item of a given slate given the items above it, shape ``[n]``."""
-        return slate_propensities(lists, self.q[state], self.epsilon, items, terms)
+        return slate_propensities(lists, self.q[state], self.epsilon, items, constraints)
 
     def recorded_propensities(
-        self, state: int, lists: NDArray[np.int32], heads: NDArray[np.uint8]
+        self, state: int, lists: NDArray[np.int32], offered_ranks: NDArray[np.uint8]
     ) -> NDArray[np.float64]:
-        """The same of a slate on record, from its heads ``[n, sources]``: no terms need be known."""
-        check_heads(heads, heads[:, 0], heads.shape[0], self.sources)
-        return recorded_propensities(self.q[state], self.epsilon, heads, lists.shape[1])
+        """The same of a slate on record, from its offered_ranks ``[n, sources]``: no constraints need be known."""
+        check_heads(offered_ranks, offered_ranks[:, 0], offered_ranks.shape[0], self.sources)
+        return recorded_propensities(self.q[state], self.epsilon, offered_ranks, lists.shape[1])
 
     def learn_one(self, outcome: Outcome) -> float:
         """Learn from one settled slate; return its mean TD error over the slots, in units of reward."""
@@ -146,7 +150,7 @@ class SlateTable(SlatePolicy):
             self.q[s],
             self._evidence[s],
             self.examination.theta,
-            outcome.heads,
+            outcome.offered_ranks,
             outcome.sources,
             outcome.hit,
             u_t,
@@ -154,7 +158,7 @@ class SlateTable(SlatePolicy):
         )
         if outcome.hit < 0:
             self.baseline[s] += BASELINE_STEP * u_t
-        self.examination.learn_one(outcome.hit, outcome.heads, outcome.sources)
+        self.examination.learn_one(outcome.hit, outcome.offered_ranks, outcome.sources)
         self._steps += 1
         return error
 
@@ -162,11 +166,13 @@ class SlateTable(SlatePolicy):
         """V(s_t) of the slate drawn next."""
         if outcome.discount_t == 0.0:
             return 0.0
-        if outcome.next_heads is None or outcome.next_sources is None:
-            raise ValueError(f"policy {self.name!r}: discount_t above 0 needs next_heads and next_sources; got None")
+        if outcome.next_offered_ranks is None or outcome.next_sources is None:
+            raise ValueError(
+                f"policy {self.name!r}: discount_t above 0 needs next_offered_ranks and next_sources; got None"
+            )
         s = outcome.state_t
         q, theta = self.q[s], self.examination.theta
-        return float(self.baseline[s]) + slate_value(q, theta, outcome.next_heads, outcome.next_sources)
+        return float(self.baseline[s]) + slate_value(q, theta, outcome.next_offered_ranks, outcome.next_sources)
 
     def greedy_value(self, outcome: Outcome) -> float:
         """V(s_t) of the best slate that can be filled from the next lists, slot by slot."""

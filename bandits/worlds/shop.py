@@ -58,21 +58,21 @@ class Tastes(NamedTuple):
     @classmethod
     def generated(cls, seed: str, users: int = 2_000, items: int = 1_500, categories: int = 20) -> "Tastes":
         """Make shoppers who like three categories each, and items of five sub-categories in each."""
-        luck = luck_of(f"{seed}/tastes")
-        taste = luck.normal(-0.5, 0.4, (users, categories))
+        rng = rng_of(f"{seed}/tastes")
+        taste = rng.normal(-0.5, 0.4, (users, categories))
         for user in range(users):
-            taste[user, luck.permutation(categories)[:3]] += 1.5
-        sub = luck.integers(0, 5 * categories, items)
-        return cls(taste, sub // 5, sub, luck.normal(0.0, 0.6, items), habits(luck, users))
+            taste[user, rng.permutation(categories)[:3]] += 1.5
+        sub = rng.integers(0, 5 * categories, items)
+        return cls(taste, sub // 5, sub, rng.normal(0.0, 0.6, items), habits(rng, users))
 
 
-def habits(luck: np.random.Generator, users: int) -> Floats:
+def habits(rng: np.random.Generator, users: int) -> Floats:
     """Chance of view, click and purchase of each shopper: some only look."""
-    buying = luck.beta(1.0, 9.0, users)
+    buying = rng.beta(1.0, 9.0, users)
     return np.stack([0.75 * (1 - buying), 0.25 * (1 - buying), buying], axis=1)
 
 
-def luck_of(name: str) -> np.random.Generator:
+def rng_of(name: str) -> np.random.Generator:
     """Random numbers named by a string."""
     return np.random.default_rng(list(name.encode()))
 
@@ -115,15 +115,15 @@ class Facts(NamedTuple):
 
 
 @njit(cache=True)
-def _begin(facts: Facts, session: int, luck: np.random.Generator) -> None:
+def _begin(facts: Facts, session: int, rng: np.random.Generator) -> None:
     """A shopper comes; who came lately comes again sooner."""
     users = facts.taste.shape[0]
-    user = int(luck.random() ** 2.0 * users)
+    user = int(rng.random() ** 2.0 * users)
     while (facts.user == user).any():  # nobody is in two sessions at once
         user = (user + 1) % users
     facts.user[session] = user
     chances = np.exp(facts.taste[user])
-    facts.intent[session] = _drawn(chances / chances.sum(), luck.random())
+    facts.intent[session] = _drawn(chances / chances.sum(), rng.random())
     facts.mode[session] = -1
     facts.last[session] = facts.known[user, 0]
     facts.depth[session] = 0
@@ -197,14 +197,14 @@ def _best(scores: Floats, gone: NDArray[np.bool_], into: NDArray[np.int32]) -> N
 @njit(cache=True)
 def offer(
     facts: Facts, session: int, now: float, decisions: float, noise: float, knows: bool, flat: bool,
-    luck: np.random.Generator,
+    rng: np.random.Generator,
 ) -> tuple[int, NDArray[np.int32], Floats]:  # fmt: skip
     """The shopper's state, what each source offers, [sources, 20], and the chance that each item attracts, [items]."""
     state = session_state(facts.depth[session] + 1, facts.events[facts.user[session]])
     drifted = int(now >= decisions / 2)
     mix = facts.mix[drifted, state]
-    if facts.mode[session] < 0 or luck.random() < 0.5:
-        facts.mode[session] = _drawn(mix, luck.random())
+    if facts.mode[session] < 0 or rng.random() < 0.5:
+        facts.mode[session] = _drawn(mix, rng.random())
     items, user, last = facts.category.size, facts.user[session], facts.last[session]
     gone = facts.born > now
     base, fits = _base(facts, session), _fits(facts, session, now, decisions)
@@ -217,10 +217,10 @@ def offer(
         pool = np.empty(POOL, np.int32)
         _best(guess, gone, pool)
         for a in range(len(SOURCES)):
-            _best(luck.random(POOL), gone[pool], lists[a])
+            _best(rng.random(POOL), gone[pool], lists[a])
             lists[a] = pool[lists[a]]
         return state, lists, attracts
-    _best(guess + noise * luck.standard_normal(items), gone, lists[0])
+    _best(guess + noise * rng.standard_normal(items), gone, lists[0])
     lists[1, :] = -1
     lists[1, : min(DEPTH, MEMORY)] = facts.known[user, :DEPTH]
     nothing = np.zeros(items)
@@ -246,42 +246,42 @@ def offer(
 @njit(cache=True)
 def answer(
     facts: Facts, session: int, now: float, decisions: float, slate: NDArray[np.int32], attracts: Floats, chain: bool,
-    luck: np.random.Generator,
+    rng: np.random.Generator,
 ) -> Answer:  # fmt: skip
     """What the shopper does with a slate; his memory and the shop's statistics go on from there."""
     user, item, slot, caused = facts.user[session], -1, -1, False
     for j in range(slate.size):
-        looks, likes = luck.random() < (j + 1.0) ** -0.5, luck.random() < attracts[slate[j]]
+        looks, likes = rng.random() < (j + 1.0) ** -0.5, rng.random() < attracts[slate[j]]
         if looks and likes:
             item, slot, caused = slate[j], j, True
             break
         if looks:
             facts.left[session, slate[j]] += 1
-    if item < 0 and luck.random() < OWN_ACCORD:
-        item = _own(facts, session, now, attracts, luck)
+    if item < 0 and rng.random() < OWN_ACCORD:
+        item = _own(facts, session, now, attracts, rng)
         for j in range(slate.size):
             if slate[j] == item:
                 slot = j
     goes_on = GOES_ON if item >= 0 else PATIENCE
     if chain and caused:
         goes_on = 0.3 if facts.mode[session] == TREND else 0.95
-    ended = luck.random() >= goes_on
-    kind = _drawn(facts.habits[user], luck.random()) if item >= 0 else 0
+    ended = rng.random() >= goes_on
+    kind = _drawn(facts.habits[user], rng.random()) if item >= 0 else 0
     if item >= 0:
         _remember(facts, session, item)
     if ended:
-        _begin(facts, session, luck)
+        _begin(facts, session, rng)
     return Answer(item, slot, caused, kind, WORTH[kind] if slot >= 0 else 0.0, ended)
 
 
 @njit(cache=True)
-def _own(facts: Facts, session: int, now: float, attracts: Floats, luck: np.random.Generator) -> int:
+def _own(facts: Facts, session: int, now: float, attracts: Floats, rng: np.random.Generator) -> int:
     """The most attractive of a few items that come to his mind."""
     best, user = -1, facts.user[session]
     for n in range(OWN_CHOICE):
-        i = int(luck.random() * facts.category.size)
+        i = int(rng.random() * facts.category.size)
         if n % 3 == 0:
-            i = facts.known[user, int(luck.random() * MEMORY)]
+            i = facts.known[user, int(rng.random() * MEMORY)]
         if i >= 0 and facts.born[i] <= now and (best < 0 or attracts[i] > attracts[best]):
             best = i
     return best
@@ -335,8 +335,8 @@ class Shop:
     def __init__(self, setting: Setting, seed: str, decisions: int, tastes: Tastes | None = None) -> None:
         tastes = Tastes.generated(seed) if tastes is None else tastes
         self.setting, self.decisions, self.now = setting, decisions, 0
-        self._seed, self._luck = seed, luck_of(f"{seed}/shoppers")
-        first = luck_of(f"{seed}/shop")
+        self._seed, self._rng = seed, rng_of(f"{seed}/shoppers")
+        first = rng_of(f"{seed}/shop")
         users, categories = tastes.taste.shape
         if users <= SESSIONS:
             raise ValueError(
@@ -353,18 +353,18 @@ class Shop:
             np.zeros((SESSIONS, items), np.int16), np.stack([setting.mix, setting.later]), np.ones(2), BONUS,
         )  # fmt: skip
         for session in range(SESSIONS):
-            _begin(self.facts, session, self._luck)
+            _begin(self.facts, session, self._rng)
         self.session, self._attracts = 0, np.zeros(items)
 
     def offer(self) -> tuple[int, NDArray[np.int32]]:
         """Let the next shopper come to his next decision: his state in [0, 12), and each source's list, [8, 20]."""
         if self.now == self.decisions // 2:
             self._drift()
-        self.session = int(self._luck.random() * SESSIONS)
+        self.session = int(self._rng.random() * SESSIONS)
         setting = self.setting
         state, lists, self._attracts = offer(
             self.facts, self.session, float(self.now), float(self.decisions), setting.noise, setting.knows_modes,
-            setting.flat, self._luck,
+            setting.flat, self._rng,
         )  # fmt: skip
         return state, lists
 
@@ -372,7 +372,7 @@ class Shop:
         """What the shopper does with a slate, items from the top."""
         found = answer(
             self.facts, self.session, float(self.now), float(self.decisions), slate, self._attracts, self.setting.chain,
-            self._luck,
+            self._rng,
         )  # fmt: skip
         self.now += 1
         return Answer(*found)
@@ -391,5 +391,5 @@ class Shop:
     def _drift(self) -> None:
         """Half of the shoppers swap their categories."""
         taste = self.facts.taste
-        drifting = luck_of(f"{self._seed}/drift").random(len(taste)) < 0.5
+        drifting = rng_of(f"{self._seed}/drift").random(len(taste)) < 0.5
         taste[drifting] = np.roll(taste[drifting], taste.shape[1] // 2, axis=1)

@@ -9,7 +9,7 @@ from bandits.base import Outcome, Policy
 from bandits.registry import make_policy
 from bandits.slates.states import STATES
 from bandits.worlds.settings import Setting
-from bandits.worlds.shop import SOURCES, Answer, Shop, Tastes, luck_of
+from bandits.worlds.shop import SOURCES, Answer, Shop, Tastes, rng_of
 
 SLOTS = 20
 REFERENCES = ("oracle", "round_robin", "random_source", *(f"fixed: {source}" for source in SOURCES[1:]))
@@ -48,27 +48,32 @@ def run(
     what it led to; 63 other sessions come in between. The same seed brings the same shoppers; they part ways where
     slates differ.
     """
-    shop, luck, found = Shop(setting, seed, decisions, tastes), luck_of(f"{seed}/policy"), Trial.empty(decisions)
+    shop, rng, found = Shop(setting, seed, decisions, tastes), rng_of(f"{seed}/policy"), Trial.empty(decisions)
     open_: dict[int, Outcome] = {}  # by session
     for n in range(decisions):
         state, lists = shop.offer()
         best = shop.best(lists, SLOTS)
         if isinstance(policy, str):
-            items = reference(policy, lists, luck, best)
+            items = reference(policy, lists, rng, best)
         else:
-            slate = policy.draw(state, lists, luck.random(SLOTS))
+            slate = policy.draw(state, lists, rng.random(SLOTS))
             items = slate.items
             found.sources[n] = np.bincount(slate.sources, minlength=len(SOURCES))
             if (before := open_.get(shop.session)) is not None:
                 policy.learn_one(
-                    before._replace(state_t=state, next_heads=slate.heads, next_sources=slate.sources, next_lists=lists)
+                    before._replace(
+                        state_t=state,
+                        next_offered_ranks=slate.offered_ranks,
+                        next_sources=slate.sources,
+                        next_lists=lists,
+                    )
                 )
         found.expected[n], found.best[n] = shop.expected(items), shop.expected(best)
         answer = shop.answer(items)
         found.note(n, answer)
         if not isinstance(policy, str):
             open_[shop.session] = Outcome(
-                state, slate.heads, slate.sources, answer.slot, answer.reward, 0.0 if answer.ended else discount
+                state, slate.offered_ranks, slate.sources, answer.slot, answer.reward, 0.0 if answer.ended else discount
             )
     return found
 
@@ -79,7 +84,7 @@ def make(name: str, **options: float) -> Policy:
 
 
 def reference(
-    name: str, lists: NDArray[np.int32], luck: np.random.Generator, best: NDArray[np.int32]
+    name: str, lists: NDArray[np.int32], rng: np.random.Generator, best: NDArray[np.int32]
 ) -> NDArray[np.int32]:
     """Slate of a reference: the oracle's, sources in turn, any source per slot, or one source and then the ranking."""
     if name == "oracle":
@@ -88,7 +93,7 @@ def reference(
     if name == "round_robin":
         order = np.arange(SLOTS) % sources
     elif name == "random_source":
-        order = luck.integers(0, sources, SLOTS)
+        order = rng.integers(0, sources, SLOTS)
     else:
         order = np.full(SLOTS, SOURCES.index(name.removeprefix("fixed: ")))
     taken: list[int] = []

@@ -16,8 +16,8 @@ from learners.content.tokens import DIMENSIONS, count_terms
 from learners.interactions import Interactions, require_all_known
 
 _DECAY = 0.7  # how much less each older item counts
-_PROJECTED = 64  # dimensions that the terms take in the graph
-_PER_LIST = 8  # lists of terms that the candidates would do for, if all were long
+_PROJECTED = 64  # dimensions that the tokens take in the graph
+_PER_LIST = 8  # lists of tokens that the candidates would do for, if all were long
 _PER_STEP = 2  # candidates for a step along the lists
 _PER_RATED = 4  # candidates for one that is scored exactly
 _PER_NEIGHBOUR = 16  # candidates for one out of the graph
@@ -31,14 +31,14 @@ class Content(Impersonal):
     $$score(j) = \Big(a \, \hat q \cdot x_j + b \max(0, \hat v \cdot v_j)\Big)
     \Big(1 + c \, e^{-|\ln \bar p - \ln p_j|}\Big)$$
 
-    $x_j$ holds $1 + \ln n$ of each term of item $j$ and has length 1; $q = \sum_{n<10} .7^n x_{i_n}$ over the user's
-    last distinct items, each term times its inverse document frequency $\ln(1 + N / (1 + N_t))$ of now, $\hat q$ of
+    $x_j$ holds $1 + \ln n$ of each token of item $j$ and has length 1; $q = \sum_{n<10} .7^n x_{i_n}$ over the user's
+    last distinct items, each token times its inverse document frequency $\ln(1 + N / (1 + N_t))$ of now, $\hat q$ of
     length 1: the cosine that Manning et al. [^1] name lnc.ltc. An item's own numbers never have to change when the
     catalogue does. $v$ are given vectors, $p$ prices, $\bar p$ the geometric mean over the same items: at twice or half
-    of it the last term is 1/2. Without a common term or a vector the score is 0, whatever the price.
+    of it the last token is 1/2. Without a common token or a vector the score is 0, whatever the price.
 
     While at most `exact` items are described `top_k` is exact. Beyond, it goes `exact / 2` steps along the lists of
-    items that hold the profile's terms, the heaviest term first, of each the newest `exact / 8`; the `exact / 4` items
+    items that hold the profile's tokens, the heaviest token first, of each the newest `exact / 8`; the `exact / 4` items
     with the greatest sums so far, and, where there are vectors, a quarter as many out of a graph of approximate
     neighbours, are scored exactly. The graph is no part of the state, and after `restore` it is made anew: where items
     have been described more than once candidates may differ then, scores cannot.
@@ -49,8 +49,8 @@ class Content(Impersonal):
         Name of the embedding in `About.vectors` to use; None: none. Others are ignored.
     dimensions
         Its length; > 0 if it is named. A vector of another length, not finite or all 0 is refused and counted.
-    terms
-        Terms kept an item, the heaviest; 1..255.
+    tokens
+        Tokens kept an item, the heaviest; 1..255.
     exact
         Items described up to which nothing is approximate; >= 16.
     weights
@@ -84,7 +84,7 @@ class Content(Impersonal):
         self,
         vector: str | None = None,
         dimensions: int = 0,
-        terms: int = 32,
+        tokens: int = 32,
         exact: int = 2_048,
         weights: tuple[float, float, float] = (1.0, 1.0, 0.5),
     ) -> None:
@@ -93,7 +93,7 @@ class Content(Impersonal):
         self._vector, self._exact = vector, exact
         self._shares = np.array(weights, np.float64)
         self._decay = np.array([_DECAY**n for n in range(10)])
-        self._index = TermIndex(terms)
+        self._index = TermIndex(tokens)
         self._rows = np.zeros((16, dimensions), np.float32)
         self._prices = np.zeros(16)  # 0: unknown
         self.refused = 0
@@ -114,7 +114,7 @@ class Content(Impersonal):
     def _arrays(self) -> tuple[NDArray[Any], ...]:
         """Return what is read of the items, in the order of `Rated`."""
         index = self._index
-        return index.terms, index.weights, index.frequency, index.following, index.heads, self._rows, self._prices
+        return index.tokens, index.weights, index.frequency, index.following, index.heads, self._rows, self._prices
 
     def __getstate__(self) -> dict[str, Any]:
         """Leave out what follows from the rest: the graph cannot be copied with its generator, nor a query's traits."""
@@ -130,14 +130,14 @@ class Content(Impersonal):
     def add_item(self, item: int) -> None:
         """Make room for `item`."""
         self._index.add_item(item)
-        room = len(self._index.terms)
+        room = len(self._index.tokens)
         if room > len(self._prices):
             self._rows, self._prices = grown(self._rows, room), grown(self._prices, room)
             marks = grown(self._rated.marks, room)
             self._rated = self._rated._replace(**dict(zip(Rated._fields, self._arrays())), marks=marks)
 
     def describe(self, item: int, about: About) -> None:
-        """Take the item's terms, price and vector in place of those it had."""
+        """Take the item's tokens, price and vector in place of those it had."""
         require_known(self.name, item, self._index.size)
         self._query = None
         self._index.put(item, count_terms(about))
@@ -177,13 +177,13 @@ class Content(Impersonal):
         for weight, other in zip(self._decay.tolist(), query.recent.tolist()):
             if 0 <= other < index.size:
                 part = weight * pull(
-                    index.terms, index.weights, self._rows, index.frequency, index.described, self._shares, other, item
+                    index.tokens, index.weights, self._rows, index.frequency, index.described, self._shares, other, item
                 )
                 parts.append((part, other))
         return [other for part, other in sorted(parts, key=lambda part: -part[0]) if part > 0.0]
 
     def state(self) -> dict[str, NDArray[Any]]:
-        """Return terms, vectors and prices of all items, and the vectors refused."""
+        """Return tokens, vectors and prices of all items, and the vectors refused."""
         known = slice(self._index.size)
         return {
             **self._index.state(), "vectors": self._rows[known], "prices": self._prices[known],
@@ -195,7 +195,7 @@ class Content(Impersonal):
         if state["vectors"].shape[1:] != self._rows.shape[1:]:
             raise ValueError(f"vectors must have {self._rows.shape[1]} dimensions; got {state['vectors'].shape[1:]}")
         self._index.restore(state)
-        room = len(self._index.terms)
+        room = len(self._index.tokens)
         self._rows = grown(np.array(state["vectors"], np.float32), room)
         self._prices = grown(np.array(state["prices"], np.float64), room)
         self.refused = int(state["refused"][0])
@@ -232,7 +232,7 @@ class Content(Impersonal):
         return Limits(most // _PER_STEP, most // _PER_LIST, most // _PER_RATED)
 
     def _beside(self, *, small: bool) -> NDArray[np.int32]:
-        """Return items that may be close by their vectors, whatever their terms."""
+        """Return items that may be close by their vectors, whatever their tokens."""
         vector = self._rated.vector
         if self._vector is None or not vector.any():
             return _NOTHING
@@ -259,9 +259,9 @@ class Content(Impersonal):
             self._nearest.insert(self._embedding, len(order))
 
     def _embedding(self, item: int) -> NDArray[np.float32]:
-        """Return what the graph knows an item by: its terms, projected, and its vector."""
+        """Return what the graph knows an item by: its tokens, projected, and its vector."""
         whole = np.zeros(_PROJECTED + self._rows.shape[1], np.float32)
-        project(self._index.terms[item], self._index.weights[item].astype(np.float64), whole[:_PROJECTED])
+        project(self._index.tokens[item], self._index.weights[item].astype(np.float64), whole[:_PROJECTED])
         whole[_PROJECTED:] = self._rows[item]
         return whole
 

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from learners.arrays.top_k import best_first
 
-_SPREAD = 4  # places of the projection that a term is added to, each with half its weight: squares sum to 1
+_SPREAD = 4  # places of the projection that a token is added to, each with half its weight: squares sum to 1
 
 # Entries of `Rated.counters`
 TERMS: Final = 0  # in `touched`
@@ -29,14 +29,14 @@ class Limits(NamedTuple):
 class Rated(NamedTuple):
     """What compiled code reads of the items, and the profile of the query under way."""
 
-    terms: NDArray[np.int32]  # these five: see `TermIndex`
+    tokens: NDArray[np.int32]  # these five: see `TermIndex`
     weights: NDArray[np.float32]
     frequency: NDArray[np.int32]
     following: NDArray[np.int32]
     heads: NDArray[np.int32]
     rows: NDArray[np.float32]  # [items, dimensions] vectors of length 1, or all 0
     prices: NDArray[np.float64]  # [items] 0: unknown
-    dense: NDArray[np.float64]  # [DIMENSIONS] the profile's terms, 0 elsewhere
+    dense: NDArray[np.float64]  # [DIMENSIONS] the profile's tokens, 0 elsewhere
     touched: NDArray[np.int32]  # which these are
     vector: NDArray[np.float64]  # [dimensions] the profile's
     counters: NDArray[np.int64]  # [4]
@@ -51,10 +51,10 @@ class Rated(NamedTuple):
 def begin(held: Any, recent: NDArray[np.int32], size: int, described: int) -> None:
     """Put the profile of a user's last items in place of the one before."""
     it = held.it
-    for term in it.touched[: it.counters[TERMS]]:
-        it.dense[term] = 0.0
+    for token in it.touched[: it.counters[TERMS]]:
+        it.dense[token] = 0.0
     it.counters[TERMS] = fill(
-        it.terms, it.weights, it.frequency, described, recent, it.decay, size, it.dense, it.touched
+        it.tokens, it.weights, it.frequency, described, recent, it.decay, size, it.dense, it.touched
     )  # fmt: skip
     if len(it.vector) > 0:
         it.vector[:] = average(it.rows, recent, it.decay, size)
@@ -64,9 +64,9 @@ def begin(held: Any, recent: NDArray[np.int32], size: int, described: int) -> No
 def search(
     held: Any, recent: NDArray[np.int32], size: int, limits: Limits, beside: NDArray[np.int32]
 ) -> None:  # fmt: skip
-    """Score the items that share a term with the profile, as many as the limits allow, and those of `beside`.
+    """Score the items that share a token with the profile, as many as the limits allow, and those of `beside`.
 
-    Where no term's list was cut short the terms' parts were added up on the way. Else the best by these sums, which
+    Where no token's list was cut short the tokens' parts were added up on the way. Else the best by these sums, which
     lack what other items had first, are looked at one by one.
     """
     it = held.it
@@ -97,12 +97,12 @@ def search(
 
 @njit(cache=True)
 def _walk(it: Rated, limits: Limits) -> int:
-    """Go through the lists of the profile's terms and add up the terms' parts of the scores.
+    """Go through the lists of the profile's tokens and add up the tokens' parts of the scores.
 
-    The heaviest terms may take the most steps, but all lists are walked side by side: a step waits for memory, and so
+    The heaviest tokens may take the most steps, but all lists are walked side by side: a step waits for memory, and so
     does the next one of the same list, but not that of another.
     """
-    width, stamp, count, left = it.terms.shape[1], it.counters[STAMP], 0, limits.steps
+    width, stamp, count, left = it.tokens.shape[1], it.counters[STAMP], 0, limits.steps
     weights, following, marks, found = it.weights, it.following, it.marks, it.found
     filled = it.touched[: it.counters[TERMS]]
     order = filled[np.argsort(-it.dense[filled], kind="mergesort")]
@@ -128,7 +128,7 @@ def _walk(it: Rated, limits: Limits) -> int:
 
 @njit(cache=True)
 def _complete(it: Rated, usual: float) -> None:
-    """Make scores of the terms' parts: what `_rate` does, from the first step on."""
+    """Make scores of the tokens' parts: what `_rate` does, from the first step on."""
     for n in range(it.counters[FOUND]):
         item = it.found[n]
         it.scores[n] = _score(it.shares, it.marks[item, 1], _dot(it.vector, it.rows, item), usual, it.prices[item])
@@ -172,16 +172,16 @@ def _rate(
     it: Rated, recent: NDArray[np.int32], size: int, items: NDArray[np.int32], scores: NDArray[np.float32]
 ) -> None:
     """Write the score of each known item."""
-    terms, weights, dense = it.terms, it.weights, it.dense
+    tokens, weights, dense = it.tokens, it.weights, it.dense
     usual = usual_price(it.prices, recent, it.decay, size)
     for n, item in enumerate(items):
         if item < 0 or item >= size:
             continue
         by_text = 0.0
-        for slot in range(terms.shape[1]):
-            if terms[item, slot] < 0:
+        for slot in range(tokens.shape[1]):
+            if tokens[item, slot] < 0:
                 break
-            by_text += dense[terms[item, slot]] * weights[item, slot]
+            by_text += dense[tokens[item, slot]] * weights[item, slot]
         scores[n] = _score(it.shares, by_text, _dot(it.vector, it.rows, item), usual, it.prices[item])
 
 
@@ -203,30 +203,30 @@ def _score(shares: NDArray[np.float64], by_text: float, by_vector: float, usual:
 
 @njit(cache=True)
 def fill(
-    terms: NDArray[np.int32], weights: NDArray[np.float32], frequency: NDArray[np.int32], described: int,
+    tokens: NDArray[np.int32], weights: NDArray[np.float32], frequency: NDArray[np.int32], described: int,
     recent: NDArray[np.int32], decay: NDArray[np.float64], size: int,
     dense: NDArray[np.float64], touched: NDArray[np.int32],
 ) -> int:  # fmt: skip
-    """Write the user's profile of terms, of length 1, into `dense`, all 0 before; return how many of `touched`."""
+    """Write the user's profile of tokens, of length 1, into `dense`, all 0 before; return how many of `touched`."""
     count = 0
     for n in range(min(len(recent), len(decay))):
         item = recent[n]
         if item < 0 or item >= size:
             continue
-        for slot in range(terms.shape[1]):
-            term = terms[item, slot]
-            if term < 0:
+        for slot in range(tokens.shape[1]):
+            token = tokens[item, slot]
+            if token < 0:
                 break
-            if dense[term] == 0.0:
-                touched[count] = term
+            if dense[token] == 0.0:
+                touched[count] = token
                 count += 1
-            dense[term] += decay[n] * weights[item, slot]
+            dense[token] += decay[n] * weights[item, slot]
     squares = 0.0
-    for term in touched[:count]:
-        dense[term] *= math.log(1.0 + described / (1.0 + frequency[term]))
-        squares += dense[term] ** 2
-    for term in touched[:count]:
-        dense[term] /= math.sqrt(squares)
+    for token in touched[:count]:
+        dense[token] *= math.log(1.0 + described / (1.0 + frequency[token]))
+        squares += dense[token] ** 2
+    for token in touched[:count]:
+        dense[token] /= math.sqrt(squares)
     return count
 
 
@@ -259,18 +259,18 @@ def usual_price(prices: NDArray[np.float64], recent: NDArray[np.int32], decay: N
 
 @njit(cache=True)
 def pull(
-    terms: NDArray[np.int32], weights: NDArray[np.float32], rows: NDArray[np.float32], frequency: NDArray[np.int32],
+    tokens: NDArray[np.int32], weights: NDArray[np.float32], rows: NDArray[np.float32], frequency: NDArray[np.int32],
     described: int, shares: NDArray[np.float64], a: int, b: int,
 ) -> float:  # fmt: skip
     """Return what item `a` of a profile contributes to the score of `b`, before its decay and the profile's length."""
     by_text, by_vector = 0.0, 0.0
-    for m in range(terms.shape[1]):
-        term = terms[a, m]
-        if term < 0:
+    for m in range(tokens.shape[1]):
+        token = tokens[a, m]
+        if token < 0:
             break
-        for n in range(terms.shape[1]):
-            if terms[b, n] == term:
-                rarity = math.log(1.0 + described / (1.0 + frequency[term]))
+        for n in range(tokens.shape[1]):
+            if tokens[b, n] == token:
+                rarity = math.log(1.0 + described / (1.0 + frequency[token]))
                 by_text += rarity * weights[a, m] * weights[b, n]
     for axis in range(rows.shape[1]):
         by_vector += rows[a, axis] * rows[b, axis]
@@ -278,15 +278,15 @@ def pull(
 
 
 @njit(cache=True)
-def project(terms: NDArray[np.int32], weights: NDArray[np.float64], into: NDArray[np.float32]) -> None:
-    """Add terms to their places in `into`, the signs by a hash: inner products are kept, but for noise [^1].
+def project(tokens: NDArray[np.int32], weights: NDArray[np.float64], into: NDArray[np.float32]) -> None:
+    """Add tokens to their places in `into`, the signs by a hash: inner products are kept, but for noise [^1].
 
     [^1]: Weinberger et al.: Feature hashing for large scale multitask learning. ICML 2009.
     """
-    for n, term in enumerate(terms):
-        if term < 0:
+    for n, token in enumerate(tokens):
+        if token < 0:
             return
-        bits = np.uint64(term) + np.uint64(1)
+        bits = np.uint64(token) + np.uint64(1)
         for _ in range(_SPREAD):
             bits *= np.uint64(0x9E3779B97F4A7C15)
             bits ^= bits >> np.uint64(29)

@@ -98,7 +98,7 @@ class Factorization:
     dimensions
         Length of a vector.
     negatives
-        Drawn for every event; >= 0.
+        DrawnSlate for every event; >= 0.
     learning_rate, shrinkage
         $\eta$ and $\lambda$.
     max_users

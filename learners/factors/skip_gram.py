@@ -126,7 +126,7 @@ class SkipGram(Impersonal):
     window
         Items of the session that are paired with an event's.
     negatives
-        Drawn for every pair; >= 0.
+        DrawnSlate for every pair; >= 0.
     learning_rate
         $\eta$ of a step $\eta / (1 + \eta (\lVert u \rVert^2 + \lVert v \rVert^2) / 4)$; > 0.
     history

@@ -155,9 +155,9 @@ class CoVisitation(Impersonal):
         scores: NDArray[np.float32] = _look_up(table.counts, table.size, table.unit[0], self._sums, reached, items)
         return scores
 
-    def shorten(self, half_life: float) -> None:
+    def set_half_life(self, half_life: float) -> None:
         """Let a link count half after so many events, or as configured if that is sooner, until told otherwise."""
-        self._table.shorten(half_life)
+        self._table.set_half_life(half_life)
 
     def state(self) -> dict[str, NDArray[Any]]:
         """Return the table's arrays."""

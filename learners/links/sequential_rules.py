@@ -130,9 +130,9 @@ class SequentialRules(Impersonal):
         )
         return scores
 
-    def shorten(self, half_life: float) -> None:
+    def set_half_life(self, half_life: float) -> None:
         """Let a rule count half after so many events, or as configured if that is sooner, until told otherwise."""
-        self._table.shorten(half_life)
+        self._table.set_half_life(half_life)
 
     def state(self) -> dict[str, NDArray[Any]]:
         """Return the table's arrays."""

@@ -138,7 +138,7 @@ class NeighbourTable:
             self._growth, both_directions,
         )  # fmt: skip
 
-    def shorten(self, half_life: float) -> None:
+    def set_half_life(self, half_life: float) -> None:
         """Halve links every so many events, or as configured if that is sooner, until told otherwise."""
         self._growth = 2.0 ** (1.0 / min(self._half_life, half_life))
 

@@ -1,4 +1,4 @@
-"""Is a difference more than luck: bootstrap intervals over users, and McNemar's test between two learners."""
+"""Is a difference more than rng: bootstrap intervals over users, and McNemar's test between two learners."""
 
 import math
 from hashlib import blake2b
@@ -39,12 +39,12 @@ def resampled_means(
     [^1]: Efron, Tibshirani: An introduction to the bootstrap. Chapman & Hall 1993.
     """
     clusters = len(counts)
-    luck = np.random.default_rng(int.from_bytes(blake2b(f"{seed}/bootstrap".encode(), digest_size=8).digest()))
+    rng = np.random.default_rng(int.from_bytes(blake2b(f"{seed}/bootstrap".encode(), digest_size=8).digest()))
     exact = np.rint(np.column_stack([sums, counts]) * _GRID) / _GRID
     totals = np.empty((resamples, exact.shape[1]))
     for start in range(0, resamples, _AT_ONCE):
         rows = min(_AT_ONCE, resamples - start)
-        drawn = luck.integers(0, clusters, (rows, clusters)) + clusters * np.arange(rows)[:, None]
+        drawn = rng.integers(0, clusters, (rows, clusters)) + clusters * np.arange(rows)[:, None]
         weights = np.bincount(drawn.ravel(), minlength=rows * clusters).reshape(rows, clusters)
         totals[start : start + rows] = weights.astype(np.float64) @ exact
     means: NDArray[np.float64] = totals[:, :-1] / np.maximum(totals[:, -1:], 1.0)

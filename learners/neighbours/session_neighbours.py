@@ -31,7 +31,7 @@ from learners.neighbours.sessions import (
 _DAY_S = 86_400.0
 _KNOWN = 4096  # numbers whose logarithms are looked up
 _NEAR = 5e-4
-_SESSIONS_AT_MOST = 8_000_000  # cells are numbered in 32 bits
+_MAX_SESSIONS = 8_000_000  # cells are numbered in 32 bits
 
 
 @njit(cache=True)
@@ -234,8 +234,8 @@ class SessionNeighbours(Impersonal):
         max_sessions: int = 1_000_000,
         items_a_session: int = 64,
     ) -> None:
-        if not 0 < max_sessions <= _SESSIONS_AT_MOST:
-            raise ValueError(f"`{self.name}`: max_sessions must be in 1..{_SESSIONS_AT_MOST}; got {max_sessions}")
+        if not 0 < max_sessions <= _MAX_SESSIONS:
+            raise ValueError(f"`{self.name}`: max_sessions must be in 1..{_MAX_SESSIONS}; got {max_sessions}")
         self.k, self.idf, self.fade_s = k, idf, day_decay * _DAY_S
         self._limits = (max_sessions, items_a_session, sample)
         self._tables = (

@@ -33,7 +33,7 @@ AFTER: Final = 1
 ROWS: Final = 0  # ever used
 FREE: Final = 1  # first row without a user, -1: none; LINK leads to the next
 LEAST: Final = 2  # row active longest ago
-MOST: Final = 3  # row active last
+MAX: Final = 3  # row active last
 BEGUN: Final = 4  # users met, those met again after they had given way too
 
 Limits = tuple[int, int, int]  # users, distinct items a user, users a list
@@ -131,18 +131,18 @@ def _unchain(users: Users, row: int) -> None:
     if after >= 0:
         users.order[after, BEFORE] = before
     else:
-        users.totals[MOST] = before
+        users.totals[MAX] = before
 
 
 @njit(cache=True)
 def _chain(users: Users, row: int) -> None:
-    newest = users.totals[MOST]
+    newest = users.totals[MAX]
     users.order[row, BEFORE], users.order[row, AFTER] = newest, -1
     if newest >= 0:
         users.order[newest, AFTER] = row
     else:
         users.totals[LEAST] = row
-    users.totals[MOST] = row
+    users.totals[MAX] = row
 
 
 def no_users() -> Users:

@@ -27,7 +27,7 @@ from learners.neighbours.user_histories import (
     with_user,
 )
 
-_USERS_AT_MOST = 4_000_000  # cells are numbered in 32 bits
+_MAX_USERS = 4_000_000  # cells are numbered in 32 bits
 
 
 @njit(cache=True)
@@ -157,8 +157,8 @@ class UserNeighbours(Impersonal):
         max_users: int = 1_000_000,
         items_a_user: int = 128,
     ) -> None:
-        if not 0 < max_users <= _USERS_AT_MOST:
-            raise ValueError(f"`{self.name}`: max_users must be in 1..{_USERS_AT_MOST}; got {max_users}")
+        if not 0 < max_users <= _MAX_USERS:
+            raise ValueError(f"`{self.name}`: max_users must be in 1..{_MAX_USERS}; got {max_users}")
         self.k = k
         self._limits = (max_users, items_a_user, users_an_item)
         self._tables = (decays(query_decay, history), decays(distance_decay, reach + 1))

@@ -201,7 +201,7 @@ class Categories(Impersonal):
         )
         return scores
 
-    def shorten(self, half_life: float) -> None:
+    def set_half_life(self, half_life: float) -> None:
         """Let an event count half after so many events, or as configured if that is sooner, until told otherwise."""
         self._growth = 2.0 ** (1.0 / min(self._half_life, half_life))
 

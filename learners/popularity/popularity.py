@@ -179,7 +179,7 @@ class Popularity(Impersonal):
         scores: NDArray[np.float32] = _scores(self._weights, self._size, self._unit[0], items)
         return scores
 
-    def shorten(self, half_life: float) -> None:
+    def set_half_life(self, half_life: float) -> None:
         """Let an event count half after so many events, or as configured if that is sooner, until told otherwise."""
         self._growth = 2.0 ** (1.0 / min(self.half_life, half_life))
 

@@ -122,7 +122,7 @@ class Head(linear_model.LogisticRegression):
         self.numbers[:] = numbers
         self.optimizer.n_iterations = iterations
 
-    def hasten(self, factor: float) -> None:
+    def scale_learning_rate(self, factor: float) -> None:
         """Take steps `factor` times as long as configured until told otherwise."""
         self.optimizer.lr = self.intercept_lr = optim.schedulers.Constant(self._learning_rate * factor)
 
@@ -184,7 +184,7 @@ class TwoHeads:
 
     References
     ----------
-    [^1]: He et al.: Practical lessons from predicting clicks on ads at Facebook. ADKDD 2014.
+    [^1]: He et al.: Practical learning_calls from predicting clicks on ads at Facebook. ADKDD 2014.
     [^2]: Ma et al.: Entire space multi-task model. SIGIR 2018.
     """
 

@@ -211,7 +211,7 @@ class Mixer:
         shares: NDArray[np.float32] = _shares(self._handle.of(self._net), rows)
         return shares
 
-    def quicken(self, factor: float) -> None:
+    def raise_learning_rate(self, factor: float) -> None:
         """Make the steps that follow `factor` times as large, as after a change of the world; they shrink again."""
         for part in self._net:
             part[1] = np.maximum((1.0 + part[1]) / factor**2 - 1.0, 0.0)

@@ -23,7 +23,7 @@ from stream.observe import Observer
 from stream.records.codec import decode_event
 from stream.records.schemas import Event, EventType, Recommendation, Slot
 from stream.records.topics import EVENT_TOPICS, RECOMMENDATIONS, prefixed
-from stream.worker.writer import Letter, SendError, Writer
+from stream.worker.writer import OutgoingRecord, SendError, Writer
 
 
 def build(config: Config) -> faust.App:
@@ -72,15 +72,15 @@ def build(config: Config) -> faust.App:
     return app
 
 
-def _answer(kind: EventType, record: Any, slots: list[Slot]) -> Letter:
+def _answer(kind: EventType, record: Any, slots: list[Slot]) -> OutgoingRecord:
     event = decode_event(kind, record.key, record.value, record.timestamp / 1000)
     if not isinstance(event, Event):
         raise TypeError(f"echo: {record.topic}/{record.partition} offset {record.offset} must hold an event: {event}")
     slate = Recommendation(
         user_id=event.user_id, decision_id=f"{record.topic}.{record.partition}.{record.offset}",
-        event_id=event.event_id, timestamp=event.timestamp, model_version=0, base=0, policy="none", slots=slots,
+        event_id=event.event_id, timestamp=event.timestamp, model_version=0, epoch=0, policy="none", slots=slots,
     )  # fmt: skip
-    return Letter(RECOMMENDATIONS, record.key, slate, record.partition)
+    return OutgoingRecord(RECOMMENDATIONS, record.key, slate, record.partition)
 
 
 def _lost(source: str, error: SendError) -> None:

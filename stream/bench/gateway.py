@@ -28,7 +28,7 @@ WRITES = 0.1  # share of the requests; the others read slates
 TICK_S = 0.002
 TIMEOUT_S = 10.0
 CONNECTIONS = 100
-SETTLE_S = 3.0
+DRAIN_TIMEOUT_S = 3.0
 
 
 class GatewayLoad(NamedTuple):
@@ -62,13 +62,13 @@ async def measure_gateway(config: Config, rates: tuple[float, ...], seconds: flo
             await asyncio.sleep(0.2)
         process.wait_ready()
         for rate in rates:
-            await asyncio.sleep(SETTLE_S)
+            await asyncio.sleep(DRAIN_TIMEOUT_S)
             found += await _load(process, rate, seconds)
     return found
 
 
 async def _load(process: GatewayProcess, rate: float, seconds: float) -> list[GatewayLoad]:
-    luck = random.Random(f"headwater/bench/gateway/{rate}")
+    rng = random.Random(f"headwater/bench/gateway/{rate}")
     took: dict[str, list[float]] = {"read": [], "write": []}
     failed: Counter[str] = Counter()
     events = workload(int(rate * seconds), f"gateway-{rate}", users=USERS)
@@ -79,7 +79,7 @@ async def _load(process: GatewayProcess, rate: float, seconds: float) -> list[Ga
     ) as client:
 
         async def ask(due: float) -> None:
-            write = luck.random() < WRITES
+            write = rng.random() < WRITES
             kind = "write" if write else "read"
             try:
                 if write:
@@ -89,7 +89,7 @@ async def _load(process: GatewayProcess, rate: float, seconds: float) -> list[Ga
                     async with client.post("/v1/events", data=body, headers=headers) as answer:
                         await answer.read()
                 else:
-                    path = f"/v1/users/u{luck.randrange(USERS)}/recommendations?k=20"
+                    path = f"/v1/users/u{rng.randrange(USERS)}/recommendations?k=20"
                     async with client.get(path) as answer:
                         await answer.read()
                 failed[kind] += answer.status != 200

@@ -20,7 +20,7 @@ from stream.errors import CheckError
 from stream.kafka.connections import Connections
 from stream.processes.servers import WorkerProcess
 from stream.records.log import Acceptance, Batch, Claim, Step, decode_message
-from stream.records.topics import LOG, all_sources
+from stream.records.topics import LOG, all_shards
 
 STEADY_S = 5.0  # before a change and after all sources are served again
 STATIC_SESSION_S = 30.0  # of static members
@@ -34,7 +34,7 @@ class Change(NamedTuple):
     membership: str
     change: str
     pause_s: float  # longest wait of an event, from being sent until the log was read that accepted it
-    others_s: float  # the same of events whose source kept its worker
+    others_s: float  # the same of events whose shard kept its worker
     settled_s: float  # until the workers that were left served all sources
 
 
@@ -42,8 +42,8 @@ class Waits:
     """Reads headwater.log, and remembers how long each event took to get there."""
 
     def __init__(self, config: Config) -> None:
-        self.waits: list[tuple[float, float, str]] = []  # sent at, wait, source
-        self._claimed: dict[str, float] = {}  # when the newest claim of a source was read
+        self.waits: list[tuple[float, float, str]] = []  # sent at, wait, shard
+        self._claimed: dict[str, float] = {}  # when the newest claim of a shard was read
         self._reader = Connections(config.kafka).reader(LOG)
         self._rules = Acceptance()
 
@@ -56,7 +56,7 @@ class Waits:
                     message = decode_message(data, offset)
                     verdict = self._rules.judge(message, offset)
                     if isinstance(message, Claim):
-                        self._claimed[message.source] = time.time()
+                        self._claimed[message.shard] = time.time()
                     elif verdict == "accepted" and isinstance(message, Batch):
                         self._add(message)
         finally:
@@ -68,13 +68,13 @@ class Waits:
 
     def longest_of_others(self, since: float) -> float:
         """Of the events sent since then whose sources nobody has claimed since then."""
-        kept = {source for source, at in self._claimed.items() if at < since}
-        return max((wait for at, wait, source in self.waits if at >= since and source in kept), default=0.0)
+        kept = {shard for shard, at in self._claimed.items() if at < since}
+        return max((wait for at, wait, shard in self.waits if at >= since and shard in kept), default=0.0)
 
     def _add(self, batch: Batch) -> None:
         now = time.time()
         self.waits += [
-            (record.event.time, now - record.event.time, batch.source)
+            (record.event.time, now - record.event.time, batch.shard)
             for record in batch.records
             if isinstance(record, Step) and record.event is not None
         ]
@@ -138,7 +138,7 @@ async def _flow(config: Config, rate: float) -> AsyncIterator[Waits]:
 
 async def _settled(config: Config, workers: tuple[WorkerProcess, ...], since: float) -> float:
     """Seconds since then until these workers serve all sources together."""
-    sources = len(all_sources(config.kafka.partitions))
+    sources = len(all_shards(config.kafka.partitions))
     while time.time() < since + SETTLED_S:
         pages = [await asyncio.to_thread(worker.metrics) for worker in workers]
         owned = [page.get("headwater_sources_owned", 0.0) for page in pages]

@@ -22,7 +22,7 @@ import numpy as np
 from learners import Interactions, Source, learn_all
 from stream.bench.workloads import World, catalogue, sessions
 from stream.config import Config
-from stream.decisions.engine import Arrival, Engine, Partition, uniforms
+from stream.decisions.engine import Arrival, Engine, Shard, uniforms
 from stream.decisions.publish import recommendations
 from stream.errors import UsageError
 from stream.model.fold import Model
@@ -33,14 +33,14 @@ from stream.records.log import (
     LOG_VERSION,
     Batch,
     Claim,
-    Happening,
     ItemChange,
+    LoggedEvent,
     Message,
     Record,
     Step,
     decode_message,
     encode_message,
-    happening,
+    logged_event,
 )
 from stream.records.schemas import Event
 from stream.state.users import User
@@ -79,39 +79,39 @@ class Site:
         self.config, self.world = config, world
         self.model = Model(config)
         self.engine = Engine(config, self.model)
-        self.partition = Partition(SOURCE, 0, config.rewards)
+        self.shard = Shard(SOURCE, 0, config.rewards)
         self.events = sessions(world, START)
         self.taken = self.offset = 0
         self.fold(Claim(LOG_VERSION, SOURCE, "bench"))
         items = (ItemChange(item.item_id, item) for item in catalogue(world))
         while part := list(islice(items, PER_MESSAGE)):
-            self.fold(self.partition.message([*part], {}, last=True))
+            self.fold(self.shard.message([*part], {}, last=True))
         for first in range(0, known, PER_MESSAGE):  # so many users have been here once
             made = [self._visit(n) for n in range(first, min(known, first + PER_MESSAGE))]
-            for message in self.engine.batches(self.partition, [(made, {})], START):
+            for message in self.engine.batches(self.shard, [(made, {})], START):
                 self.fold(message)
-        self.partition.owed.clear()
+        self.shard.deferred.clear()
         while self.taken < warm_up:
             for message in self.backlog(3_000):
                 self.fold(message)
 
     def _visit(self, n: int) -> Arrival:
         item = f"i{n % self.world.items}"
-        return f"u{n}", Happening(0, 0, f"visit-{n}", item, 0, START, None, None)
+        return f"u{n}", LoggedEvent(0, 0, f"visit-{n}", item, 0, START, None, None)
 
-    def arrivals(self, n: int) -> list[tuple[str, Happening]]:
+    def arrivals(self, n: int) -> list[tuple[str, LoggedEvent]]:
         """The next `n` events."""
         found = []
         for kind, event in islice(self.events, n):
-            found.append((event.user_id, happening(event, kind, self.taken)))
+            found.append((event.user_id, logged_event(event, kind, self.taken)))
             self.taken += 1
         return found
 
-    def propose(self, arrivals: Sequence[tuple[str, Happening]]) -> list[Batch]:
+    def propose(self, arrivals: Sequence[tuple[str, LoggedEvent]]) -> list[Batch]:
         """What the worker makes of events that have come at once."""
         cuts = range(0, len(arrivals), PER_MESSAGE)
         return self.engine.batches(
-            self.partition, [([*arrivals[cut : cut + PER_MESSAGE]], {"events.view": self.taken}) for cut in cuts]
+            self.shard, [([*arrivals[cut : cut + PER_MESSAGE]], {"events.view": self.taken}) for cut in cuts]
         )
 
     def backlog(self, n: int) -> list[Batch]:
@@ -139,7 +139,7 @@ def scenarios(config: Config) -> list[Scenario]:
         Scenario("engine/take", "event", "duplicates, settlement, history, the ranker's rows", _take),
         Scenario("engine/slate", "slate", "candidates, features, ranking, draw", _slate),
         *(Scenario(f"query/{name}", "query", "its best, and 100 scores", partial(_query, name)) for name in names),
-        Scenario("ranking/score", "slate", "mixer and heads over all candidates", _score),
+        Scenario("ranking/score", "slate", "mixer and offered_ranks over all candidates", _score),
         Scenario("policy/draw", "slate", "the policy's draw of a whole slate", _draw),
         Scenario("publish/slates", "slate", "a decision to JSON", _publish),
         Scenario("log/encode", "record", "records to a message of the log", _encode),
@@ -205,7 +205,7 @@ def _decode(site: Site, units: int) -> Generator[Work]:
         for n, kind, key, value in records:
             event = decode_event(kind, key, value, START + 1e9)
             if isinstance(event, Event):
-                happening(event, kind, n)
+                logged_event(event, kind, n)
         return units
 
     yield from repeat(work)
@@ -216,18 +216,18 @@ def _take(site: Site, units: int) -> Generator[Work]:
         arrivals, steps = site.arrivals(units), list[Record]()
 
         def work(arrivals: Any = arrivals, steps: Any = steps) -> int:
-            steps += [site.engine.step(site.partition, *arrival) for arrival in arrivals]
+            steps += [site.engine.step(site.shard, *arrival) for arrival in arrivals]
             return len(steps)
 
         try:
             yield work
         finally:  # the next scenario's records come behind these
-            site.fold(site.partition.message(steps, {}, last=True))
+            site.fold(site.shard.message(steps, {}, last=True))
 
 
 def _last(site: Site, n: int) -> list[tuple[str, User]]:
     """Users who came last."""
-    return list(islice(reversed(site.partition.users.items()), n))
+    return list(islice(reversed(site.shard.users.items()), n))
 
 
 def _slate(site: Site, units: int) -> Generator[Work]:
@@ -237,15 +237,15 @@ def _slate(site: Site, units: int) -> Generator[Work]:
 
     def work() -> int:
         for step in steps:
-            site.engine.answer(site.partition, [(step, f"bench.{next(made)}")])
+            site.engine.answer(site.shard, [(step, f"bench.{next(made)}")])
         return len(steps)
 
     yield from repeat(work)
 
 
 def _query(name: str, site: Site, units: int) -> Generator[Work]:
-    source, shelf, now = _named(site, name), site.model.shelf, site.partition.watermark
-    queries = [shelf.query(user_id, user, now) for user_id, user in _last(site, units)]
+    source, ranker, now = _named(site, name), site.model.ranker, site.shard.watermark
+    queries = [ranker.query(user_id, user, now) for user_id, user in _last(site, units)]
     blocked = site.model.catalogue.blocked
     items = np.arange(min(PROPOSED, len(blocked)), dtype=np.int32)
 
@@ -263,17 +263,17 @@ def _named(site: Site, name: str) -> Source:
 
 
 def _candidates(site: Site, units: int) -> list[Candidates]:
-    now, slots = site.partition.watermark, site.config.slate.slots
-    return [site.model.shelf.candidates(user_id, user, now, slots) for user_id, user in _last(site, units)]
+    now, slots = site.shard.watermark, site.config.slate.slots
+    return [site.model.ranker.candidates(user_id, user, now, slots) for user_id, user in _last(site, units)]
 
 
 def _score(site: Site, units: int) -> Generator[Work]:
-    shelf = site.model.shelf
+    ranker = site.model.ranker
     rows = [np.ascontiguousarray(found.features[:, :-1]) for found in _candidates(site, units)]
 
     def work() -> int:
         for each in rows:
-            shelf.ranking.score_many(each, shelf.weights)
+            ranker.ranking.score_many(each, ranker.weights)
         return len(rows)
 
     yield from repeat(work)

@@ -120,7 +120,7 @@ class Fleet:
         for worker in self.workers:
             worker.stop(signal.SIGKILL)
 
-    async def torment(self, n: int, faults: Sequence[Fault]) -> None:
+    async def inject_faults(self, n: int, faults: Sequence[Fault]) -> None:
         """Do one worker's faults to it until the end; start it again whenever it has ended."""
         for fault in faults:
             await self._watch_over(n, fault.gap_s)

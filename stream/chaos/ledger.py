@@ -18,7 +18,7 @@ from stream.config import Config
 from stream.decisions.publish import outcomes
 from stream.model.fold import Model
 from stream.records.codec import encode
-from stream.records.log import Batch, Decision, Mark, Step, decode_message
+from stream.records.log import Batch, Decision, FingerprintReport, Step, decode_message
 from stream.records.schemas import Event, Outcome, Recommendation
 from stream.records.topics import USER_TOPICS
 from stream.state.users import Users, apply, close
@@ -34,7 +34,7 @@ class Ledger:
 
     def __init__(self, config: Config) -> None:
         self.config, self.model = config, Model(config)
-        self.users: dict[str, Users] = {}  # by source
+        self.users: dict[str, Users] = {}  # by shard
         self.changed = 0  # log offset after the last accepted batch
         self.digests: dict[int, str] | None = None  # fingerprints by log offset, from when somebody wants them on
         self.verdicts: Counter[str] = Counter()
@@ -74,20 +74,20 @@ class Ledger:
         self.verdicts[verdict] += 1
         if self.digests is not None:
             self.digests[self.model.offset] = self.model.fingerprint()
-        if isinstance(message, Mark):
+        if isinstance(message, FingerprintReport):
             self._compare(message)
         if not isinstance(message, Batch) or verdict != "accepted":
             return
         self.changed = offset + 1
-        users = self.users.setdefault(message.source, OrderedDict())
+        users = self.users.setdefault(message.shard, OrderedDict())
         for record in message.records:
             if isinstance(record, Step):
-                self._step(message.source, record, written_ms)
+                self._step(message.shard, record, written_ms)
         close(users, message)
         for outcome in outcomes(message, self.model.lists):
             self._expect(outcome.decision_id, hash(encode(outcome)))
 
-    def _step(self, source: str, step: Step, written_ms: int) -> None:
+    def _step(self, shard: str, step: Step, written_ms: int) -> None:
         if step.settled is not None:
             wanted = step.settled.decision_id, step.settled.propensities
             self.broken["settled, but not open"] += self._open.pop(step.user_id, None) != wanted
@@ -95,9 +95,9 @@ class Ledger:
             n = int(step.event.event_id.rpartition("-")[2])
             self._accept(step.user_id, step.event.item_id, n)
             if self._acknowledged[n]:
-                topic, partition = USER_TOPICS[step.event.topic].name, source.partition("/")[2]
+                topic, partition = USER_TOPICS[step.event.topic].name, shard.partition("/")[2]
                 self.pauses.add(f"{topic}/{partition}", self._acknowledged[n], written_ms / 1000)
-        apply(self.users[source], step, self.config.rewards.session_gap_s)
+        apply(self.users[shard], step, self.config.rewards.session_gap_s)
         if step.decision is not None:
             self._decide(step.user_id, step.decision, written_ms)
 
@@ -163,7 +163,7 @@ class Ledger:
         if len(self._settled) > REMEMBERED:
             self._settled.popitem(last=False)
 
-    def _compare(self, mark: Mark) -> None:
+    def _compare(self, mark: FingerprintReport) -> None:
         found = self._marks.setdefault(mark.offset, set())
         self.verdicts["marks compared"] += bool(found)
         self.broken["workers' marks that differ"] += bool(found) and mark.digest not in found

@@ -45,9 +45,9 @@ from stream.kafka.faust_polls import calm_reconnect
 from stream.kafka.security import aiokafka_options
 from stream.processes.broker import Broker, BrokerSettings
 from stream.records.codec import encode
-from stream.records.log import Stored, decode_message
+from stream.records.log import SnapshotCommitted, decode_message
 from stream.records.schemas import Event, EventType
-from stream.records.topics import EVENT_TOPICS, LOG, OUTCOMES, RECOMMENDATIONS, USER_SNAPSHOTS, Source, prefixed
+from stream.records.topics import EVENT_TOPICS, LOG, OUTCOMES, RECOMMENDATIONS, USER_SNAPSHOTS, ShardId, prefixed
 from stream.state.snapshot import Assembly
 from stream.worker.warm_up import warm_up
 
@@ -77,7 +77,7 @@ class Faults(NamedTuple):
     recovery_max_s: float | None
 
 
-class Standing(NamedTuple):
+class Stall(NamedTuple):
     """A time in which a topic-partition stood still, and what had happened."""
 
     where: str
@@ -99,7 +99,7 @@ class Result(NamedTuple):
     broken: dict[str, int]  # laws, and how often they did not hold
     workers_equal: list[bool]  # whether each worker's model is that of the uninterrupted fold
     longest_pause_s: float  # between an event's acknowledgement and its acceptance
-    standstills: list[Standing]  # the longest pauses
+    standstills: list[Stall]  # the longest pauses
     log: dict[str, int]  # its messages by what became of them, and where it starts by now
     remarks: list[str]  # workers that did not end as they should
 
@@ -264,7 +264,7 @@ async def _chaos(config: Config, settings: Settings, faults: Plan, broker: Broke
     tail, load = Tail(config, ledger), Load(config, settings, ledger)
     async with asyncio.TaskGroup() as group:
         reading, sending = group.create_task(tail.run()), group.create_task(load.run())
-        doing = [group.create_task(fleet.torment(n, own)) for n, own in enumerate(faults.workers)]
+        doing = [group.create_task(fleet.inject_faults(n, own)) for n, own in enumerate(faults.workers)]
         if faults.broker is not None:
             doing.append(group.create_task(fleet.restart(broker, faults.broker)))
         await asyncio.sleep(settings.seconds)
@@ -323,12 +323,12 @@ async def _differing(config: Config, ledger: Ledger) -> int:
     """Sources whose users the next owner would find otherwise than the fold has them, or not at all."""
     connections, acceptance = Connections(config.kafka), ledger.model.acceptance
     recoveries = []
-    for source in ledger.users:
-        stored = acceptance.stored.get(source)
+    for shard in ledger.users:
+        stored = acceptance.stored.get(shard)
         parts = [] if stored is None else await _snapshot(connections, stored)
         if parts is not None:
-            claimed = Claimed(ledger.model.offset, acceptance.sources[source], stored)
-            recoveries.append(Recovery(source, claimed, parts, config.rewards.session_gap_s, ledger.model.lists))
+            claimed = Claimed(ledger.model.offset, acceptance.shards[shard], stored)
+            recoveries.append(Recovery(shard, claimed, parts, config.rewards.session_gap_s, ledger.model.lists))
     reader = connections.reader(LOG)
     position, end = await reader.start(min((recovery.start for recovery in recoveries), default=0))
     try:
@@ -339,19 +339,19 @@ async def _differing(config: Config, ledger: Ledger) -> int:
                     recovery.read(message, offset)
     finally:
         await reader.stop()
-    good = sum(recovery.users == ledger.users[recovery.source] for recovery in recoveries)
+    good = sum(recovery.users == ledger.users[recovery.shard] for recovery in recoveries)
     return len(ledger.users) - good
 
 
-async def _snapshot(connections: Connections, stored: Stored) -> list[bytes] | None:
+async def _snapshot(connections: Connections, stored: SnapshotCommitted) -> list[bytes] | None:
     """Parts of a snapshot as `Worker` finds them; None if it is not there."""
-    assembly, reader = Assembly(), connections.reader(USER_SNAPSHOTS, Source.parse(stored.source).partition)
+    assembly, reader = Assembly(), connections.reader(USER_SNAPSHOTS, ShardId.parse(stored.shard).partition)
     position, end = await reader.start(stored.first)
     try:
         while position < end:
             for at, record in await reader.read():
                 whole, position = assembly.add(at, record), at + 1
-                if whole is not None and (whole.subject, whole.first) == (stored.source, stored.first):
+                if whole is not None and (whole.subject, whole.first) == (stored.shard, stored.first):
                     return whole.parts
     finally:
         await reader.stop()
@@ -369,14 +369,14 @@ def _result(settings: Settings, ledger: Ledger, fleet: Fleet, equal: list[bool],
     )  # fmt: skip
 
 
-def _standstills(ledger: Ledger, fleet: Fleet) -> list[Standing]:
+def _standstills(ledger: Ledger, fleet: Fleet) -> list[Stall]:
     pauses, incidents = ledger.pauses, fleet.incidents
     restart_s = max((each.recovery_s for each in incidents if each.recovery_s is not None), default=RESTART_S)
     found = []
     for each in pauses.standstills(EVERY):
         names = during(each, [(incident.name, incident.at) for incident in incidents], AFTER_S + restart_s)
         allowed = allowed_s(len(names), fleet.session_timeout_s, restart_s)
-        found.append(Standing(each.where, each.at - pauses.started, each.length_s, allowed, names))
+        found.append(Stall(each.where, each.at - pauses.started, each.length_s, allowed, names))
     return [each for n, each in enumerate(found) if n < SHOWN or each.length_s > each.allowed_s]
 
 

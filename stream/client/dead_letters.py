@@ -19,14 +19,14 @@ POLL_MS = 500
 SEND_S = 30.0
 
 
-class Letter(NamedTuple):
+class DeadLetterRecord(NamedTuple):
     """One of them."""
 
     offset: int  # in events.dead
     letter: DeadLetter
 
 
-def letters(config: Kafka, start: int | None = None) -> Iterator[Letter]:
+def letters(config: Kafka, start: int | None = None) -> Iterator[DeadLetterRecord]:
     """All that are there now, from an offset on; None: from the oldest."""
     check(config)
     tp = TopicPartition(prefixed(config.namespace, DEAD), 0)
@@ -36,7 +36,7 @@ def letters(config: Kafka, start: int | None = None) -> Iterator[Letter]:
         consumer.seek(tp, first if start is None else min(max(first, start), end))
         while consumer.position(tp) < end:
             for record in consumer.poll(timeout_ms=POLL_MS).get(tp, []):
-                yield Letter(record.offset, msgspec.json.decode(record.value, type=DeadLetter))
+                yield DeadLetterRecord(record.offset, msgspec.json.decode(record.value, type=DeadLetter))
 
 
 def replay(config: Kafka, *, start: int | None, limit: int, reason: str | None) -> tuple[int, int]:

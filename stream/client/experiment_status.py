@@ -55,7 +55,7 @@ def report(tally: Tally) -> dict[str, Any]:
         "level": experiment.level,
         "variants": {name: _variant(tally, experiment, n, name) for n, name in enumerate(tally.groups)},
         "sample_ratio": {"log_evidence": evidence, "broken": evidence > LOST_AT},
-        "apprentice": tally.apprentice._asdict() if experiment.apprentice is not None else None,
+        "shadow": tally.shadow._asdict() if experiment.shadow is not None else None,
     }
 
 
@@ -104,10 +104,10 @@ def show(found: dict[str, Any], console: Console) -> None:
             "users are not split as planned: some variant loses users before they are counted. Believe no lift "
             "until that is explained"
         )
-    if found["apprentice"]:
-        seen = found["apprentice"]
+    if found["shadow"]:
+        seen = found["shadow"]
         console.print(
-            f"apprentice: {seen['decisions']:,} decisions seen; {seen['same_slots']:,} of {seen['slots']:,} slots as "
+            f"shadow: {seen['decisions']:,} decisions seen; {seen['same_slots']:,} of {seen['slots']:,} slots as "
             f"shown; of {seen['hits']:,} hits it would have shown {seen['same_hits']:,}, and of the items taken that "
             f"were not shown {seen['own_hits']:,}"
         )

@@ -102,12 +102,12 @@ async def _check_claims(connections: Connections, saved: ModelCopy, stand: Stand
     """Whether the claims that the model has folded are where the log has them: else it is another log."""
     rules = Acceptance()
     rules.restore(saved.acceptance)
-    for source, state in sorted(rules.sources.items()):
-        if state.base < stand.log_start:
+    for shard, state in sorted(rules.shards.items()):
+        if state.epoch < stand.log_start:
             continue
         reader = connections.reader(LOG)
         try:
-            await reader.start(state.base)
+            await reader.start(state.epoch)
             records: list[tuple[int, bytes]] = []
             while not records:
                 records = await reader.read()
@@ -115,8 +115,8 @@ async def _check_claims(connections: Connections, saved: ModelCopy, stand: Stand
             await reader.stop()
         offset, data = records[0]
         message = decode_message(data, offset)
-        if offset != state.base or not isinstance(message, Claim) or message.source != source:
+        if offset != state.epoch or not isinstance(message, Claim) or message.shard != shard:
             raise CheckError(
-                f"headwater.log: must hold the claim of {source} at offset {state.base}, as the saved model has it; "
+                f"headwater.log: must hold the claim of {shard} at offset {state.epoch}, as the saved model has it; "
                 "it is another log: choose an empty one, under another namespace"
             )

@@ -1,4 +1,4 @@
-"""A file of events, sent to Kafka as if it were happening now: at a rate, or at the pace of its own timestamps."""
+"""A file of events, sent to Kafka as if it were logged_event now: at a rate, or at the pace of its own timestamps."""
 
 import time
 from collections.abc import Callable, Iterable, Iterator

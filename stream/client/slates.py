@@ -58,7 +58,7 @@ class Slates:
             return None
         slate = _RECOMMENDATION.decode(value)
         before = None if old is None else old.slate
-        if before is not None and slate.base < before.base:
+        if before is not None and slate.epoch < before.epoch:
             return None
         refresh = self.newest[user_id] = Refresh(slate, before, written_at)
         self.newest.move_to_end(user_id)

@@ -72,7 +72,7 @@ class Watcher:
 
 
 def partition_of(user: str, partitions: int) -> int:
-    """Partition of a user's records, by murmur2 as in Java and kafka-python.
+    """Shard of a user's records, by murmur2 as in Java and kafka-python.
 
     >>> partition_of("u1", 8)
     0

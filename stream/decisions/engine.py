@@ -24,7 +24,7 @@ from learners.profiles.profiles import describe, quantise
 from stream.config import Config
 from stream.decisions.refresh import Ageing, Limits
 from stream.decisions.settlement import Rewards, replaced, settle, silence
-from stream.experiments.variants import Setup
+from stream.experiments.variants import Treatment
 from stream.model.fold import SEGMENT, Model
 from stream.observe import NEW_EVENTS, Mix, Observer
 from stream.ranking.candidates import Candidates
@@ -34,15 +34,15 @@ from stream.records.log import (
     LOG_VERSION,
     Batch,
     Decision,
-    Ended,
     ExperimentChange,
-    Happening,
     ItemChange,
+    LoggedEvent,
     ProfileChange,
     Record,
     Rows,
+    SessionEnd,
     Settlement,
-    SourceState,
+    ShardState,
     Step,
 )
 from stream.state.catalogue import Catalogue
@@ -53,7 +53,7 @@ AT_ONCE = 32  # slates made step by step together; their features, some 0.5 MB, 
 SHOWN_USERS = 5_000  # users whose last candidates are kept for learning; about 30 KB each
 
 # A user's event, or news of a user, an item or an experiment.
-Arrival = tuple[str, Happening] | ProfileChange | ItemChange | ExperimentChange
+Arrival = tuple[str, LoggedEvent] | ProfileChange | ItemChange | ExperimentChange
 
 
 class Shown(NamedTuple):
@@ -71,44 +71,44 @@ class Shown(NamedTuple):
     past: Past
 
 
-class Asked(NamedTuple):
+class SlateRequest(NamedTuple):
     """A user who is to get a slate."""
 
     user_id: str
     user: User
     now: float  # event time
-    name: str  # decides the luck, and will be the decision's
+    name: str  # decides the uniforms, and will be the decision's
 
 
-class Drawn(NamedTuple):
+class DrawnSlate(NamedTuple):
     """What he gets."""
 
     candidates: Candidates
     slate: Slate
-    setup: Setup  # that made it
+    treatment: Treatment  # that made it
 
 
-class Partition:
+class Shard:
     """What the owner of a source holds: its users, and where it stands in the log."""
 
     def __init__(
-        self, source: str, base: int, rewards: Rewards, *, users: Users | None = None, watermark: float = 0.0
+        self, id_: str, epoch: int, rewards: Rewards, *, users: Users | None = None, watermark: float = 0.0
     ) -> None:
-        self.source, self.base, self.seq, self.rewards = source, base, 0, rewards
+        self.id, self.epoch, self.seq, self.rewards = id_, epoch, 0, rewards
         self.users: Users = OrderedDict() if users is None else users
         self.watermark = watermark  # highest event time so far, unix seconds
         self.next: dict[str, int] = {}  # topic (without namespace) -> position of the next record to take
         self.pending = 0  # records proposed, but not folded yet
-        self.told = 0  # log offset before which all outcomes are acknowledged
+        self.outcomes_acked = 0  # log offset before which all outcomes are acknowledged
         self.copy: UsersCopy | None = None  # of a snapshot under way
         self.ageing = Ageing(self.users)
-        self.owed: dict[str, float] = {}  # users whose slate was put off, and since when (unix seconds)
+        self.deferred: dict[str, float] = {}  # users whose slate was put off, and since when (unix seconds)
         self._open: list[tuple[float, str, str]] = []  # heap of (time, user, decision) of slates not yet answered
         for user_id, user in self.users.items():
             if user.open is not None:
                 self.opened(user_id, user.open, user.open.time)
             elif user.events and user.time > watermark - rewards.attribution_window_s:
-                self.owed[user_id] = 0.0  # silence has not closed it: it was put off by an owner who is gone
+                self.deferred[user_id] = 0.0  # silence has not closed it: it was put off by an owner who is gone
 
     def apply(self, record: Step | ProfileChange) -> None:
         """Change a user by one record."""
@@ -124,7 +124,7 @@ class Partition:
         next_ = next_ if self.seq else self.next | next_
         idle_before = self.watermark - self.rewards.idle_s if last else 0.0
         message = Batch(
-            LOG_VERSION, self.source, self.base, self.seq, next_, self.watermark, records, self.told, idle_before
+            LOG_VERSION, self.id, self.epoch, self.seq, next_, self.watermark, records, self.outcomes_acked, idle_before
         )
         close(self.users, message, self._keep)
         self.seq += 1
@@ -134,7 +134,7 @@ class Partition:
 
     def start_copy(self) -> UsersCopy:
         """Begin to copy all users as they are now, after the batches numbered so far."""
-        state = SourceState(self.base, self.seq, dict(self.next), self.watermark)
+        state = ShardState(self.epoch, self.seq, dict(self.next), self.watermark)
         self.copy = UsersCopy(self.users, state)
         return self.copy
 
@@ -173,27 +173,27 @@ class Engine:
         self.config, self.model, self.observer = config, model, observer or Observer()
         self._shown: OrderedDict[str, Shown] = OrderedDict()
 
-    def batch(self, partition: Partition, arrivals: list[Arrival], next_: dict[str, int]) -> Batch:
+    def batch(self, shard: Shard, arrivals: list[Arrival], next_: dict[str, int]) -> Batch:
         """All records of what a source brought, applied to its users, as one message for the log."""
-        return self.batches(partition, [(arrivals, next_)])[0]
+        return self.batches(shard, [(arrivals, next_)])[0]
 
     def batches(
         self,
-        partition: Partition,
+        shard: Shard,
         parts: Sequence[tuple[list[Arrival], dict[str, int]]],
-        put_off_at: float | None = None,
+        deferred_at: float | None = None,
     ) -> list[Batch]:
         """The same as several messages: each with what arrived, and the source's positions after it.
 
         Every event is learned, but only the newest of a user in all of the parts makes a slate. In a backlog not even
-        that one, if `put_off_at` is given, the time of now: then these users are owed their slates, see `owed`.
+        that one, if `deferred_at` is given, the time of now: then these users are owed their slates, see `owed`.
         """
         made: list[list[Record]] = []
         newest: dict[str, tuple[int, int, Step]] = {}  # every user's newest step: part, place
         for n, (arrivals, _) in enumerate(parts):
             made.append([])
             for arrival in arrivals:
-                record = self._take(partition, arrival)
+                record = self._take(shard, arrival)
                 if isinstance(record, Step):
                     newest[record.user_id] = n, len(made[n]), record
                 elif isinstance(record, ProfileChange) and record.attributes is None:
@@ -201,22 +201,22 @@ class Engine:
                 if record is not None:
                     made[n].append(record)
         for user_id in newest:
-            if put_off_at is not None:
-                partition.owed.setdefault(user_id, put_off_at)
+            if deferred_at is not None:
+                shard.deferred.setdefault(user_id, deferred_at)
             else:
-                partition.owed.pop(user_id, None)
-        if put_off_at is None:
-            asked = [(step, f"{partition.base}.{partition.seq + n}.{place}") for n, place, step in newest.values()]
-            for (n, place, _), step in zip(newest.values(), self.answer(partition, asked), strict=True):
+                shard.deferred.pop(user_id, None)
+        if deferred_at is None:
+            asked = [(step, f"{shard.epoch}.{shard.seq + n}.{place}") for n, place, step in newest.values()]
+            for (n, place, _), step in zip(newest.values(), self.answer(shard, asked), strict=True):
                 made[n][place] = step
         if made:
-            made[-1] += self.settle_silence(partition)
+            made[-1] += self.settle_silence(shard)
         return [
-            partition.message(records, next_, last=n == len(parts) - 1)
+            shard.message(records, next_, last=n == len(parts) - 1)
             for n, (records, (_, next_)) in enumerate(zip(made, parts, strict=True))
         ]
 
-    def step(self, partition: Partition, user_id: str, event: Happening) -> Step | None:
+    def step(self, shard: Shard, user_id: str, event: LoggedEvent) -> Step | None:
         """Take one event of one user.
 
         1. drop it if it came before
@@ -224,7 +224,7 @@ class Engine:
         3. note for the ranker which candidate was taken
         4. take it into the user's history and session
         """
-        user = partition.users.get(user_id) or User()
+        user = shard.users.get(user_id) or User()
         if user.knows_event(event.event_id):  # 1
             self.observer.duplicate()
             return None
@@ -242,13 +242,13 @@ class Engine:
             user_id, event, recent, in_session, settled, None, rows, self._traits(user, event),
             pack_past([user.seen[name] for name in recent], event.time),
             self.model.catalogue.touched(item, event.price),
-            Ended(quantise(describe(user.profile)), user.attributes) if new_session else None,
+            SessionEnd(quantise(describe(user.profile)), user.attributes) if new_session else None,
         )  # fmt: skip
-        partition.apply(step)  # 4
-        partition.watermark = max(partition.watermark, event.time)
+        shard.apply(step)  # 4
+        shard.watermark = max(shard.watermark, event.time)
         return step
 
-    def _traits(self, user: User, event: Happening) -> dict[str, str]:
+    def _traits(self, user: User, event: LoggedEvent) -> dict[str, str]:
         """Groups that the user belongs to: as the event says, as the account says, as before; and his segment."""
         traits = {}
         for name in self.config.sources.traits.split(","):
@@ -265,141 +265,141 @@ class Engine:
                 traits[name] = str(value)
         return traits
 
-    def answer(self, partition: Partition, asked: Sequence[tuple[Step, str]]) -> list[Step]:
+    def answer(self, shard: Shard, asked: Sequence[tuple[Step, str]]) -> list[Step]:
         """Make slates for the users of steps: gather candidates, rank them, draw. The same steps, with decisions.
 
         Parameters
         ----------
         asked : steps of different users, and the names of the decisions to be made
         """
-        whom = [Asked(step.user_id, user := partition.users[step.user_id], user.time, name) for step, name in asked]
+        whom = [SlateRequest(step.user_id, user := shard.users[step.user_id], user.time, name) for step, name in asked]
         answered = list[Step]()
         for first in range(0, len(whom), AT_ONCE):
             some = whom[first : first + AT_ONCE]
             for (step, _), each, drawn in zip(asked[first:], some, self.draw(some), strict=False):
                 decision = self._decide(each, drawn)
                 if decision is not None:
-                    partition.apply(Step(step.user_id, None, [], 0, None, decision, None))
-                    partition.opened(step.user_id, decision, partition.watermark)
+                    shard.apply(Step(step.user_id, None, [], 0, None, decision, None))
+                    shard.opened(step.user_id, decision, shard.watermark)
                 answered.append(step if decision is None else msgspec.structs.replace(step, decision=decision))
         return answered
 
-    def _take(self, partition: Partition, arrival: Arrival) -> Record | None:
+    def _take(self, shard: Shard, arrival: Arrival) -> Record | None:
         if isinstance(arrival, tuple):
-            return self.step(partition, *arrival)
+            return self.step(shard, *arrival)
         if isinstance(arrival, ProfileChange):
-            partition.apply(arrival)
+            shard.apply(arrival)
             self._shown.pop(arrival.user_id, None)
         return arrival
 
-    def settle_silence(self, partition: Partition) -> list[Step]:
+    def settle_silence(self, shard: Shard) -> list[Step]:
         """Settle at 0 what the watermark has passed: records without an event, in the same numbered stream."""
         steps = []
-        for user_id, open_ in partition.overdue(partition.watermark - self.config.rewards.attribution_window_s):
+        for user_id, open_ in shard.overdue(shard.watermark - self.config.rewards.attribution_window_s):
             settled = silence(open_, self.config.rewards)
             self.observer.settled(settled)
             step = Step(user_id, None, [], 0, settled, None, None)
-            partition.apply(step)
+            shard.apply(step)
             steps.append(step)
         return steps
 
-    def owed(self, partition: Partition, most: int, before: float) -> Batch | None:
+    def make_deferred(self, shard: Shard, most: int, before: float) -> Batch | None:
         """Make slates that were put off before that time, at most so many, the oldest first; None: there is none.
 
         Records without an event, in the same numbered stream.
         """
         asked = list[tuple[Step, str]]()
-        for user_id in [user_id for user_id, since in islice(partition.owed.items(), most) if since < before]:
-            del partition.owed[user_id]
-            user = partition.users.get(user_id)
+        for user_id in [user_id for user_id, since in islice(shard.deferred.items(), most) if since < before]:
+            del shard.deferred[user_id]
+            user = shard.users.get(user_id)
             if user is not None and user.open is None:
-                name = f"{partition.base}.{partition.seq}.{len(asked)}"
+                name = f"{shard.epoch}.{shard.seq}.{len(asked)}"
                 asked.append((Step(user_id, None, [], 0, None, None, None), name))
-        steps: list[Record] = [step for step in self.answer(partition, asked) if step.decision is not None]
-        return partition.message(steps, {}, last=True) if steps else None
+        steps: list[Record] = [step for step in self.answer(shard, asked) if step.decision is not None]
+        return shard.message(steps, {}, last=True) if steps else None
 
-    def refresh(self, partition: Partition, most: int) -> Batch | None:
+    def refresh(self, shard: Shard, most: int) -> Batch | None:
         """Decide again for users whose open slate has grown stale, at most so many; None: there is none.
 
         Records without an event, in the same numbered stream: each closes the open decision as replaced, and opens
         the new one.
         """
-        slate, now, steps = self.config.slate, partition.watermark, list[Record]()
+        slate, now, steps = self.config.slate, shard.watermark, list[Record]()
         limits = Limits(
             now - slate.refresh_s, now - slate.refresh_active_s, now - self.config.rewards.attribution_window_s
         )
-        for user_id in partition.ageing.stale(limits, most if slate.refresh_s > 0 else 0):
-            user = partition.users[user_id]
-            asked = Asked(user_id, user, now, f"{partition.base}.{partition.seq}.{len(steps)}")
+        for user_id in shard.ageing.stale(limits, most if slate.refresh_s > 0 else 0):
+            user = shard.users[user_id]
+            asked = SlateRequest(user_id, user, now, f"{shard.epoch}.{shard.seq}.{len(steps)}")
             decision = self._decide(asked, *self.draw([asked]))
             if decision is None or user.open is None:
                 continue
             step = Step(user_id, None, [], 0, replaced(user.open, now), decision, None)
             self.observer.settled(replaced(user.open, now))
-            partition.apply(step)
-            partition.opened(user_id, decision, now)
+            shard.apply(step)
+            shard.opened(user_id, decision, now)
             steps.append(step)
-        return partition.message(steps, {}, last=True) if steps else None
+        return shard.message(steps, {}, last=True) if steps else None
 
-    def draw(self, asked: Sequence[Asked]) -> list[Drawn]:
+    def draw(self, asked: Sequence[SlateRequest]) -> list[DrawnSlate]:
         """Draw slates for different users, those of one variant together. Changes nothing."""
-        drawn: dict[str, Drawn] = {}
-        setups = [self.model.variants.of(each.user_id, each.now) for each in asked]
-        for setup in dict.fromkeys(setups):
-            mine = [each for each, of in zip(asked, setups, strict=True) if of is setup]
+        drawn: dict[str, DrawnSlate] = {}
+        treatments = [self.model.variants.of(each.user_id, each.now) for each in asked]
+        for treatment in dict.fromkeys(treatments):
+            mine = [each for each, of in zip(asked, treatments, strict=True) if of is treatment]
             told = [(each.user_id, each.user, each.now) for each in mine]
-            found = setup.shelf.candidates_many(told, self.config.slate.slots)
+            found = treatment.ranker.candidates_many(told, self.config.slate.slots)
             for each, candidates in zip(mine, found, strict=True):
-                slate = self._draw(setup.policy, each.user, candidates, each.name)
-                drawn[each.user_id] = Drawn(candidates, slate, setup)
+                slate = self._draw(treatment.policy, each.user, candidates, each.name)
+                drawn[each.user_id] = DrawnSlate(candidates, slate, treatment)
         return [drawn[each.user_id] for each in asked]
 
     def _draw(self, policy: Policy, user: User, found: Candidates, name: str) -> Slate:
-        luck = uniforms(f"{self.config.policy.seed}/policy/{name}", self.config.slate.slots)
-        return policy.draw(session_state(user.depth, user.events), found.lists, luck, found.terms)
+        random_numbers = uniforms(f"{self.config.policy.seed}/policy/{name}", self.config.slate.slots)
+        return policy.draw(session_state(user.depth, user.events), found.lists, random_numbers, found.constraints)
 
-    def _settle(self, user: User, event: Happening, *, same_session: bool) -> Settlement | None:
+    def _settle(self, user: User, event: LoggedEvent, *, same_session: bool) -> Settlement | None:
         if user.open is None:
             return None
-        setup = self.model.variants.named(user.open.experiment, user.open.variant)
+        treatment = self.model.variants.named(user.open.experiment, user.open.variant)
         settled = settle(
-            user.open, event, same_session=same_session, discount=0.0 if setup is None else setup.discount,
+            user.open, event, same_session=same_session, discount=0.0 if treatment is None else treatment.discount,
             rewards=self.config.rewards,
         )  # fmt: skip
         self.observer.settled(settled, event)
         return settled
 
-    def _decide(self, asked: Asked, drawn: Drawn) -> Decision | None:
-        model, (user_id, user, now, decision_id), (found, slate, setup) = self.model, asked, drawn
+    def _decide(self, asked: SlateRequest, drawn: DrawnSlate) -> Decision | None:
+        model, (user_id, user, now, decision_id), (found, slate, treatment) = self.model, asked, drawn
         if len(slate.items) == 0:
             return None
-        policy = setup.policy
-        items, lists = model.shelf.pack(slate.items, found.lists)
+        policy = treatment.policy
+        items, lists = model.ranker.pack(slate.items, found.lists)
         sources = slate.sources.astype(np.uint8).tobytes()
         self._remember(
             user_id, Shown(now, decision_id, found.items, found.features, found.scores, found.places, found.past)
         )
         decision = Decision(
             decision_id, now, policy.name, policy.epsilon, model.offset, session_state(user.depth, user.events),
-            [model.vocabulary.ids[item] for item in items.tolist()], sources, slate.heads.tobytes(),
-            slate.propensities.tobytes(), model.shelf.scores_of(found, slate.items).tobytes(), lists.tobytes(),
+            [model.vocabulary.ids[item] for item in items.tolist()], sources, slate.offered_ranks.tobytes(),
+            slate.propensities.tobytes(), model.ranker.scores_of(found, slate.items).tobytes(), lists.tobytes(),
         )  # fmt: skip
         if model.variants.experiment is not None:
-            decision = self._enrol(user, decision, setup, found)
+            decision = self._enrol(user, decision, treatment, found)
         self.observer.decided(decision, _mix(model.catalogue, slate.items))
         return decision
 
-    def _enrol(self, user: User, decision: Decision, setup: Setup, found: Candidates) -> Decision:
-        """Note the variant that made a decision, and what the apprentice would have shown in its place."""
-        decision = msgspec.structs.replace(decision, experiment=setup.experiment, variant=setup.variant)
-        enrols = bool(setup.variant) and user.enrolled != enrolment(decision)
-        looks_on = self.model.variants.apprentice
+    def _enrol(self, user: User, decision: Decision, treatment: Treatment, found: Candidates) -> Decision:
+        """Note the variant that made a decision, and what the shadow would have shown in its place."""
+        decision = msgspec.structs.replace(decision, experiment=treatment.experiment, variant=treatment.variant)
+        enrols = bool(treatment.variant) and user.enrolled != enrolment(decision)
+        shadow = self.model.variants.shadow
         shown: list[str] = []
-        if looks_on is not None and setup.policy is self.model.policy:
+        if shadow is not None and treatment.policy is self.model.policy:
             ids = self.model.vocabulary.ids
-            slate = self._draw(looks_on, user, found, f"apprentice/{decision.decision_id}")
+            slate = self._draw(shadow, user, found, f"shadow/{decision.decision_id}")
             shown = [ids[item] for item in slate.items.tolist()]
-        return msgspec.structs.replace(decision, enrols=enrols, apprentice=shown)
+        return msgspec.structs.replace(decision, enrols=enrols, shadow=shown)
 
     def _remember(self, user_id: str, shown: Shown) -> None:
         self._shown[user_id] = shown
@@ -407,7 +407,7 @@ class Engine:
         if len(self._shown) > SHOWN_USERS:
             self._shown.popitem(last=False)
 
-    def _rows(self, user_id: str, user: User, event: Happening) -> Rows | None:
+    def _rows(self, user_id: str, user: User, event: LoggedEvent) -> Rows | None:
         """The candidate that was taken, a uniform sample of the others, and some of them that scored high."""
         shown = self._shown.pop(user_id, None)
         if shown is None or event.time < shown.time:

@@ -18,7 +18,7 @@ from stream.ranking.candidates import Candidates
 from stream.ranking.features import OWN, PER_SOURCE
 from stream.state.users import User
 
-MOST_PARTS, MOST_PULLS = 8, 3  # told of a slot
+MAX_PARTS, MAX_PULLS = 8, 3  # told of a slot
 LINKS = ("covisitation", "sequential_rules")  # sources whose score is a sum over the user's items
 ASKED = 10  # of the user's newest items
 USER_COLUMNS = ("gap", "history", "depth", "repeat_rate", "after_click", "after_purchase")  # equal for all candidates
@@ -33,8 +33,8 @@ def explain(model: Model, user_id: str, user: User) -> dict[str, Any] | None:
     if decision is None:
         return None
     setup = model.variants.named(decision.experiment, decision.variant) or model.variants.configured
-    found = setup.shelf.candidates(user_id, user, user.time, len(decision.sources))
-    query = setup.shelf.query(user_id, user, user.time)
+    found = setup.ranker.candidates(user_id, user, user.time, len(decision.sources))
+    query = setup.ranker.query(user_id, user, user.time)
     names = [source.name for source in model.sources]
     scores, propensities = (np.frombuffer(data, np.float32) for data in (decision.scores, decision.propensities))
     return {
@@ -59,10 +59,10 @@ def _pulls(model: Model, query: Query, item_id: str) -> list[dict[str, str]]:
     """The user's items that pulled an item, by the sources that can tell; each item once."""
     item, found = model.vocabulary.index(item_id), dict[str, str]()
     for source in model.sources if item >= 0 else ():
-        for other in _why(source, query, item)[:MOST_PULLS]:
+        for other in _why(source, query, item)[:MAX_PULLS]:
             if other != item:
                 found.setdefault(model.vocabulary.ids[other], source.name)
-    return [{"item_id": other, "source": source} for other, source in list(found.items())[:MOST_PULLS]]
+    return [{"item_id": other, "source": source} for other, source in list(found.items())[:MAX_PULLS]]
 
 
 def _why(source: Any, query: Query, item: int) -> list[int]:
@@ -102,6 +102,6 @@ def _contributions(model: Model, found: Candidates, sources: Sequence[str], item
         rows[n, columns] = average[columns]
     levels = model.ranking.mixer.score_many(rows)
     nats = levels[0] - levels[1:]
-    order = np.argsort(-np.abs(nats), kind="stable")[:MOST_PARTS]
+    order = np.argsort(-np.abs(nats), kind="stable")[:MAX_PARTS]
     labels = list(parts)
     return [{"feature": labels[n], "nats": round(float(nats[n]), 4)} for n in order.tolist() if nats[n] != 0]

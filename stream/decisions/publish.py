@@ -16,17 +16,17 @@ def recommendations(batch: Batch, lists: tuple[str, ...]) -> Iterator[tuple[str,
             yield record.user_id, None
         elif isinstance(record, Step) and record.decision is not None:
             event_id = None if record.event is None else record.event.event_id
-            yield record.user_id, recommendation(record.user_id, record.decision, event_id, batch.base, lists)
+            yield record.user_id, recommendation(record.user_id, record.decision, event_id, batch.epoch, lists)
 
 
 def recommendation(
-    user_id: str, decision: Decision, event_id: str | None, base: int, lists: tuple[str, ...]
+    user_id: str, decision: Decision, event_id: str | None, epoch: int, lists: tuple[str, ...]
 ) -> Recommendation:
     """One slate as it is published."""
     scores, propensities = _floats(decision.scores), _floats(decision.propensities)
     return Recommendation(
         user_id=user_id, decision_id=decision.decision_id, event_id=event_id, timestamp=decision.time,
-        model_version=decision.model_version, base=base, policy=decision.policy,
+        model_version=decision.model_version, epoch=epoch, policy=decision.policy,
         experiment=decision.experiment, variant=decision.variant,
         slots=[
             Slot(item, score, source_name(source, lists), propensity)
@@ -60,8 +60,8 @@ def _outcome(user_id: str, settled: Settlement, event_id: str | None, lists: tup
         hit=settled.hit if settled.hit >= 0 else None, event_id=event_id, decided_at=settled.decided_at,
         settled_at=settled.settled_at, policy=settled.policy, items=settled.slate,
         sources=[source_name(source, lists) for source in settled.sources], propensities=_floats(settled.propensities),
-        discount=settled.discount, state=settled.state, offering=list(lists), heads=settled.heads, lists=settled.lists,
-        experiment=settled.experiment, variant=settled.variant, apprentice=settled.apprentice,
+        discount=settled.discount, state=settled.state, offering=list(lists), offered_ranks=settled.offered_ranks, lists=settled.lists,
+        experiment=settled.experiment, variant=settled.variant, shadow=settled.shadow,
     )  # fmt: skip
 
 

@@ -4,18 +4,18 @@ from typing import Annotated
 
 from msgspec import Meta, Struct
 
-from stream.records.log import Decision, Happening, Settlement
+from stream.records.log import Decision, LoggedEvent, Settlement
 from stream.records.schemas import OutcomeType
 
-MOST = 1e6  # of a reward; also keeps infinity out
+MAX = 1e6  # of a reward; also keeps infinity out
 
 
 class Rewards(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The one table of rewards, and the two times that bound a slate's credit."""
 
-    view: Annotated[float, Meta(ge=0, le=MOST, description="reward of a view of a slate's item")] = 1.0
-    click: Annotated[float, Meta(ge=0, le=MOST, description="of a click")] = 2.0
-    purchase: Annotated[float, Meta(ge=0, le=MOST, description="of a purchase")] = 10.0
+    view: Annotated[float, Meta(ge=0, le=MAX, description="reward of a view of a slate's item")] = 1.0
+    click: Annotated[float, Meta(ge=0, le=MAX, description="of a click")] = 2.0
+    purchase: Annotated[float, Meta(ge=0, le=MAX, description="of a purchase")] = 10.0
     session_gap_s: Annotated[float, Meta(gt=0, description="seconds of event time; longer silence ends a session")] = (
         1800.0
     )
@@ -32,7 +32,7 @@ class Rewards(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         return (self.view, self.click, self.purchase)[kind]
 
 
-def settle(open_: Decision, event: Happening, *, same_session: bool, discount: float, rewards: Rewards) -> Settlement:
+def settle(open_: Decision, event: LoggedEvent, *, same_session: bool, discount: float, rewards: Rewards) -> Settlement:
     """Settle the open decision by the user's next event.
 
     * dated before the slate, or naming another decision: the user cannot have answered this one. Void, no learning.
@@ -65,6 +65,6 @@ def _settlement(
 ) -> Settlement:
     return Settlement(
         open_.decision_id, outcome, hit, reward, discount, open_.time, settled_at, open_.policy, open_.state,
-        open_.slate, open_.sources, open_.heads, open_.propensities, open_.lists,
-        open_.experiment, open_.variant, open_.apprentice,
+        open_.slate, open_.sources, open_.offered_ranks, open_.propensities, open_.lists,
+        open_.experiment, open_.variant, open_.shadow,
     )  # fmt: skip

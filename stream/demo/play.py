@@ -33,7 +33,7 @@ HISTORY_RATE = 2_500.0  # events/s that a worker answers without a backlog, shar
 CATCH_UP_S = 20.0  # for the worker to learn the rest of the history
 LAST_SLATES_S = 1.0  # to come back when the last event was sent
 STOP_S = 4.0  # for that, and to end worker and broker
-LOOK_S = 0.04  # between two looks at the recommendations
+CHECK_INTERVAL_S = 0.04  # between two looks at the recommendations
 FRAME_S = 0.5  # between two pictures
 METRICS_S = 3.0  # between two looks at the worker's metrics
 FETCH: dict[str, Any] = {"fetch_min_bytes": 32 * 1024, "fetch_max_wait_ms": 50}  # the clocks that measure are elsewhere
@@ -145,7 +145,7 @@ class Play:
             self.score.sent(kind, event, self.watcher.slates, time.time())
             self.sender.event(kind, event)
             self.sent += 1
-            if time.monotonic() - self._looked_at >= LOOK_S:
+            if time.monotonic() - self._looked_at >= CHECK_INTERVAL_S:
                 self._look(METRICS_S)
         self.sender.flush()
         self._done = time.monotonic()
@@ -154,7 +154,7 @@ class Play:
         """Look on until the worker has taken in everything sent so far."""
         patience = time.monotonic() + within_s
         while self.now.get("headwater_events_total", 0.0) < self.sender.events and time.monotonic() < patience:
-            time.sleep(LOOK_S)
+            time.sleep(CHECK_INTERVAL_S)
             self._look(METRICS_S / 10)
 
     def _look(self, metrics_s: float) -> None:

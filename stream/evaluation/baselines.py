@@ -1,6 +1,6 @@
 """Single learners beside the engine: those the model holds are asked, the others are made, taught alongside and asked.
 
-A contestant names its best items of the whole catalogue, the user's own among them if that is its nature: published
+A baseline names its best items of the whole catalogue, the user's own among them if that is its nature: published
 protocols count repeats. Only what a rule forbids (`INELIGIBLE`) is left out.
 """
 
@@ -26,7 +26,7 @@ class UnknownLearnerError(UsageError, ValueError):
     """No learner has this name."""
 
 
-class Contestant(NamedTuple):
+class Baseline(NamedTuple):
     """One learner of a run."""
 
     name: str
@@ -61,7 +61,7 @@ def unknown_learner(name: str, known: Iterable[str]) -> str:
     return f"learner {name!r} is unknown; {hint} {', '.join(names)}"
 
 
-def invite(names: Sequence[str], model: Model) -> list[Contestant]:
+def invite(names: Sequence[str], model: Model) -> list[Baseline]:
     """Contestants by name, popularity first and always; names of raters are none of this function's business."""
     own = {source.name: source for source in model.sources}
     known = [*own, *(name for name in learner_names() if name not in own)]
@@ -71,7 +71,7 @@ def invite(names: Sequence[str], model: Model) -> list[Contestant]:
             raise UnknownLearnerError(unknown_learner(name, {*known, *RATERS}))
         wanted += known if name == ALL else [name] if name in known else []
     return [
-        Contestant(name, own[name], guest=False) if name in own else Contestant(name, make_learner(name), guest=True)
+        Baseline(name, own[name], guest=False) if name in own else Baseline(name, make_learner(name), guest=True)
         for name in dict.fromkeys(wanted)
     ]
 
@@ -83,12 +83,12 @@ def pairs(names: Sequence[str], compare: Sequence[tuple[str, str]]) -> list[tupl
     return list(compare) or [(ENGINE, name) for name in names if name != ENGINE]
 
 
-class Guests:
+class Baselines:
     """Teaches the learners that the model does not: the same events in the same order, after the model's fold."""
 
-    def __init__(self, contestants: Iterable[Contestant], model: Model) -> None:
+    def __init__(self, baselines: Iterable[Baseline], model: Model) -> None:
         self.model = model
-        self.sources = [contestant.source for contestant in contestants if contestant.guest]
+        self.sources = [baseline.source for baseline in baselines if baseline.guest]
         self._known = 0  # items that the guests have room for
 
     def learn(self, records: Iterable[Record]) -> None:

@@ -18,15 +18,15 @@ from bandits import PINNED
 from learners import INELIGIBLE
 from learners.metrics.calibration import Calibration
 from stream.config import Config
-from stream.decisions.engine import SHOWN_USERS, Arrival, Asked, Drawn, Engine, Partition
-from stream.evaluation.baselines import ALL, ENGINE, Guests, invite, pairs
+from stream.decisions.engine import SHOWN_USERS, Arrival, DrawnSlate, Engine, Shard, SlateRequest
+from stream.evaluation.baselines import ALL, ENGINE, Baselines, invite, pairs
 from stream.evaluation.journal import Coming, Journal, Steps, Use
 from stream.evaluation.protocol import Entry, Lists, Planned, Protocol, plan
 from stream.evaluation.ratings import RATERS, RatingErrors
 from stream.evaluation.report import Measured, report
 from stream.evaluation.stopwatch import Stopwatch
 from stream.model.fold import Model
-from stream.records.log import LOG_VERSION, Claim, Happening, ItemChange, Step, happening
+from stream.records.log import LOG_VERSION, Claim, ItemChange, LoggedEvent, Step, logged_event
 from stream.records.schemas import KINDS
 from stream.state.users import User
 
@@ -39,7 +39,7 @@ DEFAULT = Protocol()
 
 
 class Shown(NamedTuple):
-    """Lists that wait for a user's next event: the engine's first, then the contestants' in their order."""
+    """Lists that wait for a user's next event: the engine's first, then the baselines' in their order."""
 
     lists: list[NDArray[np.int32]]
     sources: NDArray[np.uint8]  # of the engine's slots
@@ -59,16 +59,16 @@ class Recorder(Engine):
     def __init__(self, config: Config, model: Model, stopwatch: Stopwatch) -> None:
         super().__init__(config, model)
         self.stopwatch = stopwatch
-        self.drawn: dict[str, Drawn] = {}  # by user, until taken
+        self.drawn: dict[str, DrawnSlate] = {}  # by user, until taken
 
-    def draw(self, asked: Sequence[Asked]) -> list[Drawn]:
+    def draw(self, asked: Sequence[SlateRequest]) -> list[DrawnSlate]:
         """Draw one by one, and keep it."""
         for each in asked:
             with self.stopwatch.time(ENGINE, "query"):
                 (self.drawn[each.user_id],) = super().draw([each])
         return [self.drawn[each.user_id] for each in asked]
 
-    def take(self) -> dict[str, Drawn]:
+    def take(self) -> dict[str, DrawnSlate]:
         """What was drawn since this was last called, by user."""
         drawn, self.drawn = self.drawn, {}
         return drawn
@@ -100,15 +100,15 @@ class Evaluation:
         self.model = Model(self.config)
         self.stopwatch = Stopwatch(clock)
         self.engine = Recorder(self.config, self.model, self.stopwatch)
-        self.contestants = invite(learners, self.model)
-        self.guests = Guests(self.contestants, self.model)
-        for contestant in self.contestants:
-            self.stopwatch.watch(contestant.source, contestant.name)
+        self.baselines = invite(learners, self.model)
+        self.guests = Baselines(self.baselines, self.model)
+        for baseline in self.baselines:
+            self.stopwatch.watch(baseline.source, baseline.name)
         raters = [name for name in RATERS if {name, ALL} & set(learners)]
         self.rating_errors = RatingErrors(raters, dict(ratings or {}))
         self.events = 0
         self.steps, self.use = Steps(), Use()
-        self.journals = {name: Journal(self.protocol.ks) for name in (ENGINE, *(c.name for c in self.contestants))}
+        self.journals = {name: Journal(self.protocol.ks) for name in (ENGINE, *(c.name for c in self.baselines))}
         self.resamples, self.pairs = resamples, pairs(list(self.journals), compare)
         self.heads = {name: Calibration() for name in HEADS}
         names = len(self.model.lists)
@@ -118,7 +118,7 @@ class Evaluation:
         self._offset = self.refreshed = 0
         self._capacity = self._ages = 0.0  # of refreshes; seconds of all lists that were measured
         self.model.fold(Claim(LOG_VERSION, SOURCE, "evaluate"), self._next_offset())
-        self.partition = Partition(SOURCE, 0, config.rewards)
+        self.shard = Shard(SOURCE, 0, config.rewards)
 
     def run(self, entries: Iterable[Entry]) -> dict[str, object]:
         """Test and learn every entry; returns the report."""
@@ -143,14 +143,14 @@ class Evaluation:
         answer away, so it is learned between 1 and 2.
         """
         event, frozen = planned.event, self.protocol.freeze and planned.measured
-        arrival = happening(event, planned.kind, self.events, self.config.sources.traits.split(","))
+        arrival = logged_event(event, planned.kind, self.events, self.config.sources.traits.split(","))
         if planned.measured:  # 1
             self._test(planned, arrival)
         self.rating_errors.update(
             event.event_id, event.user_id, event.item_id, measured=planned.measured, learned=not frozen
         )
         if frozen:  # 2
-            self.engine.step(self.partition, event.user_id, arrival)
+            self.engine.step(self.shard, event.user_id, arrival)
         else:
             for item in planned.about:
                 self._learn(ItemChange(item.item_id, item))
@@ -193,9 +193,9 @@ class Evaluation:
             "fingerprint": model.fingerprint(),
         }  # fmt: skip
 
-    def _test(self, planned: Planned, event: Happening) -> None:
+    def _test(self, planned: Planned, event: LoggedEvent) -> None:
         user_id = planned.event.user_id
-        user = self.partition.users.get(user_id)
+        user = self.shard.users.get(user_id)
         if user is None or user.events == 0 or user.knows_event(event.event_id):
             return
         seen = event.item_id in user.seen
@@ -235,10 +235,10 @@ class Evaluation:
 
     def _learn(self, arrival: Arrival, planned: Planned | None = None) -> None:
         self.engine.take()
-        batch = self.engine.batch(self.partition, [arrival], {})
+        batch = self.engine.batch(self.shard, [arrival], {})
         drawn = self.engine.take()
         if planned is not None and planned.awaited and self.protocol.lists != "fresh":
-            self._show(drawn, self.partition.users[planned.event.user_id].time)
+            self._show(drawn, self.shard.users[planned.event.user_id].time)
         with self.stopwatch.time(ENGINE, "learn"):
             self.model.fold(batch, self._next_offset())
         self.guests.learn(batch.records)
@@ -255,31 +255,31 @@ class Evaluation:
         self._capacity += self.protocol.refreshes
         room, self._capacity = int(self._capacity), self._capacity % 1.0
         self.engine.take()
-        batch = self.engine.refresh(self.partition, room)
+        batch = self.engine.refresh(self.shard, room)
         if batch is not None:
             awaited = {user_id: drawn for user_id, drawn in self.engine.take().items() if user_id in self._shown}
-            self._show(awaited, self.partition.watermark)
+            self._show(awaited, self.shard.watermark)
             self.model.fold(batch, self._next_offset())
             self.refreshed += len(batch.records)
 
-    def _show(self, drawn: Mapping[str, Drawn], now: float) -> None:
+    def _show(self, drawn: Mapping[str, DrawnSlate], now: float) -> None:
         """Keep lists of all for users for whom the engine has just drawn one."""
         for user_id, found in drawn.items():
             if len(found[1].items):
                 novel = self.protocol.candidates == "novel"
-                user = self.partition.users[user_id]
+                user = self.shard.users[user_id]
                 self._shown[user_id] = self._ask(user_id, user, now, None if novel else found)
 
-    def _ask(self, user_id: str, user: User, now: float, drawn: Drawn | None) -> Shown:
+    def _ask(self, user_id: str, user: User, now: float, drawn: DrawnSlate | None) -> Shown:
         """Lists of all for a user at event time `now`; the engine's is drawn here if it is not given."""
         model = self.model
         with self._blocked(user) as blocked:
             if drawn is None:
-                (drawn,) = self.engine.draw([Asked(user_id, user, now, f"fresh/{self.events}")])
+                (drawn,) = self.engine.draw([SlateRequest(user_id, user, now, f"fresh/{self.events}")])
             found, slate, _ = drawn
-            query = model.shelf.query(user_id, user, now)
+            query = model.ranker.query(user_id, user, now)
             known = blocked[: len(model.vocabulary)]
-            lists = [contestant.source.top_k(query, self.depth, known)[0] for contestant in self.contestants]
+            lists = [baseline.source.top_k(query, self.depth, known)[0] for baseline in self.baselines]
         self._predicted[user_id] = Predicted(found.items, model.ranking.probabilities(found.features))
         if len(self._predicted) > SHOWN_USERS:
             self._predicted.popitem(last=False)

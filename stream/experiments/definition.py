@@ -21,13 +21,13 @@ from stream.records.schemas import Experiment, Settings, Variant
 from stream.rules.file import parse_rules
 
 HOLDOUT = "holdout"  # variant of who never explores
-EVERYBODY = "holdout"  # name of the stream of luck that all experiments share
+EVERYBODY = "holdout"  # name of the stream of uniforms that all experiments share
 MAY_DIFFER = {  # what a variant may set: nothing that the shared model is made of
     "policy": ("name", "bootstrap", "epsilon", "epsilon_floor", "epsilon_half_life", "discount"),
     "ranking": ("next_weight", "click_weight", "purchase_weight"),
     "slate": ("exclude_bought",),
 }
-MOST_SHARES = 1.0 + 1e-9
+MAX_SHARES = 1.0 + 1e-9
 
 
 class ExperimentError(UsageError):
@@ -59,7 +59,7 @@ def load_experiment(path: Path, now: float, config: Config) -> Experiment:
 
 def parse_experiment(table: dict[str, Any], origin: str, now: float, config: Config, folder: Path) -> Experiment:
     """Read the table of an experiment's file; `folder` is where its rules files are."""
-    known = {"name", "starts_at", "ramp_s", "holdout", "effect", "level", "variant", "guard", "apprentice"}
+    known = {"name", "starts_at", "ramp_s", "holdout", "effect", "level", "variant", "guard", "shadow"}
     for key in table:
         if key not in known:
             raise ExperimentError(f"{origin}: key `{key}`: must be one of {', '.join(sorted(known))}")
@@ -67,7 +67,7 @@ def parse_experiment(table: dict[str, Any], origin: str, now: float, config: Con
     if isinstance(starts_at, datetime):
         starts_at = starts_at.timestamp()
     variants = [_variant(origin, n, each, folder) for n, each in enumerate(_tables(origin, table, "variant"), 1)]
-    plain = {key: table[key] for key in ("name", "ramp_s", "holdout", "effect", "level", "apprentice") if key in table}
+    plain = {key: table[key] for key in ("name", "ramp_s", "holdout", "effect", "level", "shadow") if key in table}
     try:
         found = msgspec.convert(
             plain | {"starts_at": starts_at, "variants": variants, "guards": _tables(origin, table, "guard")},
@@ -91,7 +91,7 @@ def check(experiment: Experiment, config: Config, origin: str) -> None:
     if len({*names, HOLDOUT}) != len(names) + 1:
         raise ExperimentError(f"{origin}: variants: must have names of their own, none {HOLDOUT!r}; got {names}")
     total = sum(variant.share for variant in experiment.variants)
-    if total > MOST_SHARES:
+    if total > MAX_SHARES:
         raise ExperimentError(f"{origin}: variants: their shares must sum to at most 1; got {total:g}")
     control = experiment.variants[0]
     if control.settings or control.rules:
@@ -103,13 +103,13 @@ def check(experiment: Experiment, config: Config, origin: str) -> None:
         varied(config, variant.settings, where)
         if variant.rules:
             parse_rules(variant.rules, f"of variant {variant.name}")
-    if experiment.apprentice is not None:
-        if set(experiment.apprentice) != {"policy"}:
+    if experiment.shadow is not None:
+        if set(experiment.shadow) != {"policy"}:
             raise ExperimentError(
-                f"{origin}: apprentice: must have a policy and nothing else, since it draws from the same lists; "
-                f"got {sorted(experiment.apprentice)}"
+                f"{origin}: shadow: must have a policy and nothing else, since it draws from the same lists; "
+                f"got {sorted(experiment.shadow)}"
             )
-        varied(config, experiment.apprentice, f"{origin}: apprentice")
+        varied(config, experiment.shadow, f"{origin}: shadow")
 
 
 def varied(config: Config, settings: Settings, where: str) -> Config:

@@ -25,7 +25,7 @@ APPRENTICE = ("decisions", "slots", "same_slots", "hits", "same_hits", "own_hits
 
 
 class Apprentice(NamedTuple):
-    """What became of decisions on which an apprentice looked on."""
+    """What became of decisions on which an shadow looked on."""
 
     decisions: int
     slots: int
@@ -86,7 +86,7 @@ class Tally:
 
     def _take(self, step: Step, settled: Settlement) -> tuple[str, Metric] | None:
         event = step.event
-        if settled.apprentice:
+        if settled.shadow:
             self._compare(settled, None if event is None else event.item_id)
         group = self._group(settled.experiment, settled.variant)
         if group < 0:
@@ -102,8 +102,8 @@ class Tally:
         return self._guard() if self._settled % LOOK_EVERY == 0 else None
 
     def _compare(self, settled: Settlement, taken: str | None) -> None:
-        hit, own = settled.hit >= 0, taken in settled.apprentice
-        same = sum(a == b for a, b in zip(settled.slate, settled.apprentice, strict=False))
+        hit, own = settled.hit >= 0, taken in settled.shadow
+        same = sum(a == b for a, b in zip(settled.slate, settled.shadow, strict=False))
         self._apprentice += (1, len(settled.slate), same, hit, hit and own, own and not hit)
 
     def _group(self, experiment: str, variant: str) -> int:
@@ -149,8 +149,8 @@ class Tally:
         return sample_ratio_evidence(users, [variant.share for variant in counted])
 
     @property
-    def apprentice(self) -> Apprentice:
-        """What is known of the apprentice."""
+    def shadow(self) -> Apprentice:
+        """What is known of the shadow."""
         return Apprentice(*self._apprentice.tolist())
 
     def state(self) -> dict[str, NDArray[Any]]:
@@ -158,7 +158,7 @@ class Tally:
         return {
             "experiment": encoded(self.experiment), "running": np.array([self.running]),
             "stopped": np.frombuffer(msgspec.json.encode(self.stopped, order="sorted"), np.uint8),
-            "users": self.users, "sums": self.sums, "apprentice": self._apprentice,
+            "users": self.users, "sums": self.sums, "shadow": self._apprentice,
             "settled": np.array([self._settled], np.int64),
         }  # fmt: skip
 
@@ -167,5 +167,5 @@ class Tally:
         self._begin(decoded(saved["experiment"]))
         self.running = bool(saved["running"][0])
         self.stopped = msgspec.json.decode(saved["stopped"].tobytes(), type=dict[str, Metric])
-        self.users[...], self.sums[...], self._apprentice[...] = saved["users"], saved["sums"], saved["apprentice"]
+        self.users[...], self.sums[...], self._apprentice[...] = saved["users"], saved["sums"], saved["shadow"]
         self._settled = int(saved["settled"][0])

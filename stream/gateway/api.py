@@ -1,4 +1,4 @@
-"""The requests: what comes in is checked, what goes out is read from `Held`."""
+"""The requests: what comes in is checked, what goes out is read from `ReadModel`."""
 
 import asyncio
 import time
@@ -14,19 +14,19 @@ from stream.config import Config
 from stream.gateway.feed import Feed, FullError
 from stream.gateway.fleet import addresses
 from stream.gateway.problems import Problem
-from stream.gateway.read_model import Held
+from stream.gateway.read_model import ReadModel
 from stream.gateway.reader import Reader, told
 from stream.gateway.writer import Writer
 from stream.records.codec import Rejection, decode_item, decode_profile
 from stream.records.schemas import MAX_ID_BYTES
 from stream.records.topics import ITEMS, USERS
 
-MOST = 40  # items of an answer, as of a slate
+MAX = 40  # items of an answer, as of a slate
 FOUND = 50  # items of a search
 TOPICS = frozenset({"event", "slate", "outcome", "stats"})
 KEEP_ALIVE_S = 15.0
 WORKER_S = 2.0
-HELD = web.AppKey("held", Held)
+HELD = web.AppKey("read_model", ReadModel)
 READER = web.AppKey("reader", Reader)
 WRITER = web.AppKey("writer", Writer)
 FEED = web.AppKey("feed", Feed)
@@ -73,15 +73,15 @@ async def write_events(request: web.Request) -> web.Response:
 
 async def recommendations(request: web.Request) -> web.Response:
     """The newest slate of a user; what is trending, marked by `fallback`, if there is none."""
-    user_id, held = _id(request, "user_id"), request.app[HELD]
-    k, exclude = _count(request, MOST), _excluded(request)
-    slate = held.newest(user_id)
+    user_id, read_model = _id(request, "user_id"), request.app[HELD]
+    k, exclude = _count(request, MAX), _excluded(request)
+    slate = read_model.newest(user_id)
     if slate is not None:
-        return _json(told(slate, held, k, exclude))
+        return _json(told(slate, read_model, k, exclude))
     items = [
-        {"item_id": item, "title": held.title(item), "score": score, "source": "trending", "propensity": None,
+        {"item_id": item, "title": read_model.title(item), "score": score, "source": "trending", "propensity": None,
          "reason": "it is on the rise" if score > 0 else "it is in the catalogue"}
-        for item, score in held.trending(k, exclude)
+        for item, score in read_model.trending(k, exclude)
     ]  # fmt: skip
     return _json({
         "user_id": user_id, "decision_id": None, "event_id": None, "timestamp": time.time(), "policy": None,
@@ -91,12 +91,12 @@ async def recommendations(request: web.Request) -> web.Response:
 
 async def similar(request: web.Request) -> web.Response:
     """Items that the same users touched."""
-    item_id, held = _id(request, "item_id"), request.app[HELD]
-    if not held.knows(item_id):
+    item_id, read_model = _id(request, "item_id"), request.app[HELD]
+    if not read_model.knows(item_id):
         raise Problem(404, f"item {item_id!r}: neither the catalogue nor an event has named it")
-    found = held.similar(item_id, _count(request, MOST), _excluded(request))
-    items = [{"item_id": item, "title": held.title(item), "score": score} for item, score in found]
-    return _json({"item_id": item_id, "title": held.title(item_id), "items": items})
+    found = read_model.similar(item_id, _count(request, MAX), _excluded(request))
+    items = [{"item_id": item, "title": read_model.title(item), "score": score} for item, score in found]
+    return _json({"item_id": item_id, "title": read_model.title(item_id), "items": items})
 
 
 async def explanation(request: web.Request) -> web.Response:
@@ -112,11 +112,11 @@ async def explanation(request: web.Request) -> web.Response:
         if silent:
             raise Problem(503, f"no answer from {', '.join(silent)}", headers={"Retry-After": "5"})
         raise Problem(404, f"user {user_id!r}: no worker has an open slate of this user")
-    held = request.app[HELD]
+    read_model = request.app[HELD]
     for slot in found["slots"]:
-        slot["title"] = held.title(slot["item_id"])
+        slot["title"] = read_model.title(slot["item_id"])
         for pull in slot["pulled_by"]:
-            pull["title"] = held.title(pull["item_id"])
+            pull["title"] = read_model.title(pull["item_id"])
     return _json(found)
 
 
@@ -161,14 +161,14 @@ async def drop_item(request: web.Request) -> web.Response:
 
 async def search(request: web.Request) -> web.Response:
     """Items of the catalogue whose title contains a text; some of those that are trending without one."""
-    held, k = request.app[HELD], _count(request, FOUND)
+    read_model, k = request.app[HELD], _count(request, FOUND)
     text = request.query.get("query", "").casefold()
     if not text:
-        found = [item for item, _ in held.trending(k)]
+        found = [item for item, _ in read_model.trending(k)]
     else:
-        matches = (item_id for item_id, item in held.items.items() if text in (item.title or item_id).casefold())
+        matches = (item_id for item_id, item in read_model.items.items() if text in (item.title or item_id).casefold())
         found = [item_id for item_id, _ in zip(matches, range(k), strict=False)]
-    return _json({"items": [{"item_id": item, "title": held.title(item)} for item in found]})
+    return _json({"items": [{"item_id": item, "title": read_model.title(item)} for item in found]})
 
 
 async def stream(request: web.Request) -> web.StreamResponse:

@@ -22,7 +22,7 @@ from stream.gateway.feed import Feed
 from stream.gateway.fleet import addresses
 from stream.gateway.openapi import document
 from stream.gateway.problems import Problem
-from stream.gateway.read_model import Held
+from stream.gateway.read_model import ReadModel
 from stream.gateway.reader import Reader
 from stream.gateway.writer import Writer
 from stream.metrics.worker import GatewayMetrics
@@ -61,17 +61,17 @@ def check(config: Config) -> Keys:
 def build(config: Config, partitions: dict[str, int]) -> web.Application:
     """Make the application; `partitions` of each topic, by full name."""
     keys, buckets = check(config), Buckets(config.gateway.rate, config.gateway.burst)
-    held, feed = Held(), Feed()
-    reader, writer = Reader(config, partitions, held, feed), Writer(config)
+    read_model, feed = ReadModel(), Feed()
+    reader, writer = Reader(config, partitions, read_model, feed), Writer(config)
     metrics = GatewayMetrics({
-        "slates": lambda: len(held.slates), "items": lambda: len(held.items), "listeners": lambda: len(feed),
+        "slates": lambda: len(read_model.slates), "items": lambda: len(read_model.items), "listeners": lambda: len(feed),
         "ready": reader.ready.is_set,
     })  # fmt: skip
     app = web.Application(
         client_max_size=config.gateway.max_body_bytes,
         middlewares=[_counted(metrics), _cors(config.gateway.cors_origins), _allowed(keys, buckets, metrics)],
     )
-    app[SETTINGS], app[HELD], app[FEED], app[READER], app[WRITER] = config, held, feed, reader, writer
+    app[SETTINGS], app[HELD], app[FEED], app[READER], app[WRITER] = config, read_model, feed, reader, writer
     app[STOPPING] = asyncio.Event()
     for endpoint in ENDPOINTS:
         app.router.add_route(endpoint.method, endpoint.path, endpoint.handler)
@@ -232,19 +232,19 @@ async def _stats(app: web.Application) -> None:
     while True:
         await asyncio.sleep(STATS_S)
         if app[FEED].wanted("stats"):
-            app[FEED].tell("stats", stats(app[HELD]) | await _workers(app))
+            app[FEED].publish("stats", stats(app[HELD]) | await _workers(app))
 
 
-def stats(held: Held) -> dict[str, Any]:
+def stats(read_model: ReadModel) -> dict[str, Any]:
     """Figures and curves of the last minutes."""
     return {
-        "users": len(held.slates),
-        "items": len(held.items),
-        "latency_ms": [None if (value := held.latency(q)) is None else 1e3 * value for q in (0.5, 0.99)],
-        "seconds": [list(second) for second in held.seconds],
-        "slots": dict(held.slots.most_common()),
-        "hits": held.hits,
-        "worth": [[state, source, *found] for (state, source), found in sorted(held.worth.items())],
+        "users": len(read_model.slates),
+        "items": len(read_model.items),
+        "latency_ms": [None if (value := read_model.latency(q)) is None else 1e3 * value for q in (0.5, 0.99)],
+        "seconds": [list(second) for second in read_model.seconds],
+        "slots": dict(read_model.slots.most_common()),
+        "hits": read_model.hits,
+        "worth": [[state, source, *found] for (state, source), found in sorted(read_model.worth.items())],
     }
 
 

@@ -59,7 +59,7 @@ class Feed:
         """Whether anybody wants to hear of it: what nobody hears need not be put into words."""
         return any(_concerns(listener, topic, user) for listener in self._by_number.values())
 
-    def tell(self, topic: str, data: Any, user: str | None = None) -> None:
+    def publish(self, topic: str, data: Any, user: str | None = None) -> None:
         """Tell all whom it concerns."""
         concerned = [listener for listener in self._by_number.values() if _concerns(listener, topic, user)]
         if not concerned:

@@ -16,7 +16,7 @@ from stream.records.schemas import KINDS, UNLEARNED, Event, EventType, Item, Out
 RECENT = 10  # items of a user that similar items and reasons are made of
 USERS = 50_000  # whose recent items are kept
 EVENTS = 20_000  # whose writing times are kept, until their slates come
-MOST_ITEMS = 2_000_000  # of whom similar ones are known
+MAX_ITEMS = 2_000_000  # of whom similar ones are known
 WINDOW_S = 300  # of the curves
 RANKS = 5  # columns of the table of hits: ranks 1, 2, 3-4, 5-8, 9 and more
 NOTHING = np.empty(0, np.int32)
@@ -35,12 +35,12 @@ class Second(NamedTuple):
     reward: float
 
 
-class Held:
+class ReadModel:
     """Everything, bounded: about 2 KB a user with a slate, 1 KB an item."""
 
     def __init__(self) -> None:
         self.slates: dict[str, bytes] = {}  # newest record of each user, as it came
-        self.bases: dict[str, int] = {}
+        self.epochs: dict[str, int] = {}
         self.items: dict[str, Item] = {}
         self.recent: OrderedDict[str, deque[tuple[str, EventType]]] = OrderedDict()
         self.written: OrderedDict[str, float] = OrderedDict()  # event -> when it was written, unix seconds
@@ -84,9 +84,9 @@ class Held:
             self.forget(user_id)
             return None
         slate = _SLATE.decode(record)
-        if slate.base < self.bases.get(user_id, -1):
+        if slate.epoch < self.epochs.get(user_id, -1):
             return None
-        self.slates[user_id], self.bases[user_id] = record, slate.base
+        self.slates[user_id], self.epochs[user_id] = record, slate.epoch
         begun = self.written.pop(slate.event_id or "", None)
         if begun is not None:
             self.latencies.append(max(0.0, written - begun))
@@ -110,7 +110,7 @@ class Held:
 
     def forget(self, user_id: str) -> None:
         """Nothing is kept of a user."""
-        for kept in (self.slates, self.bases, self.recent):
+        for kept in (self.slates, self.epochs, self.recent):
             kept.pop(user_id, None)
 
     def newest(self, user_id: str) -> Recommendation | None:
@@ -170,7 +170,7 @@ class Held:
 
     def _intern(self, item_id: str) -> int:
         index = self._vocabulary.index(item_id)
-        if index < 0 and len(self._vocabulary) < MOST_ITEMS:
+        if index < 0 and len(self._vocabulary) < MAX_ITEMS:
             index = self._vocabulary.intern(item_id)
             self._together.add_item(index)
             self._trending.add_item(index)

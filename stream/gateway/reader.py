@@ -1,4 +1,4 @@
-"""Follows the topics into `Held`: catalogue and slates from their beginning, events and outcomes from a while ago."""
+"""Follows the topics into `ReadModel`: catalogue and slates from their beginning, events and outcomes from a while ago."""
 
 import asyncio
 import logging
@@ -12,7 +12,7 @@ from aiokafka.errors import KafkaError
 
 from stream.config import Config
 from stream.gateway.feed import Feed
-from stream.gateway.read_model import Held
+from stream.gateway.read_model import ReadModel
 from stream.kafka.security import aiokafka_options
 from stream.records.codec import Rejection, decode_event, decode_item
 from stream.records.schemas import EventType, Outcome, Recommendation
@@ -36,8 +36,8 @@ class Reader:
     partitions : of each topic, by full name
     """
 
-    def __init__(self, config: Config, partitions: dict[str, int], held: Held, feed: Feed) -> None:
-        self.config, self.held, self.feed = config, held, feed
+    def __init__(self, config: Config, partitions: dict[str, int], read_model: ReadModel, feed: Feed) -> None:
+        self.config, self.read_model, self.feed = config, read_model, feed
         self.ready = asyncio.Event()
         self.progress = 0.0  # of what was there at the start
         self._partitions = partitions
@@ -115,53 +115,55 @@ class Reader:
     def _item(self, record: Any) -> None:
         item = decode_item(record.key, record.value) if record.value else None
         if not isinstance(item, Rejection):
-            self.held.item((record.key or b"").decode() if item is None else item.item_id, item)
+            self.read_model.item((record.key or b"").decode() if item is None else item.item_id, item)
 
     def _event(self, kind: EventType, record: Any) -> None:
         event = decode_event(kind, record.key, record.value, time.time())
         if isinstance(event, Rejection):
             return
-        self.held.event(kind, event, record.timestamp / 1000)
+        self.read_model.event(kind, event, record.timestamp / 1000)
         if self.ready.is_set() and self.feed.wanted("event", event.user_id):
-            title = self.held.title(event.item_id)
+            title = self.read_model.title(event.item_id)
             said = {"user_id": event.user_id, "type": kind, "item_id": event.item_id, "title": title}
-            self.feed.tell("event", said, event.user_id)
+            self.feed.publish("event", said, event.user_id)
 
     def _slate(self, record: Any) -> None:
         user_id = (record.key or b"").decode()
-        slate = self.held.slate(user_id, record.value, record.timestamp / 1000)
+        slate = self.read_model.slate(user_id, record.value, record.timestamp / 1000)
         if slate is not None and self.ready.is_set() and self.feed.wanted("slate", user_id):
-            self.feed.tell("slate", told(slate, self.held), user_id)
+            self.feed.publish("slate", told(slate, self.read_model), user_id)
 
     def _outcome(self, record: Any) -> None:
         outcome = _OUTCOME.decode(record.value)
-        self.held.outcome(outcome, record.timestamp / 1000)
+        self.read_model.outcome(outcome, record.timestamp / 1000)
         if self.ready.is_set() and self.feed.wanted("outcome", outcome.user_id):
             hit = None if outcome.hit is None else {
                 "slot": outcome.hit, "item_id": outcome.items[outcome.hit], "source": outcome.sources[outcome.hit],
-                "title": self.held.title(outcome.items[outcome.hit]),
+                "title": self.read_model.title(outcome.items[outcome.hit]),
             }  # fmt: skip
             said = {
                 "user_id": outcome.user_id, "decision_id": outcome.decision_id, "outcome": outcome.outcome,
                 "reward": outcome.reward, "hit": hit,
             }  # fmt: skip
-            self.feed.tell("outcome", said, outcome.user_id)
+            self.feed.publish("outcome", said, outcome.user_id)
 
 
-def told(slate: Recommendation, held: Held, k: int | None = None, exclude: frozenset[str] = frozenset()) -> Any:
+def told(
+    slate: Recommendation, read_model: ReadModel, k: int | None = None, exclude: frozenset[str] = frozenset()
+) -> Any:
     """A slate with titles and reasons, as it is answered and told."""
-    history = [item for item, _ in held.history(slate.user_id)]
+    history = [item for item, _ in read_model.history(slate.user_id)]
     slots = [slot for slot in slate.slots if slot.item_id not in exclude][:k]
-    pulls = held.pulled_by([slot.item_id for slot in slots], history[:PULLS])
+    pulls = read_model.pulled_by([slot.item_id for slot in slots], history[:PULLS])
     return {
         "user_id": slate.user_id, "decision_id": slate.decision_id, "event_id": slate.event_id,
         "timestamp": slate.timestamp, "policy": slate.policy, "experiment": slate.experiment,
         "variant": slate.variant, "fallback": None,
         "items": [
             {
-                "item_id": slot.item_id, "title": held.title(slot.item_id), "score": slot.score, "source": slot.source,
+                "item_id": slot.item_id, "title": read_model.title(slot.item_id), "score": slot.score, "source": slot.source,
                 "propensity": slot.propensity,
-                "reason": reason(slot.source, slot.item_id, history, None if pull is None else held.title(pull)),
+                "reason": reason(slot.source, slot.item_id, history, None if pull is None else read_model.title(pull)),
             }
             for slot, pull in zip(slots, pulls, strict=True)
         ],

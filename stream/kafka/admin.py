@@ -75,7 +75,7 @@ def create_or_verify(config: Kafka, *, dry_run: bool = False) -> list[TopicRepor
 
 
 def check(config: Kafka) -> dict[str, int]:
-    """Partition counts of all topics by full name, once it is certain that a worker can use them.
+    """Shard counts of all topics by full name, once it is certain that a worker can use them.
 
     Raises
     ------
@@ -183,7 +183,7 @@ def _differences(topic: Topic, by_user: int, partitions: int, found: dict[str, s
 
 
 def _partitions(admin: KafkaAdminClient, names: Sequence[str]) -> dict[str, int]:
-    """Partition counts of those topics that exist."""
+    """Shard counts of those topics that exist."""
     described = {topic["name"]: topic for topic in admin.describe_topics(names)}
     found = {}
     for name in names:

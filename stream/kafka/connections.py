@@ -21,7 +21,7 @@ MAX_BATCH_BYTES = 256 * 1024
 MAX_FETCH_BYTES = 16 * 1024 * 1024
 
 
-class CutError(HeadwaterError):
+class TruncatedError(HeadwaterError):
     """What was to be read is not there any more."""
 
 
@@ -55,13 +55,13 @@ class Reader:
 
         Raises
         ------
-        CutError
+        TruncatedError
             if they have been deleted
         """
         try:
             found = (await self._consumer.getmany(self._tp, timeout_ms=IDLE_MS)).get(self._tp, [])
         except OffsetOutOfRangeError as error:
-            raise CutError(
+            raise TruncatedError(
                 f"{self._tp.topic}/{self._tp.partition}: has been cut behind the position read: {error}"
             ) from error
         if found:

@@ -4,7 +4,7 @@ import logging
 
 CLIENTS = "aiokafka"
 PERIOD_S = 10.0
-MOST_KINDS = 500  # remembered; a client with more of them starts anew
+MAX_KINDS = 500  # remembered; a client with more of them starts anew
 
 
 class Repeats(logging.Filter):
@@ -24,7 +24,7 @@ class Repeats(logging.Filter):
         if 0.0 <= record.created - shown_at < PERIOD_S:
             self._kinds[kind] = (shown_at, held_back + 1)
             return False
-        if len(self._kinds) >= MOST_KINDS:
+        if len(self._kinds) >= MAX_KINDS:
             self._kinds.clear()
         self._kinds[kind] = (record.created, 0)
         if held_back:

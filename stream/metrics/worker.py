@@ -18,13 +18,13 @@ from prometheus_client import (
 )
 from prometheus_client.process_collector import ProcessCollector
 
-from bandits import DRY, OTHER, PINNED
+from bandits import EXHAUSTED, OTHER, PINNED
 from learners.drift import ANSWERS
 from stream.metrics.log_filter import Repeats
 from stream.model.drift_watch import MODELS
 from stream.observe import NEW_EVENTS, Losses, Mix, Observer, Step
 from stream.records.codec import REASONS
-from stream.records.log import Decision, Happening, Record, Settlement
+from stream.records.log import Decision, LoggedEvent, Record, Settlement
 from stream.records.schemas import KINDS, UNLEARNED, OutcomeType
 
 RECOVERY_BUCKETS_S = (0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 60, 300)
@@ -153,7 +153,7 @@ class PrometheusObserver(Observer):
         self._bytes = gauge("state_bytes", "of the arrays of one part of the model", "part")
         self.items = gauge("items", "items that the model knows")
         self.users = gauge("users", "users in the working memory of this worker")
-        self.owing = gauge("slates_put_off", "users of this worker whose slates wait until a backlog is worked off")
+        self.deferring = gauge("slates_put_off", "users of this worker whose slates wait until a backlog is worked off")
         self.in_flight = gauge("in_flight_records", "records proposed, but not folded yet")
         self.lag = gauge("consumer_lag_events", "input records not taken in yet", "topic", "partition")
         self.model_offset = gauge("model_offset", "next offset of headwater.log to fold")
@@ -229,7 +229,7 @@ class PrometheusObserver(Observer):
         for source, slots in Tally(b"".join(decision.sources for decision, _ in decided)).items():
             self._by_list[source][0].inc(slots)
 
-    def settled(self, settlement: Settlement, event: Happening | None = None) -> None:
+    def settled(self, settlement: Settlement, event: LoggedEvent | None = None) -> None:
         self._settled[settlement.outcome].inc()
         if settlement.outcome in UNLEARNED:
             return
@@ -359,8 +359,8 @@ def _uniform_weight(settlement: Settlement) -> float:
     with click models. KDD 2018).
     """
     slots = len(settlement.sources)
-    heads = np.frombuffer(settlement.heads, np.uint8).reshape(slots, -1)[settlement.hit]
-    offering, alive = np.count_nonzero(heads < OTHER), np.count_nonzero(heads != DRY)
+    heads = np.frombuffer(settlement.offered_ranks, np.uint8).reshape(slots, -1)[settlement.hit]
+    offering, alive = np.count_nonzero(heads < OTHER), np.count_nonzero(heads != EXHAUSTED)
     propensity = float(np.frombuffer(settlement.propensities, np.float32)[settlement.hit])
     return float(offering / alive / propensity) if alive and propensity > 0.0 else 1.0
 

@@ -30,23 +30,23 @@ from learners import (
     Source,
     UserNeighbours,
     Vocabulary,
-    lessons,
+    learning_calls,
 )
 from learners.registry import LearnerError, make_learners
 from stream.config import Config, ConfigError
 from stream.experiments.results import Tally
-from stream.experiments.variants import Setup, Variants
+from stream.experiments.variants import Treatment, Variants
 from stream.model.drift_watch import Watch
 from stream.model.interactions import interactions
 from stream.observe import Observer
-from stream.ranking.candidates import Shelf
+from stream.ranking.candidates import CandidateRanker
 from stream.ranking.score import Ranking, Weights
 from stream.records.log import (
     Acceptance,
     Batch,
     ExperimentChange,
-    Happening,
     ItemChange,
+    LoggedEvent,
     Message,
     Record,
     Settlement,
@@ -126,7 +126,7 @@ class Header(Struct, frozen=True, array_like=True):
 
 
 class Model:
-    """All that is shared by the users, and the two things done with it: `fold` a message, ask the `shelf`."""
+    """All that is shared by the users, and the two things done with it: `fold` a message, ask the `ranker`."""
 
     def __init__(self, config: Config, observer: Observer | None = None) -> None:
         self.config = config
@@ -147,23 +147,23 @@ class Model:
         self.watch = Watch(
             config.drift, self.sources, self.ranking.heads, self.ranking.columns, config.slate.slots, self.ranking.mixer
         )
-        self.variants = Variants(config, self._make_setup)
+        self.variants = Variants(config, self._make_treatment)
         self.tally = Tally()
         self.acceptance = Acceptance()
-        self._waiting: list[tuple[Step, Happening, int]] = []  # events with their items, for the sources to learn
+        self._waiting: list[tuple[Step, LoggedEvent, int]] = []  # events with their items, for the sources to learn
         self.offset = 0  # of the next log message to fold
         self.skipped = 0  # records that raised
 
-    def _make_setup(self, config: Config, rules_text: str) -> Setup:
+    def _make_treatment(self, config: Config, rules_text: str) -> Treatment:
         """One way to make a slate; without a text, the rules are those of the file that the workers have."""
         book, bought = parse_rules(rules_text) if rules_text else self.rule_book, config.slate.exclude_bought
         rules = None if book is None else Rules(book, self.vocabulary, self.catalogue, exclude_bought=bought)
-        shelf = Shelf(
+        ranker = CandidateRanker(
             self.vocabulary, self.catalogue, self.sources, self.ranking, Weights.of(config.ranking),
             exclude_bought=bought, rules=rules,
         )  # fmt: skip
         policy = configured_policy(config, len(self.lists), config.slate.slots)
-        return Setup("", "", policy, shelf, config.policy.discount)
+        return Treatment("", "", policy, ranker, config.policy.discount)
 
     @property
     def policy(self) -> Policy:
@@ -171,9 +171,9 @@ class Model:
         return self.variants.configured.policy
 
     @property
-    def shelf(self) -> Shelf:
+    def ranker(self) -> CandidateRanker:
         """The configured one."""
-        return self.variants.configured.shelf
+        return self.variants.configured.ranker
 
     def fold(self, message: Message, offset: int) -> Verdict:
         """Fold the log message at `offset`, and say what became of it."""
@@ -216,7 +216,7 @@ class Model:
             return
         waiting, self._waiting = self._waiting, []
         events = interactions(self.vocabulary, waiting)
-        for lesson in chain.from_iterable(lessons(source, events) for source in self.sources):
+        for lesson in chain.from_iterable(learning_calls(source, events) for source in self.sources):
             try:
                 lesson()
             except MemoryError:
@@ -356,13 +356,15 @@ class Model:
         return Outcome(
             state_tm1=settled.state,
             sources=np.frombuffer(settled.sources, np.uint8),
-            heads=np.frombuffer(settled.heads, np.uint8).reshape(-1, lists),
+            offered_ranks=np.frombuffer(settled.offered_ranks, np.uint8).reshape(-1, lists),
             hit=settled.hit,
             reward=settled.reward,
             discount_t=0.0 if following is None else settled.discount,
             state_t=0 if following is None else following.state,
             next_sources=None if following is None else np.frombuffer(following.sources, np.uint8),
-            next_heads=None if following is None else np.frombuffer(following.heads, np.uint8).reshape(-1, lists),
+            next_offered_ranks=None
+            if following is None
+            else np.frombuffer(following.offered_ranks, np.uint8).reshape(-1, lists),
             next_lists=None if following is None else unpack_lists(following.lists, lists),
         )
 

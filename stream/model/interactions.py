@@ -4,16 +4,16 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from learners import UNTOLD, Interaction, Interactions, Past, Vocabulary
+from learners import NO_HISTORY, Interaction, Interactions, Past, Vocabulary
 from learners.interactions import starts_of
-from stream.records.log import Happening, Step
+from stream.records.log import LoggedEvent, Step
 from stream.state.users import PAST, number, unpack_past
 
 
-def interaction(vocabulary: Vocabulary, step: Step, event: Happening, item: int) -> Interaction:
+def interaction(vocabulary: Vocabulary, step: Step, event: LoggedEvent, item: int) -> Interaction:
     """What learners are told of a step's event on an item."""
     places, session_items = vocabulary.places(step.recent), step.session_items
-    recent, past = np.array(places, np.int32), unpack_past(step.past, event.time) if step.past else UNTOLD
+    recent, past = np.array(places, np.int32), unpack_past(step.past, event.time) if step.past else NO_HISTORY
     if -1 in places:  # no room was left for one of them
         known = recent >= 0
         recent, session_items = recent[known], int(np.count_nonzero(known[:session_items]))
@@ -24,7 +24,7 @@ def interaction(vocabulary: Vocabulary, step: Step, event: Happening, item: int)
     )
 
 
-def interactions(vocabulary: Vocabulary, told: Sequence[tuple[Step, Happening, int]]) -> Interactions:
+def interactions(vocabulary: Vocabulary, told: Sequence[tuple[Step, LoggedEvent, int]]) -> Interactions:
     """The same of many steps, without a Python object for each."""
     places = [place for step, _, _ in told for place in vocabulary.places(step.recent)]
     lengths = [len(step.recent) for step, _, _ in told]

@@ -14,7 +14,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from bandits import DRY, OTHER, STATES, Policy, prior_theta, rank_bucket
+from bandits import EXHAUSTED, OTHER, STATES, Policy, prior_theta, rank_bucket
 from bandits import Outcome as Feedback
 from bandits.ope import alternatives, ratios
 from stream.config import Config
@@ -39,7 +39,7 @@ class Decision(NamedTuple):
     settled_at: float
     following: int  # place of the user's next decision in the log, -1: none
     state: int
-    heads: NDArray[np.uint8]  # [n, L]
+    offered_ranks: NDArray[np.uint8]  # [n, L]
     lists: NDArray[np.int32]  # [L, depth]
     sources: NDArray[np.uint8]  # [n]
     propensities: Floats  # [n]
@@ -65,8 +65,8 @@ class Candidate(Protocol):
         """Name in the report."""
         ...
 
-    def probabilities(self, decision: Decision, heads: NDArray[np.uint8]) -> Floats:
-        """Probability that the item of each row of ``heads`` is shown, given the items above it, ``[rows]``."""
+    def probabilities(self, decision: Decision, offered_ranks: NDArray[np.uint8]) -> Floats:
+        """Probability that the item of each row of ``offered_ranks`` is shown, given the items above it, ``[rows]``."""
         ...
 
     def learn(self, feedback: Feedback) -> None:
@@ -83,11 +83,11 @@ class Fixed:
         self.name = f"fixed: {source}"
         self._order = np.roll(np.arange(len(offering)), -offering.index(source))
 
-    def probabilities(self, decision: Decision, heads: NDArray[np.uint8]) -> Floats:
+    def probabilities(self, decision: Decision, offered_ranks: NDArray[np.uint8]) -> Floats:
         """1 where the first live source's head is shown."""
-        in_order = heads[:, self._order]
-        first = (in_order != DRY).argmax(axis=1)
-        return np.asarray(in_order[np.arange(len(heads)), first] < OTHER, np.float64)
+        in_order = offered_ranks[:, self._order]
+        first = (in_order != EXHAUSTED).argmax(axis=1)
+        return np.asarray(in_order[np.arange(len(offered_ranks)), first] < OTHER, np.float64)
 
     def learn(self, feedback: Feedback) -> None:
         """Learn nothing."""
@@ -98,10 +98,10 @@ class Uniform:
 
     name = "uniform"
 
-    def probabilities(self, decision: Decision, heads: NDArray[np.uint8]) -> Floats:
+    def probabilities(self, decision: Decision, offered_ranks: NDArray[np.uint8]) -> Floats:
         """Share of the live sources whose head is shown."""
-        live = (heads != DRY).sum(axis=1)
-        return np.asarray((heads < OTHER).sum(axis=1) / live)
+        live = (offered_ranks != EXHAUSTED).sum(axis=1)
+        return np.asarray((offered_ranks < OTHER).sum(axis=1) / live)
 
     def learn(self, feedback: Feedback) -> None:
         """Learn nothing."""
@@ -113,9 +113,9 @@ class Learning:
     def __init__(self, name: str, policy: Policy) -> None:
         self.name, self.policy = name, policy
 
-    def probabilities(self, decision: Decision, heads: NDArray[np.uint8]) -> Floats:
+    def probabilities(self, decision: Decision, offered_ranks: NDArray[np.uint8]) -> Floats:
         """As the policy says."""
-        return self.policy.recorded_propensities(decision.state, decision.lists, heads)
+        return self.policy.recorded_propensities(decision.state, decision.lists, offered_ranks)
 
     def learn(self, feedback: Feedback) -> None:
         """As the worker's own policy does."""
@@ -155,7 +155,7 @@ def prepare(outcomes: Iterable[Outcome]) -> Log:
     ordered = sorted(unique.values(), key=lambda outcome: (outcome.decided_at, outcome.decision_id))
     left_out: Counter[str] = Counter()
     told = [outcome for outcome in ordered if outcome.lists]
-    left_out["without lists and heads: of an older version"] = len(ordered) - len(told)
+    left_out["without lists and offered_ranks: of an older version"] = len(ordered) - len(told)
     offering = tuple(told[-1].offering) if told else ()
     kept = []
     for outcome in told:
@@ -187,15 +187,15 @@ def _arrays(outcome: Outcome, user: int, following: int) -> Decision:
     sources, slots = len(outcome.offering), len(outcome.items)
     number = {name: n for n, name in enumerate(outcome.offering)}
     try:
-        heads = np.frombuffer(outcome.heads, np.uint8).reshape(slots, sources)
+        offered_ranks = np.frombuffer(outcome.offered_ranks, np.uint8).reshape(slots, sources)
         lists = unpack_lists(outcome.lists, sources)
         if not 0 <= outcome.state < STATES or (outcome.hit or 0) >= slots or len(outcome.propensities) != slots:
             raise ValueError(f"state {outcome.state}, hit {outcome.hit}, {len(outcome.propensities)} propensities")
     except ValueError as error:
-        raise CheckError(f"decision {outcome.decision_id}: heads, lists and slots must fit: {error}") from error
+        raise CheckError(f"decision {outcome.decision_id}: offered_ranks, lists and slots must fit: {error}") from error
     return Decision(
-        user, outcome.decided_at, outcome.settled_at, following, outcome.state, heads, lists,
-        np.array([number.get(name, DRY) for name in outcome.sources], np.uint8), np.array(outcome.propensities),
+        user, outcome.decided_at, outcome.settled_at, following, outcome.state, offered_ranks, lists,
+        np.array([number.get(name, EXHAUSTED) for name in outcome.sources], np.uint8), np.array(outcome.propensities),
         -1 if outcome.hit is None else outcome.hit, outcome.reward, outcome.discount,
     )  # fmt: skip
 
@@ -235,7 +235,7 @@ class RewardModel:
         self.theta = prior_theta(slots)
         sums = np.zeros((FOLDS, STATES * RANKS * OFFERS, 2))
         for decision in log.decisions:
-            found = alternatives(decision.lists, decision.heads)
+            found = alternatives(decision.lists, decision.offered_ranks)
             slot = found.slot[found.shown]
             theta = self.theta[slot]
             cells = _cells(decision.lists, found.item[found.shown], decision.state)
@@ -273,8 +273,8 @@ def follow(log: Log, wanted: Candidate, model: RewardModel, progress: Callable[[
 
 
 def _judge(decision: Decision, wanted: Candidate, model: RewardModel, into: Slots, n: int) -> None:
-    could = alternatives(decision.lists, decision.heads)
-    chance = wanted.probabilities(decision, could.heads)
+    could = alternatives(decision.lists, decision.offered_ranks)
+    chance = wanted.probabilities(decision, could.offered_ranks)
     values = model.values(decision, could.item, could.slot)
     slot = could.slot[could.shown]
     into.ratio[n, slot] = ratios(chance[could.shown], decision.propensities[slot])
@@ -285,8 +285,8 @@ def _judge(decision: Decision, wanted: Candidate, model: RewardModel, into: Slot
 def _feedback(log: Log, decision: Decision) -> Feedback:
     after = log.decisions[decision.following] if decision.discount > 0 and decision.following >= 0 else None
     return Feedback(
-        state_tm1=decision.state, heads=decision.heads, sources=decision.sources, hit=decision.hit,
+        state_tm1=decision.state, offered_ranks=decision.offered_ranks, sources=decision.sources, hit=decision.hit,
         reward=decision.reward, discount_t=0.0 if after is None else decision.discount,
-        state_t=0 if after is None else after.state, next_heads=None if after is None else after.heads,
+        state_t=0 if after is None else after.state, next_offered_ranks=None if after is None else after.offered_ranks,
         next_sources=None if after is None else after.sources, next_lists=None if after is None else after.lists,
     )  # fmt: skip

@@ -7,7 +7,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from bandits import NO_TERMS, Terms
+from bandits import NO_CONSTRAINTS, Constraints
 from learners import ELIGIBLE, INELIGIBLE, NEVER, TOUCHED, Query, Source, Vocabulary, best_first
 from learners import Past as Done
 from stream.ranking.features import ECHOES, Known, Moment, Past, describe
@@ -30,7 +30,7 @@ class Candidates(NamedTuple):
     lists: NDArray[np.int32]  # [1 + sources, k] best items of the ranking and of each source, -1 pads
     places: NDArray[np.int32]  # [n] each item's place in the user's past, -1: not there
     past: Past
-    terms: Terms = NO_TERMS  # what rules demand of the slate
+    constraints: Constraints = NO_CONSTRAINTS  # what rules demand of the slate
 
 
 class Gathered(NamedTuple):
@@ -47,7 +47,7 @@ class Gathered(NamedTuple):
     places: NDArray[np.int32]  # [n] each item's place in the user's past, -1: not there
 
 
-class Shelf:
+class CandidateRanker:
     """Sources, catalogue and ranking together: all that a user could like, ranked.
 
     Parameters
@@ -116,8 +116,8 @@ class Shelf:
         """Put the ranking into list 0; with rules, what they leave of all lists."""
         items, lists = gathered.items, gathered.lists
         if gathered.offer is not None:
-            scores, lists, terms = gathered.offer.finish(items, scores, lists, k)
-            return Candidates(items, rows, scores, lists, gathered.places, gathered.past, terms)
+            scores, lists, constraints = gathered.offer.finish(items, scores, lists, k)
+            return Candidates(items, rows, scores, lists, gathered.places, gathered.past, constraints)
         ranked, _ = best_first(items, scores, k)
         lists[0, : len(ranked)] = ranked
         return Candidates(items, rows, scores, lists, gathered.places, gathered.past)

@@ -12,7 +12,7 @@ TRIES = 4  # random candidates, the best of which is a hard one
 @njit(cache=True)
 def rows_of(
     items: NDArray[np.int32], features: NDArray[np.uint8], scores: NDArray[np.float32], places: NDArray[np.int32],
-    past: Past, item: int, hard: int, luck: NDArray[np.float64], own: int, gap: float, now: float,
+    past: Past, item: int, hard: int, uniforms: NDArray[np.float64], own: int, gap: float, now: float,
 ) -> tuple[NDArray[np.uint8], bool, int]:  # fmt: skip
     """Return rows of the item taken, if it was a candidate, and of a sample of the others, as of now.
 
@@ -21,7 +21,7 @@ def rows_of(
     items, features, scores, places, past : the candidates of the last slate, as `Candidates` has them
     item : that was taken
     hard : how many of the sample are hard ones
-    luck : [uniform + hard * TRIES] in [0, 1)
+    uniforms : [uniform + hard * TRIES] in [0, 1)
     own : the first column that speaks of the user
     gap, now : seconds since the user's last event, event time
 
@@ -35,7 +35,7 @@ def rows_of(
             place = n
     taken = place >= 0
     others = len(items) - taken
-    picks = sample(scores, place, hard, luck) if others > 0 else np.empty(0, np.int64)
+    picks = sample(scores, place, hard, uniforms) if others > 0 else np.empty(0, np.int64)
     rows, of = np.empty((taken + len(picks), features.shape[1]), np.uint8), np.empty(taken + len(picks), np.int32)
     for n in range(len(rows)):
         pick = place if taken and n == 0 else picks[n - taken]
@@ -45,14 +45,14 @@ def rows_of(
 
 
 @njit(cache=True)
-def sample(scores: NDArray[np.float32], place: int, hard: int, luck: NDArray[np.float64]) -> NDArray[np.int64]:
+def sample(scores: NDArray[np.float32], place: int, hard: int, uniforms: NDArray[np.float64]) -> NDArray[np.int64]:
     """Of some candidates at random; the last ones are `hard`: the best of `TRIES` random ones each. Never `place`.
 
     A mixer that learns from random candidates alone has soon nothing to learn; one that learns from the best alone
     unlearns what tells them from the rest.
     """
-    others, uniform = len(scores) - (place >= 0), len(luck) - hard * TRIES
-    tries = (luck * others).astype(np.int64)
+    others, uniform = len(scores) - (place >= 0), len(uniforms) - hard * TRIES
+    tries = (uniforms * others).astype(np.int64)
     if place >= 0:
         tries += tries >= place  # step over the one that was taken
     picks = tries[: uniform + hard].copy()

@@ -47,14 +47,14 @@ EXAMPLES: tuple[Struct, ...] = (
     Profile(user_id="u-42", attributes={"country": "NL", "newsletter": False}),
     Recommendation(
         user_id="u-42", decision_id="118.41.0", event_id="e-7001", timestamp=NOON, model_version=20_514,
-        base=118, policy="q_learning",
+        epoch=118, policy="q_learning",
         slots=[Slot("i-31", 0.42, "ranked", 0.925), Slot("i-5", 0.17, "popularity", 0.025)],
     ),
     Outcome(
         user_id="u-42", decision_id="118.41.0", outcome="hit", reward=2.0, hit=1, event_id="e-7002",
         decided_at=NOON, settled_at=NOON + 31, policy="q_learning", items=["i-31", "i-5"],
         sources=["ranked", "popularity"], propensities=[0.925, 0.025], discount=0.0, state=4,
-        offering=["ranked", "popularity"], heads=bytes([0, 128, 129, 0]), lists=bytes([0, 0, 2, 0, 1, 0, 255, 255]),
+        offering=["ranked", "popularity"], offered_ranks=bytes([0, 128, 129, 0]), lists=bytes([0, 0, 2, 0, 1, 0, 255, 255]),
     ),
     Experiment(
         name="bolder", starts_at=NOON, ramp_s=86_400.0, holdout=0.02, guards=[Guard(metric="purchases", allowed=0.02)],

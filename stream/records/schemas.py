@@ -29,7 +29,7 @@ _OUTCOMES = (
     "void: the next event was dated before the slate or names another one; "
     "replaced: a fresher slate was published before anybody answered. Leave void and replaced out of estimates"
 )
-_HEADS = (
+_OFFERED_RANKS = (
     "base64 of bytes, slots x sources, row by row: the rank in its list of the first item that each source still had "
     "to offer; 128 more if the slot shows another item; 255 if there was none. All 255: a rule fixed the item"
 )
@@ -105,7 +105,7 @@ class Recommendation(Struct, frozen=True, kw_only=True):
     ]
     timestamp: Annotated[Timestamp, Meta(description="event time at which it was made")]
     model_version: Annotated[int, Meta(ge=0, description="offset in headwater.log that the model had folded")]
-    base: Annotated[int, Meta(ge=0, description="the owner's claim; ignore a slate with a lower base than seen")]
+    epoch: Annotated[int, Meta(ge=0, description="the owner's claim; ignore a slate with a lower base than seen")]
     policy: str
     slots: list[Slot]
     experiment: Annotated[str, Meta(description="that the user takes part in; empty: none")] = ""
@@ -131,15 +131,13 @@ class Outcome(Struct, frozen=True, kw_only=True):
     discount: Annotated[float, Meta(description="worth of what followed; 0 at the end of a session")] = 0.0
     state: Annotated[int, Meta(description="of the policy, in which it drew")] = 0
     offering: Annotated[
-        list[str], Meta(description="all sources of slots: the columns of heads, the rows of lists")
+        list[str], Meta(description="all sources of slots: the columns of offered_ranks, the rows of lists")
     ] = []
-    heads: Annotated[bytes, Meta(description=_HEADS)] = b""
+    offered_ranks: Annotated[bytes, Meta(description=_OFFERED_RANKS)] = b""
     lists: Annotated[bytes, Meta(description=_LISTS)] = b""
     experiment: Annotated[str, Meta(description="that the user took part in; empty: none")] = ""
     variant: Annotated[str, Meta(description="of the experiment that made the slate")] = ""
-    apprentice: Annotated[
-        list[Id], Meta(description="what the apprentice would have shown; empty: there was none")
-    ] = []
+    shadow: Annotated[list[Id], Meta(description="what the shadow would have shown; empty: there was none")] = []
     schema_version: Version = 1
 
 
@@ -178,7 +176,7 @@ class Experiment(Struct, frozen=True, kw_only=True, omit_defaults=True):
         0.95
     )
     guards: Annotated[list[Guard], Meta(max_length=4)] = []
-    apprentice: Annotated[
+    shadow: Annotated[
         Settings | None, Meta(description="settings of a policy that learns, and whose slates are logged, not shown")
     ] = None
     schema_version: Version = 1

@@ -74,18 +74,18 @@ MODEL_SNAPSHOTS = Topic(
 )
 
 EVENT_TOPICS: dict[EventType, Topic] = {"view": VIEWS, "click": CLICKS, "purchase": PURCHASES}
-USER_TOPICS = (VIEWS, CLICKS, PURCHASES, USERS)  # one source partition = the same partition of these four
+USER_TOPICS = (VIEWS, CLICKS, PURCHASES, USERS)  # one shard = the same partition of these four
 INPUT_TOPICS = (*USER_TOPICS, ITEMS, EXPERIMENTS)
 KEYED_BY_USER = (*USER_TOPICS, RECOMMENDATIONS, OUTCOMES, USER_SNAPSHOTS)  # must have equal partition counts
 TOPICS = (*INPUT_TOPICS, RECOMMENDATIONS, OUTCOMES, DEAD, LOG, USER_SNAPSHOTS, MODEL_SNAPSHOTS)
-KEEPER = "users/0"  # the owner of this source takes the snapshots of the model and cuts the log
+SNAPSHOT_SHARD = "users/0"  # the owner of this shard takes the snapshots of the model and cuts the log
 
 
-class Source(NamedTuple):
+class ShardId(NamedTuple):
     """One numbered stream of input: partition p of the four user topics, of the catalogue, or of the experiments.
 
-    >>> str(Source("users", 3)), Source.parse("items/0")
-    ('users/3', Source(group='items', partition=0))
+    >>> str(ShardId("users", 3)), ShardId.parse("items/0")
+    ('users/3', ShardId(group='items', partition=0))
     """
 
     group: Literal["users", "items", "experiments"]
@@ -95,12 +95,12 @@ class Source(NamedTuple):
         return f"{self.group}/{self.partition}"
 
     @classmethod
-    def of(cls, topic: Topic, partition: int) -> "Source":
+    def of(cls, topic: Topic, partition: int) -> "ShardId":
         """The one that partition of an input topic belongs to."""
         return cls("items" if topic is ITEMS else "experiments" if topic is EXPERIMENTS else "users", partition)
 
     @classmethod
-    def parse(cls, text: str) -> "Source":
+    def parse(cls, text: str) -> "ShardId":
         """Read back what `str` wrote."""
         group, partition = text.split("/")
         return cls(cast("Any", group), int(partition))
@@ -115,10 +115,10 @@ def prefixed(namespace: str, topic: Topic) -> str:
     return f"{namespace}.{topic.name}" if namespace else topic.name
 
 
-def all_sources(partitions: int) -> set[str]:
-    """Names of all sources, when the topics of users and items have so many partitions.
+def all_shards(partitions: int) -> set[str]:
+    """Names of all shards, when the topics of users and items have so many partitions.
 
-    >>> sorted(all_sources(1))
+    >>> sorted(all_shards(1))
     ['experiments/0', 'items/0', 'users/0']
     """
-    return {str(Source.of(topic, p)) for topic in INPUT_TOPICS for p in range(topic.partitions or partitions)}
+    return {str(ShardId.of(topic, p)) for topic in INPUT_TOPICS for p in range(topic.partitions or partitions)}

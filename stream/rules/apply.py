@@ -15,7 +15,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from bandits import NO_TERMS, Terms
+from bandits import NO_CONSTRAINTS, Constraints
 from learners import INELIGIBLE, Query, Source, Vocabulary, best_first
 from stream.records.schemas import Scalar
 from stream.rules.compile import CODES, compile_conditions, field_keys, user_operands, user_satisfies
@@ -27,7 +27,7 @@ from stream.state.catalogue import Catalogue
 from stream.state.users import User
 
 DIVERSIFIED = 100  # best items of the ranking that diversity chooses from
-MOST_VARIED = 60  # places of the ranking that it orders, where caps will leave some of them out
+MAX_VARIED = 60  # places of the ranking that it orders, where caps will leave some of them out
 WIDER = 8  # times more is asked of a source where rules leave too little, up to twice
 AUDIENCES = 4096  # different combinations of users' attributes that are remembered
 
@@ -44,7 +44,7 @@ class Ranking(NamedTuple):
 
     scores: NDArray[np.float32]  # [candidates], after boosts
     lists: NDArray[np.int32]  # [1 + sources, k]
-    terms: Terms
+    constraints: Constraints
 
 
 class Rules:
@@ -191,7 +191,9 @@ class Offer:
             lists, groups, used = self._cut(ranked, lists, k)
             return Ranking(scores, lists, self._terms(groups, used))
         lists[0, : len(ranked)] = ranked
-        return Ranking(scores, lists, self._terms(NO_TERMS.groups, NO_TERMS.used) if self.pins else NO_TERMS)
+        return Ranking(
+            scores, lists, self._terms(NO_CONSTRAINTS.groups, NO_CONSTRAINTS.used) if self.pins else NO_CONSTRAINTS
+        )
 
     def _available_pins(self) -> list[tuple[int, int]]:
         """Slot and item of the pins that hold now and whose items can be shown at all, in the order of the file."""
@@ -224,7 +226,7 @@ class Offer:
         ranked = items[order]
         if diversity > 0.0 and len(items):
             head = order[:DIVERSIFIED]
-            ranked[: len(head)] = diversified(self._table, items[head], scores[head], diversity, min(k, MOST_VARIED))
+            ranked[: len(head)] = diversified(self._table, items[head], scores[head], diversity, min(k, MAX_VARIED))
         return ranked[:k]
 
     def _cut(
@@ -244,9 +246,9 @@ class Offer:
         of_rows = np.ascontiguousarray(groups[:, len(pins) :]).reshape(-1, *rows.shape)
         return *cut_lists(rows, of_rows, rules.at_most, rules.first, used, k), used
 
-    def _terms(self, groups: NDArray[np.int32], used: NDArray[np.int32]) -> Terms:
+    def _terms(self, groups: NDArray[np.int32], used: NDArray[np.int32]) -> Constraints:
         slots = sorted(self.pins)
-        return Terms(
+        return Constraints(
             groups, self.rules.at_most, self.rules.first, used,
             np.array([self.pins[slot] for slot in slots], np.int32), np.array(slots, np.int32),
         )  # fmt: skip

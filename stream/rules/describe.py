@@ -7,7 +7,7 @@ from typing import TypeVar
 
 from stream.records.schemas import Scalar
 from stream.rules.compile import user_satisfies
-from stream.rules.file import DAY_S, MOST_SLOTS, Boost, Bought, Cap, Eligible, Exclude, Pin, RuleBook, When
+from stream.rules.file import DAY_S, MAX_SLOTS, Boost, Bought, Cap, Eligible, Exclude, Pin, RuleBook, When
 from stream.rules.parse import Condition
 from stream.state.attributes import entries
 
@@ -40,7 +40,7 @@ def _shares(diversity: float) -> str:
 
 
 def _cap(cap: Cap) -> str:
-    where = "on a slate" if cap.first == MOST_SLOTS else f"in the first {cap.first} slots"
+    where = "on a slate" if cap.first == MAX_SLOTS else f"in the first {cap.first} slots"
     return f"at most {cap.at_most} item{'s' * (cap.at_most > 1)} of one {cap.field} {where}"
 
 

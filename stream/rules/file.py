@@ -8,7 +8,7 @@ from typing import Literal, NamedTuple, TypeVar
 
 from stream.rules.parse import ITEM_FIELDS, USER_FIELDS, Condition, RulesError, TableReader, near
 
-MOST_SLOTS = 40  # of a slate, as in the configuration
+MAX_SLOTS = 40  # of a slate, as in the configuration
 DAY_S = 86_400.0
 EligibleOp = Literal["=", "!=", "<", "<=", ">", ">=", "contains", "excludes"]
 ELIGIBLE_OPS: tuple[EligibleOp, ...] = ("=", "!=", "<", "<=", ">", ">=", "contains", "excludes")
@@ -163,11 +163,11 @@ def _cap(rule: TableReader, name: str) -> Cap:
     field = rule.field("field", ITEM_FIELDS)
     if field == "item":
         raise rule.fail("field", "must be a field that items share: an item is shown once anyhow")
-    return Cap(name, field, rule.integer("at_most", 1, MOST_SLOTS), rule.integer("first", 1, MOST_SLOTS, MOST_SLOTS))
+    return Cap(name, field, rule.integer("at_most", 1, MAX_SLOTS), rule.integer("first", 1, MAX_SLOTS, MAX_SLOTS))
 
 
 def _pin(rule: TableReader, name: str) -> Pin:
-    return Pin(name, rule.text("item"), rule.integer("slot", 1, MOST_SLOTS) - 1, _when(rule))
+    return Pin(name, rule.text("item"), rule.integer("slot", 1, MAX_SLOTS) - 1, _when(rule))
 
 
 def _boost(rule: TableReader, name: str) -> Boost:

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from bandits.worlds import Tastes
-from bandits.worlds.shop import luck_of
+from bandits.worlds.shop import rng_of
 from stream.datasets.readers import Entry
 from stream.errors import UsageError
 from stream.records.schemas import KINDS, Item
@@ -52,7 +52,7 @@ def fitted(entries: Sequence[Entry], seed: str) -> Tastes:
     frequent = np.log1p(touched)
     quality = 0.6 * (frequent - frequent.mean()) / max(float(frequent.std()), 1e-9)
     category = np.array([names[category_of[item]] for item in items])
-    sub = SUBS * category + luck_of(f"{seed}/fitted").integers(0, SUBS, len(items))
+    sub = SUBS * category + rng_of(f"{seed}/fitted").integers(0, SUBS, len(items))
     return Tastes(np.log(theirs / share), category, sub, quality, kinds / kinds.sum(axis=1, keepdims=True))
 
 

@@ -18,10 +18,10 @@ from bandits.worlds import REFERENCES, Setting, Shop, Tastes, Trial, run
 from bandits.worlds.shop import SESSIONS
 from bandits.worlds.trials import SLOTS, make
 from stream.config import Config
-from stream.decisions.engine import Engine, Partition
+from stream.decisions.engine import Engine, Shard
 from stream.experiments.results import Tally
 from stream.model.fold import Model
-from stream.records.log import LOG_VERSION, Claim, ExperimentChange, ItemChange, happening
+from stream.records.log import LOG_VERSION, Claim, ExperimentChange, ItemChange, logged_event
 from stream.records.schemas import KINDS, Event, EventType, Experiment, Item
 
 SOURCE = "users/0"
@@ -55,29 +55,29 @@ class InProcess:
     def __init__(self, config: Config) -> None:
         self.model = Model(config)
         self.engine = Engine(config, self.model)
-        self.partition = Partition(SOURCE, 0, config.rewards)
+        self.shard = Shard(SOURCE, 0, config.rewards)
         self._traits = config.sources.traits.split(",")
         self._offset = self._events = 0
         self._fold(Claim(LOG_VERSION, SOURCE, "simulate"))
 
     def describe(self, item: Item) -> None:
         """Into the catalogue."""
-        self._fold(self.engine.batch(self.partition, [ItemChange(item.item_id, item)], {}))
+        self._fold(self.engine.batch(self.shard, [ItemChange(item.item_id, item)], {}))
 
     def run(self, change: ExperimentChange) -> None:
         """Begin or end an experiment."""
-        self._fold(self.engine.batch(self.partition, [change], {}))
+        self._fold(self.engine.batch(self.shard, [change], {}))
 
     def slate(self, user_id: str) -> list[str]:
         """The open decision's."""
-        user = self.partition.users.get(user_id)
+        user = self.shard.users.get(user_id)
         return [] if user is None or user.open is None else user.open.slate
 
     def take(self, kind: EventType, event: Event) -> None:
         """Decide and learn."""
         self._events += 1
-        arrival = happening(event, kind, self._events, self._traits)
-        self._fold(self.engine.batch(self.partition, [(event.user_id, arrival)], {}))
+        arrival = logged_event(event, kind, self._events, self._traits)
+        self._fold(self.engine.batch(self.shard, [(event.user_id, arrival)], {}))
 
     def _fold(self, message: Any) -> None:
         self.model.fold(message, self._offset)

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from stream.records.schemas import Item, Scalar
 
-MOST_FACTS = 512  # of one item; a list of all countries has 250
+MAX_FACTS = 512  # of one item; a list of all countries has 250
 
 
 class Table(NamedTuple):
@@ -78,12 +78,12 @@ def attribute_facts(attributes: Mapping[str, Scalar]) -> Iterator[tuple[int, int
 
 
 def item_facts(item: Item) -> list[tuple[int, int]]:
-    """Facts of a catalogue record: categories in their order, price, attributes; at most `MOST_FACTS`."""
+    """Facts of a catalogue record: categories in their order, price, attributes; at most `MAX_FACTS`."""
     found = [as_fact("category", category) for category in item.categories]
     if item.price is not None:
         found.append(as_fact("price", item.price))
     found += attribute_facts(item.attributes)
-    return list(dict.fromkeys(found))[:MOST_FACTS]
+    return list(dict.fromkeys(found))[:MAX_FACTS]
 
 
 class Facts:

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from learners import ELIGIBLE, INELIGIBLE, State
-from stream.records.log import Touched
+from stream.records.log import ItemSnapshot
 from stream.records.schemas import Item
 from stream.state.attributes import Facts, item_facts
 
@@ -82,12 +82,12 @@ class Catalogue:
         self.events += 1
         self.used[item] = self.events
 
-    def touched(self, item: int, price: float | None) -> Touched:
+    def touched(self, item: int, price: float | None) -> ItemSnapshot:
         """What a profile takes in of an event on an item (-1: unknown) for which `price` was paid, if that is told."""
         if item < 0:
-            return Touched(NO_CATEGORY, price)
+            return ItemSnapshot(NO_CATEGORY, price)
         known = float(self.price[item])
-        return Touched(int(self.category[item]), price if price is not None or known == UNPRICED else known)
+        return ItemSnapshot(int(self.category[item]), price if price is not None or known == UNPRICED else known)
 
     def state(self) -> dict[str, NDArray[Any]]:
         """Everything, as arrays in a fixed order; views, valid until the next change."""

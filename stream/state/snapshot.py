@@ -13,7 +13,7 @@ import msgspec
 from msgspec import Struct
 
 from stream.errors import HeadwaterError
-from stream.records.log import SourceState
+from stream.records.log import ShardState
 from stream.state.users import User, Users
 
 SNAPSHOT_VERSION = 3
@@ -28,8 +28,8 @@ class Chunk(Struct, frozen=True, array_like=True, gc=False):
     """One record of a topic of snapshots."""
 
     version: int
-    subject: str  # "model", or a source
-    base: int  # the writer's claim
+    subject: str  # "model", or a shard
+    epoch: int  # the writer's claim
     offset: int  # the snapshot holds the fold of the log before this offset
     index: int
     count: int
@@ -50,10 +50,10 @@ _DECODER = msgspec.msgpack.Decoder(Chunk)
 _ENCODER = msgspec.msgpack.Encoder()
 
 
-def chunks(subject: str, base: int, offset: int, parts: Sequence[bytes]) -> Iterator[bytes]:
+def chunks(subject: str, epoch: int, offset: int, parts: Sequence[bytes]) -> Iterator[bytes]:
     """Records of a snapshot, one per part."""
     for index, data in enumerate(parts):
-        yield _ENCODER.encode(Chunk(SNAPSHOT_VERSION, subject, base, offset, index, len(parts), crc32(data), data))
+        yield _ENCODER.encode(Chunk(SNAPSHOT_VERSION, subject, epoch, offset, index, len(parts), crc32(data), data))
 
 
 class Assembly:
@@ -78,11 +78,11 @@ class Assembly:
         chunk = _decode(position, record)
         if crc32(chunk.data) != chunk.crc:
             return None
-        found = self._found.setdefault((chunk.subject, chunk.base, chunk.offset), {})
+        found = self._found.setdefault((chunk.subject, chunk.epoch, chunk.offset), {})
         found.setdefault(chunk.index, (position, chunk.data))
         if len(found) < chunk.count:
             return None
-        del self._found[chunk.subject, chunk.base, chunk.offset]
+        del self._found[chunk.subject, chunk.epoch, chunk.offset]
         return Whole(
             chunk.subject, chunk.offset, min(place for place, _ in found.values()),
             [found[index][1] for index in range(chunk.count)],
@@ -106,12 +106,12 @@ def _decode(position: int, record: bytes) -> Chunk:
 
 
 class UsersCopy:
-    """A copy of a source's users as of one instant, made a few at a time while they go on changing.
+    """A copy of a shard's users as of one instant, made a few at a time while they go on changing.
 
     Whoever changes a user calls `keep` with it before.
     """
 
-    def __init__(self, users: Users, state: SourceState) -> None:
+    def __init__(self, users: Users, state: ShardState) -> None:
         self.state = state
         self._users = users
         self._encoded: dict[str, bytes | None] = dict.fromkeys(users)  # None: not yet
@@ -132,7 +132,7 @@ class UsersCopy:
         return True
 
     def parts(self) -> list[bytes]:
-        """State of the source, then the users, in chunks of about `CHUNK_BYTES`."""
+        """State of the shard, then the users, in chunks of about `CHUNK_BYTES`."""
         found, batch, size = [_ENCODER.encode(self.state)], list[msgspec.Raw](), 0
         for encoded in self._encoded.values():
             assert encoded is not None  # noqa: S101  for the type checker: all are copied
@@ -144,10 +144,10 @@ class UsersCopy:
         return [*found, _ENCODER.encode(batch)]
 
 
-def users_of(parts: Iterable[bytes]) -> tuple[SourceState, Users]:
+def users_of(parts: Iterable[bytes]) -> tuple[ShardState, Users]:
     """Read back what `UsersCopy.parts` made."""
     first, *rest = parts
-    state = msgspec.msgpack.decode(first, type=SourceState)
+    state = msgspec.msgpack.decode(first, type=ShardState)
     users: Users = OrderedDict()
     for part in rest:
         users.update(msgspec.msgpack.decode(part, type=list[tuple[str, User]]))

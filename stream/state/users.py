@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from learners import NEVER, Past
 from learners.profiles.profiles import Touch, update
-from stream.records.log import Batch, Decision, Happening, ProfileChange, Step, Touched
+from stream.records.log import Batch, Decision, ItemSnapshot, LoggedEvent, ProfileChange, Step
 from stream.records.schemas import Scalar
 
 SEEN_ITEMS = 200  # distinct items remembered per user
@@ -62,7 +62,7 @@ class User(Struct, array_like=True):
         """Whether this event was applied already (among the last `EVENT_IDS`)."""
         return _hash(event_id) in self.event_ids
 
-    def continues_session(self, event: Happening, session_gap_s: float) -> bool:
+    def continues_session(self, event: LoggedEvent, session_gap_s: float) -> bool:
         """Whether `event` belongs to the session under way: same id, or no id and no long silence."""
         if self.events == 0:
             return False
@@ -122,7 +122,7 @@ def close(users: Users, batch: Batch, leaving: Callable[[str], None] | None = No
         del users[user_id]
 
 
-def _remember(user: User, event: Happening, session_gap_s: float) -> None:
+def _remember(user: User, event: LoggedEvent, session_gap_s: float) -> None:
     late = event.time < user.time
     if not user.continues_session(event, session_gap_s) and not late:
         user.session, user.depth, user.session_id = [], 0, event.session_id
@@ -194,7 +194,7 @@ def unpack_past(data: bytes, now: float | NDArray[np.float64]) -> Past:
     )  # fmt: skip
 
 
-def _touch(user: User, event: Happening, item: Touched, session_gap_s: float) -> Touch:
+def _touch(user: User, event: LoggedEvent, item: ItemSnapshot, session_gap_s: float) -> Touch:
     return Touch(
         event.kind, event.time, item.category, item.price, repeated=event.item_id in user.seen,
         new_session=not user.continues_session(event, session_gap_s),

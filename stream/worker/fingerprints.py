@@ -3,7 +3,7 @@
 from collections import Counter, OrderedDict
 from typing import Literal
 
-from stream.records.log import Mark
+from stream.records.log import FingerprintReport
 
 OFFSETS = 8  # whose marks are remembered
 WORKERS = 1_000  # marks remembered per offset
@@ -15,15 +15,15 @@ class Marks:
     """The newest marks of all workers, as this one folds them.
 
     >>> marks = Marks("a")
-    >>> [marks.add(Mark(1, "", worker, False, 9, digest)) for worker, digest in (("a", "x"), ("b", "x"), ("c", "y"))]
+    >>> [marks.add(FingerprintReport(1, "", worker, False, 9, digest)) for worker, digest in (("a", "x"), ("b", "x"), ("c", "y"))]
     ['alone', 'agreed', 'in the majority']
     """
 
     def __init__(self, worker: str) -> None:
         self.worker = worker
-        self._found: OrderedDict[int, dict[str, Mark]] = OrderedDict()
+        self._found: OrderedDict[int, dict[str, FingerprintReport]] = OrderedDict()
 
-    def add(self, mark: Mark) -> Opinion:
+    def add(self, mark: FingerprintReport) -> Opinion:
         """Take a mark into account: how this worker stands at that offset.
 
         Most workers are right; among equal numbers those who agree with the keeper, since whoever starts next takes

@@ -32,7 +32,7 @@ class Health:
     def __init__(self, worker: Worker, observer: PrometheusObserver, positions: Positions) -> None:
         self.worker, self.observer, self.positions = worker, observer, positions
         observer.in_flight.set_function(lambda: worker.in_flight)
-        observer.owing.set_function(lambda: worker.owing)
+        observer.deferring.set_function(lambda: worker.deferring)
         self.stuck_after_s = worker.config.worker.stuck_after_s
         self._behind_since: float | None = None  # monotonic; events are waiting and none was taken in since
         self._stand = -1
@@ -69,23 +69,23 @@ class Health:
             return Verdict(False, f"folding headwater.log: at {worker.model.offset} of {worker.replica.log_end}")
         if not worker.assigned:
             return Verdict(False, "no partitions assigned yet")
-        missing = sorted(worker.assigned.keys() - worker.partitions.keys())
+        missing = sorted(worker.assigned.keys() - worker.shards.keys())
         if missing:
             return Verdict(False, f"recovering {', '.join(missing)}")
-        return Verdict(True, f"serving {len(worker.partitions)} sources at log offset {worker.model.offset}")
+        return Verdict(True, f"serving {len(worker.shards)} sources at log offset {worker.model.offset}")
 
     def _stuck_s(self) -> float:
         return 0.0 if self._behind_since is None else time.monotonic() - self._behind_since
 
     async def _measure(self) -> int:
         worker, total = self.worker, 0
-        for source, partition in list(worker.partitions.items()):
-            tps = worker.assigned.get(source, set())
+        for shard_id, shard in list(worker.shards.items()):
+            tps = worker.assigned.get(shard_id, set())
             ends = await self.positions.latest(tps)
             read = {} if worker.taking else await self.positions.read(tps)
             for tp in sorted(tps):
                 # Behind the last record there may be offsets without any: transaction markers, compacted tombstones.
-                reached = max(partition.next[worker.intake.topics[tp.topic].name], read.get(tp, 0))
+                reached = max(shard.next[worker.intake.topics[tp.topic].name], read.get(tp, 0))
                 waiting = max(0, ends[tp] - reached)
                 self.observer.lag.labels(tp.topic, tp.partition).set(waiting)
                 total += waiting
@@ -93,16 +93,16 @@ class Health:
 
     def _judge(self, lag: int) -> None:
         worker, observer = self.worker, self.observer
-        stand = sum(sum(partition.next.values()) for partition in worker.partitions.values())
-        if lag == 0 or stand != self._stand or not worker.partitions:
+        stand = sum(sum(shard.next.values()) for shard in worker.shards.values())
+        if lag == 0 or stand != self._stand or not worker.shards:
             self._behind_since = None
         elif self._behind_since is None:
             self._behind_since = time.monotonic()
         self._stand = stand
-        observer.sources.set(len(worker.partitions))
-        observer.recovering.set(len(worker.assigned.keys() - worker.partitions.keys()))
+        observer.sources.set(len(worker.shards))
+        observer.recovering.set(len(worker.assigned.keys() - worker.shards.keys()))
         observer.ready.set(self.ready().good)
-        observer.users.set(sum(len(partition.users) for partition in worker.partitions.values()))
+        observer.users.set(sum(len(shard.users) for shard in worker.shards.values()))
         self._looks += 1
         if self._looks % SIZES_EVERY == 1:
             observer.sized(worker.model.sizes())

@@ -21,9 +21,9 @@ from stream.records.codec import (
     decode_profile,
     decode_tombstone,
 )
-from stream.records.log import ExperimentChange, ItemChange, ProfileChange, happening
+from stream.records.log import ExperimentChange, ItemChange, ProfileChange, logged_event
 from stream.records.schemas import DeadLetter, EventType
-from stream.records.topics import EVENT_TOPICS, EXPERIMENTS, INPUT_TOPICS, ITEMS, USERS, Source, Topic, prefixed
+from stream.records.topics import EVENT_TOPICS, EXPERIMENTS, INPUT_TOPICS, ITEMS, USERS, ShardId, Topic, prefixed
 
 BATCH_RECORDS = 200  # of one log message: fits topics.LOG_BYTES even if all ids are as long as they may be
 log = logging.getLogger(__name__)
@@ -41,7 +41,7 @@ class Taken(NamedTuple):
 
 
 class Reading(NamedTuple):
-    """What one source brought in one poll, cut into messages."""
+    """What one shard brought in one poll, cut into messages."""
 
     parts: list[Taken]
     seek: dict[TP, int]  # positions to be read again
@@ -67,23 +67,23 @@ class Intake:
         # The newest one: a position, where the next record stands, and how many of those between were deleted.
         self._holes: dict[TP, tuple[int, int, int]] = {}
 
-    def source_of(self, tp: TP) -> str:
-        """The source that a topic-partition belongs to.
+    def shard_of(self, tp: TP) -> str:
+        """The shard that a topic-partition belongs to.
 
-        >>> Intake(Config(), Observer()).source_of(TP("events.click", 3))
+        >>> Intake(Config(), Observer()).shard_of(TP("events.click", 3))
         'users/3'
         """
-        return str(Source.of(self.topics[tp.topic], tp.partition))
+        return str(ShardId.of(self.topics[tp.topic], tp.partition))
 
-    def by_source(self, poll: Poll) -> Iterator[tuple[str, list[tuple[TP, list[Any]]]]]:
-        """Parts of the poll that belong to one source."""
+    def by_shard(self, poll: Poll) -> Iterator[tuple[str, list[tuple[TP, list[Any]]]]]:
+        """Parts of the poll that belong to one shard."""
         sources: dict[str, list[tuple[TP, list[Any]]]] = {}
         for tp, records in poll:
-            sources.setdefault(self.source_of(tp), []).append((tp, records))
+            sources.setdefault(self.shard_of(tp), []).append((tp, records))
         yield from sources.items()
 
     def read(self, position: Mapping[str, int], fetched: Iterable[tuple[TP, list[Any]]], now: float) -> Reading:
-        """Decode what stands at a source's next positions.
+        """Decode what stands at a shard's next positions.
 
         The topics are merged by the time at which their records were written; within a topic the order of offsets
         stays as it is, so the merged stream can be cut anywhere and the positions are exact.
@@ -154,7 +154,7 @@ class Intake:
         event = decode_event(EVENT_KINDS[topic.name], record.key, record.value, now)
         if isinstance(event, Rejection):
             return event
-        return event.user_id, happening(event, EVENT_KINDS[topic.name], record.offset, self.traits)
+        return event.user_id, logged_event(event, EVENT_KINDS[topic.name], record.offset, self.traits)
 
     def _experiment_change(self, record: Any) -> ExperimentChange | Rejection:
         if not record.value:

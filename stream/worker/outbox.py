@@ -5,23 +5,24 @@ from collections.abc import Iterable
 from stream.decisions.publish import recommendations
 from stream.records.log import Batch, Step
 from stream.records.schemas import Outcome
-from stream.records.topics import OUTCOMES, RECOMMENDATIONS, Source
+from stream.records.topics import OUTCOMES, RECOMMENDATIONS, ShardId
 from stream.worker.intake import Taken
-from stream.worker.writer import Letter
+from stream.worker.writer import OutgoingRecord
 
 
-def slate_letters(batch: Batch, lists: tuple[str, ...]) -> list[Letter]:
+def slate_records(batch: Batch, lists: tuple[str, ...]) -> list[OutgoingRecord]:
     """What goes to `recommendations`: slates, and a tombstone for who is to be forgotten, in their order."""
-    partition = Source.parse(batch.source).partition
+    partition = ShardId.parse(batch.shard).partition
     return [
-        Letter(RECOMMENDATIONS, user_id.encode(), slate, partition) for user_id, slate in recommendations(batch, lists)
+        OutgoingRecord(RECOMMENDATIONS, user_id.encode(), slate, partition)
+        for user_id, slate in recommendations(batch, lists)
     ]
 
 
-def outcome_letters(source: str, settled: Iterable[Outcome]) -> list[Letter]:
-    """What goes to `outcomes` of a source's decisions."""
-    partition = Source.parse(source).partition
-    return [Letter(OUTCOMES, outcome.user_id.encode(), outcome, partition) for outcome in settled]
+def outcome_records(shard: str, settled: Iterable[Outcome]) -> list[OutgoingRecord]:
+    """What goes to `outcomes` of a shard's decisions."""
+    partition = ShardId.parse(shard).partition
+    return [OutgoingRecord(OUTCOMES, outcome.user_id.encode(), outcome, partition) for outcome in settled]
 
 
 def written_at(batch: Batch, taken: Taken) -> list[float]:

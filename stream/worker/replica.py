@@ -6,7 +6,7 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 
 from stream.errors import HeadwaterError
-from stream.kafka.connections import Connections, CutError
+from stream.kafka.connections import Connections, TruncatedError
 from stream.model.fold import Model, ModelCopy
 from stream.records.log import Acceptance, Batch, Message, Verdict, decode_message
 from stream.records.topics import LOG, MODEL_SNAPSHOTS
@@ -14,15 +14,15 @@ from stream.state.snapshot import Assembly, Whole
 
 FOLD_AT_ONCE = 100  # records of the log folded before other tasks get their turn: some 20 ms
 LOOKS = 5  # for a snapshot that is newer than the start of the log: it may be cut while one looks
-LOOK_S = 0.5
-SAY_S = 5.0  # between two lines about the progress of a start
+CHECK_INTERVAL_S = 0.5
+PROGRESS_INTERVAL_S = 5.0  # between two lines about the progress of a start
 
 log = logging.getLogger(__name__)
 
-Heard = Callable[[Message, Verdict, int], Awaitable[None]]
+OnLogMessage = Callable[[Message, Verdict, int], Awaitable[None]]
 
 
-class LogCutError(HeadwaterError):
+class LogTruncatedError(HeadwaterError):
     """The log no longer holds what a fold needs, and no snapshot replaces it."""
 
 
@@ -33,20 +33,26 @@ class Replica:
 
     Parameters
     ----------
-    heard : called once for each message after it was folded, with the fold's verdict and the offset
-    jumped : called when messages were cut off that nobody here has heard
+    on_log_message : called once for each message after it was folded, with the fold's verdict and the offset
+    on_truncation : called when messages were cut off that nobody here has heard
     failed : called when reading or folding ends for good
     """
 
     def __init__(
-        self, connections: Connections, model: Model, heard: Heard, jumped: Callable[[], None],
+        self, connections: Connections, model: Model, on_log_message: OnLogMessage, on_truncation: Callable[[], None],
         failed: Callable[[BaseException], None],
     ) -> None:  # fmt: skip
-        self.connections, self.model, self.heard, self.jumped, self.failed = connections, model, heard, jumped, failed
+        self.connections, self.model, self.on_log_message, self.on_truncation, self.failed = (
+            connections,
+            model,
+            on_log_message,
+            on_truncation,
+            failed,
+        )
         self.acceptance = Acceptance()
         self.caught_up = asyncio.Event()  # the log's end at the start has been folded
         self.log_end = 0
-        self.heard_to = 0  # offset after the last message that others were told of
+        self.delivered_to = 0  # offset after the last message that others were told of
         self.alive_at = time.monotonic()  # when the log was last read, even if it held nothing new
         self.reader = connections.reader(LOG)
         self._rebuild = False
@@ -72,7 +78,7 @@ class Replica:
 
         Raises
         ------
-        LogCutError
+        LogTruncatedError
             if the log starts behind it, or ends before it
         """
         for look in range(LOOKS):
@@ -83,23 +89,23 @@ class Replica:
                 break
             await self.reader.stop()
             if look == LOOKS - 1:
-                raise LogCutError(
+                raise LogTruncatedError(
                     f"headwater.log: must start at or before offset {offset}, where the newest whole snapshot of the "
                     f"model ends; it starts at {start}: restore a saved model with `headwater model load`"
                 )
-            await asyncio.sleep(LOOK_S)
+            await asyncio.sleep(CHECK_INTERVAL_S)
         if self.log_end < offset:
-            raise LogCutError(
+            raise LogTruncatedError(
                 f"headwater.log: must reach offset {offset} of the newest snapshot; it ends at {self.log_end}: the "
                 "broker has lost acknowledged messages (an unclean leader election?)"
             )
         saved = None if whole is None else ModelCopy.decode(whole.parts)
         self.model.restore(saved)
-        if saved is not None and saved.offset > self.heard_to:
+        if saved is not None and saved.offset > self.delivered_to:
             self.acceptance.restore(saved.acceptance)
-            if self.heard_to > 0:
-                self.jumped()
-            self.heard_to = saved.offset
+            if self.delivered_to > 0:
+                self.on_truncation()
+            self.delivered_to = saved.offset
         log.info("folding headwater.log from %d to %d", offset, self.log_end)
 
     async def _run(self) -> None:
@@ -108,9 +114,9 @@ class Replica:
                 began = time.perf_counter()
                 self.model.fold(message, offset)
                 self.model.observer.busy("fold", time.perf_counter() - began)
-                if offset >= self.heard_to:
-                    self.heard_to = offset + 1
-                    await self.heard(message, self.acceptance.judge(message, offset), offset)
+                if offset >= self.delivered_to:
+                    self.delivered_to = offset + 1
+                    await self.on_log_message(message, self.acceptance.judge(message, offset), offset)
         except Exception as error:
             self.failed(error)
             raise
@@ -126,12 +132,12 @@ class Replica:
                 await self._load()
             try:
                 records = await self.reader.read()
-            except CutError as error:  # asleep for so long that the log has been cut: a newer snapshot is there
+            except TruncatedError as error:  # asleep for so long that the log has been cut: a newer snapshot is there
                 log.warning("%s; starting from a snapshot", error)
                 self._rebuild = True
                 continue
             self.alive_at = time.monotonic()
-            if not self.caught_up.is_set() and self.alive_at > said_at + SAY_S:
+            if not self.caught_up.is_set() and self.alive_at > said_at + PROGRESS_INTERVAL_S:
                 said_at = self.alive_at
                 log.info("folding headwater.log: at %d of %d", self.model.offset, self.log_end)
             folded = 0
@@ -156,7 +162,7 @@ async def newest_model(connections: Connections) -> Whole | None:
                 if whole is not None and (newest is None or whole.offset > newest.offset):
                     newest = whole
                 position = at + 1
-    except CutError:
+    except TruncatedError:
         pass  # a newer one is whole; the caller looks again if it needs it
     finally:
         await reader.stop()

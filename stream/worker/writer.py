@@ -1,4 +1,4 @@
-"""The order of writes: a batch goes to the log when all its recommendations and dead letters are acknowledged."""
+"""The order of writes: a batch goes to the log when all its recommendations and dead outgoing are acknowledged."""
 
 import asyncio
 from collections.abc import Callable, Sequence
@@ -18,12 +18,12 @@ Future = asyncio.Future[Any]
 
 
 class SendError(RuntimeError):
-    """A record was not acknowledged in time; its source is let go of, and recovered from the log."""
+    """A record was not acknowledged in time; its shard is let go of, and recovered from the log."""
 
     retriable = True
 
 
-class Letter(NamedTuple):
+class OutgoingRecord(NamedTuple):
     """A record on its way out."""
 
     topic: Topic
@@ -46,7 +46,7 @@ class Writer:
     Parameters
     ----------
     clock : unix seconds
-    lost : called with the source when something that belongs to it could not be written
+    lost : called with the shard when something that belongs to it could not be written
     """
 
     def __init__(
@@ -57,8 +57,8 @@ class Writer:
         self.clock, self.lost = clock, lost
         self._producer: Any = None
         self._sent: asyncio.Queue[Sent] = asyncio.Queue()
-        self.told: dict[str, int] = {}  # source -> log offset before which all its outcomes are acknowledged
-        self._soon: dict[str, tuple[int, list[Letter]]] = {}
+        self.outcomes_acked: dict[str, int] = {}  # shard -> log offset before which all its outcomes are acknowledged
+        self._soon: dict[str, tuple[int, list[OutgoingRecord]]] = {}
         self._flushing = asyncio.Lock()
         self._tasks: list[asyncio.Task[None]] = []
 
@@ -71,72 +71,72 @@ class Writer:
         """Write what is under way, then disconnect."""
         if self._producer is None:
             return
-        await self.settle()
+        await self.drain()
         for task in self._tasks:
             task.cancel()
         await self.flush_soon()
         await self._producer.stop()
 
-    async def settle(self) -> None:
+    async def drain(self) -> None:
         """Wait until everything submitted so far has been handed to the log."""
         await self._sent.join()
 
-    async def submit(self, batch: Batch, letters: Sequence[Letter], written_at: list[float]) -> None:
-        """Send the letters now, and the batch to the log when all letters are acknowledged. Waits for neither."""
-        self._sent.put_nowait(Sent(await self.send(batch.source, letters), batch, written_at))
+    async def submit(self, batch: Batch, outgoing: Sequence[OutgoingRecord], written_at: list[float]) -> None:
+        """Send the outgoing now, and the batch to the log when all outgoing are acknowledged. Waits for neither."""
+        self._sent.put_nowait(Sent(await self.send(batch.shard, outgoing), batch, written_at))
 
-    async def send(self, source: str, letters: Sequence[Letter]) -> list[Future]:
-        """Send records of a source, those of one partition in one batch; returns when they are queued."""
+    async def send(self, shard: str, outgoing: Sequence[OutgoingRecord]) -> list[Future]:
+        """Send records of a shard, those of one partition in one batch; returns when they are queued."""
         producer = self._connected()
         futures: list[Future] = []
         open_batches: dict[tuple[str, int], Any] = {}
-        for letter in letters:
-            name = prefixed(self.namespace, letter.topic)
-            value = None if letter.record is None else encode(letter.record)
-            if letter.partition is None:
-                futures.append(await producer.send(name, value=value, key=letter.key))
+        for record in outgoing:
+            name = prefixed(self.namespace, record.topic)
+            value = None if record.record is None else encode(record.record)
+            if record.partition is None:
+                futures.append(await producer.send(name, value=value, key=record.key))
                 continue
-            target = name, letter.partition
+            target = name, record.partition
             builder = open_batches.get(target) or producer.create_batch()
-            if builder.append(key=letter.key, value=value, timestamp=None) is None:  # it is full
-                futures.append(await producer.send_batch(builder, name, partition=letter.partition))
+            if builder.append(key=record.key, value=value, timestamp=None) is None:  # it is full
+                futures.append(await producer.send_batch(builder, name, partition=record.partition))
                 builder = producer.create_batch()
-                builder.append(key=letter.key, value=value, timestamp=None)
+                builder.append(key=record.key, value=value, timestamp=None)
             open_batches[target] = builder
         for (name, partition), builder in open_batches.items():
             futures.append(await producer.send_batch(builder, name, partition=partition))
-        return [self._watched(source, future) for future in futures]
+        return [self._watched(shard, future) for future in futures]
 
     async def send_chunk(self, topic: Topic, partition: int, data: bytes) -> int:
         """Send one chunk of a snapshot; returns its position when it is acknowledged."""
         future = await self._connected().send(prefixed(self.namespace, topic), value=data, partition=partition)
         return int((await future).offset)
 
-    def send_soon(self, source: str, letters: Sequence[Letter], offset: int) -> None:
+    def send_soon(self, shard: str, outgoing: Sequence[OutgoingRecord], offset: int) -> None:
         """Send outcomes that nobody waits for, several polls' in one request.
 
         Parameters
         ----------
-        offset : of the log, up to which (without) these are all outcomes of the source
+        offset : of the log, up to which (without) these are all outcomes of the shard
         """
-        _, waiting = self._soon.get(source, (0, []))
-        self._soon[source] = offset, [*waiting, *letters]
+        _, waiting = self._soon.get(shard, (0, []))
+        self._soon[shard] = offset, [*waiting, *outgoing]
 
     async def flush_soon(self) -> None:
-        """Return when all that was given to `send_soon` so far is acknowledged, or its source is lost."""
+        """Return when all that was given to `send_soon` so far is acknowledged, or its shard is lost."""
         async with self._flushing:
             waiting, self._soon = self._soon, {}
-            sent = {source: await self._send_safely(source, letters) for source, (_, letters) in waiting.items()}
-            for source, futures in sent.items():
+            sent = {shard: await self._send_safely(shard, outgoing) for shard, (_, outgoing) in waiting.items()}
+            for shard, futures in sent.items():
                 done = await asyncio.gather(*futures, return_exceptions=True)
                 if not any(isinstance(result, BaseException) for result in done):
-                    self.told[source] = waiting[source][0]
+                    self.outcomes_acked[shard] = waiting[shard][0]
 
     async def log(self, message: Message) -> Future:
         """Send one message to headwater.log; the order of calls is the order in the log."""
         name = prefixed(self.namespace, LOG)
         future = await self._connected().send(name, value=encode_message(message), partition=0)
-        return self._watched(message.source, future)
+        return self._watched(message.shard, future)
 
     async def _write_in_order(self) -> None:
         while True:
@@ -150,7 +150,7 @@ class Writer:
                 await self.log(sent.batch)
             except Exception as error:
                 # The batches behind it may still go out: they stand behind a hole, and nobody accepts them.
-                self.lost(sent.batch.source, _send_error(error))
+                self.lost(sent.batch.shard, _send_error(error))
             finally:
                 self._sent.task_done()
 
@@ -159,11 +159,11 @@ class Writer:
             await asyncio.sleep(SOON_S)
             await self.flush_soon()
 
-    async def _send_safely(self, source: str, letters: Sequence[Letter]) -> list[Future]:
+    async def _send_safely(self, shard: str, outgoing: Sequence[OutgoingRecord]) -> list[Future]:
         try:
-            return await self.send(source, letters)
+            return await self.send(shard, outgoing)
         except Exception as error:
-            self.lost(source, _send_error(error))
+            self.lost(shard, _send_error(error))
             failed: Future = asyncio.get_running_loop().create_future()
             failed.set_exception(error)
             return [failed]
@@ -173,11 +173,11 @@ class Writer:
             raise RuntimeError("Writer: must be started before it sends; got a record before `start`")
         return self._producer
 
-    def _watched(self, source: str, future: Future) -> Future:
+    def _watched(self, shard: str, future: Future) -> Future:
         def check(done: Future) -> None:
             error = None if done.cancelled() else done.exception()
             if error is not None:
-                self.lost(source, _send_error(error))
+                self.lost(shard, _send_error(error))
 
         future.add_done_callback(check)
         return future

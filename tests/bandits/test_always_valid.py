@@ -13,10 +13,10 @@ Floats = NDArray[np.float64]
 
 def looks(seed: int, gain: float, users: int, every: int) -> list[bool]:
     """Whether zero is outside the interval, at every look at a stream of users of unequal taste and diligence."""
-    luck = np.random.default_rng(seed)
-    rate, visits = luck.beta(2.0, 3.0, users), 1 + luck.poisson(luck.gamma(1.0, 4.0, users))
-    variant = luck.random(users) < 0.5
-    reward = luck.binomial(visits, np.clip(rate * np.where(variant, 1.0 + gain, 1.0), 0.0, 1.0)).astype(float)
+    rng = np.random.default_rng(seed)
+    rate, visits = rng.beta(2.0, 3.0, users), 1 + rng.poisson(rng.gamma(1.0, 4.0, users))
+    variant = rng.random(users) < 0.5
+    reward = rng.binomial(visits, np.clip(rate * np.where(variant, 1.0 + gain, 1.0), 0.0, 1.0)).astype(float)
     alarms = []
     for n in range(every, users + 1, every):
         arms = [
@@ -36,8 +36,8 @@ def test_one_look_tests_would_not_do() -> None:
     """The same looks with the interval of a single look, 1.96 standard errors, alarm far above their level."""
     alarms = 0
     for seed in range(100):
-        luck = np.random.default_rng(seed)
-        values = luck.normal(size=(4_000, 2))
+        rng = np.random.default_rng(seed)
+        values = rng.normal(size=(4_000, 2))
         means = np.cumsum(values[:, 0] - values[:, 1]) / np.arange(1, 4_001)
         at = np.arange(100, 4_001, 100)
         alarms += bool((np.abs(means[at - 1]) > 1.96 * np.sqrt(2.0 / at)).any())
@@ -80,8 +80,8 @@ def test_the_interval_is_the_tests_inverse() -> None:
 def test_sample_ratios_alarm_when_users_are_lost_and_hardly_ever_else() -> None:
     alarms = 0
     for seed in range(200):
-        luck = np.random.default_rng(seed)
-        counts = np.cumsum(luck.multinomial(50, [0.5, 0.3, 0.2], 200), axis=0)
+        rng = np.random.default_rng(seed)
+        counts = np.cumsum(rng.multinomial(50, [0.5, 0.3, 0.2], 200), axis=0)
         alarms += any(sample_ratio_evidence(row, [5, 3, 2]) > math.log(1 / 0.05) for row in counts)
     assert alarms <= 21
     lost = np.random.default_rng(0).multinomial(60_000, [0.5 * 0.93, 0.3, 0.2, 0.5 * 0.07])[:3]

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from bandits import NO_TERMS, POLICIES, Outcome, PowerDecay, Sarsa, Slate, Terms, make_policy, yield_checks
+from bandits import NO_CONSTRAINTS, POLICIES, Constraints, Outcome, PowerDecay, Sarsa, Slate, make_policy, yield_checks
 from bandits.checks import Check, LawBrokenError
 
 _POLICIES = [make_policy(name, sources=4, slots=5, states=3) for name in POLICIES] + [
@@ -25,9 +25,13 @@ class _Biased(Sarsa):
     """Claims its probabilities, but draws with other numbers."""
 
     def draw(
-        self, state: int, lists: NDArray[np.int32], uniforms: NDArray[np.float64], terms: Terms = NO_TERMS
+        self,
+        state: int,
+        lists: NDArray[np.int32],
+        uniforms: NDArray[np.float64],
+        constraints: Constraints = NO_CONSTRAINTS,
     ) -> Slate:
-        return super().draw(state, lists, uniforms**2, terms)
+        return super().draw(state, lists, uniforms**2, constraints)
 
 
 class _Forgetful(Sarsa):
@@ -44,10 +48,14 @@ class _Counting(Sarsa):
     """Changes when it draws."""
 
     def draw(
-        self, state: int, lists: NDArray[np.int32], uniforms: NDArray[np.float64], terms: Terms = NO_TERMS
+        self,
+        state: int,
+        lists: NDArray[np.int32],
+        uniforms: NDArray[np.float64],
+        constraints: Constraints = NO_CONSTRAINTS,
     ) -> Slate:
         self._steps += 1
-        return super().draw(state, lists, uniforms, terms)
+        return super().draw(state, lists, uniforms, constraints)
 
 
 class _Hoarding(Sarsa):

@@ -12,7 +12,7 @@ import yaml
 from stream.cli import COMMANDS
 from stream.config import Config, load
 from stream.metrics.worker import PrometheusObserver
-from stream.worker.worker import REVOKE_S, SETTLE_S
+from stream.worker.worker import DRAIN_TIMEOUT_S, REVOKE_TIMEOUT_S
 from tests.kafka.test_secure import permissions
 
 DIRECTORY = Path(__file__).resolve().parents[2] / "deploy" / "kubernetes"
@@ -119,7 +119,7 @@ def test_selectors_find_their_pods() -> None:
 
 def test_the_grace_outlasts_an_orderly_end() -> None:
     grace = named("StatefulSet", "headwater-worker")["spec"]["template"]["spec"]["terminationGracePeriodSeconds"]
-    assert grace > REVOKE_S + 3 * SETTLE_S  # what is under way, then writer and replica
+    assert grace > REVOKE_TIMEOUT_S + 3 * DRAIN_TIMEOUT_S  # what is under way, then writer and replica
 
 
 def test_scaling_asks_for_a_series_that_exists_and_stays_within_the_partitions() -> None:

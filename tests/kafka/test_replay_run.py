@@ -120,9 +120,9 @@ def test_a_record_that_is_not_taken_is_an_error(config: Kafka) -> None:
         sender.item(Item(item_id="big", text="x" * 2_000_000))
 
 
-def slate(user: str, items: str, base: int = 0) -> Recommendation:
+def slate(user: str, items: str, epoch: int = 0) -> Recommendation:
     return Recommendation(
-        user_id=user, decision_id=f"{base}.0", event_id="e", timestamp=1.5e9, model_version=0, base=base,
+        user_id=user, decision_id=f"{epoch}.0", event_id="e", timestamp=1.5e9, model_version=0, epoch=epoch,
         policy="sarsa", slots=[Slot(item, 0.5, "ranked", 0.9) for item in items],
     )  # fmt: skip
 
@@ -138,10 +138,10 @@ def test_recommend_prints_the_newest_slate_with_titles(config: Kafka, capsys: py
     with Sender(config) as sender:
         sender.item(Item(item_id="a", title="Alien"))
         sender.flush()
-    publish(config, slate("u1", "ba", base=3), slate("u2", "b"), slate("u1", "ab", base=5), slate("u1", "b", base=4))
+    publish(config, slate("u1", "ba", epoch=3), slate("u2", "b"), slate("u1", "ab", epoch=5), slate("u1", "b", epoch=4))
     assert cli.main(["recommend", "u1", "--json"]) == 0
     found = json.loads(capsys.readouterr().out)
-    assert (found["base"], [slot["title"] for slot in found["slots"]]) == (5, ["Alien", "b"])
+    assert (found["epoch"], [slot["title"] for slot in found["slots"]]) == (5, ["Alien", "b"])
     assert cli.main(["recommend", "u1"]) == 0
     assert "Alien" in capsys.readouterr().out
     assert cli.main(["recommend", "u9"]) == 1

@@ -220,13 +220,13 @@ def bad_records() -> list[Bad]:
 
 
 def test_a_thousand_events_with_thirty_bad_ones(site: Site, worker: WorkerProcess) -> None:
-    luck = random.Random("mixed")
+    rng = random.Random("mixed")
     before, dead_before = worker.metrics(), site.records(DEAD)
     good = walk("mixed", 50, 1000 - BAD)
     bad = bad_records()
     assert (len(bad), {record.reason for record in bad}) == (BAD, set(REASONS))
     mixed: list[tuple[EventType, Event] | Bad] = [*good, *bad]
-    luck.shuffle(mixed)
+    rng.shuffle(mixed)
     sent: list[tuple[Bad, Any]] = []
     for entry in mixed:
         if isinstance(entry, Bad):

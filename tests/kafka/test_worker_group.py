@@ -18,7 +18,7 @@ from stream.kafka.connections import Connections
 from stream.model.fold import ModelCopy
 from stream.processes.broker import Broker
 from stream.processes.servers import WorkerProcess
-from stream.records.topics import LOG, MODEL_SNAPSHOTS, RECOMMENDATIONS, USER_SNAPSHOTS, all_sources
+from stream.records.topics import LOG, MODEL_SNAPSHOTS, RECOMMENDATIONS, USER_SNAPSHOTS, all_shards
 from tests.kafka.test_worker_restart import START_S, Stream
 from tests.support.kafka_site import Site, event, until
 
@@ -57,7 +57,7 @@ def fingerprints(*workers: WorkerProcess) -> list[tuple[int, str]]:
 def test_workers_come_and_go_while_the_log_is_cut_behind_them(site: Site, tmp_path: Path) -> None:
     """A joins B, B sleeps past its session, A leaves: every event is learned once, and the log has been cut."""
     a, b = (WorkerProcess(site.config, tmp_path / f"{name}.log") for name in "ab")
-    every = len(all_sources(site.config.kafka.partitions))
+    every = len(all_shards(site.config.kafka.partitions))
     with Stream(site, "stream") as stream, a:
         a.wait_ready(START_S)
         with b:

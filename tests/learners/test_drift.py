@@ -19,8 +19,8 @@ NOTHING = np.empty(0, np.int32)
 
 def coins(name: str, *parts: tuple[int, float]) -> list[float]:
     """Zeros and ones: so many with that share of ones, then the next."""
-    luck = random.Random(f"drift/{name}")
-    return [float(luck.random() < share) for n, share in parts for _ in range(n)]
+    rng = random.Random(f"drift/{name}")
+    return [float(rng.random() < share) for n, share in parts for _ in range(n)]
 
 
 def alarms(watcher: Watcher, values: list[float]) -> list[int]:
@@ -110,14 +110,14 @@ class Everything:
     def __init__(self) -> None:
         self.told: list[tuple[str, float]] = []
 
-    def quicken(self, factor: float) -> None:
-        self.told.append(("quicken", factor))
+    def raise_learning_rate(self, factor: float) -> None:
+        self.told.append(("raise_learning_rate", factor))
 
-    def hasten(self, factor: float) -> None:
-        self.told.append(("hasten", factor))
+    def scale_learning_rate(self, factor: float) -> None:
+        self.told.append(("scale_learning_rate", factor))
 
-    def shorten(self, half_life: float) -> None:
-        self.told.append(("shorten", half_life))
+    def set_half_life(self, half_life: float) -> None:
+        self.told.append(("set_half_life", half_life))
 
     def reset(self) -> None:
         self.told.append(("reset", 0.0))
@@ -136,12 +136,12 @@ def alarmed(answer: str, learner: object) -> Change:
 @pytest.mark.parametrize(
     ("answer", "first", "half_way"),
     [
-        ("faster_step", [("quicken", 5.0), ("hasten", 5.0)], [("hasten", 3.0)]),
-        ("shorter_half_life", [("shorten", 60.0)], [("shorten", 120.0)]),
+        ("faster_step", [("raise_learning_rate", 5.0), ("scale_learning_rate", 5.0)], [("scale_learning_rate", 3.0)]),
+        ("shorter_half_life", [("set_half_life", 60.0)], [("set_half_life", 120.0)]),
         (
             "faster_and_shorter",
-            [("quicken", 5.0), ("hasten", 5.0), ("shorten", 60.0)],
-            [("hasten", 3.0), ("shorten", 120.0)],
+            [("raise_learning_rate", 5.0), ("scale_learning_rate", 5.0), ("set_half_life", 60.0)],
+            [("scale_learning_rate", 3.0), ("set_half_life", 120.0)],
         ),
         ("reset_head", [("reset", 0.0)], []),
         ("none", [], []),
@@ -160,7 +160,7 @@ def test_every_answer_and_how_it_wears_off(
     assert [value for _, value in last] == pytest.approx([value for _, value in half_way])
     for _ in range(2_000):
         change.tick()
-    undone = {"hasten": 1.0, "shorten": math.inf}
+    undone = {"scale_learning_rate": 1.0, "set_half_life": math.inf}
     assert dict(learner.told[-len(half_way) :] if half_way else []) == {name: undone[name] for name, _ in half_way}
     count = len(learner.told)
     change.tick()
@@ -186,7 +186,7 @@ def test_of_two_alarms_the_higher_one_counts() -> None:
         change.tick()
     assert learner.told[-1][1] == pytest.approx(120.0)
     assert "shorter_half_life" in [change.observe("two", value) for value in values]
-    assert learner.told[-1] == ("shorten", 60.0)
+    assert learner.told[-1] == ("set_half_life", 60.0)
 
 
 def test_a_restored_alarm_sets_the_pace_but_does_not_begin_anew() -> None:
@@ -215,11 +215,11 @@ def test_an_unknown_answer_is_told() -> None:
 
 
 def events(n: int) -> Iterator[Interaction]:
-    luck, past = random.Random("drift/events"), [0]
+    rng, past = random.Random("drift/events"), [0]
     for at in range(n):
         newest = np.array(list(dict.fromkeys(past[::-1]))[:10], np.int32)
-        yield Interaction(luck.randrange(12), luck.randrange(3), float(at), newest, newest)
-        past.append(luck.randrange(12))
+        yield Interaction(rng.randrange(12), rng.randrange(3), float(at), newest, newest)
+        past.append(rng.randrange(12))
 
 
 def halving(made: Callable[[float], Any]) -> Any:
@@ -244,8 +244,8 @@ def test_a_shortened_half_life_is_that_half_life(make: Callable[[float], Any], t
     for event in events(200):
         source.learn_one(event)
     other.restore(source.state())
-    source.shorten(7.0)
-    source.shorten(told)
+    source.set_half_life(7.0)
+    source.set_half_life(told)
     for event in events(200):
         source.learn_one(event)
         other.learn_one(event)
@@ -256,12 +256,12 @@ def test_a_shortened_half_life_is_that_half_life(make: Callable[[float], Any], t
 def test_a_hastened_head_takes_so_much_longer_steps() -> None:
     rows = np.array([[255, 51], [0, 102]], np.uint8)
     plain, quick = (TwoHeads(["a", "b"], learning_rate=0.05) for _ in range(2))
-    quick.click.hasten(4.0)
+    quick.click.scale_learning_rate(4.0)
     for heads in (plain, quick):
         heads.learn_many_rows(rows[:1], clicked=0, purchased=True)
     assert np.array(quick.click.vector()) == pytest.approx(4.0 * np.array(plain.click.vector()))
     assert quick.purchase.vector() == plain.purchase.vector(), "the other head was not told"
-    quick.click.hasten(1.0)
+    quick.click.scale_learning_rate(1.0)
     quick.restore(plain.state())
     for heads in (plain, quick):
         heads.learn_many_rows(rows, clicked=1, purchased=False)

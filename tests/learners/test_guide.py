@@ -15,7 +15,7 @@ import pytest
 import learners
 from learners import Query, Source, yield_checks
 from learners.__main__ import main
-from learners.drift import Hastens, Quickens, Resets, Shortens
+from learners.drift import RaisesLearningRate, Resets, ScalesLearningRate, SetsHalfLife
 from learners.interactions import LearnsMany
 from learners.registry import BUILT_IN, VERBS, LearnerError, learner_names, make_learner, make_learners
 from stream.config import Config, ConfigError, Sources, load
@@ -92,11 +92,11 @@ def test_the_example_answers_what_it_promises() -> None:
 
 def entries(events: int = 400) -> list[Entry]:
     """Everybody walks round a circle of 30 items, from anywhere, with steps of one."""
-    luck = random.Random("circle")
-    at = [luck.randrange(30) for _ in range(20)]
+    rng = random.Random("circle")
+    at = [rng.randrange(30) for _ in range(20)]
     found: list[Entry] = []
     for n in range(events):
-        user = luck.randrange(20)
+        user = rng.randrange(20)
         at[user] = (at[user] + 1) % 30
         event = Event(event_id=f"e{n}", user_id=f"u{user}", item_id=f"i{at[user]}", timestamp=1.7e9 + 10.0 * n)
         found.append(("view", event))
@@ -130,7 +130,13 @@ def test_a_snapshot_of_a_model_without_it_is_refused() -> None:
 
 def test_verbs_of_the_guide_are_those_of_the_code() -> None:
     rows = re.findall(r"^\| `(\w+)", GUIDE, re.MULTILINE)
-    answers = {"learn_many": LearnsMany, "shorten": Shortens, "quicken": Quickens, "hasten": Hastens, "reset": Resets}
+    answers = {
+        "learn_many": LearnsMany,
+        "set_half_life": SetsHalfLife,
+        "raise_learning_rate": RaisesLearningRate,
+        "scale_learning_rate": ScalesLearningRate,
+        "reset": Resets,
+    }
     assert set(rows) == {*VERBS, "name", "proposes_touched", *answers} - {"restore"}
     assert all(hasattr(Source, verb) for verb in VERBS)
     assert all(hasattr(protocol, verb) for verb, protocol in answers.items())

@@ -73,8 +73,8 @@ class VirtualLoop(asyncio.BaseEventLoop):
     def __init__(self, seed: str) -> None:
         super().__init__()
         self._now = 0.0
-        self._luck = random.Random(f"{seed}/steps")
-        self._slow_steps = self._luck.choice(SLOW_STEPS)
+        self._rng = random.Random(f"{seed}/steps")
+        self._slow_steps = self._rng.choice(SLOW_STEPS)
         self.tasks: list[asyncio.Task[Any]] = []
         self.outside = Context()  # of the brokers, which no process's fate concerns
         self.set_exception_handler(lambda *_: None)
@@ -97,8 +97,8 @@ class VirtualLoop(asyncio.BaseEventLoop):
             handle._run()
         elif process.admits(handle):
             handle._run()
-            if self._luck.random() < self._slow_steps:
-                self._now += self._luck.random() * SLOW_STEP_S
+            if self._rng.random() < self._slow_steps:
+                self._now += self._rng.random() * SLOW_STEP_S
 
     def _timer_handle_cancelled(self, handle: asyncio.TimerHandle) -> None:
         """It stays in the heap until it is due."""

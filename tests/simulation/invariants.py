@@ -7,20 +7,20 @@ from collections.abc import Callable, Iterable, Mapping
 import msgspec
 
 from stream.config import Config
-from stream.decisions.engine import Partition
+from stream.decisions.engine import Shard
 from stream.decisions.publish import outcomes, recommendations
 from stream.model.fold import Model, ModelCopy
 from stream.records.codec import encode
 from stream.records.log import (
     Batch,
     ExperimentChange,
+    FingerprintReport,
     ItemChange,
-    Mark,
     Message,
     ProfileChange,
-    SourceState,
+    ShardState,
+    SnapshotCommitted,
     Step,
-    Stored,
     decode_message,
 )
 from stream.records.topics import (
@@ -35,7 +35,7 @@ from stream.records.topics import (
     USER_SNAPSHOTS,
     USER_TOPICS,
     USERS,
-    Source,
+    ShardId,
 )
 from stream.state.snapshot import Assembly, Whole, users_of
 from stream.state.users import User, Users, apply, close
@@ -43,7 +43,7 @@ from tests.simulation.kafka import Cluster, Written
 from tests.simulation.members import SOURCES, Member
 
 RULES = {
-    1: "accepted source offsets: no repeat, no hole, in order",
+    1: "accepted shard offsets: no repeat, no hole, in order",
     2: "an owner's memory is the fold of the log and its own batches under way",
     3: "a whole snapshot is the fold of the log up to its offset",
     4: "a decision in the log was published before, with the same propensities",
@@ -79,25 +79,25 @@ class Checker:
         self.config, self.members, self._broken = config, members, broken
         self.cluster: Cluster  # set by who makes both
         self.model = Model(config)
-        self.users: dict[str, Users] = {source: OrderedDict() for source in SOURCES}
+        self.users: dict[str, Users] = {shard_id: OrderedDict() for shard_id in SOURCES}
         self.violation: Violation | None = None
-        self.proposed: dict[tuple[str, int], list[Batch]] = {}  # (source, base) -> what the owner made
+        self.proposed: dict[tuple[str, int], list[Batch]] = {}  # (shard, base) -> what the owner made
         self.settled: dict[str, bytes] = {}  # decision -> its outcome
         self.accepted = 0
-        self.lost = 0  # input records that retention took unread, but for those before a source's first batch
+        self.lost = 0  # input records that retention took unread, but for those before a shard's first batch
         self.reported = 0  # and how many the workers say that it took
         self.left = 0  # users who were idle
         self.corrupted = False  # whether a model was made wrong: until the end it may differ
         self._empty = encoded(OrderedDict())
-        self._histories: dict[str, list[tuple[int, bytes]]] = {source: [] for source in SOURCES}
-        self._states: dict[str, list[tuple[int, SourceState]]] = {source: [] for source in SOURCES}
+        self._histories: dict[str, list[tuple[int, bytes]]] = {shard_id: [] for shard_id in SOURCES}
+        self._states: dict[str, list[tuple[int, ShardState]]] = {shard_id: [] for shard_id in SOURCES}
         self._digests = [self.model.fingerprint()]
         self._acceptances = [self.model.acceptance.snapshot()]
         self._published: dict[str, bytes] = {}
         self._answered: set[str] = set()  # decisions on outcomes
         self._open: dict[str, str] = {}
         self._known: dict[str, set[str]] = {}  # user -> accepted event ids since the user was forgotten, or left
-        self._touched: dict[str, dict[str, float]] = {source: {} for source in SOURCES}  # user -> watermark then
+        self._touched: dict[str, dict[str, float]] = {shard_id: {} for shard_id in SOURCES}  # user -> watermark then
         self._ever: set[str] = set()
         self._dead: set[tuple[str, int, int]] = set()
         self._assemblies = {partition: Assembly() for partition in range(len(SOURCES))}
@@ -143,11 +143,11 @@ class Checker:
     # The log
 
     def _fold(self, message: Message, offset: int) -> None:
-        before = self.model.acceptance.sources.get(message.source, SourceState(-1, 0, {}, 0.0))
+        before = self.model.acceptance.shards.get(message.shard, ShardState(-1, 0, {}, 0.0))
         verdict = self.model.fold(message, offset)
-        state = self.model.acceptance.sources.get(message.source)
-        if state is not None and message.source:
-            self._states[message.source].append((offset + 1, state))
+        state = self.model.acceptance.shards.get(message.shard)
+        if state is not None and message.shard:
+            self._states[message.shard].append((offset + 1, state))
         if isinstance(message, Batch) and verdict == "accepted":
             self.accepted += 1
             self._check_offsets(message, before, offset)
@@ -155,26 +155,30 @@ class Checker:
             self._fold_users(message, offset)
         self._digests.append(self.model.fingerprint())
         self._acceptances.append(self.model.acceptance.snapshot())
-        if isinstance(message, Stored) and verdict == "stored" and message.what == "users":
+        if isinstance(message, SnapshotCommitted) and verdict == "stored" and message.what == "users":
             self._check_stored(message)
             self._check_cut(LOG.name, 0, self.cluster.partitions[LOG.name, 0].start)
-        if isinstance(message, Mark) and not self.corrupted and message.digest != self._digests[message.offset]:
+        if (
+            isinstance(message, FingerprintReport)
+            and not self.corrupted
+            and message.digest != self._digests[message.offset]
+        ):
             raise Violation(7, f"{message.worker} has another model at log offset {message.offset}")
         for member in self.members():
             self.check_memory(member)
 
     def _fold_users(self, batch: Batch, offset: int) -> None:
-        users = self.users[batch.source]
+        users = self.users[batch.shard]
         for record in batch.records:
             if isinstance(record, Step | ProfileChange):
                 apply(users, record, self.config.rewards.session_gap_s)
         close(users, batch)
         self._check_idle(batch, offset)
-        self._histories[batch.source].append((offset + 1, encoded(users)))
+        self._histories[batch.shard].append((offset + 1, encoded(users)))
 
     def _check_idle(self, batch: Batch, offset: int) -> None:
         """The rule in other words: who stays has been touched since `idle_before`, who leaves has not."""
-        touched, users = self._touched[batch.source], self.users[batch.source]
+        touched, users = self._touched[batch.shard], self.users[batch.shard]
         for record in batch.records:
             if isinstance(record, ProfileChange) and record.attributes is None:
                 touched.pop(record.user_id, None)
@@ -188,17 +192,17 @@ class Checker:
         if touched.keys() != users.keys():
             raise Violation(10, f"log offset {offset}: {sorted(touched)} must be there; got {sorted(users)}")
 
-    def _users_at(self, source: str, offset: int) -> bytes:
-        history = self._histories[source]
+    def _users_at(self, shard_id: str, offset: int) -> bytes:
+        history = self._histories[shard_id]
         at = bisect_right(history, offset, key=lambda entry: entry[0])
         return history[at - 1][1] if at else self._empty
 
-    def _state_at(self, source: str, offset: int) -> SourceState:
-        states = self._states[source]
+    def _state_at(self, shard_id: str, offset: int) -> ShardState:
+        states = self._states[shard_id]
         return states[bisect_right(states, offset, key=lambda entry: entry[0]) - 1][1]
 
-    def _check_offsets(self, batch: Batch, before: SourceState, offset: int) -> None:
-        partition = Source.parse(batch.source).partition
+    def _check_offsets(self, batch: Batch, before: ShardState, offset: int) -> None:
+        partition = ShardId.parse(batch.shard).partition
         for topic, end in sorted(batch.next.items()):
             start = before.next.get(topic, 0)
             if end < start:
@@ -220,7 +224,7 @@ class Checker:
             self.lost += gone if topic in before.next else 0
         self._check_events(batch, before, offset, partition)
 
-    def _check_events(self, batch: Batch, before: SourceState, offset: int, partition: int) -> None:
+    def _check_events(self, batch: Batch, before: ShardState, offset: int, partition: int) -> None:
         seen: dict[str, int] = {}
         taken: dict[tuple[str, int], str] = {}
         for record in batch.records:
@@ -258,7 +262,7 @@ class Checker:
             wanted = msgspec.json.decode(value)["event_id"]
         except msgspec.DecodeError:
             if taken is not None or (topic, partition, at) not in self._dead:
-                raise Violation(1, f"log offset {offset}: {topic}/{partition} {at} is not a dead letter") from None
+                raise Violation(1, f"log offset {offset}: {topic}/{partition} {at} is not a dead record") from None
             return
         if taken != wanted and (taken is not None or wanted not in self._ever):
             raise Violation(1, f"log offset {offset}: {topic}/{partition} {at} must be event {wanted}; got {taken}")
@@ -301,35 +305,35 @@ class Checker:
 
     def check_memory(self, member: Member) -> None:
         """Compare what an owner holds with the fold."""
-        for source, partition in sorted(member.worker.partitions.items()):
-            state = self.model.acceptance.sources[source]
-            if state.base == partition.base:
+        for shard_id, partition in sorted(member.worker.shards.items()):
+            state = self.model.acceptance.shards[shard_id]
+            if state.epoch == partition.epoch:
                 self._check_partition(member.process.name, partition, state)
 
-    def _check_partition(self, name: str, partition: Partition, state: SourceState) -> None:
+    def _check_partition(self, name: str, partition: Shard, state: ShardState) -> None:
         users: Users = OrderedDict(
-            msgspec.msgpack.decode(self._users_at(partition.source, self.model.offset), type=list[tuple[str, User]])
+            msgspec.msgpack.decode(self._users_at(partition.id, self.model.offset), type=list[tuple[str, User]])
         )
         next_, watermark = dict(state.next), state.watermark
-        for batch in self.proposed.get((partition.source, partition.base), [])[state.seq :]:
+        for batch in self.proposed.get((partition.id, partition.epoch), [])[state.seq :]:
             for record in batch.records:
                 if isinstance(record, Step | ProfileChange):
                     apply(users, record, self.config.rewards.session_gap_s)
             close(users, batch)
             next_ |= batch.next
             watermark = max(watermark, batch.watermark)
-        held = self._held(partition.source, partition.next, next_)
+        held = self._held(partition.id, partition.next, next_)
         ours = (encoded(users), {k: v for k, v in next_.items() if v}, watermark)
         if ours != (encoded(partition.users), held, partition.watermark):
             what = [a == b for a, b in zip(ours, (encoded(partition.users), held, partition.watermark))]
-            raise Violation(2, f"{name}: {partition.source}: users, positions, watermark equal: {what}")
+            raise Violation(2, f"{name}: {partition.id}: users, positions, watermark equal: {what}")
 
-    def _held(self, source: str, held: Mapping[str, int], wanted: Mapping[str, int]) -> dict[str, int]:
+    def _held(self, shard_id: str, held: Mapping[str, int], wanted: Mapping[str, int]) -> dict[str, int]:
         """Positions of an owner; where only what has been deleted lies between, those that the log says."""
         found = {}
         for topic, position in held.items():
             said = wanted.get(topic, 0)
-            start = self.cluster.partitions[topic, Source.parse(source).partition].start
+            start = self.cluster.partitions[topic, ShardId.parse(shard_id).partition].start
             found[topic] = said if said < position <= start else position
         return {topic: position for topic, position in found.items() if position}
 
@@ -345,28 +349,28 @@ class Checker:
         wanted = self._state_at(whole.subject, whole.offset)
         held = self._held(whole.subject, state.next, wanted.next)
         said = {topic: position for topic, position in wanted.next.items() if position}
-        if (state.base, state.seq, held, state.watermark) != (*wanted[:2], said, wanted.watermark):
+        if (state.epoch, state.seq, held, state.watermark) != (*wanted[:2], said, wanted.watermark):
             raise Violation(3, f"snapshot of {whole.subject} at {whole.offset}: state {state}, the log says {wanted}")
 
-    def _check_stored(self, stored: Stored) -> None:
+    def _check_stored(self, stored: SnapshotCommitted) -> None:
         """A snapshot that the log names must be there, and be what a recovery from its offset needs."""
         whole = self._read(stored)
         if whole is None:
             raise Violation(3, f"{stored}: no whole snapshot is there")
         state, users = users_of(whole.parts)
-        wanted = self._state_at(stored.source, stored.offset)
-        if encoded(users) != self._users_at(stored.source, stored.offset):
+        wanted = self._state_at(stored.shard, stored.offset)
+        if encoded(users) != self._users_at(stored.shard, stored.offset):
             raise Violation(3, f"{stored}: other users than the log says")
-        if whole.offset != stored.offset and (state.base, state.seq) != (wanted.base, wanted.seq):
+        if whole.offset != stored.offset and (state.epoch, state.seq) != (wanted.epoch, wanted.seq):
             raise Violation(3, f"{stored}: its state is {state}; the log says {wanted}")
 
-    def _read(self, stored: Stored) -> Whole | None:
+    def _read(self, stored: SnapshotCommitted) -> Whole | None:
         """What a recovery finds at the place that the log names."""
         assembly = Assembly()
-        records = self.cluster.partitions[USER_SNAPSHOTS.name, Source.parse(stored.source).partition].records
+        records = self.cluster.partitions[USER_SNAPSHOTS.name, ShardId.parse(stored.shard).partition].records
         for record in records[stored.first :]:
             whole = assembly.add(record.offset, record.value or b"")
-            if whole is not None and (whole.subject, whole.first) == (stored.source, stored.first):
+            if whole is not None and (whole.subject, whole.first) == (stored.shard, stored.first):
                 return whole
         return None
 
@@ -382,20 +386,20 @@ class Checker:
         """What is named as stored must be left, and the log behind it."""
         stored = self.model.acceptance.stored
         log_start = self.cluster.partitions[LOG.name, 0].start
-        for source in self.model.acceptance.sources:
-            if not source.startswith("users/"):
+        for shard_id in self.model.acceptance.shards:
+            if not shard_id.startswith("users/"):
                 continue
-            known = stored.get(source)
+            known = stored.get(shard_id)
             if known is None:
-                first = self._histories[source][0][0] - 1 if self._histories[source] else log_start
+                first = self._histories[shard_id][0][0] - 1 if self._histories[shard_id] else log_start
                 if log_start > first:
-                    raise Violation(8, f"{topic} cut at {start}: {source} has no snapshot")
+                    raise Violation(8, f"{topic} cut at {start}: {shard_id} has no snapshot")
                 continue
             if log_start > known.offset:
-                raise Violation(8, f"log cut at {start}: {source} needs it from {known.offset}")
-            first = self.cluster.partitions[USER_SNAPSHOTS.name, Source.parse(source).partition].start
+                raise Violation(8, f"log cut at {start}: {shard_id} needs it from {known.offset}")
+            first = self.cluster.partitions[USER_SNAPSHOTS.name, ShardId.parse(shard_id).partition].start
             if first > known.first:
-                raise Violation(8, f"{topic}/{partition} cut at {start}: {source} needs it from {known.first}")
+                raise Violation(8, f"{topic}/{partition} cut at {start}: {shard_id} needs it from {known.first}")
         first = self.cluster.partitions[MODEL_SNAPSHOTS.name, 0].start
         offsets = [
             whole.offset
@@ -411,8 +415,8 @@ class Checker:
     def unfinished(self) -> list[str]:
         """What has not been accepted or folded yet."""
         found = []
-        for source, tps in SOURCES.items():
-            state = self.model.acceptance.sources.get(source, SourceState(-1, 0, {}, 0.0))
+        for shard_id, tps in SOURCES.items():
+            state = self.model.acceptance.shards.get(shard_id, ShardState(-1, 0, {}, 0.0))
             for tp in tps:
                 log = self.cluster.partitions[tp.topic, tp.partition]
                 end = log.end
@@ -421,9 +425,7 @@ class Checker:
         for member in self.members():
             worker, name = member.worker, member.process.name
             if not worker.ready:
-                found.append(
-                    f"{name} is not ready: assigned {sorted(worker.assigned)}, has {sorted(worker.partitions)}"
-                )
+                found.append(f"{name} is not ready: assigned {sorted(worker.assigned)}, has {sorted(worker.shards)}")
             if worker.in_flight:
                 found.append(f"{name} has {worker.in_flight} records under way")
             if worker.model.offset != self.model.offset:
@@ -437,11 +439,11 @@ class Checker:
         """Everything has been read, nothing is under way."""
         if self.reported < self.lost:
             raise Violation(9, f"{self.lost} records were deleted unread; the workers report {self.reported}")
-        for source, touched in self._touched.items():
-            state = self.model.acceptance.sources.get(source)
+        for shard_id, touched in self._touched.items():
+            state = self.model.acceptance.shards.get(shard_id)
             limit = 0.0 if state is None else state.watermark - self.config.rewards.idle_s
             if idle := sorted(user_id for user_id, at in touched.items() if at < limit):
-                raise Violation(10, f"{source}: {idle} have been idle for longer than {self.config.rewards.idle_s} s")
+                raise Violation(10, f"{shard_id}: {idle} have been idle for longer than {self.config.rewards.idle_s} s")
         for member in self.members():
             self.check_memory(member)
             if member.worker.model.fingerprint() != self._digests[-1]:

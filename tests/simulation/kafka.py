@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 from aiokafka.errors import KafkaTimeoutError
 
-from stream.kafka.connections import CutError
+from stream.kafka.connections import TruncatedError
 from stream.records.topics import (
     DEAD,
     EXPERIMENTS,
@@ -44,7 +44,7 @@ class Written(NamedTuple):
     value: bytes | None
 
 
-class Partition:
+class Shard:
     """One topic-partition. What has been deleted stays, for the checker."""
 
     def __init__(self) -> None:
@@ -81,7 +81,7 @@ class Cluster:
     ) -> None:  # fmt: skip
         self.loop, self.seed, self.appended, self.deleted = loop, seed, appended, deleted
         self.partitions = {
-            (topic.name, partition): Partition()
+            (topic.name, partition): Shard()
             for topic in TOPICS
             for partition in range(1 if topic in SINGLE else PARTITIONS)
         }
@@ -292,7 +292,7 @@ class Reader:
             await news
         await self._pause()
         if self._position < self._log.start:
-            raise CutError(f"{self._name}: has been cut to {self._log.start}; read to {self._position}")
+            raise TruncatedError(f"{self._name}: has been cut to {self._log.start}; read to {self._position}")
         found = self._log.records[self._position : self._position + self._random.choice((1, 2, 5, 100))]
         self._position += len(found)
         if found:

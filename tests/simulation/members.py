@@ -131,7 +131,7 @@ class SimulatedPositions(Positions):
     def __init__(self, member: Member) -> None:
         super().__init__(None)
         self._member = member
-        self._luck = random.Random(f"{member.group.cluster.seed}/seeks/{member.process.name}")
+        self._rng = random.Random(f"{member.group.cluster.seed}/seeks/{member.process.name}")
 
     @property
     def fetches(self) -> int:
@@ -155,13 +155,13 @@ class SimulatedPositions(Positions):
     async def seek(self, tp: TP, position: int) -> None:
         """Read on from this position; now and then that is lost, as in a rebalance."""
         await asyncio.sleep(0.001)
-        if tp in self._member.tps and self._luck.random() >= LOST_SEEKS:
+        if tp in self._member.tps and self._rng.random() >= LOST_SEEKS:
             self._member.positions[tp] = position
             self._member.awake.set()
 
 
 class Group:
-    """The coordinator: gives each source to one member, anew whenever members come or go."""
+    """The coordinator: gives each shard to one member, anew whenever members come or go."""
 
     def __init__(self, loop: VirtualLoop, cluster: Cluster) -> None:
         self.loop, self.cluster = loop, cluster

@@ -8,16 +8,16 @@ from typing import Any, NamedTuple
 import msgspec
 from faust.types import TP
 
-from stream.decisions.engine import Partition
+from stream.decisions.engine import Shard
 from stream.decisions.recovery import Recovery
-from stream.records.log import Acceptance, Batch, Claim, Message, Record, Stored, Verdict
+from stream.records.log import Acceptance, Batch, Claim, Message, Record, SnapshotCommitted, Verdict
 from stream.records.topics import EVENT_TOPICS, EXPERIMENTS, ITEMS, LOG
 from stream.state.snapshot import UsersCopy
 from stream.state.users import Users, close
 from stream.worker.intake import Intake
-from stream.worker.snapshotter import Keeper
+from stream.worker.snapshotter import Snapshotter
 from stream.worker.worker import Worker
-from stream.worker.writer import Letter, Sent, Writer
+from stream.worker.writer import OutgoingRecord, Sent, Writer
 from tests.simulation.members import SESSION_S
 from tests.simulation.schedule import IDLE_S, ProcessFault, Schedule, SendFault, draw, dry
 
@@ -33,71 +33,73 @@ class Mutant(NamedTuple):
 
 
 JUDGE = Acceptance.judge
-HEARD = Worker._heard
+ON_LOG_MESSAGE = Worker.on_log_message
 ADOPT = Worker._adopt
 INIT = Recovery.__init__
 
 
 def no_base_check(self: Acceptance, message: Message, offset: int) -> Verdict:
     """A batch of any claim is judged as one of the last."""
-    if isinstance(message, Batch) and message.source in self.sources:
-        message = msgspec.structs.replace(message, base=self.sources[message.source].base)
+    if isinstance(message, Batch) and message.shard in self.shards:
+        message = msgspec.structs.replace(message, epoch=self.shards[message.shard].epoch)
     return JUDGE(self, message, offset)
 
 
 def no_number_check(self: Acceptance, message: Message, offset: int) -> Verdict:
     """A batch of any number is accepted."""
-    old = self.sources.get(message.source)
-    if isinstance(message, Batch) and old is not None and message.base == old.base:
-        self.sources[message.source] = old._replace(seq=message.seq)
+    old = self.shards.get(message.shard)
+    if isinstance(message, Batch) and old is not None and message.epoch == old.epoch:
+        self.shards[message.shard] = old._replace(seq=message.seq)
     return JUDGE(self, message, offset)
 
 
 def stored_from_anybody(self: Acceptance, message: Message, offset: int) -> Verdict:
     """A snapshot counts whoever wrote it, older or not."""
-    if isinstance(message, Stored):
+    if isinstance(message, SnapshotCommitted):
         self.stored[message.subject] = message
         return "stored"
     return JUDGE(self, message, offset)
 
 
-def heard_and_deleted(self: Keeper, message: Message, verdict: Verdict, offset: int) -> None:
+def heard_and_deleted(self: Snapshotter, message: Message, verdict: Verdict, offset: int) -> None:
     """Whoever wrote a snapshot that counts deletes what stands before it."""
-    HEARD_BY_KEEPER(self, message, verdict, offset)
-    if isinstance(message, Stored) and verdict == "stored":
+    ON_LOG_MESSAGE_OF_SNAPSHOTTER(self, message, verdict, offset)
+    if isinstance(message, SnapshotCommitted) and verdict == "stored":
         self._start(self._delete(message))
 
 
-HEARD_BY_KEEPER = Keeper.heard
+ON_LOG_MESSAGE_OF_SNAPSHOTTER = Snapshotter.on_log_message
 
 
-async def submit_at_once(self: Writer, batch: Batch, letters: Sequence[Letter], written_at: list[float]) -> None:
+async def submit_at_once(
+    self: Writer, batch: Batch, outgoing: Sequence[OutgoingRecord], written_at: list[float]
+) -> None:
     """The log has the batch before its recommendations are acknowledged."""
-    await self.send(batch.source, letters)
+    await self.send(batch.shard, outgoing)
     self._sent.put_nowait(Sent([], batch, written_at))
 
 
-def accepted_at_once(self: Keeper, partition: Partition, copy: UsersCopy) -> "asyncio.Future[int]":
+def accepted_at_once(self: Snapshotter, partition: Shard, copy: UsersCopy) -> "asyncio.Future[int]":
     """A snapshot does not wait until its last batch is accepted."""
     del partition, copy
     future: asyncio.Future[int] = asyncio.get_running_loop().create_future()
-    future.set_result(self.replica.heard_to)
+    future.set_result(self.replica.delivered_to)
     return future
 
 
 async def heard_without_claims(self: Worker, message: Message, verdict: Verdict, offset: int) -> None:
-    """An owner goes on when somebody else has claimed its source, and when its batches are ignored."""
-    source = message.source
-    if isinstance(message, Claim) and source in self.partitions and message.token not in self.takeover._claims:
+    """An owner goes on when somebody else has claimed its shard, and when its batches are ignored."""
+    shard = message.shard
+    if isinstance(message, Claim) and shard in self.shards and message.token not in self.takeover._claims:
         return
     if isinstance(message, Batch) and verdict != "accepted":
         return
-    await HEARD(self, message, verdict, offset)
+    await ON_LOG_MESSAGE(self, message, verdict, offset)
 
 
-def lose_nothing(self: Worker, source: str, error: Exception) -> None:
+def lose_nothing(self: Worker, shard: str, error: Exception) -> None:
     """An owner goes on after a failed send."""
-    del self, source, error
+    del self, shard, error
 
 
 def no_seek(self: Intake, tp: TP, records: list[Any], position: Any, seek: dict[TP, int]) -> list[Any]:
@@ -113,10 +115,10 @@ async def mend_nothing(self: Worker, stands: dict[TP, int]) -> None:
 
 
 def without_acceptance(
-    self: Recovery, source: str, claimed: Any, parts: list[bytes], session_gap_s: float, lists: tuple[str, ...]
+    self: Recovery, shard: str, claimed: Any, parts: list[bytes], session_gap_s: float, lists: tuple[str, ...]
 ) -> None:
     """The snapshot's users are used, but not where they stood in the numbers of their claim."""
-    INIT(self, source, claimed, parts, session_gap_s, lists)
+    INIT(self, shard, claimed, parts, session_gap_s, lists)
     self._rules = Acceptance()
 
 
@@ -185,19 +187,19 @@ def close_but_keep(users: Users, batch: Batch, leaving: Any = None) -> None:
     close(users, msgspec.structs.replace(batch, idle_before=0.0), leaving)
 
 
-def leave_early(self: Partition, records: list[Record], next_: dict[str, int], *, last: bool) -> Batch:
+def leave_early(self: Shard, records: list[Record], next_: dict[str, int], *, last: bool) -> Batch:
     """Idle users leave at every batch of a poll, though the later ones have been applied already."""
     del last
     return MESSAGE(self, records, next_, last=True)
 
 
-def leave_never(self: Partition, records: list[Record], next_: dict[str, int], *, last: bool) -> Batch:
+def leave_never(self: Shard, records: list[Record], next_: dict[str, int], *, last: bool) -> Batch:
     """Idle users stay."""
     del last
     return MESSAGE(self, records, next_, last=False)
 
 
-MESSAGE = Partition.message
+MESSAGE = Shard.message
 
 
 def _any(schedule: Schedule) -> bool:
@@ -227,7 +229,7 @@ def _twice(schedule: Schedule) -> bool:
 
 
 def _away(schedule: Schedule) -> bool:
-    """Somebody does not come back, while others of the same source go on for long."""
+    """Somebody does not come back, while others of the same shard go on for long."""
     last: dict[tuple[int, bytes | None], float] = {}
     for entry in (entry for entry in schedule.inputs if entry.topic not in (ITEMS.name, EXPERIMENTS.name)):
         last[entry.partition, entry.key] = entry.at
@@ -237,8 +239,8 @@ def _away(schedule: Schedule) -> bool:
 
 def _sleepy(seed: int) -> Schedule:
     """Two workers fall asleep past the session time-out in the middle of a snapshot."""
-    luck = random.Random(f"{seed}/sleepy")
-    pauses = [ProcessFault(0.2, "pause_chunk", 0, float(luck.randint(1, 30))) for _ in range(3)]
+    rng = random.Random(f"{seed}/sleepy")
+    pauses = [ProcessFault(0.2, "pause_chunk", 0, float(rng.randint(1, 30))) for _ in range(3)]
     return draw(seed)._replace(workers=2, process_faults=tuple(pauses))
 
 
@@ -260,7 +262,7 @@ MUTANTS = [
     Mutant("log before recommendations", {"stream.worker.writer.Writer.submit": submit_at_once}, _any, frozenset({4})),
     Mutant(
         "snapshot before acceptance",
-        {"stream.worker.snapshotter.Keeper._accepted": accepted_at_once},
+        {"stream.worker.snapshotter.Snapshotter._accepted": accepted_at_once},
         _any,
         frozenset({3}),
     ),
@@ -268,7 +270,7 @@ MUTANTS = [
         "snapshots of former owners count",
         {
             "stream.records.log.Acceptance.judge": stored_from_anybody,
-            "stream.worker.snapshotter.Keeper.heard": heard_and_deleted,
+            "stream.worker.snapshotter.Snapshotter.on_log_message": heard_and_deleted,
         },
         _any,
         frozenset({3, 8}),
@@ -276,7 +278,7 @@ MUTANTS = [
     ),
     Mutant(
         "owner ignores claims",
-        {"stream.worker.worker.Worker._heard": heard_without_claims},
+        {"stream.worker.worker.Worker.on_log_message": heard_without_claims},
         _any,
         frozenset({7}),
         _unreadable,
@@ -322,9 +324,9 @@ MUTANTS = [
     ),
     Mutant(
         "idle users leave early",
-        {"stream.decisions.engine.Partition.message": leave_early},
+        {"stream.decisions.engine.Shard.message": leave_early},
         _any,
         frozenset({2, 3, 10}),
     ),
-    Mutant("idle users stay", {"stream.decisions.engine.Partition.message": leave_never}, _away, frozenset({10})),
+    Mutant("idle users stay", {"stream.decisions.engine.Shard.message": leave_never}, _away, frozenset({10})),
 ]

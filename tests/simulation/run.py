@@ -13,7 +13,7 @@ from stream.config import Worker as WorkerSettings
 from stream.decisions.settlement import Rewards
 from stream.observe import Observer
 from stream.records.log import Batch
-from stream.records.topics import KEEPER
+from stream.records.topics import SNAPSHOT_SHARD
 from stream.worker.worker import Worker
 from tests.simulation.clock import Process, VirtualLoop
 from tests.simulation.invariants import Checker, Violation
@@ -42,7 +42,7 @@ SMALL = {  # so that a short run meets every boundary
     "stream.worker.snapshotter.SLICE": 1,
     "stream.worker.replica.FOLD_AT_ONCE": 2,
     "stream.state.snapshot.CHUNK_BYTES": 8192,
-    "stream.worker.worker.REFRESH_LOOK_S": 0.05,
+    "stream.worker.worker.REFRESH_INTERVAL_S": 0.05,
 }
 END_S = 200.0  # after the faults everything must be read within so long
 RESTART_S = 1.0  # a process that ended is started again
@@ -193,29 +193,29 @@ class Simulation:
         """Remember what it proposes."""
         make = worker.engine.batches
 
-        def batches(partition: Any, parts: Any, put_off_at: float | None = None) -> list[Batch]:
-            made = make(partition, parts, put_off_at)
-            self.checker.proposed.setdefault((partition.source, partition.base), []).extend(made)
+        def batches(shard: Any, parts: Any, deferred_at: float | None = None) -> list[Batch]:
+            made = make(shard, parts, deferred_at)
+            self.checker.proposed.setdefault((shard.id, shard.epoch), []).extend(made)
             return made
 
         again = worker.engine.refresh
 
-        def refresh(partition: Any, most: int) -> Batch | None:
-            made = again(partition, most)
+        def refresh(shard: Any, most: int) -> Batch | None:
+            made = again(shard, most)
             if made is not None:
-                self.checker.proposed.setdefault((partition.source, partition.base), []).append(made)
+                self.checker.proposed.setdefault((shard.id, shard.epoch), []).append(made)
             return made
 
-        pay = worker.engine.owed
+        make_them = worker.engine.make_deferred
 
-        def owed(partition: Any, most: int, before: float) -> Batch | None:
-            made = pay(partition, most, before)
+        def make_deferred(shard: Any, most: int, before: float) -> Batch | None:
+            made = make_them(shard, most, before)
             if made is not None:
                 self.paid += 1
-                self.checker.proposed.setdefault((partition.source, partition.base), []).append(made)
+                self.checker.proposed.setdefault((shard.id, shard.epoch), []).append(made)
             return made
 
-        worker.engine.owed = owed  # type: ignore[method-assign]
+        worker.engine.make_deferred = make_deferred  # type: ignore[method-assign]
         worker.engine.batches = batches  # type: ignore[method-assign]
         worker.engine.refresh = refresh  # type: ignore[method-assign]
 
@@ -263,7 +263,7 @@ class Simulation:
         elif fault.kind == "rebuild":
             member.worker.replica.rebuild()
         elif fault.kind == "corrupt":
-            if KEEPER not in member.worker.partitions:  # its snapshots would carry it on, see docs/exactness.md
+            if SNAPSHOT_SHARD not in member.worker.shards:  # its snapshots would carry it on, see docs/exactness.md
                 member.worker.model.catalogue.events += 1
                 self.checker.corrupted = True
         else:

@@ -100,9 +100,9 @@ class Schedule(NamedTuple):
 
 def draw(seed: int) -> Schedule:
     """The schedule of a seed."""
-    luck = random.Random(f"{seed}/shape")
-    workers = luck.choice((1, 2, 2, 3))
-    keeps_polls, faults = luck.random() < 0.5, tuple(_process_faults(seed, workers))
+    rng = random.Random(f"{seed}/shape")
+    workers = rng.choice((1, 2, 2, 3))
+    keeps_polls, faults = rng.random() < 0.5, tuple(_process_faults(seed, workers))
     return Schedule(
         seed, workers, keeps_polls, tuple(_with_leave(seed)), faults, tuple(_send_faults(seed)),
         tuple(_deletions(seed, faults)),
@@ -111,150 +111,146 @@ def draw(seed: int) -> Schedule:
 
 def rough(seed: int) -> Schedule:
     """The schedule of a seed, with many more faults of one sort."""
-    luck = random.Random(f"{seed}/rough")
+    rng = random.Random(f"{seed}/rough")
     schedule = draw(seed)
-    sort = luck.choice(("storm", "sends", "rebuilds", "slow rebuilds", "drought"))
+    sort = rng.choice(("storm", "sends", "rebuilds", "slow rebuilds", "drought"))
     if sort == "drought":
         return dry(seed)
     if sort == "sends":
-        more = tuple(_more_send_faults(luck))
+        more = tuple(_more_send_faults(rng))
         return schedule._replace(send_faults=schedule.send_faults + more)
-    faults = tuple(_more_process_faults(luck, sort, schedule.workers))
+    faults = tuple(_more_process_faults(rng, sort, schedule.workers))
     return schedule._replace(process_faults=schedule.process_faults + faults)
 
 
 def dry(seed: int) -> Schedule:
     """The schedule of a seed, with times in which nobody reads and retention takes the oldest, or all."""
-    luck = random.Random(f"{seed}/dry")
+    rng = random.Random(f"{seed}/dry")
     schedule, pauses, deletions = draw(seed), list[ProcessFault](), list[Deletion]()
     for n in range(3):
-        at = 3.0 + 6.0 * n + luck.random()
-        pauses += [ProcessFault(at, "pause", slot, 2.0 + 2.0 * luck.random()) for slot in range(schedule.workers)]
+        at = 3.0 + 6.0 * n + rng.random()
+        pauses += [ProcessFault(at, "pause", slot, 2.0 + 2.0 * rng.random()) for slot in range(schedule.workers)]
         deletions += [
-            Deletion(at + 0.5 + 1.4 * luck.random(), topic.name, partition, luck.choice((0.9, 1.0, 1.0)))
+            Deletion(at + 0.5 + 1.4 * rng.random(), topic.name, partition, rng.choice((0.9, 1.0, 1.0)))
             for topic in (*USER_TOPICS, ITEMS)
             for partition in range(1 if topic is ITEMS else PARTITIONS)
-            if luck.random() < 0.6
+            if rng.random() < 0.6
         ]
     return schedule._replace(
         process_faults=schedule.process_faults + tuple(pauses), deletions=schedule.deletions + tuple(deletions)
     )
 
 
-def _more_send_faults(luck: random.Random) -> Iterator[SendFault]:
+def _more_send_faults(rng: random.Random) -> Iterator[SendFault]:
     topics = (LOG, LOG, RECOMMENDATIONS, OUTCOMES, USER_SNAPSHOTS, MODEL_SNAPSHOTS)
     for _ in range(14):
-        how = luck.choice(("lost", "late", "twice", "unacknowledged"))
-        yield SendFault(luck.choice(topics).name, luck.randrange(80), how, luck.choice((0.01, 0.3, 2.0, 8.0)))  # type: ignore[arg-type]
+        how = rng.choice(("lost", "late", "twice", "unacknowledged"))
+        yield SendFault(rng.choice(topics).name, rng.randrange(80), how, rng.choice((0.01, 0.3, 2.0, 8.0)))  # type: ignore[arg-type]
 
 
-def _more_process_faults(luck: random.Random, sort: str, workers: int) -> Iterator[ProcessFault]:
+def _more_process_faults(rng: random.Random, sort: str, workers: int) -> Iterator[ProcessFault]:
     for _ in range(12):
-        slot = luck.randrange(workers)
+        slot = rng.randrange(workers)
         if sort == "rebuilds":
-            yield ProcessFault(0.3 + luck.random() * 3.5, "rebuild", slot, 0.0)
+            yield ProcessFault(0.3 + rng.random() * 3.5, "rebuild", slot, 0.0)
         elif sort == "slow rebuilds":
-            at = 3.0 + luck.random() * 20.0
-            yield ProcessFault(at, "slow", slot, luck.choice((50.0, 200.0)))
-            yield ProcessFault(at + luck.random() * 2.0, "rebuild", slot, 0.0)
+            at = 3.0 + rng.random() * 20.0
+            yield ProcessFault(at, "slow", slot, rng.choice((50.0, 200.0)))
+            yield ProcessFault(at + rng.random() * 2.0, "rebuild", slot, 0.0)
         else:
-            kind = luck.choice(("crash", "pause", "pause", "leave", "rebalance", "rebalance", "slow", "clock"))
-            yield ProcessFault(luck.random() * FAULTS_S, kind, slot, luck.choice((0.3, 1.0, 3.2, 6.0)))  # type: ignore[arg-type]
+            kind = rng.choice(("crash", "pause", "pause", "leave", "rebalance", "rebalance", "slow", "clock"))
+            yield ProcessFault(rng.random() * FAULTS_S, kind, slot, rng.choice((0.3, 1.0, 3.2, 6.0)))  # type: ignore[arg-type]
 
 
 def _with_leave(seed: int) -> list[Input]:
     """The inputs; in some schedules a user is away for a while, and perhaps comes back."""
-    luck = random.Random(f"{seed}/leave")
+    rng = random.Random(f"{seed}/leave")
     inputs = sorted((*_inputs(seed), *_experiments(seed)), key=lambda entry: entry.at)
-    if luck.random() < 0.6:
+    if rng.random() < 0.6:
         return inputs
-    away, (start, end) = f"u{luck.randrange(2)}".encode(), AWAY_S
+    away, (start, end) = f"u{rng.randrange(2)}".encode(), AWAY_S
     return [entry for entry in inputs if entry.key != away or not start < entry.at < end]
 
 
 def _deletions(seed: int, faults: tuple[ProcessFault, ...]) -> Iterator[Deletion]:
     """In some schedules: mostly while somebody may not be reading."""
-    luck = random.Random(f"{seed}/retention")
-    if luck.random() < 0.7:
+    rng = random.Random(f"{seed}/retention")
+    if rng.random() < 0.7:
         return
-    for _ in range(luck.randint(1, 4)):
-        fault = luck.choice([None, *faults])
-        at = luck.random() * INPUT_S if fault is None else fault.at + luck.random() * 3.0
-        topic = luck.choice((*USER_TOPICS, ITEMS))
-        yield Deletion(
-            at, topic.name, 0 if topic is ITEMS else luck.randrange(PARTITIONS), luck.choice((0.5, 0.9, 1.0))
-        )
+    for _ in range(rng.randint(1, 4)):
+        fault = rng.choice([None, *faults])
+        at = rng.random() * INPUT_S if fault is None else fault.at + rng.random() * 3.0
+        topic = rng.choice((*USER_TOPICS, ITEMS))
+        yield Deletion(at, topic.name, 0 if topic is ITEMS else rng.randrange(PARTITIONS), rng.choice((0.5, 0.9, 1.0)))
 
 
 def _inputs(seed: int) -> Iterator[Input]:
-    luck = random.Random(f"{seed}/inputs")
-    items = [f"i{n}" for n in range(luck.randint(5, 12))]
-    users = [f"u{n}" for n in range(luck.randint(2, 6))]
-    for item in items[: luck.randint(1, len(items))]:
-        record = Item(item_id=item, categories=[luck.choice(("c", "d"))])
+    rng = random.Random(f"{seed}/inputs")
+    items = [f"i{n}" for n in range(rng.randint(5, 12))]
+    users = [f"u{n}" for n in range(rng.randint(2, 6))]
+    for item in items[: rng.randint(1, len(items))]:
+        record = Item(item_id=item, categories=[rng.choice(("c", "d"))])
         yield Input(0.1, ITEMS.name, 0, item.encode(), encode(record))
-    times = sorted(luck.random() * INPUT_S for _ in range(luck.randint(30, 60)))
-    if luck.random() < 0.3:  # bursts
+    times = sorted(rng.random() * INPUT_S for _ in range(rng.randint(30, 60)))
+    if rng.random() < 0.3:  # bursts
         times = sorted(at - at % 4.0 for at in times)
     events: list[Input] = []
     for n, at in enumerate(times):
-        user, chance = luck.choice(users), luck.random()
+        user, chance = rng.choice(users), rng.random()
         partition = users.index(user) % PARTITIONS
         if chance < 0.06:
-            value = None if luck.random() < 0.7 else encode(Profile(user_id=user, attributes={"n": n}))
+            value = None if rng.random() < 0.7 else encode(Profile(user_id=user, attributes={"n": n}))
             yield Input(at, USERS.name, partition, user.encode(), value)
         elif chance < 0.09:
-            item = luck.choice(items)
-            value = None if luck.random() < 0.5 else encode(Item(item_id=item, categories=["e"], available=n % 2 == 0))
+            item = rng.choice(items)
+            value = None if rng.random() < 0.5 else encode(Item(item_id=item, categories=["e"], available=n % 2 == 0))
             yield Input(at, ITEMS.name, 0, item.encode(), value)
         elif chance < 0.12:
             yield Input(at, EVENT_TOPICS["click"].name, partition, user.encode(), b"not JSON")
         elif chance < 0.17 and events:
-            yield luck.choice(events[-6:])._replace(at=at)
+            yield rng.choice(events[-6:])._replace(at=at)
         else:
-            kind = luck.choice(KINDS)
-            time = EPOCH + at - luck.choice((0, 0, 0, 0, 3, 12))
-            session = luck.choice((None, None, f"s{n // 8}"))
-            event = Event(
-                event_id=f"e{n}", user_id=user, item_id=luck.choice(items), timestamp=time, session_id=session
-            )
+            kind = rng.choice(KINDS)
+            time = EPOCH + at - rng.choice((0, 0, 0, 0, 3, 12))
+            session = rng.choice((None, None, f"s{n // 8}"))
+            event = Event(event_id=f"e{n}", user_id=user, item_id=rng.choice(items), timestamp=time, session_id=session)
             events.append(Input(at, EVENT_TOPICS[kind].name, partition, user.encode(), encode(event)))
             yield events[-1]
 
 
 def _experiments(seed: int) -> Iterator[Input]:
     """In some schedules: one or two experiments begin; the first may end, or give way to the second."""
-    luck = random.Random(f"{seed}/experiments")
-    if luck.random() < 0.5:
+    rng = random.Random(f"{seed}/experiments")
+    if rng.random() < 0.5:
         return
-    for n, at in enumerate(sorted(luck.random() * INPUT_S * 0.8 for _ in range(luck.choice((1, 1, 2))))):
-        looks_on: Settings = {"policy": {"name": "sarsa"}}
+    for n, at in enumerate(sorted(rng.random() * INPUT_S * 0.8 for _ in range(rng.choice((1, 1, 2))))):
+        shadow: Settings = {"policy": {"name": "sarsa"}}
         experiment = Experiment(
-            name=f"x{n}", starts_at=EPOCH + at, ramp_s=luck.choice((0.0, 10.0)), holdout=luck.choice((0.0, 0.2)),
+            name=f"x{n}", starts_at=EPOCH + at, ramp_s=rng.choice((0.0, 10.0)), holdout=rng.choice((0.0, 0.2)),
             variants=[
                 Variant(name="control", share=0.5),
                 Variant(name="bold", share=0.5, settings={"policy": {"name": "q_learning", "epsilon": 0.5}}),
             ],
-            apprentice=luck.choice((None, looks_on)),
+            shadow=rng.choice((None, shadow)),
         )  # fmt: skip
         yield Input(at, EXPERIMENTS.name, 0, experiment.name.encode(), encode(experiment))
-        if luck.random() < 0.4:
-            yield Input(at + luck.random() * 15.0, EXPERIMENTS.name, 0, experiment.name.encode(), None)
+        if rng.random() < 0.4:
+            yield Input(at + rng.random() * 15.0, EXPERIMENTS.name, 0, experiment.name.encode(), None)
 
 
 def _process_faults(seed: int, workers: int) -> Iterator[ProcessFault]:
-    luck = random.Random(f"{seed}/faults")
-    for _ in range(luck.choice((0, 1, 2, 3, 4, 6))):
-        at, slot = luck.random() * FAULTS_S, luck.randrange(workers)
-        kind = luck.choice(("crash", "crash_step", "crash_append", "crash_append", "pause", "pause", "pause", "leave",
+    rng = random.Random(f"{seed}/faults")
+    for _ in range(rng.choice((0, 1, 2, 3, 4, 6))):
+        at, slot = rng.random() * FAULTS_S, rng.randrange(workers)
+        kind = rng.choice(("crash", "crash_step", "crash_append", "crash_append", "pause", "pause", "pause", "leave",
                             "slow", "rebuild", "rebalance"))  # fmt: skip
         amount = {
-            "crash": luck.choice((0.2, 1.0, 6.0)),
-            "crash_step": float(luck.randint(1, 4000)),
-            "crash_append": float(luck.randint(1, 250)),
-            "pause": luck.choice((0.3, 1.0, 2.9, 3.1, 5.0, 9.0)),
-            "leave": luck.choice((0.2, 2.0, 8.0)),
-            "slow": luck.choice((20.0, 100.0)),
+            "crash": rng.choice((0.2, 1.0, 6.0)),
+            "crash_step": float(rng.randint(1, 4000)),
+            "crash_append": float(rng.randint(1, 250)),
+            "pause": rng.choice((0.3, 1.0, 2.9, 3.1, 5.0, 9.0)),
+            "leave": rng.choice((0.2, 2.0, 8.0)),
+            "slow": rng.choice((20.0, 100.0)),
             "rebuild": 0.0,
             "rebalance": 0.0,
         }[kind]
@@ -262,13 +258,13 @@ def _process_faults(seed: int, workers: int) -> Iterator[ProcessFault]:
 
 
 def _send_faults(seed: int) -> Iterator[SendFault]:
-    luck = random.Random(f"{seed}/sends")
+    rng = random.Random(f"{seed}/sends")
     topics = [LOG, LOG, LOG, RECOMMENDATIONS, OUTCOMES, USER_SNAPSHOTS]
-    for _ in range(luck.choice((0, 0, 1, 2, 4))):
-        topic = luck.choice(topics)
-        nth = luck.randrange({LOG.name: 120, RECOMMENDATIONS.name: 60, OUTCOMES.name: 25}.get(topic.name, 15))
-        how = luck.choice(("lost", "unacknowledged", "late", "twice", "twice"))
-        yield SendFault(topic.name, nth, how, luck.choice((0.01, 0.3, 2.0, 8.0)))  # type: ignore[arg-type]
+    for _ in range(rng.choice((0, 0, 1, 2, 4))):
+        topic = rng.choice(topics)
+        nth = rng.randrange({LOG.name: 120, RECOMMENDATIONS.name: 60, OUTCOMES.name: 25}.get(topic.name, 15))
+        how = rng.choice(("lost", "unacknowledged", "late", "twice", "twice"))
+        yield SendFault(topic.name, nth, how, rng.choice((0.01, 0.3, 2.0, 8.0)))  # type: ignore[arg-type]
 
 
 def shortest(schedule: Schedule, fails: Callable[[Schedule], bool], tries: int = 300) -> Schedule:

@@ -32,15 +32,15 @@ def event(user: str, item: str, name: str, **fields: Any) -> Event:
 
 def walk(name: str, users: int, count: int) -> list[tuple[EventType, Event]]:
     """Events of users who go from `first-n` to `second-n`, for some n of 20, and then to another pair."""
-    luck, kinds = random.Random(name), sorted(EVENT_TOPICS)
+    rng, kinds = random.Random(name), sorted(EVENT_TOPICS)
     next_: dict[str, str] = {}
     found: list[tuple[EventType, Event]] = []
     for n in range(count):
-        user = f"{name}-{luck.randrange(users)}"
-        item = next_.pop(user, None) or f"first-{luck.randrange(20)}"
+        user = f"{name}-{rng.randrange(users)}"
+        item = next_.pop(user, None) or f"first-{rng.randrange(20)}"
         if item.startswith("first"):
             next_[user] = item.replace("first", "second")
-        found.append((luck.choice(kinds), event(user, item, f"{name}.{n}")))
+        found.append((rng.choice(kinds), event(user, item, f"{name}.{n}")))
     return found
 
 
@@ -76,7 +76,7 @@ class Folded:
             assert isinstance(message, Batch)
             for record in message.records:
                 self.records += 1
-                self._take(message.source, record, offset)
+                self._take(message.shard, record, offset)
 
     def _take(self, source: str, record: Record, offset: int) -> None:
         if isinstance(record, ItemChange):

@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any
 
 from stream.config import Policy, Slate
-from stream.decisions.engine import Asked
+from stream.decisions.engine import SlateRequest
 from stream.records.log import ItemChange, ProfileChange
 from stream.records.schemas import Item, Scalar
 from tests.support.site import Site, T
@@ -27,8 +27,8 @@ def things(names: str, **fields: Any) -> list[Item]:
 
 def shown(site: Site, user: str = "u", now: float = T) -> list[str]:
     """The slate in order; everything in the lists is on it if there is room."""
-    person = site.partition.users.get(user) or site.partition.users["u"]
-    ((_, slate, _),) = site.engine.draw([Asked(user, person, now, "test")])
+    person = site.shard.users.get(user) or site.shard.users["u"]
+    ((_, slate, _),) = site.engine.draw([SlateRequest(user, person, now, "test")])
     return [site.model.vocabulary.ids[item] for item in slate.items.tolist()]
 
 

@@ -4,10 +4,10 @@ from collections import Counter
 from typing import Any
 
 from stream.config import Config, Slate
-from stream.decisions.engine import Asked, Drawn, Engine, Partition
+from stream.decisions.engine import DrawnSlate, Engine, Shard, SlateRequest
 from stream.model.fold import Model
 from stream.observe import Mix, Observer
-from stream.records.log import LOG_VERSION, Batch, Claim, Decision, Happening, ItemChange, Settlement, Step
+from stream.records.log import LOG_VERSION, Batch, Claim, Decision, ItemChange, LoggedEvent, Settlement, Step
 from stream.records.schemas import Item
 from stream.state.users import User
 
@@ -37,7 +37,7 @@ class Tally(Observer):
         self.counts["decided"] += 1
         self.mixes.append(mix)
 
-    def settled(self, settlement: Settlement, event: Happening | None = None) -> None:
+    def settled(self, settlement: Settlement, event: LoggedEvent | None = None) -> None:
         self.settlements.append(settlement)
 
 
@@ -50,12 +50,12 @@ class Site:
         self.model = Model(self.config)
         self.engine = Engine(self.config, self.model, self.seen)
         self.model.fold(Claim(LOG_VERSION, "users/0", "token"), 0)
-        self.partition = Partition("users/0", 0, self.config.rewards)
+        self.shard = Shard("users/0", 0, self.config.rewards)
         if items:
             self.take(*(ItemChange(item, Item(item_id=item)) for item in items))
 
     def propose(self, *arrivals: Any) -> Batch:
-        return self.engine.batch(self.partition, list(arrivals), {})
+        return self.engine.batch(self.shard, list(arrivals), {})
 
     def fold(self, batch: Batch) -> None:
         assert self.model.fold(batch, self.model.offset) == "accepted"
@@ -70,18 +70,20 @@ class Site:
         (found,) = steps(self.take(*arrivals))
         return found
 
-    def drawn(self, user_id: str, now: float = T, name: str = "test") -> Drawn:
-        (found,) = self.engine.draw([Asked(user_id, self.partition.users.get(user_id, User()), now, name)])
+    def drawn(self, user_id: str, now: float = T, name: str = "test") -> DrawnSlate:
+        (found,) = self.engine.draw([SlateRequest(user_id, self.shard.users.get(user_id, User()), now, name)])
         return found
 
     def slate(self, user_id: str = "nobody", now: float = T) -> set[str]:
         return {self.model.vocabulary.ids[item] for item in self.drawn(user_id, now).slate.items.tolist()}
 
 
-def did(user: str, item: str, time: float = T, kind: int = VIEW, **fields: Any) -> tuple[str, Happening]:
+def did(user: str, item: str, time: float = T, kind: int = VIEW, **fields: Any) -> tuple[str, LoggedEvent]:
     """A user's event; times are unique in most tests, so they make good ids."""
     event_id = fields.pop("event_id", f"{user}-{item}-{time}")
-    return user, Happening(0, 0, event_id, item, kind, time, fields.pop("session_id", None), fields.get("decision_id"))
+    return user, LoggedEvent(
+        0, 0, event_id, item, kind, time, fields.pop("session_id", None), fields.get("decision_id")
+    )
 
 
 def steps(batch: Batch) -> list[Step]:

@@ -19,7 +19,7 @@ from stream.kafka.admin import check
 from stream.kafka.connections import Connections
 from stream.records.schemas import Experiment
 
-LOOK_S = 0.3
+CHECK_INTERVAL_S = 0.3
 
 
 @click.group(
@@ -102,4 +102,4 @@ def _send(config: Config, name: str, experiment: Experiment | None, within: floa
                 f"experiment {name}: no worker took it within {within:g} s; one will when it runs, "
                 "unless it cannot: then events.dead says why"
             )
-        time.sleep(LOOK_S)
+        time.sleep(CHECK_INTERVAL_S)

@@ -12,7 +12,7 @@ from stream.commands.options import examples
 from stream.errors import BrokerError
 from stream.processes.broker import Broker, BrokerSettings
 
-LOOK_S = 0.2  # between two looks whether broker and parent are still there
+CHECK_INTERVAL_S = 0.2  # between two looks whether broker and parent are still there
 
 
 @click.command(
@@ -35,7 +35,7 @@ def command(port: int, data: Path | None) -> None:
     with Broker(BrokerSettings(port=port, data_dir=data)) as broker:
         click.echo(broker.address)
         while os.getppid() == parent:
-            time.sleep(LOOK_S)
+            time.sleep(CHECK_INTERVAL_S)
             if not _lives(broker.pid):
                 raise BrokerError(f"Kafka on {broker.address} ended by itself; see {broker.data_dir / 'kafka.log'}")
 

@@ -69,12 +69,12 @@ def test_hand_computed_choices() -> None:
 
 
 def test_linear_beliefs_are_ridge_regression() -> None:
-    luck, bandit = np.random.default_rng(3), LinUCB(2, features=FEATURES)
-    xs, rewards = luck.normal(size=(40, FEATURES)), luck.normal(size=40)
+    rng, bandit = np.random.default_rng(3), LinUCB(2, features=FEATURES)
+    xs, rewards = rng.normal(size=(40, FEATURES)), rng.normal(size=40)
     for x, reward in zip(xs, rewards, strict=True):
         bandit.learn_one(Pull(1, float(reward), 0.5, x))
     gram = np.eye(FEATURES) + xs.T @ xs
-    x = luck.normal(size=FEATURES)
+    x = rng.normal(size=FEATURES)
     means, deviations = bandit.predictions(x)
     assert means.tolist() == pytest.approx([0.0, float(x @ np.linalg.solve(gram, xs.T @ rewards))])
     assert deviations.tolist() == pytest.approx([math.sqrt(x @ x), math.sqrt(x @ np.linalg.solve(gram, x))])

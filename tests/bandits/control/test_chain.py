@@ -44,13 +44,15 @@ def _live(policy: SlateTable) -> float:
         near = policy.draw(0, NEAR, rng.random(1))
         leads += n >= SESSIONS * 3 // 4 and near.probabilities[0].argmax() == 1
         if near.items[0] == 0:
-            policy.learn_one(Outcome(0, near.heads, near.sources, 0, SURE))
+            policy.learn_one(Outcome(0, near.offered_ranks, near.sources, 0, SURE))
             continue
         far = policy.draw(1, FAR, rng.random(2))
-        policy.learn_one(Outcome(0, near.heads, near.sources, 0, 0.0, DISCOUNT, 1, far.heads, far.sources, FAR))
-        pays, looks_on = far.items < 30, rng.random() < LOOKS_ON
-        hit = 0 if pays[0] else 1 if pays[1] and looks_on else -1
-        policy.learn_one(Outcome(1, far.heads, far.sources, hit, float(hit >= 0)))
+        policy.learn_one(
+            Outcome(0, near.offered_ranks, near.sources, 0, 0.0, DISCOUNT, 1, far.offered_ranks, far.sources, FAR)
+        )
+        pays, shadow = far.items < 30, rng.random() < LOOKS_ON
+        hit = 0 if pays[0] else 1 if pays[1] and shadow else -1
+        policy.learn_one(Outcome(1, far.offered_ranks, far.sources, hit, float(hit >= 0)))
     return 4 * leads / SESSIONS
 
 

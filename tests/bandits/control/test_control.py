@@ -59,10 +59,10 @@ def test_the_end_of_an_episode_is_worth_nothing(kind: type[Agent]) -> None:
 @pytest.mark.parametrize("kind", AGENTS)
 def test_features_of_one_state_each_are_a_table(kind: type[Agent]) -> None:
     table, linear = kind(Table(3, 2)), kind(Linear(3, 2))
-    luck, one = np.random.default_rng(1), np.eye(3)
+    rng, one = np.random.default_rng(1), np.eye(3)
     for _ in range(200):
-        s, t, a, b = (int(n) for n in luck.integers(0, [3, 3, 2, 2]))
-        r, coin = float(luck.normal()), float(luck.random())
+        s, t, a, b = (int(n) for n in rng.integers(0, [3, 3, 2, 2]))
+        r, coin = float(rng.normal()), float(rng.random())
         first = table.learn_one(Transition(s, a, r, 0.9, t, b, None, coin, (Step(t, b, 0.5),)))
         second = linear.learn_one(Transition(one[s], a, r, 0.9, one[t], b, None, coin, (Step(one[t], b, 0.5),)))
         assert first == pytest.approx(second)
@@ -95,19 +95,19 @@ def test_a_trail_is_bounded_and_can_be_cut() -> None:
 
 
 def play(
-    agent: Agent, reset: Callable[[], int], step: Callable[[int], tuple[int, float, bool]], luck: np.random.Generator,
+    agent: Agent, reset: Callable[[], int], step: Callable[[int], tuple[int, float, bool]], rng: np.random.Generator,
     most: int = 10_000, decay: float = 0.0,
 ) -> float:  # fmt: skip
     """One episode; returns the sum of its rewards."""
     s, total = reset(), 0.0
     trail: tuple[Step, ...] = ()
-    a = draw(agent.pmf(s), luck.random())
+    a = draw(agent.pmf(s), rng.random())
     for _ in range(most):
         t, r, ended = step(a)
         total += r
         pmf = agent.pmf(t)
-        b = draw(pmf, luck.random())
-        agent.learn_one(Transition(s, a, r, 0.0 if ended else 1.0, t, b, pmf, luck.random(), trail))
+        b = draw(pmf, rng.random())
+        agent.learn_one(Transition(s, a, r, 0.0 if ended else 1.0, t, b, pmf, rng.random(), trail))
         if ended:
             break
         if decay:
@@ -149,8 +149,8 @@ def test_cliff_walking() -> None:
     for kind in (Sarsa, QLearning, ExpectedSarsa):
         returns, paths = [], []
         for run in range(4):
-            agent, luck = kind(Table(48, 4), epsilon=0.1, step_size=0.5), np.random.default_rng(run)
-            returns.append(np.mean([play(agent, reset, step, luck) for _ in range(500)][100:]))
+            agent, rng = kind(Table(48, 4), epsilon=0.1, step_size=0.5), np.random.default_rng(run)
+            returns.append(np.mean([play(agent, reset, step, rng) for _ in range(500)][100:]))
             assert isinstance(agent.values, Table)
             paths.append(greedy_path(agent.values.q, step, reset))
         assert np.mean(returns) == pytest.approx(expected[kind.name], abs=4.0), kind.name
@@ -178,10 +178,10 @@ class Windy:
 @pytest.mark.parametrize(("kind", "decay"), [(Sarsa, 0.0), (QLearning, 0.0), (SarsaLambda, 0.8), (WatkinsQ, 0.8)])
 def test_windy_gridworld(kind: type[Agent], decay: float) -> None:
     """The shortest path takes 15 steps. It is found; the greedy one is a little longer later on: it explores."""
-    luck, world, lengths = np.random.default_rng(3), Windy(), []
+    rng, world, lengths = np.random.default_rng(3), Windy(), []
     agent = kind(Table(70, 4), epsilon=0.1, step_size=0.5 if decay == 0 else 0.2)
     for episode in range(400):
-        play(agent, world.reset, world.step, luck, decay=decay)
+        play(agent, world.reset, world.step, rng, decay=decay)
         assert isinstance(agent.values, Table)
         if episode % 20 == 19:
             lengths.append(len(greedy_path(agent.values.q, world.step, world.reset)))
@@ -217,17 +217,17 @@ def test_double_q_learning_has_less_maximisation_bias() -> None:
     def share_of_left(kind: type[Agent]) -> float:
         left, runs = 0, 60
         for run in range(runs):
-            luck = np.random.default_rng(run)
+            rng = np.random.default_rng(run)
             values = Table(3, 10, initial=np.array([[0.0] * 2 + [-1e9] * 8, [0.0] * 10, [0.0] * 10]))
             agent = kind(values, epsilon=0.0, step_size=0.1)
             for _ in range(100):
-                q = agent.action_values(0)[:2] + 1e-9 * luck.random(2)  # ties are broken at random
-                a = int(q.argmax()) if luck.random() >= 0.1 else int(luck.integers(2))
+                q = agent.action_values(0)[:2] + 1e-9 * rng.random(2)  # ties are broken at random
+                a = int(q.argmax()) if rng.random() >= 0.1 else int(rng.integers(2))
                 left += a == 0
-                agent.learn_one(Transition(0, a, 0.0, float(a == 0), 1 if a == 0 else 2, coin=luck.random()))
+                agent.learn_one(Transition(0, a, 0.0, float(a == 0), 1 if a == 0 else 2, coin=rng.random()))
                 if a == 0:
-                    b = int(luck.integers(10)) if luck.random() < 0.1 else int(agent.action_values(1).argmax())
-                    agent.learn_one(Transition(1, b, float(luck.normal(-0.1, 1.0)), 0.0, 2, coin=luck.random()))
+                    b = int(rng.integers(10)) if rng.random() < 0.1 else int(agent.action_values(1).argmax())
+                    agent.learn_one(Transition(1, b, float(rng.normal(-0.1, 1.0)), 0.0, 2, coin=rng.random()))
         return left / (100 * runs)
 
     plain, double = share_of_left(QLearning), share_of_left(DoubleQLearning)
@@ -238,12 +238,12 @@ def test_double_q_learning_has_less_maximisation_bias() -> None:
 def test_foresight_pays_in_a_chain() -> None:
     """Now 1 and the end, or now 0 and then 3: greedy rewards alone choose the first, values the second."""
     for discount, best in ((0.0, 0), (0.9, 1)):
-        agent, luck = QLearning(Table(3, 2), epsilon=0.2, step_size=0.1), np.random.default_rng(5)
+        agent, rng = QLearning(Table(3, 2), epsilon=0.2, step_size=0.1), np.random.default_rng(5)
         for _ in range(2_000):
-            a = draw(agent.pmf(0), luck.random())
+            a = draw(agent.pmf(0), rng.random())
             agent.learn_one(Transition(0, a, 1.0 - a, discount * a, 1 if a else 2))
             if a:
-                agent.learn_one(Transition(1, draw(agent.pmf(1), luck.random()), 3.0, 0.0, 2))
+                agent.learn_one(Transition(1, draw(agent.pmf(1), rng.random()), 3.0, 0.0, 2))
         assert int(agent.action_values(0).argmax()) == best
         assert agent.action_values(0)[1] == pytest.approx(3.0 * discount, abs=0.05)
 
@@ -251,14 +251,14 @@ def test_foresight_pays_in_a_chain() -> None:
 @pytest.mark.parametrize("kind", AGENTS)
 def test_feedback_may_come_late_out_of_order_and_not_at_all(kind: type[Agent]) -> None:
     """Two states that lead to each other; half of the transitions are lost, the others shuffled by hundreds."""
-    luck, agent = np.random.default_rng(8), kind(Table(2, 2), epsilon=0.5, step_size=0.05)
-    lessons = []
+    rng, agent = np.random.default_rng(8), kind(Table(2, 2), epsilon=0.5, step_size=0.05)
+    learning_calls = []
     for n in range(12_000):
-        s, a, b = n % 2, int(luck.integers(2)), int(luck.integers(2))
-        lessons.append(Transition(s, a, float(a == s), 0.5, 1 - s, b, np.array([0.5, 0.5]), luck.random()))
-    kept = [lesson for lesson in lessons if luck.random() < 0.5]
+        s, a, b = n % 2, int(rng.integers(2)), int(rng.integers(2))
+        learning_calls.append(Transition(s, a, float(a == s), 0.5, 1 - s, b, np.array([0.5, 0.5]), rng.random()))
+    kept = [lesson for lesson in learning_calls if rng.random() < 0.5]
     for start in range(0, len(kept), 300):
-        for place in luck.permutation(len(kept[start : start + 300])):
+        for place in rng.permutation(len(kept[start : start + 300])):
             agent.learn_one(kept[start + place])
     for s in (0, 1):
         assert agent.action_values(s)[s] - agent.action_values(s)[1 - s] == pytest.approx(1.0, abs=0.15)

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from bandits import DRY, OTHER, make_policy
+from bandits import EXHAUSTED, OTHER, make_policy
 from bandits.ope import (
     Addends,
     Overlap,
@@ -42,14 +42,14 @@ def record(lists: NDArray[np.int32], slate: tuple[int, ...]) -> NDArray[np.uint8
         row = []
         for source in lists.tolist():
             left = [(rank, head) for rank, head in enumerate(source) if head >= 0 and head not in slate[:j]]
-            row.append(DRY if not left else left[0][0] + (0 if left[0][1] == item else OTHER))
+            row.append(EXHAUSTED if not left else left[0][0] + (0 if left[0][1] == item else OTHER))
         rows.append(row)
     return np.array(rows, np.uint8)
 
 
 def offered(lists: NDArray[np.int32], above: tuple[int, ...]) -> set[int]:
-    heads = (next((i for i in source if i >= 0 and i not in above), None) for source in lists.tolist())
-    return {head for head in heads if head is not None}
+    offered_ranks = (next((i for i in source if i >= 0 and i not in above), None) for source in lists.tolist())
+    return {head for head in offered_ranks if head is not None}
 
 
 def slates(lists: NDArray[np.int32], above: tuple[int, ...] = ()) -> Iterator[tuple[int, ...]]:
@@ -74,13 +74,17 @@ class World:
             make_policy("sarsa", sources=5, slots=SLOTS, states=1, epsilon=0.6),
             make_policy("q_learning", sources=5, slots=SLOTS, states=1, epsilon=0.3),
         )
-        luck = np.random.default_rng(7)
-        logged.state()["q"][...] = luck.random((1, 5, 4))
-        candidate.state()["q"][...] = luck.random((1, 5, 4))
+        rng = np.random.default_rng(7)
+        logged.state()["q"][...] = rng.random((1, 5, 4))
+        candidate.state()["q"][...] = rng.random((1, 5, 4))
         self.slates = list(slates(LISTS))
         self.records = [record(LISTS, slate) for slate in self.slates]
-        self.logged = np.array([logged.recorded_propensities(0, LISTS, heads) for heads in self.records])
-        self.wanted = np.array([candidate.recorded_propensities(0, LISTS, heads) for heads in self.records])
+        self.logged = np.array(
+            [logged.recorded_propensities(0, LISTS, offered_ranks) for offered_ranks in self.records]
+        )
+        self.wanted = np.array(
+            [candidate.recorded_propensities(0, LISTS, offered_ranks) for offered_ranks in self.records]
+        )
         self.reward = np.array([brought(slate) for slate in self.slates])
         self.candidate = candidate
 
@@ -88,16 +92,16 @@ class World:
     def value(self) -> float:
         return float(self.wanted.prod(axis=1) @ self.reward.sum(axis=1))
 
-    def mean_of(self, terms: Addends) -> float:
+    def mean_of(self, constraints: Addends) -> float:
         """Expectation of an estimator whose denominator is 1: linear in the rewards, so their means will do."""
-        return float(self.logged.prod(axis=1) @ terms.numerator)
+        return float(self.logged.prod(axis=1) @ constraints.numerator)
 
     def models(self, worth: Floats) -> tuple[Floats, Floats]:
         """A reward model's values of what was shown, and the candidate's means of it."""
         model, expected = np.zeros_like(self.reward), np.zeros_like(self.reward)
-        for n, heads in enumerate(self.records):
-            found = alternatives(LISTS, heads)
-            chance = self.candidate.recorded_propensities(0, LISTS, found.heads)
+        for n, offered_ranks in enumerate(self.records):
+            found = alternatives(LISTS, offered_ranks)
+            chance = self.candidate.recorded_propensities(0, LISTS, found.offered_ranks)
             values = worth[found.item] / (1.0 + found.slot)
             np.add.at(expected[n], found.slot, chance * values)
             model[n, found.slot[found.shown]] = values[found.shown]
@@ -125,8 +129,8 @@ def test_whole_slates_and_slots_are_unbiased(world: World) -> None:
 @pytest.mark.parametrize("worth", [np.zeros(7), TAKEN * WORTH, np.arange(7.0) ** 2])
 def test_cascade_is_unbiased_with_any_model(world: World, worth: Floats) -> None:
     ratio = world.wanted / world.logged
-    terms = cascade_dr(ratio, world.reward, *world.models(worth))
-    assert world.mean_of(terms) == pytest.approx(world.value, abs=1e-12)
+    constraints = cascade_dr(ratio, world.reward, *world.models(worth))
+    assert world.mean_of(constraints) == pytest.approx(world.value, abs=1e-12)
 
 
 def test_a_good_model_leaves_less_to_chance(world: World) -> None:
@@ -140,37 +144,39 @@ def test_a_good_model_leaves_less_to_chance(world: World) -> None:
 
 def test_the_known_mistakes_are_found_biased(world: World) -> None:
     """Sources that are not renormalised when one is dry; an item's chance over that of one source that offered it."""
-    live = np.array([[row != DRY for row in heads] for heads in world.records]).mean(axis=2)
+    live = np.array([[row != EXHAUSTED for row in offered_ranks] for offered_ranks in world.records]).mean(axis=2)
     careless = world.wanted * live / world.logged
     assert abs(world.mean_of(whole_slate(careless, world.reward)) / world.value - 1.0) > 0.005
-    shared = np.array([[(row < OTHER).sum() for row in heads] for heads in world.records])
+    shared = np.array([[(row < OTHER).sum() for row in offered_ranks] for offered_ranks in world.records])
     mixed = world.wanted / (world.logged / shared)
     assert abs(world.mean_of(whole_slate(mixed, world.reward)) / world.value - 1.0) > 0.1
 
 
 def test_alternatives_are_all_that_could_have_been(world: World) -> None:
-    for slate, heads in zip(world.slates, world.records, strict=True):
-        found = alternatives(LISTS, heads)
+    for slate, offered_ranks in zip(world.slates, world.records, strict=True):
+        found = alternatives(LISTS, offered_ranks)
         for j in range(SLOTS):
             here = found.slot == j
             assert set(found.item[here].tolist()) == offered(LISTS, slate[:j])
             assert found.item[here & found.shown].tolist() == [slate[j]]
-            for item, row in zip(found.item[here].tolist(), found.heads[here], strict=True):
+            for item, row in zip(found.item[here].tolist(), found.offered_ranks[here], strict=True):
                 assert row.tolist() == record(LISTS, (*slate[:j], item))[j].tolist()
-        chance = world.candidate.recorded_propensities(0, LISTS, found.heads)
+        chance = world.candidate.recorded_propensities(0, LISTS, found.offered_ranks)
         assert np.bincount(found.slot, chance) == pytest.approx(np.ones(SLOTS), abs=1e-12)
-        assert chance[found.shown] == pytest.approx(world.candidate.recorded_propensities(0, LISTS, heads), abs=0)
+        assert chance[found.shown] == pytest.approx(
+            world.candidate.recorded_propensities(0, LISTS, offered_ranks), abs=0
+        )
 
 
 def test_a_pinned_slot_has_no_alternative() -> None:
-    assert len(alternatives(LISTS, np.full((1, 5), DRY, np.uint8)).slot) == 0
+    assert len(alternatives(LISTS, np.full((1, 5), EXHAUSTED, np.uint8)).slot) == 0
 
 
 def one_action() -> tuple[Floats, Floats, Floats]:
     """Contexts and actions: logged and wanted probabilities, true means; every context equally likely."""
-    luck = np.random.default_rng(3)
-    logged, wanted = luck.dirichlet(np.full(5, 2.0), 4), luck.dirichlet(np.full(5, 2.0), 4)
-    return logged, wanted, luck.random((4, 5))
+    rng = np.random.default_rng(3)
+    logged, wanted = rng.dirichlet(np.full(5, 2.0), 4), rng.dirichlet(np.full(5, 2.0), 4)
+    return logged, wanted, rng.random((4, 5))
 
 
 def test_single_actions_are_unbiased() -> None:
@@ -195,9 +201,9 @@ def test_single_actions_are_unbiased() -> None:
 def test_ratios_of_sums_close_in_on_the_value() -> None:
     """SNIPS, and replay of a uniform log; six standard errors of the plain mean are allowed, which are larger."""
     _, wanted, truth = one_action()
-    luck, n = np.random.default_rng(5), 40_000
-    x, a = luck.integers(0, 4, n), luck.integers(0, 5, n)
-    reward = (luck.random(n) < truth[x, a]).astype(float)
+    rng, n = np.random.default_rng(5), 40_000
+    x, a = rng.integers(0, 4, n), rng.integers(0, 5, n)
+    reward = (rng.random(n) < truth[x, a]).astype(float)
     weight = wanted[x, a] * 5.0
     allowed = 6.0 * math.sqrt(float((weight**2).mean()) / n)
     assert abs(snips(weight, reward).value - (wanted * truth).sum(axis=1).mean()) < allowed
@@ -220,11 +226,11 @@ def test_figures_worked_out_by_hand() -> None:
 
 
 def test_bernstein_holds_at_any_n_and_narrows() -> None:
-    luck, wide = np.random.default_rng(6), []
+    rng, wide = np.random.default_rng(6), []
     for n in (50, 5_000):
         inside = 0
         for _ in range(400):
-            sample = (luck.random(n) < 0.1).astype(float)
+            sample = (rng.random(n) < 0.1).astype(float)
             low, high = empirical_bernstein(sample, 0.0, 1.0)
             inside += low <= 0.1 <= high
         wide.append(high - low)

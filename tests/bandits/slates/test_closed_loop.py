@@ -26,7 +26,7 @@ def _hit_rate(policy: Policy) -> float:
         slate = policy.draw(state, lists, rng.random(SLOTS))
         attracted = np.flatnonzero(rng.random(SLOTS) < EXAMINED * CHANCE[state, slate.items // 100])
         hit = int(attracted[0]) if attracted.size else -1
-        policy.learn_one(Outcome(state, slate.heads, slate.sources, hit, float(hit >= 0)))
+        policy.learn_one(Outcome(state, slate.offered_ranks, slate.sources, hit, float(hit >= 0)))
         hits += n >= DECISIONS - JUDGED and hit >= 0
     return hits / JUDGED
 

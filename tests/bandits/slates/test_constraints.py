@@ -9,7 +9,18 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from bandits import DRY, NO_TERMS, PINNED, Disagreement, Outcome, Policy, Slate, Terms, draw_slate, make_policy
+from bandits import (
+    EXHAUSTED,
+    NO_CONSTRAINTS,
+    PINNED,
+    Constraints,
+    Disagreement,
+    Outcome,
+    Policy,
+    Slate,
+    draw_slate,
+    make_policy,
+)
 from bandits.checks import train
 
 SLOTS = 3
@@ -27,14 +38,14 @@ class Cap(NamedTuple):
     first: int
 
 
-def terms_of(lists: NDArray[np.int32], caps: list[Cap], pins: dict[int, int]) -> Terms:
+def constraints_of(lists: NDArray[np.int32], caps: list[Cap], pins: dict[int, int]) -> Constraints:
     """`pins` are items by slot."""
     slots = sorted(pins)
     used = np.zeros((len(caps), 8), np.int32)
     for c, cap in enumerate(caps):
         for slot, item in pins.items():
             used[c, item % cap.modulus] += slot < cap.first
-    return Terms(
+    return Constraints(
         np.array([lists % cap.modulus for cap in caps], np.int32).reshape(len(caps), *lists.shape),
         np.array([cap.at_most for cap in caps], np.int32),
         np.array([cap.first for cap in caps], np.int32),
@@ -87,30 +98,30 @@ def some_lists(draw: st.DrawFn) -> NDArray[np.int32]:
 @settings(max_examples=300, deadline=None, derandomize=True)
 @given(some_lists(), CAPS, PINS, st.lists(st.floats(0, 1, exclude_max=True), min_size=5, max_size=5))
 def test_a_slate_follows_the_definition(
-    lists: NDArray[np.int32], caps: list[Cap], pins: dict[int, int], luck: list[float]
+    lists: NDArray[np.int32], caps: list[Cap], pins: dict[int, int], uniforms: list[float]
 ) -> None:
     scores = np.arange(len(lists) * 4, dtype=np.float64).reshape(-1, 4) % 3
-    slate = draw_slate(lists, scores, 0.5, np.array(luck), terms_of(lists, caps, pins))
+    slate = draw_slate(lists, scores, 0.5, np.array(uniforms), constraints_of(lists, caps, pins))
     above: list[int] = []
     waiting = [pins[slot] for slot in sorted(pins)]
     for j, item in enumerate(slate.items.tolist()):
-        heads = plain_heads(lists, caps, pins, above)
+        offered_ranks = plain_heads(lists, caps, pins, above)
         slots = sorted(pins)[len(pins) - len(waiting) :]
-        if waiting and (slots[0] <= j or not heads):
+        if waiting and (slots[0] <= j or not offered_ranks):
             assert (item, slate.sources[j], slate.propensities[j]) == (waiting.pop(0), PINNED, 1.0)
-            assert slate.heads[j].tolist() == [DRY] * len(lists)
+            assert slate.offered_ranks[j].tolist() == [EXHAUSTED] * len(lists)
         else:
-            got = {a: int(head) % 128 for a, head in enumerate(slate.heads[j].tolist()) if head != DRY}
-            assert got == {a: rank for a, (rank, _) in heads.items()}
-            assert {a for a, head in enumerate(slate.heads[j]) if head < 128} == {
-                a for a, (_, other) in heads.items() if other == item
+            got = {a: int(head) % 128 for a, head in enumerate(slate.offered_ranks[j].tolist()) if head != EXHAUSTED}
+            assert got == {a: rank for a, (rank, _) in offered_ranks.items()}
+            assert {a for a, head in enumerate(slate.offered_ranks[j]) if head < 128} == {
+                a for a, (_, other) in offered_ranks.items() if other == item
             }
         above.append(item)
     assert len(above) == 5 or not (waiting or plain_heads(lists, caps, pins, above))
 
 
 CASES = {
-    "no terms": (LISTS, [], {}),
+    "no constraints": (LISTS, [], {}),
     "one of a category": (LISTS, [Cap(2, 1, 9)], {}),
     "two caps, one on the first two slots": (LISTS, [Cap(2, 2, 9), Cap(3, 1, 2)], {}),
     "a pin of an item that is in the lists": (LISTS, [], {1: 3}),
@@ -121,11 +132,11 @@ CASES = {
 
 
 def branches(
-    policy: Policy, lists: NDArray[np.int32], terms: Terms, above: tuple[int, ...] = ()
+    policy: Policy, lists: NDArray[np.int32], constraints: Constraints, above: tuple[int, ...] = ()
 ) -> Iterator[tuple[tuple[int, ...], float, float]]:
     """Every slate that can be drawn, its probability, and by how much some slot's propensities miss 1."""
     found = {
-        item: float(policy.propensities(0, lists, np.array([*above, item], np.int32), terms)[-1])
+        item: float(policy.propensities(0, lists, np.array([*above, item], np.int32), constraints)[-1])
         for item in range(10)
         if item not in above
     }
@@ -135,7 +146,7 @@ def branches(
         return
     missing = abs(sum(possible.values()) - 1.0)
     for item, p in possible.items():
-        for slate, rest, worst in branches(policy, lists, terms, (*above, item)):
+        for slate, rest, worst in branches(policy, lists, constraints, (*above, item)):
             yield slate, p * rest, max(missing, worst)
 
 
@@ -148,17 +159,17 @@ def test_propensities_are_exact(case: str, name: str) -> None:
     at most 60 slates in each of 28 cases.
     """
     lists, caps, pins = CASES[case]
-    terms = terms_of(lists, caps, pins)
+    constraints = constraints_of(lists, caps, pins)
     policy = make_policy(name, sources=3, slots=SLOTS, states=1, **({} if name == "ranked" else {"epsilon": 0.5}))
     train(policy, 200, case)
-    slates = list(branches(policy, lists, terms))
+    slates = list(branches(policy, lists, constraints))
     probability = {slate: p for slate, p, _ in slates}
     assert max(worst for _, _, worst in slates) < 1e-12
     assert sum(probability.values()) == pytest.approx(1.0, abs=1e-12)
     n, rng = 4000, np.random.default_rng(list(f"{case}/{name}".encode()))
     counts = dict.fromkeys(probability, 0)
     for _ in range(n):
-        slate = policy.draw(0, lists, rng.random(SLOTS), terms)
+        slate = policy.draw(0, lists, rng.random(SLOTS), constraints)
         counts[tuple(slate.items.tolist())] += 1
         expected = np.prod(slate.propensities, dtype=np.float64)
         assert expected == pytest.approx(probability[tuple(slate.items.tolist())], rel=1e-5)
@@ -178,40 +189,40 @@ def learned(policy: Policy, outcome: Outcome, names: tuple[str, ...]) -> list[by
 )
 def test_a_pinned_slot_gives_no_source_credit(name: str, tables: tuple[str, ...]) -> None:
     policy, twin = (make_policy(name, sources=3, slots=SLOTS, states=1) for _ in range(2))
-    slate = policy.draw(0, LISTS, np.zeros(1), terms_of(LISTS, [], {0: 9}))
+    slate = policy.draw(0, LISTS, np.zeros(1), constraints_of(LISTS, [], {0: 9}))
     assert slate.sources.tolist() == [PINNED]
     before = [policy.state()[table].tobytes() for table in tables]
     for hit in (0, -1):
-        outcome = Outcome(0, slate.heads, slate.sources, hit, float(hit == 0))
+        outcome = Outcome(0, slate.offered_ranks, slate.sources, hit, float(hit == 0))
         assert learned(policy, outcome, tables) == before
-    below = policy.draw(0, LISTS, np.zeros(2), terms_of(LISTS, [], {0: 9}))
-    learned(policy, Outcome(0, below.heads, below.sources, 1, 1.0), ())
-    learned(twin, Outcome(0, below.heads, below.sources, 1, 1.0), ())
+    below = policy.draw(0, LISTS, np.zeros(2), constraints_of(LISTS, [], {0: 9}))
+    learned(policy, Outcome(0, below.offered_ranks, below.sources, 1, 1.0), ())
+    learned(twin, Outcome(0, below.offered_ranks, below.sources, 1, 1.0), ())
     counts = [other.state()["examination_by_cell"].tolist() for other in (policy, twin)]
     assert counts[0] == counts[1], "pinned slots do not count towards the examination"
 
 
 def test_the_value_of_a_slate_leaves_pinned_slots_out() -> None:
     policy = make_policy("sarsa", sources=3, slots=SLOTS, states=1)
-    slate = policy.draw(0, LISTS, np.zeros(2), terms_of(LISTS, [], {0: 9}))
-    outcome = Outcome(0, slate.heads, slate.sources, 1, 1.0, 0.5, 0, slate.heads, slate.sources, LISTS)
+    slate = policy.draw(0, LISTS, np.zeros(2), constraints_of(LISTS, [], {0: 9}))
+    outcome = Outcome(0, slate.offered_ranks, slate.sources, 1, 1.0, 0.5, 0, slate.offered_ranks, slate.sources, LISTS)
     assert np.isfinite(policy.learn_one(outcome))
 
 
 @pytest.mark.parametrize(
-    ("terms", "words"),
+    ("constraints", "words"),
     [
-        (NO_TERMS._replace(at_most=np.ones(1, np.int32)), "one row of groups, at_most, first and used"),
-        (terms_of(LISTS[:2], [Cap(2, 1, 9)], {}), "the shape of the lists"),
-        (terms_of(LISTS, [Cap(9, 1, 9)], {})._replace(used=np.zeros((1, 3), np.int32)), "a column in used"),
-        (NO_TERMS._replace(pins=np.ones(1, np.int32)), "every pin must have a slot"),
+        (NO_CONSTRAINTS._replace(at_most=np.ones(1, np.int32)), "one row of groups, at_most, first and used"),
+        (constraints_of(LISTS[:2], [Cap(2, 1, 9)], {}), "the shape of the lists"),
+        (constraints_of(LISTS, [Cap(9, 1, 9)], {})._replace(used=np.zeros((1, 3), np.int32)), "a column in used"),
+        (NO_CONSTRAINTS._replace(pins=np.ones(1, np.int32)), "every pin must have a slot"),
     ],
 )
-def test_terms_that_do_not_fit_are_refused(terms: Terms, words: str) -> None:
+def test_terms_that_do_not_fit_are_refused(constraints: Constraints, words: str) -> None:
     with pytest.raises(ValueError, match=words):
-        Disagreement(sources=3, slots=SLOTS).draw(0, LISTS, np.zeros(SLOTS), terms)
+        Disagreement(sources=3, slots=SLOTS).draw(0, LISTS, np.zeros(SLOTS), constraints)
 
 
 def test_without_terms_nothing_changes() -> None:
-    slate: Slate = draw_slate(LISTS, np.zeros((3, 4)), 0.0, np.zeros(5), NO_TERMS)
+    slate: Slate = draw_slate(LISTS, np.zeros((3, 4)), 0.0, np.zeros(5), NO_CONSTRAINTS)
     assert slate.items.tolist() == [1, 3, 5, 2, 6]

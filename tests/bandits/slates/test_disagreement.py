@@ -7,7 +7,7 @@ from typing import Literal
 import numpy as np
 import pytest
 
-from bandits import DRY, OTHER, PINNED, Disagreement, Outcome, make_policy
+from bandits import EXHAUSTED, OTHER, PINNED, Disagreement, Outcome, make_policy
 from bandits.checks import train
 from bandits.slates.matched_sums import add_slot, believed_difference, observed_difference, shrink
 
@@ -61,8 +61,8 @@ def test_only_disagreements_are_credited() -> None:
     policy = _policy()
     policy.learn_one(Outcome(0, np.array([[0, 0, 0]], np.uint8), np.zeros(1, np.uint8), hit=0, reward=0.1))
     assert not policy.state()["cells"].any()  # all agree: nothing to credit, but the mean reward is known now
-    heads = np.array([[0, 0, OTHER + 2], [OTHER + 1, 1, OTHER]], np.uint8)
-    policy.learn_one(Outcome(1, heads, np.array([0, 1], np.uint8), hit=1, reward=2.0))
+    offered_ranks = np.array([[0, 0, OTHER + 2], [OTHER + 1, 1, OTHER]], np.uint8)
+    policy.learn_one(Outcome(1, offered_ranks, np.array([0, 1], np.uint8), hit=1, reward=2.0))
     cells = policy.state()["cells"]
     theta = 2**-0.5
     # Slot 0 shows the ranking's item: source 1 agrees, source 2 (bucket 1) disagrees: a miss on the ranking's side.
@@ -75,8 +75,8 @@ def test_only_disagreements_are_credited() -> None:
 
 def test_all_sources_that_offered_the_item_share_the_credit() -> None:
     policy = _policy()
-    heads = np.array([[OTHER, 0, 4]], np.uint8)  # sources 1 and 2 offer what is shown, in other buckets
-    policy.learn_one(Outcome(0, heads, np.array([1], np.uint8), hit=0, reward=3.0))
+    offered_ranks = np.array([[OTHER, 0, 4]], np.uint8)  # sources 1 and 2 offer what is shown, in other buckets
+    policy.learn_one(Outcome(0, offered_ranks, np.array([1], np.uint8), hit=0, reward=3.0))
     cells = policy.state()["cells"]
     assert cells[0, 1, 0, 0, 0].tolist() == cells[0, 2, 2, 0, 0].tolist() == [3.0, 1.0, 9.0]
     assert np.count_nonzero(cells) == 2 * 3
@@ -84,8 +84,8 @@ def test_all_sources_that_offered_the_item_share_the_credit() -> None:
 
 def test_a_dry_ranking_credits_nobody() -> None:
     policy = _policy()
-    heads = np.array([[DRY, 0, OTHER]], np.uint8)
-    assert policy.learn_one(Outcome(0, heads, np.array([1], np.uint8), hit=0, reward=1.0)) == 0.0
+    offered_ranks = np.array([[EXHAUSTED, 0, OTHER]], np.uint8)
+    assert policy.learn_one(Outcome(0, offered_ranks, np.array([1], np.uint8), hit=0, reward=1.0)) == 0.0
     assert not policy.state()["cells"].any()
 
 
@@ -101,7 +101,7 @@ def test_untrained_probabilities() -> None:
 
 def _teach(policy: Disagreement, hit_rate: tuple[float, float]) -> None:
     """Show source 1's head and the ranking's head in turn, with these hit rates, in slot 0 of state 0."""
-    shown = (np.array([[OTHER, 0, DRY]], np.uint8), np.array([[0, OTHER, DRY]], np.uint8))
+    shown = (np.array([[OTHER, 0, EXHAUSTED]], np.uint8), np.array([[0, OTHER, EXHAUSTED]], np.uint8))
     rng = np.random.default_rng(list(b"teach"))
     for n in range(2000):
         side = n % 2
@@ -141,8 +141,8 @@ def _twins(
             drawn[n].append(next_.probabilities.tobytes() + next_.items.tobytes())
             policy.learn_one(
                 Outcome(
-                    state, slates[n].heads, slates[n].sources, max(hit, -1), reward * (1.0, factor)[n], discount,
-                    following, next_.heads, next_.sources, lists,
+                    state, slates[n].offered_ranks, slates[n].sources, max(hit, -1), reward * (1.0, factor)[n], discount,
+                    following, next_.offered_ranks, next_.sources, lists,
                 )
             )  # fmt: skip
             slates[n] = next_
@@ -164,7 +164,7 @@ def test_before_any_reward_the_ranking_is_shown_and_all_are_explored() -> None:
     policy, first = _policy(), _policy().draw(0, LISTS, np.zeros(2)).probabilities.tolist()
     for n in range(300):
         slate = policy.draw(0, LISTS, np.array([0.01, 0.99]) if n % 2 else np.full(2, 0.5))
-        policy.learn_one(Outcome(0, slate.heads, slate.sources, hit=-1, reward=0.0))
+        policy.learn_one(Outcome(0, slate.offered_ranks, slate.sources, hit=-1, reward=0.0))
     assert policy.draw(0, LISTS, np.zeros(2)).probabilities.tolist() == first
 
 
@@ -176,11 +176,11 @@ def test_without_discount_both_bootstraps_are_one() -> None:
 def test_looking_ahead_credits_what_the_next_slate_is_worth() -> None:
     """A hit of reward 1 before a state worth 3 is a hit of 1 + 0.5 * 3 = 2.5, less what silence leads to."""
     near, far = _policy(), _policy()
-    heads, drawn = np.array([[OTHER, 0, DRY]], np.uint8), np.ones(1, np.uint8)
+    offered_ranks, drawn = np.array([[OTHER, 0, EXHAUSTED]], np.uint8), np.ones(1, np.uint8)
     far.baseline[:] = [0.25, 3.0]
-    next_ = (np.full((1, 3), DRY, np.uint8), np.full(1, PINNED, np.uint8), np.full((3, 1), -1, np.int32))
-    near.learn_one(Outcome(0, heads, drawn, hit=0, reward=2.5 - 0.25))
-    far.learn_one(Outcome(0, heads, drawn, 0, 1.0, 0.5, 1, *next_))
+    next_ = (np.full((1, 3), EXHAUSTED, np.uint8), np.full(1, PINNED, np.uint8), np.full((3, 1), -1, np.int32))
+    near.learn_one(Outcome(0, offered_ranks, drawn, hit=0, reward=2.5 - 0.25))
+    far.learn_one(Outcome(0, offered_ranks, drawn, 0, 1.0, 0.5, 1, *next_))
     assert far.state()["cells"].tolist() == near.state()["cells"].tolist()
 
 

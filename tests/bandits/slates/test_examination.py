@@ -11,11 +11,11 @@ def _simulate(truth: list[float], slates: int, fixed: bool = False) -> Examinati
     rng = np.random.default_rng(list(b"examination"))
     chance = np.array([0.02, 0.05, 0.1])
     examination = Examination(sources=SOURCES, slots=SLOTS, fixed=fixed)
-    heads = np.zeros((SLOTS, SOURCES), np.uint8)
+    offered_ranks = np.zeros((SLOTS, SOURCES), np.uint8)
     for _ in range(slates):
         drawn = rng.integers(0, SOURCES, SLOTS).astype(np.uint8)
         hits = np.flatnonzero(rng.random(SLOTS) < np.array(truth) * chance[drawn])
-        examination.learn_one(int(hits[0]) if hits.size else -1, heads, drawn)
+        examination.learn_one(int(hits[0]) if hits.size else -1, offered_ranks, drawn)
     return examination
 
 
@@ -50,8 +50,8 @@ def test_refreshed_every_500_slates() -> None:
 def test_weights_stay_within_bounds_whatever_comes() -> None:
     for hit in (-1, 0, SLOTS - 1):
         examination = Examination(sources=SOURCES, slots=SLOTS, forgetting=1e-2)
-        heads, drawn = np.zeros((SLOTS, SOURCES), np.uint8), np.zeros(SLOTS, np.uint8)
+        offered_ranks, drawn = np.zeros((SLOTS, SOURCES), np.uint8), np.zeros(SLOTS, np.uint8)
         for _ in range(5_000):
-            examination.learn_one(hit, heads, drawn)
+            examination.learn_one(hit, offered_ranks, drawn)
         assert examination.theta[0] == 1.0
         assert ((examination.theta >= 0.01) & (examination.theta <= 1.0)).all()

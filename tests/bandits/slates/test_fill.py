@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from bandits import (
-    DRY,
-    NO_TERMS,
+    EXHAUSTED,
+    NO_CONSTRAINTS,
     OTHER,
     Slate,
     draw_slate,
@@ -58,15 +58,15 @@ def test_slate_follows_its_definition(
     case: tuple[NDArray[np.int32], NDArray[np.float64], float, NDArray[np.float64]],
 ) -> None:
     lists, scores, epsilon, uniforms = case
-    slate = draw_slate(lists, scores, epsilon, uniforms, NO_TERMS)
+    slate = draw_slate(lists, scores, epsilon, uniforms, NO_CONSTRAINTS)
     above: list[int] = []
     for j, item in enumerate(slate.items.tolist()):
         ranks, pmf = _plain_slot(lists, scores, epsilon, above)
         for a in range(len(lists)):
             if a not in ranks:
-                assert slate.heads[j, a] == DRY
+                assert slate.offered_ranks[j, a] == EXHAUSTED
             else:
-                assert slate.heads[j, a] == ranks[a] + (OTHER if lists[a, ranks[a]] != item else 0)
+                assert slate.offered_ranks[j, a] == ranks[a] + (OTHER if lists[a, ranks[a]] != item else 0)
         assert slate.probabilities[j].tolist() == pytest.approx(pmf.tolist(), rel=1e-6)
         offering = [a for a in ranks if lists[a, ranks[a]] == item]
         assert slate.sources[j] in offering
@@ -85,7 +85,7 @@ def test_item_propensities_of_all_slates_sum_to_one(
     n = min(2, len(items))
     slates = itertools.permutations(items, n)
     total = sum(
-        slate_propensities(lists, scores, epsilon, np.array(slate, np.int32), NO_TERMS).prod() for slate in slates
+        slate_propensities(lists, scores, epsilon, np.array(slate, np.int32), NO_CONSTRAINTS).prod() for slate in slates
     )
     assert total == pytest.approx(1.0)
 
@@ -102,11 +102,11 @@ def test_drawn_slates_have_their_product_of_propensities() -> None:
     n = 20_000
     counts: dict[tuple[int, ...], int] = {}
     for _ in range(n):
-        shown = tuple(draw_slate(lists, scores, 0.4, rng.random(3), NO_TERMS).items.tolist())
+        shown = tuple(draw_slate(lists, scores, 0.4, rng.random(3), NO_CONSTRAINTS).items.tolist())
         counts[shown] = counts.get(shown, 0) + 1
     tested = 0
     for slate in itertools.permutations(range(1, 6), 3):
-        p = slate_propensities(lists, scores, 0.4, np.array(slate, np.int32), NO_TERMS).prod()
+        p = slate_propensities(lists, scores, 0.4, np.array(slate, np.int32), NO_CONSTRAINTS).prod()
         if p == 0.0:
             assert slate not in counts
         elif n * p >= 20:
@@ -124,49 +124,51 @@ def test_off_policy_weights_are_unbiased() -> None:
     for slate in itertools.permutations((1, 2, 3, 4), 3):
         items = np.array(slate, np.int32)
         reward = sum(value[item] / (j + 1) for j, item in enumerate(slate))
-        p_logging = slate_propensities(lists, logging, 0.5, items, NO_TERMS).prod()
-        p_candidate = slate_propensities(lists, candidate, 0.1, items, NO_TERMS).prod()
+        p_logging = slate_propensities(lists, logging, 0.5, items, NO_CONSTRAINTS).prod()
+        p_candidate = slate_propensities(lists, candidate, 0.1, items, NO_CONSTRAINTS).prod()
         truth += p_candidate * reward
         if p_logging > 0.0:
             estimate += p_logging * (p_candidate / p_logging) * reward
     assert estimate == pytest.approx(truth)
     best = greedy_fill(lists, candidate, 3).items
     assert best.tolist() == [4, 2, 3]
-    assert slate_propensities(lists, candidate, 0.0, best, NO_TERMS).tolist() == [1.0, 1.0, 1.0]
+    assert slate_propensities(lists, candidate, 0.0, best, NO_CONSTRAINTS).tolist() == [1.0, 1.0, 1.0]
 
 
 def test_shared_heads_share_the_propensity() -> None:
-    slate = draw_slate(np.array([[3, 4], [3, 5]], np.int32), np.zeros((2, 4)), 0.5, np.array([0.9, 0.9]), NO_TERMS)
+    slate = draw_slate(
+        np.array([[3, 4], [3, 5]], np.int32), np.zeros((2, 4)), 0.5, np.array([0.9, 0.9]), NO_CONSTRAINTS
+    )
     assert slate.items.tolist() == [3, 5]
     assert slate.sources.tolist() == [1, 1]
-    assert slate.heads.tolist() == [[0, 0], [OTHER + 1, 1]]
+    assert slate.offered_ranks.tolist() == [[0, 0], [OTHER + 1, 1]]
     assert slate.propensities.tolist() == [1.0, 0.25]
 
 
 def test_slate_types() -> None:
-    slate = draw_slate(np.array([[3, 4]], np.int32), np.zeros((1, 4)), 0.5, np.zeros(2), NO_TERMS)
+    slate = draw_slate(np.array([[3, 4]], np.int32), np.zeros((1, 4)), 0.5, np.zeros(2), NO_CONSTRAINTS)
     assert isinstance(slate, Slate)
     assert [str(array.dtype) for array in slate] == ["int32", "uint8", "uint8", "float32", "float32"]
 
 
 def test_empty_lists_give_an_empty_slate() -> None:
-    slate = draw_slate(np.full((2, 3), -1, np.int32), np.zeros((2, 4)), 0.1, np.zeros(3), NO_TERMS)
+    slate = draw_slate(np.full((2, 3), -1, np.int32), np.zeros((2, 4)), 0.1, np.zeros(3), NO_CONSTRAINTS)
     assert [array.shape for array in slate] == [(0,), (0,), (0, 2), (0, 2), (0,)]
 
 
 def test_read_only_records_can_be_used() -> None:
     lists = np.frombuffer(np.array([[3, 4]], np.int32).tobytes(), np.int32).reshape(1, 2)
-    assert draw_slate(lists, np.zeros((1, 4)), 0.5, np.zeros(2), NO_TERMS).items.tolist() == [3, 4]
+    assert draw_slate(lists, np.zeros((1, 4)), 0.5, np.zeros(2), NO_CONSTRAINTS).items.tolist() == [3, 4]
 
 
 def test_lists_that_do_not_fit_are_refused() -> None:
     with pytest.raises(ValueError, match="one row for each source"):
-        draw_slate(np.zeros((3, 2), np.int32), np.zeros((2, 4)), 0.1, np.zeros(2), NO_TERMS)
+        draw_slate(np.zeros((3, 2), np.int32), np.zeros((2, 4)), 0.1, np.zeros(2), NO_CONSTRAINTS)
     with pytest.raises(ValueError, match="at most 127 columns"):
-        draw_slate(np.zeros((2, 128), np.int32), np.zeros((2, 4)), 0.1, np.zeros(2), NO_TERMS)
+        draw_slate(np.zeros((2, 128), np.int32), np.zeros((2, 4)), 0.1, np.zeros(2), NO_CONSTRAINTS)
 
 
 def test_slate_value_by_hand() -> None:
     scores = np.arange(8.0).reshape(2, 4)
-    heads, sources = np.array([[0, OTHER], [OTHER + 1, 3]], np.uint8), np.array([0, 1], np.uint8)
-    assert slate_value(scores, np.array([1.0, 0.5]), heads, sources) == 0.0 * 1.0 + 6.0 * 0.5
+    offered_ranks, sources = np.array([[0, OTHER], [OTHER + 1, 3]], np.uint8), np.array([0, 1], np.uint8)
+    assert slate_value(scores, np.array([1.0, 0.5]), offered_ranks, sources) == 0.0 * 1.0 + 6.0 * 0.5

@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 
-from bandits import DRY, OTHER, Outcome, QLearning, Sarsa, make_policy
+from bandits import EXHAUSTED, OTHER, Outcome, QLearning, Sarsa, make_policy
 from bandits.checks import train
 
-HEADS = np.array([[0, OTHER], [1, 1], [DRY, OTHER + 2]], np.uint8)  # slots 0 and 1 of source 0; slot 1 shared
+HEADS = np.array([[0, OTHER], [1, 1], [EXHAUSTED, OTHER + 2]], np.uint8)  # slots 0 and 1 of source 0; slot 1 shared
 SOURCES = np.array([0, 0, 1], np.uint8)
 
 
@@ -16,9 +16,9 @@ def _sarsa(**options: float) -> Sarsa:
 
 def test_credit_by_hand() -> None:
     policy = _sarsa()
-    heads = HEADS.copy()
-    heads[2, 1] = 2
-    error = policy.learn_one(Outcome(1, heads, SOURCES, hit=1, reward=1.0))
+    offered_ranks = HEADS.copy()
+    offered_ranks[2, 1] = 2
+    error = policy.learn_one(Outcome(1, offered_ranks, SOURCES, hit=1, reward=1.0))
     theta = 1 / np.sqrt([1.0, 2.0, 3.0])
     miss, hit, shared = -0.2, 1.0 - theta[1] * 0.2, 1.0
     assert policy.q[1, 0].tolist() == pytest.approx([0.2 + miss / 20, 0.2 + theta[1] * hit / 20, 0.2, 0.2])
@@ -39,11 +39,11 @@ def test_misses_lower_the_value() -> None:
 
 def test_step_size_falls_to_its_floor() -> None:
     policy = _sarsa(smallest_step=0.04)
-    heads, drawn = np.array([[0, DRY]], np.uint8), np.zeros(1, np.uint8)
+    offered_ranks, drawn = np.array([[0, EXHAUSTED]], np.uint8), np.zeros(1, np.uint8)
     for _ in range(100):
-        policy.learn_one(Outcome(0, heads, drawn, hit=-1, reward=0.0))
+        policy.learn_one(Outcome(0, offered_ranks, drawn, hit=-1, reward=0.0))
     before = policy.q[0, 0, 0]
-    policy.learn_one(Outcome(0, heads, drawn, hit=0, reward=1.0))
+    policy.learn_one(Outcome(0, offered_ranks, drawn, hit=0, reward=1.0))
     assert policy.q[0, 0, 0] - before == pytest.approx(0.04 * (1.0 - before))
 
 
@@ -54,7 +54,7 @@ def test_baseline_learns_what_silence_leads_to() -> None:
     policy.q[1, 0] = 0.5
     following = policy.draw(1, lists, np.zeros(3))
     v_t = 0.5 * (1 + 2**-0.5 + 3**-0.5)
-    outcome = Outcome(0, HEADS, SOURCES, -1, 0.0, 0.8, 1, following.heads, following.sources, lists)
+    outcome = Outcome(0, HEADS, SOURCES, -1, 0.0, 0.8, 1, following.offered_ranks, following.sources, lists)
     assert policy.slate_error(outcome) == pytest.approx(0.8 * v_t)
     policy.learn_one(outcome)
     assert policy.baseline.tolist() == pytest.approx([0.02 * 0.8 * v_t, 0.0])
@@ -67,7 +67,9 @@ def test_sarsa_values_the_slate_drawn_and_q_learning_the_best() -> None:
         policy.q[0] = [[0.5, 0.1, 0.0, 0.0], [0.3, 0.2, 0.0, 0.0]]
         drawn = policy.draw(0, lists, np.array([0.99, 0.99]))  # explores: source 1 twice
         assert drawn.sources.tolist() == [1, 1]
-        outcome = Outcome(0, drawn.heads, drawn.sources, 0, 1.0, 0.5, 0, drawn.heads, drawn.sources, lists)
+        outcome = Outcome(
+            0, drawn.offered_ranks, drawn.sources, 0, 1.0, 0.5, 0, drawn.offered_ranks, drawn.sources, lists
+        )
         errors[policy.name] = policy.slate_error(outcome)
     assert errors["sarsa"] == pytest.approx(1.0 + 0.5 * (0.3 + 0.2 * 2**-0.5))
     assert errors["q_learning"] == pytest.approx(1.0 + 0.5 * (0.5 + 0.3 * 2**-0.5))
@@ -81,7 +83,9 @@ def test_q_learning_never_expects_less_than_sarsa() -> None:
         on_policy.q[:] = off_policy.q[:] = q
         lists = rng.integers(0, 8, (3, 4)).astype(np.int32)
         slate = on_policy.draw(0, lists, rng.random(4))
-        outcome = Outcome(0, slate.heads, slate.sources, 0, 1.0, 0.9, 0, slate.heads, slate.sources, lists)
+        outcome = Outcome(
+            0, slate.offered_ranks, slate.sources, 0, 1.0, 0.9, 0, slate.offered_ranks, slate.sources, lists
+        )
         assert off_policy.slate_error(outcome) >= on_policy.slate_error(outcome)
 
 
@@ -94,7 +98,8 @@ def test_without_discount_sarsa_and_q_learning_are_one() -> None:
         slate = twins[0].draw(state, lists, rng.random(4))
         hit = int(rng.integers(-1, 4))
         errors = [
-            policy.learn_one(Outcome(state, slate.heads, slate.sources, hit, float(hit >= 0))) for policy in twins
+            policy.learn_one(Outcome(state, slate.offered_ranks, slate.sources, hit, float(hit >= 0)))
+            for policy in twins
         ]
         assert errors[0] == errors[1]
     states = [{name: array.tobytes() for name, array in policy.state().items()} for policy in twins]
@@ -110,9 +115,9 @@ def test_untrained_policies_show_the_ranking(name: str) -> None:
 
 def test_looking_ahead_needs_the_next_slate() -> None:
     outcome = Outcome(0, HEADS, SOURCES, 0, 1.0, discount_t=0.5)
-    with pytest.raises(ValueError, match="'sarsa': discount_t above 0 needs next_heads and next_sources"):
+    with pytest.raises(ValueError, match="'sarsa': discount_t above 0 needs next_offered_ranks and next_sources"):
         _sarsa().learn_one(outcome)
-    drawn = outcome._replace(next_heads=HEADS[:2], next_sources=SOURCES[:2])
+    drawn = outcome._replace(next_offered_ranks=HEADS[:2], next_sources=SOURCES[:2])
     with pytest.raises(ValueError, match="'q_learning': discount_t above 0 needs next_lists"):
         QLearning(sources=2, slots=3).learn_one(drawn)
 

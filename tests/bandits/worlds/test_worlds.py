@@ -43,14 +43,14 @@ def test_nothing_beats_the_oracle(world: str, tastes: Tastes) -> None:
 
 def test_sorting_by_attraction_is_best(tastes: Tastes) -> None:
     """Against all orders of four items, and against other items."""
-    shop, luck = Shop(SETTINGS["state"], "s", 100, tastes), np.random.default_rng(1)
+    shop, rng = Shop(SETTINGS["state"], "s", 100, tastes), np.random.default_rng(1)
     for _ in range(20):
         _, lists = shop.offer()
         best = shop.best(lists, 4)
         for _ in range(50):
-            other = luck.permutation(np.unique(lists[lists >= 0]))[:4].astype(np.int32)
+            other = rng.permutation(np.unique(lists[lists >= 0]))[:4].astype(np.int32)
             assert shop.expected(other) <= shop.expected(best) + 1e-12
-            assert shop.expected(luck.permutation(best)) <= shop.expected(best) + 1e-12
+            assert shop.expected(rng.permutation(best)) <= shop.expected(best) + 1e-12
         shop.answer(best)
 
 
@@ -118,11 +118,11 @@ def test_hits_decide_how_long_a_chain_is(tastes: Tastes) -> None:
 
 def test_references_fill_slates(tastes: Tastes) -> None:
     lists = np.array([[0, 1, 2], [1, 3, -1], *([[-1, -1, -1]] * 6)], np.int32)
-    luck, best = np.random.default_rng(0), np.array([7], np.int32)
-    assert reference("oracle", lists, luck, best).tolist() == [7]
-    assert reference("round_robin", lists, luck, best).tolist() == [0, 1, 2, 3]
-    assert reference("fixed: seen_before", lists, luck, best).tolist() == [1, 3, 0, 2]
-    assert set(reference("random_source", lists, luck, best).tolist()) <= {0, 1, 2, 3}
+    rng, best = np.random.default_rng(0), np.array([7], np.int32)
+    assert reference("oracle", lists, rng, best).tolist() == [7]
+    assert reference("round_robin", lists, rng, best).tolist() == [0, 1, 2, 3]
+    assert reference("fixed: seen_before", lists, rng, best).tolist() == [1, 3, 0, 2]
+    assert set(reference("random_source", lists, rng, best).tolist()) <= {0, 1, 2, 3}
 
 
 def test_a_shop_needs_more_shoppers_than_come_at_once() -> None:

@@ -177,7 +177,7 @@ def test_restoring_another_shape_is_refused() -> None:
     with pytest.raises(ValueError, match="dimensions"):
         Content("image", 4).restore(source.state())
     with pytest.raises(ValueError, match="at most 2"):
-        Content("image", 3, terms=2).restore(source.state())
+        Content("image", 3, tokens=2).restore(source.state())
 
 
 def test_long_texts_are_read_in_part() -> None:

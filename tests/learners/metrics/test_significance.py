@@ -53,8 +53,8 @@ def test_two_users_are_drawn_as_coins_are_tossed() -> None:
 
 
 def test_the_same_seed_draws_the_same_for_every_learner() -> None:
-    luck = np.random.default_rng(1)
-    sums, counts = luck.random((200, 2)), np.full(200, 5.0)
+    rng = np.random.default_rng(1)
+    sums, counts = rng.random((200, 2)), np.full(200, 5.0)
     together = resampled_means(sums, counts, 100, "s")
     apart = np.column_stack([resampled_means(sums[:, [n]], counts, 100, "s")[:, 0] for n in range(2)])
     assert (together == apart).all()
@@ -63,8 +63,8 @@ def test_the_same_seed_draws_the_same_for_every_learner() -> None:
 
 
 def test_order_of_addition_does_not_matter() -> None:
-    luck = np.random.default_rng(2)
-    sums, counts = luck.random((300, 3)), luck.integers(1, 9, 300).astype(float)
+    rng = np.random.default_rng(2)
+    sums, counts = rng.random((300, 3)), rng.integers(1, 9, 300).astype(float)
     assert (resampled_means(np.asfortranarray(sums), counts, 70, "s") == resampled_means(sums, counts, 70, "s")).all()
 
 

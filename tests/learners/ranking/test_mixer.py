@@ -136,7 +136,7 @@ def test_quickened_steps_are_larger_and_shrink_again() -> None:
     for rows in some_steps(500):
         slow.learn_one(rows)
     quick.restore(slow.state())
-    quick.quicken(3.0)
+    quick.raise_learning_rate(3.0)
     rows = some_steps(501)[-1]
     ratio = moved(quick, rows) / moved(slow, rows)
     assert 1.5 < ratio <= 3.01

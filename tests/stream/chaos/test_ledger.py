@@ -5,7 +5,7 @@ import pytest
 from stream.chaos.ledger import Ledger
 from stream.chaos.pauses import Pauses, Standstill, during
 from stream.config import Config
-from stream.records.log import LOG_VERSION, Batch, Claim, Happening, Step, Stored, encode_message
+from stream.records.log import LOG_VERSION, Batch, Claim, LoggedEvent, SnapshotCommitted, Step, encode_message
 from stream.records.schemas import Event
 
 T = 1_700_000_000.0
@@ -23,7 +23,9 @@ def ledger_of(events: int) -> Ledger:
 
 def batch(seq: int, *numbers: int) -> bytes:
     """An owner's batch with these events."""
-    steps = [Step("u1", Happening(0, n, f"e-{n}", f"i{n}", 0, T, None, None), [], 0, None, None, None) for n in numbers]
+    steps = [
+        Step("u1", LoggedEvent(0, n, f"e-{n}", f"i{n}", 0, T, None, None), [], 0, None, None, None) for n in numbers
+    ]
     return encode_message(Batch(LOG_VERSION, "users/0", 0, seq, {"events.view": max(numbers) + 1}, T, list(steps)))
 
 
@@ -39,7 +41,7 @@ def test_what_is_missing_or_comes_twice_is_counted() -> None:
 
 def test_an_event_that_is_not_what_was_sent_breaks_a_law() -> None:
     ledger = ledger_of(2)
-    other = Happening(0, 0, "e-0", "i1", 0, T, None, None)
+    other = LoggedEvent(0, 0, "e-0", "i1", 0, T, None, None)
     step = Step("u1", other, [], 0, None, None, None)
     ledger.fold(1, encode_message(Batch(LOG_VERSION, "users/0", 0, 0, {"events.view": 1}, T, [step])), 0)
     assert +ledger.broken == {"accepted unlike sent": 1}
@@ -48,7 +50,7 @@ def test_an_event_that_is_not_what_was_sent_breaks_a_law() -> None:
 def test_a_snapshot_moves_the_fingerprint_so_models_are_compared_at_one_offset() -> None:
     ledger = ledger_of(0)
     ledger.keep_digests()
-    ledger.fold(1, encode_message(Stored(LOG_VERSION, "users/0", 0, "users", 1, 0, 1)), 0)
+    ledger.fold(1, encode_message(SnapshotCommitted(LOG_VERSION, "users/0", 0, "users", 1, 0, 1)), 0)
     assert ledger.digests is not None
     assert list(ledger.digests) == [1, 2]
     assert ledger.digests[1] != ledger.digests[2] == ledger.model.fingerprint()

@@ -13,10 +13,10 @@ from stream.records.codec import encode
 from stream.records.schemas import Item, Recommendation, Slot
 
 
-def record(user: str, items: str, base: int = 0) -> tuple[bytes, bytes]:
+def record(user: str, items: str, epoch: int = 0) -> tuple[bytes, bytes]:
     slots = [Slot(item, 0.5, "ranked", 0.98) for item in items]
     slate = Recommendation(
-        user_id=user, decision_id=f"{base}.0.0", event_id="e1", timestamp=1.0, model_version=3, base=base,
+        user_id=user, decision_id=f"{epoch}.0.0", event_id="e1", timestamp=1.0, model_version=3, epoch=epoch,
         policy="sarsa", slots=slots,
     )  # fmt: skip
     return user.encode(), encode(slate)
@@ -46,9 +46,9 @@ def test_the_newest_slate_wins_and_knows_the_one_before() -> None:
 
 def test_a_former_owner_is_not_heard() -> None:
     slates = Slates()
-    assert taken(slates, record("u", "a", base=7), record("u", "b", base=3))[1] is None
+    assert taken(slates, record("u", "a", epoch=7), record("u", "b", epoch=3))[1] is None
     assert [slot.item_id for slot in slates.newest["u"].slate.slots] == ["a"]
-    assert slates.take(*record("u", "c", base=7), 2.0) is not None
+    assert slates.take(*record("u", "c", epoch=7), 2.0) is not None
 
 
 def test_a_forgotten_user_has_no_slate() -> None:

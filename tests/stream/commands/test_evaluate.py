@@ -27,11 +27,11 @@ def no_settings(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture(scope="module")
 def log(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    luck = random.Random("a log for the terminal")
+    rng = random.Random("a log for the terminal")
     lines = ["user_id,item_id,event,timestamp,rating"]
     for n in range(160):
-        item = int(20 * luck.random() ** 2)
-        lines.append(f"u{luck.randrange(10)},i{item},view,{1_000_000 + 100 * n},{1 + item % 5}")
+        item = int(20 * rng.random() ** 2)
+        lines.append(f"u{rng.randrange(10)},i{item},view,{1_000_000 + 100 * n},{1 + item % 5}")
     path = tmp_path_factory.mktemp("terminal") / "log.csv"
     path.write_text("\n".join(lines) + "\n")
     return path

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from stream.config import Policy
-from stream.decisions.engine import Engine, Partition
+from stream.decisions.engine import Engine, Shard
 from stream.decisions.settlement import Rewards
 from stream.observe import Mix
 from stream.records.log import ItemChange, ProfileChange
@@ -20,10 +20,10 @@ from tests.support.site import CLICK, MINUTE, PURCHASE, VIEW, Site, T, decision_
 def test_a_duplicate_is_dropped_and_counted() -> None:
     site = Site("abc")
     first = site.take(did("u", "a", event_id="e1"))
-    users = msgspec.msgpack.encode(site.partition.users)
+    users = msgspec.msgpack.encode(site.shard.users)
     again = site.take(did("u", "b", T + 1, event_id="e1"))
     assert (len(first.records), again.records, again.seq) == (1, [], first.seq + 1)
-    assert msgspec.msgpack.encode(site.partition.users) == users
+    assert msgspec.msgpack.encode(site.shard.users) == users
     assert (site.seen.counts["duplicate"], site.seen.counts["event"]) == (1, 1)
     assert site.step(did("v", "a", event_id="e1")).event is not None, "ids are the user's own"
 
@@ -32,12 +32,12 @@ def test_a_late_event_is_counted_and_is_not_the_newest() -> None:
     site = Site("abc")
     site.take(did("u", "a"))
     step = site.step(did("u", "b", T - 1))
-    user = site.partition.users["u"]
+    user = site.shard.users["u"]
     assert site.seen.counts["late"] == 1
     assert (list(user.seen), user.time, user.events, user.session) == (["b", "a"], T, 2, ["a"])
     assert settlement_of(step).outcome == "void"
     assert decision_of(step).time == T
-    assert site.partition.watermark == T
+    assert site.shard.watermark == T
 
 
 def test_only_the_newest_event_of_a_user_in_a_batch_makes_a_decision_and_all_are_learned() -> None:
@@ -48,7 +48,7 @@ def test_only_the_newest_event_of_a_user_in_a_batch_makes_a_decision_and_all_are
     ]  # fmt: skip
     assert site.model.catalogue.events == 4
     assert site.seen.counts["decided"] == 2
-    assert site.partition.users["v"].open == steps(batch)[1].decision
+    assert site.shard.users["v"].open == steps(batch)[1].decision
 
 
 def test_a_retry_in_the_same_batch_does_not_cost_the_user_the_slate() -> None:
@@ -60,10 +60,10 @@ def test_a_retry_in_the_same_batch_does_not_cost_the_user_the_slate() -> None:
 
 def test_of_several_messages_a_users_newest_event_makes_the_slate_and_a_retry_does_not_cost_it() -> None:
     site = Site("abc")
-    seq = site.partition.seq
+    seq = site.shard.seq
     retried = did("u", "b", T + 1)
     parts = [[did("u", "a", T), did("v", "a", T)], [retried], [retried, did("w", "c", T + 2)]]
-    made = site.engine.batches(site.partition, [(list(part), {"events.view": n}) for n, part in enumerate(parts)])
+    made = site.engine.batches(site.shard, [(list(part), {"events.view": n}) for n, part in enumerate(parts)])
     assert [[step.decision is not None for step in steps(batch)] for batch in made] == [[False, True], [True], [True]]
     assert [(batch.seq, batch.next) for batch in made] == [
         (seq + n, {"events.view": n}) for n in range(3)
@@ -84,12 +84,12 @@ def test_the_slate_of_a_late_event_waits_for_its_answer() -> None:
 def test_a_user_forgotten_in_the_same_batch_gets_no_slate_unless_he_comes_back() -> None:
     site = Site("abc")
     gone, back = site.take(did("u", "a"), ProfileChange("u", None)), [did("u", "b", T + 1), did("v", "b", T + 1)]
-    assert (steps(gone)[0].decision, site.partition.users) == (None, {})
+    assert (steps(gone)[0].decision, site.shard.users) == (None, {})
     batch = site.take(back[0], ProfileChange("u", None), back[1], did("u", "c", T + 2))
     assert [(step.user_id, step.decision is not None) for step in steps(batch)] == [
         ("u", False), ("v", True), ("u", True),
     ]  # fmt: skip
-    assert list(site.partition.users["u"].seen) == ["c"]
+    assert list(site.shard.users["u"].seen) == ["c"]
 
 
 def test_decision_ids_are_unique() -> None:
@@ -101,7 +101,7 @@ def test_decision_ids_are_unique() -> None:
     ]
     assert len(ids) == len(set(ids)) == 60
     other = Engine(site.config, site.model)
-    batch = other.batch(Partition("users/1", 7, site.config.rewards), [did("x", "a")], {})
+    batch = other.batch(Shard("users/1", 7, site.config.rewards), [did("x", "a")], {})
     assert decision_of(steps(batch)[0]).decision_id not in ids
 
 
@@ -119,7 +119,7 @@ def test_an_answer_settles_the_slate(kind: int, item: str, outcome: str, reward:
     assert (settled.decision_id, settled.outcome, settled.reward) == (open_.decision_id, outcome, reward)
     assert settled.hit == (open_.slate.index(item) if outcome == "hit" else -1)
     assert (settled.discount, settled.decided_at, settled.settled_at) == (0.5, T, T + MINUTE)
-    assert (settled.slate, settled.sources, settled.heads) == (open_.slate, open_.sources, open_.heads)
+    assert (settled.slate, settled.sources, settled.offered_ranks) == (open_.slate, open_.sources, open_.offered_ranks)
     assert (settled.propensities, settled.state, settled.policy) == (open_.propensities, open_.state, open_.policy)
     assert site.seen.settlements == [settled]
 
@@ -167,7 +167,7 @@ def test_what_can_be_an_answer(fields: dict[str, Any], outcome: str) -> None:
     step = site.step(did("u", "b", **fields))
     assert settlement_of(step).outcome == outcome
     assert settlement_of(step).reward == (outcome == "hit")
-    assert decision_of(step).decision_id == f"0.{site.partition.seq - 1}.0"
+    assert decision_of(step).decision_id == f"0.{site.shard.seq - 1}.0"
 
 
 def test_naming_the_decision_is_an_answer() -> None:
@@ -196,7 +196,7 @@ def test_silence_is_settled_by_the_watermark_as_a_record_without_an_event() -> N
     settled = settlement_of(silent)
     assert (settled.decision_id, settled.outcome, settled.reward) == (open_.decision_id, "silent", 0.0)
     assert (settled.settled_at, settled.discount) == (T + 1800, 0.0)
-    assert site.partition.users["u"].open is None
+    assert site.shard.users["u"].open is None
     assert site.step(did("u", "b", T + 1802)).settled is None, "once is enough"
 
 
@@ -213,7 +213,7 @@ def test_silences_come_oldest_first_and_never_twice() -> None:
 def test_the_owner_of_recovered_users_settles_their_silence() -> None:
     site = Site("abc")
     shown(site)
-    heir = Partition("users/0", 9, site.config.rewards, users=site.partition.users, watermark=T)
+    heir = Shard("users/0", 9, site.config.rewards, users=site.shard.users, watermark=T)
     batch = site.engine.batch(heir, [did("v", "a", T + 1801)], {})
     assert [step.user_id for step in steps(batch)] == ["v", "u"]
 
@@ -223,18 +223,18 @@ def test_the_owner_of_recovered_users_settles_their_silence() -> None:
 
 def test_a_batch_says_where_the_source_stands() -> None:
     site = Site("abc")
-    batch = site.engine.batch(site.partition, [did("u", "a"), ProfileChange("v", {"tier": 2.0})], {"events.view": 7})
-    assert (batch.source, batch.base, batch.seq, batch.watermark) == ("users/0", 0, 1, T)
+    batch = site.engine.batch(site.shard, [did("u", "a"), ProfileChange("v", {"tier": 2.0})], {"events.view": 7})
+    assert (batch.shard, batch.epoch, batch.seq, batch.watermark) == ("users/0", 0, 1, T)
     assert batch.next["events.view"] == 7
-    assert (site.partition.next, site.partition.seq) == ({"events.view": 7}, 2)
-    assert site.partition.users["v"].attributes == {"tier": 2.0}
+    assert (site.shard.next, site.shard.seq) == ({"events.view": 7}, 2)
+    assert site.shard.users["v"].attributes == {"tier": 2.0}
 
 
 def test_positions_of_topics_that_a_batch_does_not_touch_are_not_taken_for_a_step_back() -> None:
     site = Site("abc")
     for n, next_ in enumerate([{"events.view": 7}, {"events.click": 2}, {"events.view": 8}]):
-        site.fold(site.engine.batch(site.partition, [did("u", "a", T + n)], next_))
-    assert site.model.acceptance.sources["users/0"].next == {"events.view": 8, "events.click": 2}
+        site.fold(site.engine.batch(site.shard, [did("u", "a", T + n)], next_))
+    assert site.model.acceptance.shards["users/0"].next == {"events.view": 8, "events.click": 2}
     assert site.model.acceptance.backward == 0
 
 

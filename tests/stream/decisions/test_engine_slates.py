@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bandits import DRY, OTHER, session_state
+from bandits import EXHAUSTED, OTHER, session_state
 from stream.config import Policy, Ranking, Slate
 from stream.decisions.engine import SHOWN_USERS, Engine, Shown, uniforms
 from stream.model.fold import unpack_lists
@@ -94,7 +94,7 @@ def test_forgetting_a_user_forgets_what_was_shown() -> None:
     site.take(ProfileChange("u", None))
     step = site.step(did("u", "b", T + 1))
     assert (step.settled, step.rows, step.recent) == (None, None, [])
-    assert site.partition.users["u"].events == 1
+    assert site.shard.users["u"].events == 1
 
 
 CHANGES = st.one_of(
@@ -171,14 +171,14 @@ def test_a_decision_is_self_sufficient(name: Any) -> None:
         assert len(decision.items) == len(set(decision.items))
         assert decision.slate == [ids[item] for item in slate.items.tolist()]
         assert decision.sources == slate.sources.tobytes()
-        heads = np.frombuffer(decision.heads, np.uint8).reshape(len(decision.slate), -1)
+        offered_ranks = np.frombuffer(decision.offered_ranks, np.uint8).reshape(len(decision.slate), -1)
         for slot, (item, source) in enumerate(zip(decision.slate, decision.sources, strict=True)):
-            assert named[source][heads[slot, source]] == item
-            for row, head in zip(named, heads[slot].tolist(), strict=True):
+            assert named[source][offered_ranks[slot, source]] == item
+            for row, head in zip(named, offered_ranks[slot].tolist(), strict=True):
                 left = [other for other in row if other not in decision.slate[:slot]]
-                assert (head == DRY) == (not left)
-                assert left[:1] == ([] if head == DRY else [row[head % OTHER]])
-                assert head == DRY or (head < OTHER) == (left[0] == item)
+                assert (head == EXHAUSTED) == (not left)
+                assert left[:1] == ([] if head == EXHAUSTED else [row[head % OTHER]])
+                assert head == EXHAUSTED or (head < OTHER) == (left[0] == item)
         scores = dict(zip((ids[item] for item in found.items.tolist()), found.scores.tolist(), strict=True))
         assert np.frombuffer(decision.scores, np.float32).tolist() == [scores[item] for item in decision.slate]
         ranked = [scores[item] for item in named[0]]

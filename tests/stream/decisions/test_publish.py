@@ -10,7 +10,7 @@ from msgspec import Struct
 
 from stream.decisions.publish import outcomes, recommendation, recommendations
 from stream.records.codec import encode
-from stream.records.log import Batch, Decision, Happening, ItemChange, ProfileChange, Settlement, Step
+from stream.records.log import Batch, Decision, ItemChange, LoggedEvent, ProfileChange, Settlement, Step
 from stream.records.schemas import Outcome, OutcomeType, Recommendation, Slot, json_schema
 
 LISTS = ("ranked", "popularity", "recently_seen")
@@ -21,7 +21,7 @@ def floats(*values: float) -> bytes:
     return np.array(values, np.float32).tobytes()
 
 
-EVENT = Happening(1, 7, "e7", "x", 1, T, None, None)
+EVENT = LoggedEvent(1, 7, "e7", "x", 1, T, None, None)
 DECISION = Decision(
     "3.0.0", T, "sarsa", 0.1, 12, 4, ["a", "b", "c"], bytes([2, 0]), b"", floats(0.5, 1.0), floats(0.75, 0.25), b""
 )
@@ -40,7 +40,7 @@ def settlement(outcome: OutcomeType, hit: int, reward: float) -> Settlement:
         4,
         ["a", "b"],
         bytes([1, 2]),
-        b"heads",
+        b"offered_ranks",
         floats(0.5, 1.0),
         b"lists",
     )
@@ -60,7 +60,7 @@ def valid(record: Struct) -> dict[str, Any]:
 def test_a_slate_as_it_is_published() -> None:
     ((_, found),) = recommendations(batch(Step("u", EVENT, [], 0, None, DECISION, None)), LISTS)
     assert found == Recommendation(
-        user_id="u", decision_id="3.0.0", event_id="e7", timestamp=T, model_version=12, base=3, policy="sarsa",
+        user_id="u", decision_id="3.0.0", event_id="e7", timestamp=T, model_version=12, epoch=3, policy="sarsa",
         slots=[Slot("a", 0.75, "recently_seen", 0.5), Slot("b", 0.25, "ranked", 1.0)],
     )  # fmt: skip
     assert valid(found)["slots"][1] == {"item_id": "b", "score": 0.25, "source": "ranked", "propensity": 1.0}
@@ -80,7 +80,7 @@ def test_an_outcome_as_it_is_published(outcome: OutcomeType, hit: int, reward: f
     assert found == Outcome(
         user_id="u", decision_id="2.9.1", outcome=outcome, reward=reward, hit=slot, event_id="e7", decided_at=T - 60,
         settled_at=T, policy="sarsa", items=["a", "b"], sources=["popularity", "recently_seen"],
-        propensities=[0.5, 1.0], discount=0.0, state=4, offering=list(LISTS), heads=b"heads", lists=b"lists",
+        propensities=[0.5, 1.0], discount=0.0, state=4, offering=list(LISTS), offered_ranks=b"offered_ranks", lists=b"lists",
     )  # fmt: skip
     assert valid(found)["hit"] == slot
 

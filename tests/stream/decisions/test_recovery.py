@@ -1,4 +1,4 @@
-"""Taking over a source: after a crash anywhere between two writes, every input event has happened exactly once."""
+"""Taking over a shard: after a crash anywhere between two writes, every input event has happened exactly once."""
 
 from collections.abc import Sequence
 from itertools import groupby
@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from stream.config import Config, Slate
-from stream.decisions.engine import Engine, Partition
+from stream.decisions.engine import Engine, Shard
 from stream.decisions.recovery import Claimed, Recovery
 from stream.model.fold import Model
 from stream.observe import Observer
@@ -21,10 +21,10 @@ from stream.records.log import (
     Acceptance,
     Batch,
     Claim,
-    Happening,
+    LoggedEvent,
     Message,
     ProfileChange,
-    SourceState,
+    ShardState,
     Step,
     decode_message,
     encode_message,
@@ -44,21 +44,21 @@ TOPICS = {topic.name: kind for kind, topic in EVENT_TOPICS.items()}
 
 
 def step(user: str, item: str, time: float = T) -> Step:
-    return Step(user, Happening(0, 0, f"{user}-{item}-{time}", item, 0, time, None, None), [], 0, None, None, None)
+    return Step(user, LoggedEvent(0, 0, f"{user}-{item}-{time}", item, 0, time, None, None), [], 0, None, None, None)
 
 
-def batch(source: str, base: int, seq: int, views: int, *records: Step | ProfileChange) -> Batch:
-    return Batch(LOG_VERSION, source, base, seq, {"events.view": views}, T + views, list(records))
+def batch(shard: str, epoch: int, seq: int, views: int, *records: Step | ProfileChange) -> Batch:
+    return Batch(LOG_VERSION, shard, epoch, seq, {"events.view": views}, T + views, list(records))
 
 
-def take_over(source: str, token: str, log: Sequence[Message]) -> Recovery:
-    """What a worker makes of the log whose claim of `source` has this token."""
+def take_over(shard: str, token: str, log: Sequence[Message]) -> Recovery:
+    """What a worker makes of the log whose claim of `shard` has this token."""
     rules = Acceptance()
     for offset, message in enumerate(log):
         rules.judge(message, offset)
         if isinstance(message, Claim) and message.token == token:
             break
-    recovery = Recovery(source, Claimed(offset, rules.sources[source], None), [], GAP, LISTS)
+    recovery = Recovery(shard, Claimed(offset, rules.shards[shard], None), [], GAP, LISTS)
     for at, message in enumerate(log):
         recovery.read(message, at)
     return recovery
@@ -85,22 +85,22 @@ INTERLEAVED: list[Message] = [
 
 def test_sources_and_claims_interleaved() -> None:
     found = [take_over("users/0", "b0", INTERLEAVED), take_over("users/1", "b1", INTERLEAVED)]
-    assert [(recovery.claimed.base, recovery.claimed.state) for recovery in found] == [
-        (9, SourceState(9, 0, {"events.view": 3}, T + 3, 5)),
-        (5, SourceState(5, 0, {"events.view": 9}, T + 9, 4, since=1)),
+    assert [(recovery.claimed.epoch, recovery.claimed.state) for recovery in found] == [
+        (9, ShardState(9, 0, {"events.view": 3}, T + 3, 5)),
+        (5, ShardState(5, 0, {"events.view": 9}, T + 9, 4, since=1)),
     ]
     assert [seen(recovery.users) for recovery in found] == [{"u": ["x", "z"]}, {"v": ["y"]}]
 
 
 def test_a_later_claim_takes_over_what_the_former_owner_did_in_time() -> None:
     found = take_over("users/1", "c1", [*INTERLEAVED, Claim(LOG_VERSION, "users/1", "c1")])
-    assert (found.claimed.base, found.claimed.state.next) == (11, {"events.view": 10})
+    assert (found.claimed.epoch, found.claimed.state.next) == (11, {"events.view": 10})
     assert seen(found.users) == {"v": ["y", "w"]}
 
 
 def test_an_untouched_source_starts_empty() -> None:
     found = take_over("users/7", "t", [*INTERLEAVED, Claim(LOG_VERSION, "users/7", "t")])
-    assert (found.claimed.state, found.users) == (SourceState(11, 0, {}, 0.0, since=11), {})
+    assert (found.claimed.state, found.users) == (ShardState(11, 0, {}, 0.0, since=11), {})
 
 
 def test_a_forgotten_user_stays_forgotten() -> None:
@@ -119,7 +119,7 @@ class Written(NamedTuple):
     """A Kafka record of an input topic."""
 
     topic: str
-    partition: int
+    shard: int
     offset: int
     timestamp: int
     key: bytes
@@ -140,31 +140,31 @@ def written(drawn: list[tuple[str, str, str, int, int]]) -> Input:
 
 
 class Owner:
-    """A worker that owns the source, as far as the log is concerned."""
+    """A worker that owns the shard, as far as the log is concerned."""
 
     def __init__(self, log: list[bytes], token: str) -> None:
         log.append(encode_message(Claim(LOG_VERSION, "users/0", token)))
         recovery = take_over("users/0", token, [message for _, message in messages(log)])
-        base, state, _ = recovery.claimed
+        epoch, state, _ = recovery.claimed
         self.recovered = msgspec.msgpack.encode(list(recovery.users.items()))
         self.model = Model(CONFIG)
         for offset, message in messages(log):
             self.model.fold(message, offset)
         self.engine, self.intake = Engine(CONFIG, self.model), Intake(CONFIG, Observer())
-        self.partition = Partition("users/0", base, CONFIG.rewards, users=recovery.users, watermark=state.watermark)
-        self.partition.next = {topic.name: state.next.get(topic.name, 0) for topic in USER_TOPICS}
+        self.shard = Shard("users/0", epoch, CONFIG.rewards, users=recovery.users, watermark=state.watermark)
+        self.shard.next = {topic.name: state.next.get(topic.name, 0) for topic in USER_TOPICS}
 
-    def poll(self, source: Input, size: int) -> bytes | None:
+    def poll(self, shard: Input, size: int) -> bytes | None:
         """One batch of at most `size` records of each topic; None when everything has been read."""
-        fetched = [(tp, log[self.partition.next[tp.topic] :][:size]) for tp, log in source.items()]
-        reading = self.intake.read(self.partition.next, [(tp, found) for tp, found in fetched if found], T + 1e6)
+        fetched = [(tp, log[self.shard.next[tp.topic] :][:size]) for tp, log in shard.items()]
+        reading = self.intake.read(self.shard.next, [(tp, found) for tp, found in fetched if found], T + 1e6)
         assert not reading.seek
         if not reading.parts:
             return None
         (taken,) = reading.parts
-        return encode_message(self.engine.batch(self.partition, taken.arrivals, taken.next))
+        return encode_message(self.engine.batch(self.shard, taken.arrivals, taken.next))
 
-    def heard(self, log: list[bytes]) -> None:
+    def on_log_message(self, log: list[bytes]) -> None:
         """Fold what is new in the log."""
         for offset, message in messages(log)[self.model.offset :]:
             self.model.fold(message, offset)
@@ -188,16 +188,16 @@ def events(log: list[bytes]) -> list[tuple[int, int, str]]:
     return sorted(found, key=lambda entry: entry[0])
 
 
-def uninterrupted(source: Input, size: int) -> tuple[list[bytes], Owner]:
+def uninterrupted(shard: Input, size: int) -> tuple[list[bytes], Owner]:
     log: list[bytes] = []
     owner = Owner(log, "only")
-    while (message := owner.poll(source, size)) is not None:
+    while (message := owner.poll(shard, size)) is not None:
         log.append(message)
-        owner.heard(log)
+        owner.on_log_message(log)
     return log, owner
 
 
-def interrupted(source: Input, size: int, after: int, under_way: int, late: bool) -> tuple[list[bytes], Owner]:
+def interrupted(shard: Input, size: int, after: int, under_way: int, late: bool) -> tuple[list[bytes], Owner]:
     """The first owner crashes when `after` batches are in the log and `under_way` more were proposed.
 
     Those are lost, or (`late`) come after the claim of the second owner, as after a long pause.
@@ -205,17 +205,17 @@ def interrupted(source: Input, size: int, after: int, under_way: int, late: bool
     log: list[bytes] = []
     first = Owner(log, "first")
     for _ in range(after):
-        if (message := first.poll(source, size)) is not None:
+        if (message := first.poll(shard, size)) is not None:
             log.append(message)
-            first.heard(log)
-    lost = [message for _ in range(under_way) if (message := first.poll(source, size)) is not None]
+            first.on_log_message(log)
+    lost = [message for _ in range(under_way) if (message := first.poll(shard, size)) is not None]
     second = Owner(log, "second")
     if late:
         log += lost
-        second.heard(log)
-    while (message := second.poll(source, size)) is not None:
+        second.on_log_message(log)
+    while (message := second.poll(shard, size)) is not None:
         log.append(message)
-        second.heard(log)
+        second.on_log_message(log)
     return log, second
 
 
@@ -238,17 +238,17 @@ def habits(users: Users) -> dict[str, object]:
 def test_no_event_is_lost_or_comes_twice_whenever_the_owner_crashes(
     drawn: list[tuple[str, str, str, int, int]], size: int, after: int, under_way: int, late: bool
 ) -> None:
-    source = written(drawn)
-    whole, owner = uninterrupted(source, size)
-    log, heir = interrupted(source, size, after, under_way, late)
+    shard = written(drawn)
+    whole, owner = uninterrupted(shard, size)
+    log, heir = interrupted(shard, size, after, under_way, late)
     assert events(log) == events(whole)
     assert len({name for _, _, name in events(log)}) == len(events(log))
-    assert heir.partition.next == owner.partition.next
-    assert heir.partition.watermark == owner.partition.watermark
-    assert habits(heir.partition.users) == habits(owner.partition.users)
+    assert heir.shard.next == owner.shard.next
+    assert heir.shard.watermark == owner.shard.watermark
+    assert habits(heir.shard.users) == habits(owner.shard.users)
     last = Owner(log, "last")
-    assert last.recovered == msgspec.msgpack.encode(list(heir.partition.users.items()))
-    assert (last.partition.next, last.partition.watermark) == (heir.partition.next, heir.partition.watermark)
+    assert last.recovered == msgspec.msgpack.encode(list(heir.shard.users.items()))
+    assert (last.shard.next, last.shard.watermark) == (heir.shard.next, heir.shard.watermark)
 
 
 @settings(deadline=None, derandomize=True, max_examples=40)
@@ -270,27 +270,27 @@ def test_a_decision_is_settled_at_most_once_by_a_later_record_than_the_one_that_
 @pytest.mark.parametrize("after", range(8))
 def test_every_crash_point_of_one_run(after: int, under_way: int) -> None:
     names = sorted(TOPICS)
-    source = written([(names[n * n % 3], "uvw"[n % 3], "abcd"[n * n % 4], n, 0) for n in range(20)])
-    whole, _ = uninterrupted(source, 1)
-    assert len(whole) == 1 + max(len(log) for log in source.values())
-    log, _ = interrupted(source, 1, after, under_way, late=under_way % 2 == 0)
+    shard = written([(names[n * n % 3], "uvw"[n % 3], "abcd"[n * n % 4], n, 0) for n in range(20)])
+    whole, _ = uninterrupted(shard, 1)
+    assert len(whole) == 1 + max(len(log) for log in shard.values())
+    log, _ = interrupted(shard, 1, after, under_way, late=under_way % 2 == 0)
     assert events(log) == events(whole)
     assert [len(list(group)) for _, group in groupby(events(log), lambda entry: entry[0])] == [
-        len(source[TP(topic.name, 0)]) for topic in USER_TOPICS if len(source.get(TP(topic.name, 0), []))
+        len(shard[TP(topic.name, 0)]) for topic in USER_TOPICS if len(shard.get(TP(topic.name, 0), []))
     ]
 
 
 def test_the_owner_that_was_overtaken_is_ignored_for_good() -> None:
-    source = written([("events.view", "u", "abcd"[n % 4], n, 0) for n in range(12)])
+    shard = written([("events.view", "u", "abcd"[n % 4], n, 0) for n in range(12)])
     log: list[bytes] = []
     first = Owner(log, "first")
-    log += [first.poll(source, 2) or b"" for _ in range(2)]
+    log += [first.poll(shard, 2) or b"" for _ in range(2)]
     second = Owner(log, "second")
-    log += [owner.poll(source, 2) or b"" for owner in (first, second, first, second, first)]
-    second.heard(log)
+    log += [owner.poll(shard, 2) or b"" for owner in (first, second, first, second, first)]
+    second.on_log_message(log)
     assert [entry[1] for entry in events(log)] == list(range(8))
     rules = Acceptance()
     assert [rules.judge(message, offset) for offset, message in messages(log)] == [
-        "claimed", "accepted", "accepted", "claimed", "former owner", "accepted", "former owner", "accepted",
-        "former owner",
+        "claimed", "accepted", "accepted", "claimed", "fenced", "accepted", "fenced", "accepted",
+        "fenced",
     ]  # fmt: skip

@@ -8,13 +8,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from stream.config import Config, Policy, Slate
-from stream.decisions.engine import Engine, Partition
+from stream.decisions.engine import Engine, Shard
 from stream.decisions.publish import outcomes, recommendations
 from stream.decisions.recovery import Claimed, Recovery
 from stream.decisions.refresh import Ageing, Limits
 from stream.decisions.settlement import Rewards
 from stream.evaluation.prequential import Entry, Evaluation, Lists, Protocol
-from stream.records.log import Batch, Decision, ProfileChange, SourceState
+from stream.records.log import Batch, Decision, ProfileChange, ShardState
 from stream.records.schemas import Event
 from stream.state.snapshot import users_of
 from stream.state.users import User
@@ -28,7 +28,7 @@ def site(**slate: float) -> Site:
 
 
 def refreshed(site: Site, most: int = 9) -> Batch:
-    batch = site.engine.refresh(site.partition, most)
+    batch = site.engine.refresh(site.shard, most)
     assert batch is not None
     site.fold(batch)
     return batch
@@ -50,7 +50,7 @@ def test_only_old_slates_of_active_users_are_made_anew(minutes: float, expected:
     there = site()
     there.take(did("u", "a"))
     at_the_end(there, minutes)
-    batch = there.engine.refresh(there.partition, 9)
+    batch = there.engine.refresh(there.shard, 9)
     assert [step.user_id for step in ([] if batch is None else steps(batch))] == expected
 
 
@@ -61,14 +61,14 @@ def test_the_oldest_come_first_and_never_more_than_asked_for() -> None:
     at_the_end(there, 10)
     assert [step.user_id for step in steps(refreshed(there, 2))] == ["c", "a"]
     assert [step.user_id for step in steps(refreshed(there, 2))] == ["b"]
-    assert there.engine.refresh(there.partition, 2) is None, "all are fresh"
+    assert there.engine.refresh(there.shard, 2) is None, "all are fresh"
 
 
 def test_zero_seconds_turn_it_off() -> None:
     there = site(refresh_s=0.0)
     there.take(did("u", "a"))
     at_the_end(there, 10)
-    assert there.engine.refresh(there.partition, 9) is None
+    assert there.engine.refresh(there.shard, 9) is None
 
 
 def test_who_is_forgotten_or_has_come_back_is_left_alone() -> None:
@@ -77,7 +77,7 @@ def test_who_is_forgotten_or_has_come_back_is_left_alone() -> None:
     there.take(ProfileChange("gone", None))
     at_the_end(there, 6)
     there.take(did("back", "b", T + 6 * MINUTE))
-    assert there.engine.refresh(there.partition, 9) is None
+    assert there.engine.refresh(there.shard, 9) is None
 
 
 TIMES = st.integers(0, 12)
@@ -135,8 +135,8 @@ def test_the_old_slate_is_replaced_and_the_new_one_is_open() -> None:
     assert (step.event, step.rows, step.recent) == (None, None, [])
     assert (settled.decision_id, settled.outcome, settled.reward, settled.hit) == (old.decision_id, "replaced", 0.0, -1)
     assert (settled.decided_at, settled.settled_at, new.time) == (T, T + 6 * MINUTE, T + 6 * MINUTE)
-    assert there.partition.users["u"].open == new
-    assert new.decision_id == f"{batch.base}.{batch.seq}.0" != old.decision_id
+    assert there.shard.users["u"].open == new
+    assert new.decision_id == f"{batch.epoch}.{batch.seq}.0" != old.decision_id
     assert [s.outcome for s in there.seen.settlements] == ["replaced"]
     ((user, slate),) = recommendations(batch, there.model.lists)
     assert (user, slate and slate.event_id, slate and slate.decision_id) == ("u", None, new.decision_id)
@@ -185,7 +185,7 @@ def test_no_decision_is_settled_twice_in_a_long_run() -> None:
     there, settled, opened = site(), list[str](), set[str]()
     for n in range(300):
         batches = [there.take(did(f"u{n * n % 23}", "abc"[n % 3], T + 47.0 * n))]
-        batches += [batch for batch in [there.engine.refresh(there.partition, 2)] if batch is not None]
+        batches += [batch for batch in [there.engine.refresh(there.shard, 2)] if batch is not None]
         for batch in batches[1:]:
             there.fold(batch)
         for step in (step for batch in batches for step in steps(batch)):
@@ -201,14 +201,14 @@ def test_no_decision_is_settled_twice_in_a_long_run() -> None:
 def test_a_recovery_folds_the_same_users_and_goes_on_refreshing() -> None:
     there = site()
     messages = [there.take(did("u", "a")), there.take(did("v", "a", T + 6 * MINUTE)), refreshed(there)]
-    state = SourceState(0, 3, {}, there.partition.watermark, changed=4)
+    state = ShardState(0, 3, {}, there.shard.watermark, changed=4)
     recovery = Recovery("users/0", Claimed(9, state, None), [], Rewards().session_gap_s, there.model.lists)
-    recovery._rules.sources["users/0"] = SourceState(0, 1, {}, 0.0)
+    recovery._rules.shards["users/0"] = ShardState(0, 1, {}, 0.0)
     for offset, message in enumerate(messages, start=1):
         recovery.read(message, offset)
-    assert msgspec.msgpack.encode(recovery.users) == msgspec.msgpack.encode(there.partition.users)
-    partition = Partition("users/0", 9, there.config.rewards, users=recovery.users, watermark=T + 12 * MINUTE)
-    again = Engine(there.config, there.model).refresh(partition, 9)
+    assert msgspec.msgpack.encode(recovery.users) == msgspec.msgpack.encode(there.shard.users)
+    shard = Shard("users/0", 9, there.config.rewards, users=recovery.users, watermark=T + 12 * MINUTE)
+    again = Engine(there.config, there.model).refresh(shard, 9)
     assert again is not None
     assert sorted(step.user_id for step in steps(again)) == ["u", "v"]
 
@@ -217,8 +217,8 @@ def test_a_snapshot_that_is_being_copied_has_the_user_as_before() -> None:
     there = site()
     there.take(did("u", "a"))
     at_the_end(there, 6)
-    before = msgspec.msgpack.encode(list(there.partition.users.items()))
-    copy = there.partition.start_copy()
+    before = msgspec.msgpack.encode(list(there.shard.users.items()))
+    copy = there.shard.start_copy()
     refreshed(there)
     while not copy.some(1):
         pass

@@ -26,7 +26,7 @@ def rating(user: str, item: str, number: int = 0) -> Rating:
 def publish(slates: Slates, user: str, items: list[str], event: Event | None, at: float) -> Refresh:
     event_id = event.event_id if event else None
     slate = Recommendation(
-        user_id=user, decision_id="d", event_id=event_id, timestamp=at, model_version=0, base=0, policy="sarsa",
+        user_id=user, decision_id="d", event_id=event_id, timestamp=at, model_version=0, epoch=0, policy="sarsa",
         slots=[Slot(item, 0.5, "ranked", 0.9) for item in items],
     )  # fmt: skip
     refresh = slates.take(user.encode(), encode(slate), at)

@@ -30,12 +30,12 @@ def evaluated(
 
 def shop(events: int, seed: str = "shop") -> list[Entry]:
     """Sessions of some users over thirty items, a few of them popular, some bought."""
-    luck = random.Random(seed)
+    rng = random.Random(seed)
     entries: list[Entry] = []
     for n in range(events):
-        user = luck.randrange(12)
-        item = int(30 * luck.random() ** 2)
-        entries.append(event(1000.0 + 30 * n, f"u{user}", f"i{item}", f"s{user}-{n // 60}", KINDS[luck.randrange(3)]))
+        user = rng.randrange(12)
+        item = int(30 * rng.random() ** 2)
+        entries.append(event(1000.0 + 30 * n, f"u{user}", f"i{item}", f"s{user}-{n // 60}", KINDS[rng.randrange(3)]))
     return entries
 
 
@@ -108,7 +108,7 @@ def test_a_guest_is_taught_what_the_model_is_taught(monkeypatch: pytest.MonkeyPa
 def test_a_frozen_model_learns_nothing(by: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("stream.evaluation.baselines.BROUGHT", {"guest": CoVisitation})
     evaluation = Evaluation(Config(), Protocol(train_until=4000.0, freeze=True, by=by), learners=["guest"])
-    guest = evaluation.contestants[-1].source
+    guest = evaluation.baselines[-1].source
     marks: dict[bool, set[str]] = {False: set(), True: set()}
     arrays: list[bytes] = []
     step = evaluation.step
@@ -187,12 +187,12 @@ def published(sessions: dict[str, list[tuple[float, str]]], until: float, half_l
 
 
 def test_the_published_protocol_is_reproduced() -> None:
-    luck = random.Random("sessions")
+    rng = random.Random("sessions")
     sessions: dict[str, list[tuple[float, str]]] = {}
     for n in range(120):
-        start = luck.uniform(0, 40_000)
+        start = rng.uniform(0, 40_000)
         items = [
-            f"i{int(60 * luck.random() ** 2) + (start > 30_000) * luck.randrange(9)}" for _ in range(luck.randint(1, 9))
+            f"i{int(60 * rng.random() ** 2) + (start > 30_000) * rng.randrange(9)}" for _ in range(rng.randint(1, 9))
         ]
         sessions[f"s{n}"] = [(start + 211.3 * place, item) for place, item in enumerate(items)]
     log = sorted(

@@ -48,9 +48,9 @@ def test_who_always_repeats_is_always_hit() -> None:
 
 def tastes(events: int = 900) -> list[Entry]:
     """A checkerboard: even users like even items, odd users odd ones, each at random among twelve."""
-    luck = random.Random("checkerboard")
-    users = [luck.randrange(60) for _ in range(events)]
-    return [event(n, f"u{user}", f"i{2 * luck.randrange(12) + user % 2}") for n, user in enumerate(users)]
+    rng = random.Random("checkerboard")
+    users = [rng.randrange(60) for _ in range(events)]
+    return [event(n, f"u{user}", f"i{2 * rng.randrange(12) + user % 2}") for n, user in enumerate(users)]
 
 
 def test_two_tastes_are_told_apart() -> None:
@@ -159,12 +159,12 @@ for policy in ("disagreement", "q_learning"):
 
 @pytest.fixture(scope="module")
 def log(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    luck = random.Random("a synthetic log")
+    rng = random.Random("a synthetic log")
     lines = ["user_id,item_id,event,timestamp"]
     for n in range(300):
-        user, item = luck.randrange(25), int(60 * luck.random() ** 2)
-        kind = luck.choice(["view", "view", "click", "purchase"])
-        lines.append(f"u{user},i{item},{kind},{int(T) + 97 * n + luck.randrange(300)}")
+        user, item = rng.randrange(25), int(60 * rng.random() ** 2)
+        kind = rng.choice(["view", "view", "click", "purchase"])
+        lines.append(f"u{user},i{item},{kind},{int(T) + 97 * n + rng.randrange(300)}")
     path = tmp_path_factory.mktemp("evaluate") / "log.csv"
     path.write_text("\n".join(lines) + "\n")
     return path

@@ -117,7 +117,7 @@ def _without(folder: Path, key: str) -> Path:
         ("bold.toml", "none.toml", "rules .*none.toml: cannot be read"),
         ('"purchases"', '"clicks"', r"Invalid enum value 'clicks' - at `\$.guards\[0\].metric`"),
         ("[[guard]]", "[guard]", r"must be written with double brackets, \[\[guard\]\]"),
-        ("[[guard]]", "[apprentice.slate]\nexclude_bought = true\n[[guard]]", "must have a policy and nothing else"),
+        ("[[guard]]", "[shadow.slate]\nexclude_bought = true\n[[guard]]", "must have a policy and nothing else"),
     ],
 )
 def test_mistakes_are_named(tmp_path: Path, old: str, new: str, message: str) -> None:

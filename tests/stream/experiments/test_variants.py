@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from stream.config import Config, Policy, Slate
-from stream.decisions.engine import Asked, Engine
+from stream.decisions.engine import Engine, SlateRequest
 from stream.experiments.definition import variant_of
 from stream.experiments.results import CLUSTERS, LOOK_EVERY, Tally
 from stream.model.fold import Model, ModelCopy
@@ -39,13 +39,13 @@ def site(experiment: Experiment | None = None) -> Site:
 
 def visits(found: Site, events: int, seed: int = 1, users: int = 40) -> list[Step]:
     """Users look at things, most often at what they are shown first."""
-    luck, told = np.random.default_rng(seed), list[Step]()
+    rng, told = np.random.default_rng(seed), list[Step]()
     for n in range(events):
-        user = f"u{luck.integers(users)}"
-        known = found.partition.users.get(user)
+        user = f"u{rng.integers(users)}"
+        known = found.shard.users.get(user)
         slate = known.open.slate if known is not None and known.open is not None else list(ITEMS)
-        item = slate[min(luck.geometric(0.5) - 1, len(slate) - 1)] if luck.random() < 0.7 else luck.choice(list(ITEMS))
-        told += steps(found.take(did(user, str(item), T + 10.0 * n, int(luck.integers(3)), event_id=f"{seed}-{n}")))
+        item = slate[min(rng.geometric(0.5) - 1, len(slate) - 1)] if rng.random() < 0.7 else rng.choice(list(ITEMS))
+        told += steps(found.take(did(user, str(item), T + 10.0 * n, int(rng.integers(3)), event_id=f"{seed}-{n}")))
     return told
 
 
@@ -69,9 +69,9 @@ def test_each_policy_learns_from_its_own_slates_only() -> None:
     found = site(two(bold={"settings": {"policy": {"name": "q_learning"}}}))
     told = visits(found, 300)
     settled = Counter(s.settled.variant for s in told if s.settled and s.settled.outcome not in UNLEARNED)
-    steps = {name: setup.policy.state()["steps"][0] for name, setup in found.model.variants.setups.items()}
+    steps = {name: setup.policy.state()["steps"][0] for name, setup in found.model.variants.treatments.items()}
     assert steps == {"control": settled["control"], "bold": settled["bold"]}
-    assert found.model.policy is found.model.variants.setups["control"].policy
+    assert found.model.policy is found.model.variants.treatments["control"].policy
 
 
 def test_rules_and_weights_of_a_variant_hold_for_its_users_alone() -> None:
@@ -83,7 +83,7 @@ def test_rules_and_weights_of_a_variant_hold_for_its_users_alone() -> None:
             shown[step.decision.variant].update(step.decision.slate)
     assert set("abcd") <= set(shown["control"])
     assert not set("abcd") & set(shown["bold"])
-    assert found.model.variants.setups["bold"].shelf.weights == (0.0, 0.0, 3.0)
+    assert found.model.variants.treatments["bold"].ranker.weights == (0.0, 0.0, 3.0)
 
 
 def test_no_experiment_changes_nothing_and_an_ended_one_nothing_more() -> None:
@@ -155,17 +155,17 @@ class Stopped(Observer):
         self.found.append((variant, metric))
 
 
-def _outcome(luck: np.random.Generator, n: int, variant: str, rate: float) -> Step:
-    hit = bool(luck.random() < rate)
+def _outcome(rng: np.random.Generator, n: int, variant: str, rate: float) -> Step:
+    hit = bool(rng.random() < rate)
     settled = Settlement(
         f"d{n}", "hit" if hit else "miss", 0 if hit else -1, float(hit), 0.0, T, T + 1, "sarsa", 0,
         ["a"], b"\0", b"", b"", b"", "x", variant,
     )  # fmt: skip
-    return Step(f"{variant}{luck.integers(2_000)}", None, [], 0, settled, None, None)
+    return Step(f"{variant}{rng.integers(2_000)}", None, [], 0, settled, None, None)
 
 
 def test_a_guard_stops_a_variant_that_is_credibly_worse_and_no_other() -> None:
-    luck, tally, stopped = np.random.default_rng(3), Tally(), list[tuple[str, str]]()
+    rng, tally, stopped = np.random.default_rng(3), Tally(), list[tuple[str, str]]()
     three = Experiment(
         name="x", starts_at=T, guards=[Guard(metric="hits", allowed=0.05)],
         variants=[Variant(name=name, share=0.3) for name in ("control", "same", "worse")],
@@ -173,7 +173,7 @@ def test_a_guard_stops_a_variant_that_is_credibly_worse_and_no_other() -> None:
     tally.learn_one(ExperimentChange("x", three))
     for n in range(40 * LOOK_EVERY):
         variant = ("control", "same", "worse")[n % 3]
-        answer = tally.learn_one(_outcome(luck, n, variant, 0.2 if variant == "worse" else 0.4))
+        answer = tally.learn_one(_outcome(rng, n, variant, 0.2 if variant == "worse" else 0.4))
         stopped += [answer] if answer else []
     assert stopped == [("worse", "hits")]
     assert tally.lift("worse", "hits").high < -0.05
@@ -189,27 +189,27 @@ def test_users_of_a_stopped_variant_get_the_configured_slates() -> None:
     assert {(decision.variant, decision.policy) for decision in later} == {("control", "sarsa"), ("", "sarsa")}
     resumed = Model(found.config)
     resumed.restore(ModelCopy.decode(found.model.copy().encode()))
-    assert set(resumed.variants.setups) == {"control"}
+    assert set(resumed.variants.treatments) == {"control"}
 
 
 def test_an_apprentice_looks_on_and_learns_but_shows_nothing() -> None:
-    alone, watched = site(two()), site(two(apprentice={"policy": {"name": "q_learning", "epsilon": 0.5}}))
+    alone, watched = site(two()), site(two(shadow={"policy": {"name": "q_learning", "epsilon": 0.5}}))
     shown = [[step.decision.slate for step in visits(each, 200) if step.decision] for each in (alone, watched)]
     assert shown[0] == shown[1]
-    told = [step for step in visits(watched, 100, seed=2) if step.settled and step.settled.apprentice]
+    told = [step for step in visits(watched, 100, seed=2) if step.settled and step.settled.shadow]
     assert len(told) > 50
-    assert any(step.settled and step.settled.apprentice != step.settled.slate for step in told)
-    looks_on = watched.model.variants.apprentice
-    assert looks_on is not None
-    seen = watched.model.tally.apprentice
-    assert looks_on.state()["steps"][0] == seen.decisions > 70
+    assert any(step.settled and step.settled.shadow != step.settled.slate for step in told)
+    shadow = watched.model.variants.shadow
+    assert shadow is not None
+    seen = watched.model.tally.shadow
+    assert shadow.state()["steps"][0] == seen.decisions > 70
     assert 0 < seen.same_slots < seen.slots
     assert 0 < seen.same_hits <= seen.hits
 
 
 @pytest.mark.parametrize("at", [1, 150, 299])
 def test_a_model_restored_in_the_middle_learns_on_to_the_same(at: int) -> None:
-    whole = site(two(holdout=0.1, apprentice={"policy": {"name": "sarsa"}}, bold={"rules": RULES}))
+    whole = site(two(holdout=0.1, shadow={"policy": {"name": "sarsa"}}, bold={"rules": RULES}))
     visits(whole, at)
     heir = Model(whole.config)
     heir.restore(ModelCopy.decode(whole.model.copy().encode()))
@@ -224,13 +224,13 @@ def test_a_model_restored_in_the_middle_learns_on_to_the_same(at: int) -> None:
     whole.fold = both  # type: ignore[method-assign]
     visits(whole, 60, seed=5)
     assert heir.fingerprint() == whole.model.fingerprint()
-    for user_id, user in whole.partition.users.items():
-        slates = [each.draw([Asked(user_id, user, T + 4e3, "same")])[0].slate for each in (engine, whole.engine)]
+    for user_id, user in whole.shard.users.items():
+        slates = [each.draw([SlateRequest(user_id, user, T + 4e3, "same")])[0].slate for each in (engine, whole.engine)]
         assert slates[0].items.tolist() == slates[1].items.tolist()
 
 
 def test_an_experiment_that_gives_way_leaves_nothing() -> None:
-    found = site(two(apprentice={"policy": {"name": "q_learning"}}, holdout=0.1))
+    found = site(two(shadow={"policy": {"name": "q_learning"}}, holdout=0.1))
     found.take(ExperimentChange("y", two("y")))
     assert set(found.model.variants.policies()) == {"variant bold"}
     Model(found.config).restore(ModelCopy.decode(found.model.copy().encode()))
@@ -238,7 +238,7 @@ def test_an_experiment_that_gives_way_leaves_nothing() -> None:
 
 def test_what_workers_cannot_run_becomes_a_dead_letter() -> None:
     class Record:
-        key, offset, partition, timestamp, topic = b"x", 0, 0, 0, "experiments"
+        key, offset, shard, timestamp, topic = b"x", 0, 0, 0, "experiments"
         value = b'{"name": "x", "starts_at": 0, "variants": [{"name": "a", "share": 0.5}, {"name": "b", "share": 0.9}]}'
 
     intake = Intake(Config(slate=Slate(slots=5)), Observer())

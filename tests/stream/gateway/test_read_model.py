@@ -1,7 +1,7 @@
 """What a gateway keeps of the topics."""
 
 from stream.gateway.feed import QUEUED, Feed
-from stream.gateway.read_model import EVENTS, RECENT, USERS, Held
+from stream.gateway.read_model import EVENTS, RECENT, USERS, ReadModel
 from stream.gateway.reader import reason, told
 from stream.records.codec import encode
 from stream.records.schemas import Event, Item, Outcome, Recommendation, Slot
@@ -9,79 +9,79 @@ from stream.records.schemas import Event, Item, Outcome, Recommendation, Slot
 T = 1_700_000_000.0
 
 
-def viewed(held: Held, user: str, *items: str, at: float = T) -> None:
+def viewed(read_model: ReadModel, user: str, *items: str, at: float = T) -> None:
     for n, item in enumerate(items):
         event = Event(event_id=f"{user}-{item}-{at}", user_id=user, item_id=item, timestamp=at + n)
-        held.event("view", event, at + n)
+        read_model.event("view", event, at + n)
 
 
-def slate(user: str = "ada", base: int = 1, items: str = "xyz", event: str | None = None) -> bytes:
+def slate(user: str = "ada", epoch: int = 1, items: str = "xyz", event: str | None = None) -> bytes:
     return encode(
         Recommendation(
-            user_id=user, decision_id=f"{base}.0.0", event_id=event, timestamp=T, model_version=1, base=base,
+            user_id=user, decision_id=f"{epoch}.0.0", event_id=event, timestamp=T, model_version=1, epoch=epoch,
             policy="ranked", slots=[Slot(item, 0.5, "ranked", 1.0) for item in items],
         )
     )  # fmt: skip
 
 
-def full() -> Held:
+def full() -> ReadModel:
     """Five users went from a to b, five from c to d; the catalogue knows all four and e."""
-    held = Held()
+    read_model = ReadModel()
     for item in "abcde":
-        held.item(item, Item(item_id=item, title=item.upper()))
+        read_model.item(item, Item(item_id=item, title=item.upper()))
     for n in range(5):
-        viewed(held, f"u{n}", "a", "b", at=T + 10 * n)
-        viewed(held, f"v{n}", "c", "d", at=T + 10 * n)
-    return held
+        viewed(read_model, f"u{n}", "a", "b", at=T + 10 * n)
+        viewed(read_model, f"v{n}", "c", "d", at=T + 10 * n)
+    return read_model
 
 
 def test_similar_is_what_the_same_people_touched() -> None:
-    held = full()
-    assert [item for item, _ in held.similar("a", 3)] == ["b"]
-    assert held.similar("a", 3, ["b"]) == []
-    assert held.similar("e", 3) == []
-    held.item("b", Item(item_id="b", available=False))
-    assert held.similar("a", 3) == []
+    read_model = full()
+    assert [item for item, _ in read_model.similar("a", 3)] == ["b"]
+    assert read_model.similar("a", 3, ["b"]) == []
+    assert read_model.similar("e", 3) == []
+    read_model.item("b", Item(item_id="b", available=False))
+    assert read_model.similar("a", 3) == []
 
 
 def test_trending_fills_up_with_the_catalogue_and_leaves_out_what_is_gone() -> None:
-    held = full()
-    viewed(held, "w", *"dddd", at=T + 500)
-    found = [item for item, _ in held.trending(5)]
+    read_model = full()
+    viewed(read_model, "w", *"dddd", at=T + 500)
+    found = [item for item, _ in read_model.trending(5)]
     assert found[0] == "d"
     assert sorted(found) == list("abcde")
-    assert [item for item, _ in held.trending(1, ["d"])] == [found[1]]
-    held.item("d", None)
-    assert "d" not in [item for item, _ in held.trending(5)]
+    assert [item for item, _ in read_model.trending(1, ["d"])] == [found[1]]
+    read_model.item("d", None)
+    assert "d" not in [item for item, _ in read_model.trending(5)]
 
 
 def test_the_newest_slate_is_kept_and_a_former_owners_is_not() -> None:
-    held = Held()
-    assert held.newest("ada") is None
-    held.slate("ada", slate(base=2), T)
-    assert held.slate("ada", slate(base=1, items="abc"), T) is None
-    newest = held.newest("ada")
+    read_model = ReadModel()
+    assert read_model.newest("ada") is None
+    read_model.slate("ada", slate(epoch=2), T)
+    assert read_model.slate("ada", slate(epoch=1, items="abc"), T) is None
+    newest = read_model.newest("ada")
     assert newest is not None
     assert [slot.item_id for slot in newest.slots] == list("xyz")
-    held.slate("ada", None, T)
-    assert held.newest("ada") is None
-    assert not held.bases
+    read_model.slate("ada", None, T)
+    assert read_model.newest("ada") is None
+    assert not read_model.epochs
 
 
 def test_latency_runs_from_the_event_to_its_slate() -> None:
-    held = Held()
-    viewed(held, "ada", "x")
-    held.slate("ada", slate(event=f"ada-x-{T}"), T + 0.02)
-    held.slate("ada", slate(event="unknown"), T + 9)
-    assert held.latency(0.5) is not None
-    assert round(1e3 * (held.latency(0.5) or 0)) == 20
+    read_model = ReadModel()
+    viewed(read_model, "ada", "x")
+    read_model.slate("ada", slate(event=f"ada-x-{T}"), T + 0.02)
+    read_model.slate("ada", slate(event="unknown"), T + 9)
+    assert read_model.latency(0.5) is not None
+    assert round(1e3 * (read_model.latency(0.5) or 0)) == 20
 
 
 def test_hits_are_counted_by_source_and_rank_and_void_ones_are_not() -> None:
-    held = Held()
+    read_model = ReadModel()
 
     def settled(outcome: str, hit: int | None) -> None:
-        held.outcome(
+        read_model.outcome(
             Outcome(
                 user_id="ada", decision_id="1", outcome=outcome, reward=2.0 if hit is not None else 0.0, hit=hit,  # type: ignore[arg-type]
                 event_id=None, decided_at=T, settled_at=T, policy="ranked", items=list("abcdefghij"),
@@ -94,39 +94,39 @@ def test_hits_are_counted_by_source_and_rank_and_void_ones_are_not() -> None:
         settled("hit", hit)
     settled("miss", None)
     settled("void", 0)
-    assert held.hits == {"ranked": [1, 1, 2, 2, 1], "content": [0, 0, 0, 0, 1]}
-    assert held.worth[3, "content"] == [9.0, 2.0]
-    assert held.seconds[-1][3:] == (9, 8, 16.0)
+    assert read_model.hits == {"ranked": [1, 1, 2, 2, 1], "content": [0, 0, 0, 0, 1]}
+    assert read_model.worth[3, "content"] == [9.0, 2.0]
+    assert read_model.seconds[-1][3:] == (9, 8, 16.0)
 
 
 def test_reasons_are_words() -> None:
-    held = full()
-    assert held.pulled_by(["b", "d", "e", "unheard"], ["c", "a"]) == ["a", "c", None, None]
-    assert held.pulled_by(["b"], []) == [None]
+    read_model = full()
+    assert read_model.pulled_by(["b", "d", "e", "unheard"], ["c", "a"]) == ["a", "c", None, None]
+    assert read_model.pulled_by(["b"], []) == [None]
     assert reason("popularity", "a", [], None) == "many like it"
     assert reason("ranked", "b", ["a"], "A") == "goes with A"
     assert reason("ranked", "a", ["a"], None) == "you have looked at it before"
     assert reason("ranked", "e", [], None) == "a good guess for anybody"
-    held.slate("ada", slate(items="bde"), T)
-    viewed(held, "ada", "a")
-    newest = held.newest("ada")
+    read_model.slate("ada", slate(items="bde"), T)
+    viewed(read_model, "ada", "a")
+    newest = read_model.newest("ada")
     assert newest is not None
-    answered = told(newest, held, 2, frozenset("b"))
+    answered = told(newest, read_model, 2, frozenset("b"))
     assert [(item["item_id"], item["title"]) for item in answered["items"]] == [("d", "D"), ("e", "E")]
     assert answered["fallback"] is None
 
 
 def test_histories_are_bounded_and_forgotten() -> None:
-    held = Held()
-    viewed(held, "ada", *(f"i{n % 30}" for n in range(60)))
-    assert len(held.history("ada")) == RECENT
-    assert held.history("ada")[0] == ("i29", "view")
-    held.forget("ada")
-    assert held.history("ada") == []
+    read_model = ReadModel()
+    viewed(read_model, "ada", *(f"i{n % 30}" for n in range(60)))
+    assert len(read_model.history("ada")) == RECENT
+    assert read_model.history("ada")[0] == ("i29", "view")
+    read_model.forget("ada")
+    assert read_model.history("ada") == []
     for n in range(USERS + 5):
-        viewed(held, f"u{n}", "x")
-    assert len(held.recent) == USERS
-    assert len(held.written) == EVENTS
+        viewed(read_model, f"u{n}", "x")
+    assert len(read_model.recent) == USERS
+    assert len(read_model.written) == EVENTS
 
 
 def test_who_listens_is_told_what_he_asked_for_and_a_slow_one_less() -> None:
@@ -139,9 +139,9 @@ def test_who_listens_is_told_what_he_asked_for_and_a_slow_one_less() -> None:
         assert feed.wanted("slate", "ada")
         assert not feed.wanted("outcome", "ada")
         for n in range(QUEUED + 10):
-            feed.tell("slate", n, "ada")
-        feed.tell("slate", "bens", "ben")
-        feed.tell("stats", "figures")
+            feed.publish("slate", n, "ada")
+        feed.publish("slate", "bens", "ben")
+        feed.publish("stats", "figures")
         assert mine.qsize() == QUEUED
         assert b"data: 10\n" in mine.get_nowait()
         assert all_.qsize() == QUEUED

@@ -2,7 +2,7 @@
 
 import logging
 
-from stream.metrics.log_filter import MOST_KINDS, PERIOD_S, Repeats
+from stream.metrics.log_filter import MAX_KINDS, PERIOD_S, Repeats
 
 
 def record(at: float, message: str = "node %s: %s", *args: object, name: str = "client") -> logging.LogRecord:
@@ -36,6 +36,6 @@ def test_a_clock_that_goes_back_holds_nothing_back() -> None:
 
 def test_what_is_remembered_has_a_bound() -> None:
     repeats = Repeats()
-    for n in range(3 * MOST_KINDS):
+    for n in range(3 * MAX_KINDS):
         assert repeats.filter(record(0.0, f"message {n}"))
-    assert len(repeats._kinds) <= MOST_KINDS
+    assert len(repeats._kinds) <= MAX_KINDS

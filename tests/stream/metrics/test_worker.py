@@ -17,7 +17,7 @@ from stream.metrics.worker import LATENCY_BUCKETS_S, LIST_AGE_BUCKETS_S, Prometh
 from stream.model.drift_watch import MODELS
 from stream.observe import Losses, Mix, Observer
 from stream.records.codec import REASONS
-from stream.records.log import Decision, Happening, ItemChange, Settlement
+from stream.records.log import Decision, ItemChange, LoggedEvent, Settlement
 from stream.records.schemas import KINDS, OutcomeType
 
 AGES = (*(f"{age:.1f}" for age in LIST_AGE_BUCKETS_S), "+Inf")
@@ -38,8 +38,8 @@ def decision(sources: list[int], propensities: list[float]) -> Decision:
     return Decision("d", T, "sarsa", 0.25, 0, 0, ["secret-item", "b"], bytes(sources), b"", floats, b"", b"")
 
 
-def purchase(price: float | None) -> Happening:
-    return Happening(0, 0, "e", "b", 2, T, None, None, price)
+def purchase(price: float | None) -> LoggedEvent:
+    return LoggedEvent(0, 0, "e", "b", 2, T, None, None, price)
 
 
 def of_variant() -> Settlement:

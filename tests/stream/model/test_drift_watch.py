@@ -86,7 +86,7 @@ def test_a_mixer_is_watched_where_there_is_one() -> None:
     told: list[float] = []
 
     class Mixer:
-        def quicken(self, factor: float) -> None:
+        def raise_learning_rate(self, factor: float) -> None:
             told.append(factor)
 
     watch = Watch(Drift(), [Popularity(), RecentlySeen()], TwoHeads(COLUMNS), COLUMNS, 5, Mixer())
@@ -113,11 +113,11 @@ def test_only_answered_slates_count_for_the_engine(outcome: Any) -> None:
 
 def walk(events: int) -> list[Entry]:
     """Ten users like some of 40 items, and others from the middle on."""
-    luck = random.Random("walk")
+    rng = random.Random("walk")
     found: list[Entry] = []
     for n in range(events):
-        item = luck.randrange(20) + (20 if n > events // 2 else 0)
-        user = f"u{luck.randrange(10)}"
+        item = rng.randrange(20) + (20 if n > events // 2 else 0)
+        user = f"u{rng.randrange(10)}"
         found.append(("view", Event(event_id=f"e{n}", user_id=user, item_id=f"i{item}", timestamp=T + 10.0 * n)))
     return found
 
@@ -166,14 +166,14 @@ HALF, AFTER, SEEDS = 3_000, 1_500, 3
 
 def permuted_tastes(seed: int) -> list[Entry]:
     """100 users in 5 groups, each with 50 of 250 items, some dearer than others; then all items change places."""
-    luck = random.Random(f"{seed}/tastes")
+    rng = random.Random(f"{seed}/tastes")
     first = list(range(250))
     second = first[:]
-    luck.shuffle(second)
+    rng.shuffle(second)
     found: list[Entry] = []
     for n in range(HALF + AFTER):
-        user, deck = luck.randrange(100), first if n < HALF else second
-        item = deck[user % 5 * 50 + int(50 * luck.random() ** 2)]
+        user, deck = rng.randrange(100), first if n < HALF else second
+        item = deck[user % 5 * 50 + int(50 * rng.random() ** 2)]
         event = Event(event_id=f"e{n}", user_id=f"u{user}", item_id=f"i{item}", timestamp=T + 5.0 * n)
         found.append(("view", event))
     return found

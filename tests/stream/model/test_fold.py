@@ -8,7 +8,7 @@ import pytest
 
 from learners import CoVisitation, Impersonal, Interaction, Interactions, Source, Vocabulary
 from stream.config import Config, Policy, Slate, Sources
-from stream.decisions.engine import Asked, Engine, Partition
+from stream.decisions.engine import Engine, Shard, SlateRequest
 from stream.model.fold import Model, ModelCopy, configured_policy, unpack_lists
 from stream.model.interactions import interaction, interactions
 from stream.observe import Losses, Observer
@@ -17,8 +17,8 @@ from stream.records.log import (
     LOG_VERSION,
     Batch,
     Claim,
-    Happening,
     ItemChange,
+    LoggedEvent,
     Message,
     ProfileChange,
     Record,
@@ -58,18 +58,18 @@ class Tally(Observer):
 def written(events: int = 60, config: Config = CONFIG) -> list[bytes]:
     """A log as an owner writes it: a small catalogue, then some users' events, three a batch."""
     model = Model(config)
-    engine, partition = Engine(config, model), Partition("users/0", 0, config.rewards)
+    engine, shard = Engine(config, model), Shard("users/0", 0, config.rewards)
     log = [encode_message(Claim(LOG_VERSION, "users/0", "token"))]
     catalogue: list[Any] = [
         ItemChange(item, Item(item_id=item, categories=["x" if item < "d" else "y"])) for item in "abcdefgh"
     ]
     arrivals: list[Any] = [
-        ("uvw"[n % 3], Happening(n % 3, n, f"e{n}", "abcdefghij"[n * n % 10], n % 3, T + 60.0 * n, None, None))
+        ("uvw"[n % 3], LoggedEvent(n % 3, n, f"e{n}", "abcdefghij"[n * n % 10], n % 3, T + 60.0 * n, None, None))
         for n in range(events)
     ]
     model.fold(decode_message(log[0], 0), 0)
     for poll in [catalogue, *(arrivals[n : n + 3] for n in range(0, events, 3))]:
-        message = engine.batch(partition, poll, {})
+        message = engine.batch(shard, poll, {})
         log.append(encode_message(message))
         model.fold(message, model.offset)
     return log
@@ -101,7 +101,7 @@ def test_two_replicas_are_equal_bit_for_bit() -> None:
 
 
 def test_what_was_ignored_teaches_nothing() -> None:
-    second_copy, former_owner = LOG[5], encode_message(msgspec.structs.replace(message(LOG, 5), base=-7))
+    second_copy, former_owner = LOG[5], encode_message(msgspec.structs.replace(message(LOG, 5), epoch=-7))
     model = folded([*LOG[:8], second_copy, former_owner, *LOG[8:]])
     learned, others = (copy._replace(acceptance=b"").fingerprint() for copy in (model.copy(), folded(LOG).copy()))
     assert learned == others
@@ -111,7 +111,7 @@ def test_what_was_ignored_teaches_nothing() -> None:
 def test_asking_for_slates_changes_nothing() -> None:
     model = folded(LOG)
     before = model.fingerprint()
-    Engine(CONFIG, model).draw([Asked("u", User(), T, "a question")])
+    Engine(CONFIG, model).draw([SlateRequest("u", User(), T, "a question")])
     assert model.fingerprint() == before
 
 
@@ -214,7 +214,7 @@ def test_of_a_source_that_learns_one_by_one_only_the_event_that_raises_is_skippe
     model = Model(CONFIG)
     model.sources = (cast("Source", Picky()),)
     steps = [
-        Step("u", Happening(0, n, f"e{n}", item, 0, T + n, None, None), [], 0, None, None, None)
+        Step("u", LoggedEvent(0, n, f"e{n}", item, 0, T + n, None, None), [], 0, None, None, None)
         for n, item in enumerate("aebec")
     ]
     model.fold(Claim(LOG_VERSION, "users/0", "token"), 0)
@@ -224,7 +224,7 @@ def test_of_a_source_that_learns_one_by_one_only_the_event_that_raises_is_skippe
 
 def test_many_steps_are_told_as_each_of_them() -> None:
     vocabulary = Vocabulary("abcd")
-    event = Happening(0, 0, "e", "a", 2, T, None, None)
+    event = LoggedEvent(0, 0, "e", "a", 2, T, None, None)
     past = pack_past([Seen(1, False, 0, T - 60.0), Seen(3, True, 2, T - 5.0, T - 5.0)], T)
     told = [
         (Step("u", event, ["b", "c"], 1, None, None, None, past=past), event, 0),
@@ -262,9 +262,9 @@ def test_many_steps_are_told_as_each_of_them() -> None:
             None,
             None,
         ),
-        Step("u", Happening(0, 0, "e", "a", 0, T, None, None), [], 0, None, None, Rows(b"\1\2\3", True, 1, 1.0)),
+        Step("u", LoggedEvent(0, 0, "e", "a", 0, T, None, None), [], 0, None, None, Rows(b"\1\2\3", True, 1, 1.0)),
     ],
-    ids=["state", "heads", "rows"],
+    ids=["state", "offered_ranks", "rows"],
 )
 def test_a_record_that_makes_no_sense_stops_nothing(step: Step) -> None:
     seen = Tally()
@@ -315,7 +315,7 @@ def test_the_catalogue_grows() -> None:
     model = catalogue(*(ItemChange(f"i{n}", Item(item_id=f"i{n}", available=n != 2999)) for n in range(3000)))
     assert (len(model.vocabulary), model.catalogue.size) == (3000, 3000)
     assert model.catalogue.blocked[2998:3000].tolist() == [0, 1]
-    slate = Engine(CONFIG, model).draw([Asked("u", User(), T, "x")])[0].slate
+    slate = Engine(CONFIG, model).draw([SlateRequest("u", User(), T, "x")])[0].slate
     assert slate.items.size == 4
     for n, user in enumerate("uv"):
         batch = Batch(
@@ -325,11 +325,11 @@ def test_the_catalogue_grows() -> None:
             1 + n,
             {},
             0.0,
-            [Step(user, Happening(0, n, "e", "i2500", 0, T, None, None), [], 0, None, None, None)],
+            [Step(user, LoggedEvent(0, n, "e", "i2500", 0, T, None, None), [], 0, None, None, None)],
         )
         assert model.fold(batch, 2 + n) == "accepted"
     assert model.skipped == 0
-    assert 2500 in Engine(CONFIG, model).draw([Asked("u", User(), T, "x")])[0].candidates.lists[0]
+    assert 2500 in Engine(CONFIG, model).draw([SlateRequest("u", User(), T, "x")])[0].candidates.lists[0]
 
 
 def test_the_lists_are_the_ranking_then_the_sources_and_repeats_are_last() -> None:
@@ -378,9 +378,9 @@ def test_a_restored_model_goes_on_as_the_other_would_have(at: int, policy: Any) 
     for offset in range(at, len(log)):
         heir.fold(decode_message(log[offset], offset), offset)
     assert heir.fingerprint() == whole.fingerprint()
-    assert (heir.offset, heir.acceptance.sources) == (whole.offset, whole.acceptance.sources)
+    assert (heir.offset, heir.acceptance.shards) == (whole.offset, whole.acceptance.shards)
     slates = [
-        Engine(config, model).draw([Asked("u", User(), T + 9e9, "one name")])[0].slate.items.tolist()
+        Engine(config, model).draw([SlateRequest("u", User(), T + 9e9, "one name")])[0].slate.items.tolist()
         for model in (heir, whole)
     ]
     assert slates[0] == slates[1]
@@ -443,7 +443,7 @@ def test_learners_are_told_nothing_of_items_without_room() -> None:
     model = Model(CONFIG)
     for item in "ab":
         model.vocabulary.intern(item)
-    event = Happening(0, 0, "e", "a", 0, T, None, None)
+    event = LoggedEvent(0, 0, "e", "a", 0, T, None, None)
     past = pack_past([Seen(n, bought=False, kind=n, time=T - n) for n in (1, 2, 0)], T)
     told = interaction(model.vocabulary, Step("u", event, ["a", "lost", "b"], 2, None, None, None, past=past), event, 0)
     assert (told.recent.tolist(), told.session.tolist()) == ([0, 1], [0])

@@ -30,11 +30,11 @@ class World:
     """Users who scan from the top and take the first item they like; lists are drawn anew for every decision."""
 
     def __init__(self, seed: int) -> None:
-        self.luck = np.random.default_rng(seed)
+        self.rng = np.random.default_rng(seed)
 
     def lists(self) -> NDArray[np.int32]:
         # The ranking has the better items in front, by halves; the others are random.
-        order = [self.luck.permutation(ITEMS) for _ in OFFERING]
+        order = [self.rng.permutation(ITEMS) for _ in OFFERING]
         order[0] = np.concatenate([np.sort(order[0][:6]), np.sort(order[0][6:])])
         return np.array(order, np.int32)[:, :8]
 
@@ -42,13 +42,13 @@ class World:
         """Let a policy serve; what became of each slate."""
         made = []
         for n in range(decisions):
-            state, lists = int(self.luck.integers(2)), self.lists()
-            slate = policy.draw(state, lists, self.luck.random(SLOTS))
-            liked = np.flatnonzero(self.luck.random(SLOTS) < TAKEN[state, slate.items])
+            state, lists = int(self.rng.integers(2)), self.lists()
+            slate = policy.draw(state, lists, self.rng.random(SLOTS))
+            liked = np.flatnonzero(self.rng.random(SLOTS) < TAKEN[state, slate.items])
             hit = int(liked[0]) if len(liked) else -1
             reward = 1.0 + hit if hit >= 0 else 0.0
             if learning:
-                policy.learn_one(Feedback(state, slate.heads, slate.sources, hit, reward))
+                policy.learn_one(Feedback(state, slate.offered_ranks, slate.sources, hit, reward))
             made.append(outcome(n, state, lists, slate, hit, reward))
         return made
 
@@ -63,7 +63,7 @@ def outcome(n: int, state: int, lists: NDArray[np.int32], slate: Any, hit: int, 
         hit=hit if hit >= 0 else None, event_id=f"e{n}", decided_at=float(n), settled_at=n + 0.5, policy="test",
         items=[f"i{item}" for item in slate.items.tolist()], sources=[OFFERING[s] for s in slate.sources],
         propensities=slate.propensities.astype(float).tolist(), state=state, offering=OFFERING,
-        heads=slate.heads.tobytes(), lists=number[lists].astype("<u2").tobytes(),
+        offered_ranks=slate.offered_ranks.tobytes(), lists=number[lists].astype("<u2").tobytes(),
     )  # fmt: skip
 
 
@@ -170,7 +170,7 @@ def test_what_says_nothing_is_left_out_and_counted(logged: list[Outcome]) -> Non
     log = prepare(odd)
     assert len(log.decisions) == 16
     assert log.left_out == {
-        "without lists and heads: of an older version": 1, "void": 1, "replaced": 1,
+        "without lists and offered_ranks: of an older version": 1, "void": 1, "replaced": 1,
         "of other sources than the newest": 1,
     }  # fmt: skip
 
@@ -233,8 +233,8 @@ def test_files_that_cannot_be_used(
 
 
 def test_decisions_that_do_not_fit(logged: list[Outcome]) -> None:
-    for fields in ({"heads": b"\0"}, {"hit": 9}, {"state": 99}, {"lists": b"\0"}):
-        with pytest.raises(CheckError, match="decision d0: heads, lists and slots must fit"):
+    for fields in ({"offered_ranks": b"\0"}, {"hit": 9}, {"state": 99}, {"lists": b"\0"}):
+        with pytest.raises(CheckError, match="decision d0: offered_ranks, lists and slots must fit"):
             prepare([rebuilt(logged[0], **fields)])
     with pytest.raises(CheckError, match="source 'cats': must be one of the log's, ranked, popularity, content"):
         Fixed(OFFERING, "cats")

@@ -12,7 +12,7 @@ from learners import NEVER
 from stream.config import Config, Slate
 from stream.model.fold import Model
 from stream.ranking.features import Known, Moment, Past, describe, feature_names, initial_weights
-from stream.records.log import LOG_VERSION, Batch, Claim, Happening, ItemChange, Step
+from stream.records.log import LOG_VERSION, Batch, Claim, ItemChange, LoggedEvent, Step
 from stream.records.schemas import Item
 from stream.state.users import User, Users, apply
 
@@ -167,12 +167,12 @@ def test_what_the_model_says_of_a_candidate() -> None:
     model, users = Model(Config(slate=Slate(slots=3))), Users()
     records: list[Any] = [ItemChange(item, Item(item_id=item, categories=["x"])) for item in "ab"]
     for n in range(2):
-        event = Happening(2, n, f"e{n}", "a", 2, T + n, None, None)
+        event = LoggedEvent(2, n, f"e{n}", "a", 2, T + n, None, None)
         records.append(Step("u", event, ["a"] * n, n, None, None, None))
         apply(users, records[-1], 1800)
     model.fold(Claim(LOG_VERSION, "users/0", "t"), 0)
     model.fold(Batch(LOG_VERSION, "users/0", 0, 0, {}, T, records), 1)
-    found = model.shelf.candidates("u", users["u"], T + 2, 3)
+    found = model.ranker.candidates("u", users["u"], T + 2, 3)
     rows = {
         model.vocabulary.ids[item]: dict(zip(model.ranking.columns, row, strict=True))
         for item, row in zip(found.items.tolist(), found.features.tolist(), strict=True)
@@ -189,7 +189,7 @@ def test_a_user_without_a_past_has_no_history() -> None:
     model = Model(Config(slate=Slate(slots=3)))
     model.fold(Claim(LOG_VERSION, "items/0", "t"), 0)
     model.fold(Batch(LOG_VERSION, "items/0", 0, 0, {}, T, [ItemChange(item, Item(item_id=item)) for item in "abc"]), 1)
-    features = model.shelf.candidates("u", User(), T, 3).features
+    features = model.ranker.candidates("u", User(), T, 3).features
     column = model.ranking.columns.index
     assert features.shape == (3, len(model.ranking.columns))
     assert not features[:, [column("seen"), column("last"), column("same_category"), column("history")]].any()

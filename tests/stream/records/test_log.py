@@ -14,13 +14,13 @@ from stream.records.log import (
     Claim,
     Decision,
     ForeignLogError,
-    Happening,
     ItemChange,
+    LoggedEvent,
     Message,
     ProfileChange,
     Rows,
     Settlement,
-    SourceState,
+    ShardState,
     Step,
     Verdict,
     decode_message,
@@ -31,14 +31,14 @@ from stream.records.schemas import Item, OutcomeType
 # Acceptance
 
 
-def claim(token: str = "t", source: str = "users/0") -> Claim:
-    return Claim(LOG_VERSION, source, token)
+def claim(token: str = "t", shard: str = "users/0") -> Claim:
+    return Claim(LOG_VERSION, shard, token)
 
 
 def batch(
-    base: int, seq: int, views: int = 0, *, watermark: float = 0.0, source: str = "users/0", topic: str = "events.view"
+    epoch: int, seq: int, views: int = 0, *, watermark: float = 0.0, shard: str = "users/0", topic: str = "events.view"
 ) -> Batch:
-    return Batch(LOG_VERSION, source, base, seq, {topic: views} if views else {}, watermark, [])
+    return Batch(LOG_VERSION, shard, epoch, seq, {topic: views} if views else {}, watermark, [])
 
 
 def judged(*messages: Message) -> tuple[list[Verdict], Acceptance]:
@@ -49,24 +49,24 @@ def judged(*messages: Message) -> tuple[list[Verdict], Acceptance]:
 def test_batches_of_the_claim_are_accepted_in_order() -> None:
     verdicts, rules = judged(claim(), batch(0, 0, 3), batch(0, 1, 5, watermark=9.0), batch(0, 2))
     assert verdicts == ["claimed", "accepted", "accepted", "accepted"]
-    assert rules.sources == {"users/0": SourceState(0, 3, {"events.view": 5}, 9.0, 4)}
+    assert rules.shards == {"users/0": ShardState(0, 3, {"events.view": 5}, 9.0, 4)}
 
 
 def test_nothing_is_accepted_without_a_claim() -> None:
-    assert judged(batch(0, 0), batch(1, 0))[0] == ["former owner"] * 2
+    assert judged(batch(0, 0), batch(1, 0))[0] == ["fenced"] * 2
 
 
 def test_the_last_claim_in_the_log_wins_whoever_wrote_it() -> None:
     verdicts, rules = judged(
         claim("a"), claim("b"), batch(0, 0, 3), batch(1, 0, 4), claim("a"), batch(1, 1, 5), batch(4, 0, 6)
     )
-    assert verdicts == ["claimed", "claimed", "former owner", "accepted", "claimed", "former owner", "accepted"]
-    assert rules.sources["users/0"] == SourceState(4, 1, {"events.view": 6}, 0.0, 7)
+    assert verdicts == ["claimed", "claimed", "fenced", "accepted", "claimed", "fenced", "accepted"]
+    assert rules.shards["users/0"] == ShardState(4, 1, {"events.view": 6}, 0.0, 7)
 
 
 def test_a_second_copy_of_the_own_claim_ends_the_first() -> None:
     assert judged(claim("a"), batch(0, 0), claim("a"), batch(0, 1), batch(2, 0))[0] == [
-        "claimed", "accepted", "claimed", "former owner", "accepted",
+        "claimed", "accepted", "claimed", "fenced", "accepted",
     ]  # fmt: skip
 
 
@@ -74,21 +74,21 @@ def test_a_second_copy_and_what_stands_behind_a_hole_are_ignored() -> None:
     verdicts, rules = judged(
         claim(), batch(0, 0, 3), batch(0, 0, 3), batch(0, 2, 9), batch(0, 3, 12), batch(0, 1, 6), batch(0, 2, 9)
     )
-    assert verdicts == ["claimed", "accepted", "second copy", "hole", "hole", "accepted", "accepted"]
-    assert rules.sources["users/0"].next == {"events.view": 9}
+    assert verdicts == ["claimed", "accepted", "duplicate", "gap", "gap", "accepted", "accepted"]
+    assert rules.shards["users/0"].next == {"events.view": 9}
 
 
 def test_sources_do_not_know_each_other() -> None:
     verdicts, rules = judged(
-        claim(), claim(source="users/1"), batch(1, 0), batch(0, 0, 2), batch(1, 0, 7, source="users/1")
+        claim(), claim(shard="users/1"), batch(1, 0), batch(0, 0, 2), batch(1, 0, 7, shard="users/1")
     )
-    assert verdicts == ["claimed", "claimed", "former owner", "accepted", "accepted"]
-    assert [state.next["events.view"] for state in rules.sources.values()] == [2, 7]
+    assert verdicts == ["claimed", "claimed", "fenced", "accepted", "accepted"]
+    assert [state.next["events.view"] for state in rules.shards.values()] == [2, 7]
 
 
 def test_a_claim_keeps_positions_and_watermark_which_only_rises() -> None:
     _, rules = judged(claim(), batch(0, 0, 3, watermark=9.0), claim(), batch(2, 0, 4, watermark=7.0))
-    assert rules.sources["users/0"] == SourceState(2, 1, {"events.view": 4}, 9.0, 4)
+    assert rules.shards["users/0"] == ShardState(2, 1, {"events.view": 4}, 9.0, 4)
 
 
 def test_positions_that_go_back_are_counted() -> None:
@@ -98,7 +98,7 @@ def test_positions_that_go_back_are_counted() -> None:
 
 def test_a_topic_that_a_batch_does_not_touch_does_not_go_back() -> None:
     _, rules = judged(claim(), batch(0, 0, 3), batch(0, 1, 2, topic="events.click"), batch(0, 2))
-    assert rules.sources["users/0"].next == {"events.view": 3, "events.click": 2}
+    assert rules.shards["users/0"].next == {"events.view": 3, "events.click": 2}
     assert rules.backward == 0
 
 
@@ -113,7 +113,7 @@ IDS = st.lists(TEXT, max_size=3)
 ATTRIBUTES = st.dictionaries(TEXT, st.one_of(TEXT, FLOATS, st.booleans(), st.none()), max_size=3)
 TRAITS = st.dictionaries(TEXT, TEXT, max_size=2)
 HAPPENINGS = st.builds(
-    Happening, INTS, INTS, TEXT, TEXT, INTS, FLOATS, st.none() | TEXT, st.none() | TEXT, st.none() | FLOATS, TRAITS
+    LoggedEvent, INTS, INTS, TEXT, TEXT, INTS, FLOATS, st.none() | TEXT, st.none() | TEXT, st.none() | FLOATS, TRAITS
 )
 ROWS = st.builds(Rows, BYTES, st.booleans(), INTS, FLOATS)
 DECISIONS = st.builds(Decision, TEXT, FLOATS, TEXT, FLOATS, INTS, INTS, IDS, BYTES, BYTES, BYTES, BYTES, BYTES)

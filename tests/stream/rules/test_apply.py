@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from bandits import DRY, PINNED
+from bandits import EXHAUSTED, PINNED
 from stream.config import Policy, Slate
 from stream.decisions.publish import outcomes, recommendations
 from stream.model.fold import unpack_lists
@@ -167,7 +167,7 @@ def test_what_was_bought_comes_back_by_category(excluded: bool, place: Path) -> 
 def test_the_last_purchase_counts_even_if_it_is_told_late(place: Path) -> None:
     site = ruled(place, BOUGHT, Item(item_id="c", categories=["coffee"]), *things("x"))
     site.take(did("u", "c", T, PURCHASE), did("u", "c", T + 5 * DAY, PURCHASE), did("u", "c", T + 3 * DAY, PURCHASE))
-    assert site.partition.users["u"].seen["c"] == Seen(3, True, PURCHASE, T + 5 * DAY, T + 5 * DAY)
+    assert site.shard.users["u"].seen["c"] == Seen(3, True, PURCHASE, T + 5 * DAY, T + 5 * DAY)
     assert ["c" in shown(site, "u", T + days * DAY) for days in (15, 19)] == [False, True]
 
 
@@ -294,9 +294,9 @@ def test_a_pinned_slot_goes_round_the_whole_loop(policy: str, place: Path) -> No
         batch = site.propose(did("uvw"[n % 3], "pabeip"[n % 6], T + n, n % 3))
         decision = decision_of(steps(batch)[0])
         assert (decision.slate[1], decision.sources[1]) == ("p", PINNED)
-        heads = np.frombuffer(decision.heads, np.uint8).reshape(len(decision.slate), -1)
+        heads = np.frombuffer(decision.offered_ranks, np.uint8).reshape(len(decision.slate), -1)
         propensities = np.frombuffer(decision.propensities, np.float32)
-        assert set(heads[1].tolist()) == {DRY}
+        assert set(heads[1].tolist()) == {EXHAUSTED}
         assert (propensities[1], np.frombuffer(decision.scores, np.float32)[1]) == (1.0, 0.0)
         categories = [next(item for item in items if item.item_id == name).categories for name in decision.slate]
         assert max(categories.count([name]) for name in "xy") <= 2

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from learners import ELIGIBLE, INELIGIBLE
 from stream.records.schemas import Item
-from stream.state.attributes import MOST_FACTS, as_fact
+from stream.state.attributes import MAX_FACTS, as_fact
 from stream.state.catalogue import NO_CATEGORY, Catalogue
 
 T = 1_700_000_000.0
@@ -122,7 +122,7 @@ def test_facts_are_those_of_the_last_record() -> None:
 def test_an_item_has_a_bounded_number_of_facts() -> None:
     found = catalogue()
     found.describe(0, Item(item_id="a", attributes={"in": ",".join(map(str, range(10_000)))}))
-    assert len(facts_of(found, 0)) == MOST_FACTS == 512
+    assert len(facts_of(found, 0)) == MAX_FACTS == 512
 
 
 @settings(deadline=None, derandomize=True, max_examples=50)

@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stream.decisions.engine import Partition
+from stream.decisions.engine import Shard
 from stream.decisions.settlement import Rewards
-from stream.records.log import LOG_VERSION, Batch, Happening, ProfileChange, Record, SourceState, Step
+from stream.records.log import LOG_VERSION, Batch, LoggedEvent, ProfileChange, Record, ShardState, Step
 from stream.state.snapshot import (
     CHUNK_BYTES,
     SNAPSHOT_VERSION,
@@ -26,11 +26,11 @@ from stream.state.snapshot import (
 from stream.state.users import User, Users, apply, close
 
 T = 1_700_000_000.0
-STATE = SourceState(3, 7, {"events.view": 5}, T)
+STATE = ShardState(3, 7, {"events.view": 5}, T)
 
 
 def step(user: str, item: str, time: float) -> Step:
-    return Step(user, Happening(0, 0, f"{user}{item}{time}", item, 0, time, None, None), [], 0, None, None, None)
+    return Step(user, LoggedEvent(0, 0, f"{user}{item}{time}", item, 0, time, None, None), [], 0, None, None, None)
 
 
 def encoded(users: Users) -> bytes:
@@ -48,20 +48,20 @@ CHANGES = st.one_of(
 @settings(deadline=None, derandomize=True, max_examples=200)
 @given(st.lists(CHANGES, max_size=20), st.lists(CHANGES, max_size=30))
 def test_the_copy_is_of_one_instant_whatever_happens_meanwhile(before: list[Any], after: list[Any]) -> None:
-    partition, records, time = Partition("users/0", 3, Rewards(idle_s=3000.0)), list[Record](), T
+    shard, records, time = Shard("users/0", 3, Rewards(idle_s=3000.0)), list[Record](), T
 
     def happen(change: Any, copy: UsersCopy | None) -> None:
         nonlocal time
         if change[0] == "event":
             time += change[3]
             records.append(step(change[1], change[2], time))
-            partition.watermark = time
-            partition.apply(records[-1])  # type: ignore[arg-type]
+            shard.watermark = time
+            shard.apply(records[-1])  # type: ignore[arg-type]
         elif change[0] == "forget":
             records.append(ProfileChange(change[1], None))
-            partition.apply(records[-1])  # type: ignore[arg-type]
+            shard.apply(records[-1])  # type: ignore[arg-type]
         elif change[0] == "close":
-            partition.message(list(records), {}, last=change[1])
+            shard.message(list(records), {}, last=change[1])
             records.clear()
         elif copy is not None:
             copy.some(change[1])
@@ -69,8 +69,8 @@ def test_the_copy_is_of_one_instant_whatever_happens_meanwhile(before: list[Any]
     for change in before:
         happen(change, None)
     happen(("close", True), None)  # a copy is made between two batches
-    then = encoded(partition.users)
-    copy = partition.start_copy()
+    then = encoded(shard.users)
+    copy = shard.start_copy()
     for change in after:
         happen(change, copy)
     while not copy.some(1):
@@ -125,7 +125,7 @@ def batch(users: Users, record: Step, idle_before: float = 0.0) -> Batch:
 
 
 def test_chunks_of_several_snapshots_may_mix_and_repeat() -> None:
-    one, other = [list(chunks("users/1", base, 9, [b"a", b"b", b"c"])) for base in (4, 6)]
+    one, other = [list(chunks("users/1", epoch, 9, [b"a", b"b", b"c"])) for epoch in (4, 6)]
     assembly = Assembly()
     order = [other[2], one[0], one[2], other[2], other[0], one[0], one[1], other[1]]
     found = [assembly.add(position, record) for position, record in enumerate(order, 20)]

@@ -8,13 +8,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from stream.config import Config, Slate
-from stream.decisions.engine import Arrival, Engine, Partition
+from stream.decisions.engine import Arrival, Engine, Shard
 from stream.model.fold import Model
 from stream.records.log import (
     LOG_VERSION,
     Batch,
     Claim,
-    Happening,
+    LoggedEvent,
     ProfileChange,
     Step,
     decode_message,
@@ -29,15 +29,15 @@ T = 1_700_000_000.0
 
 def event(
     item: str, time: float, kind: int = VIEW, *, event_id: str | None = None, session: str | None = None
-) -> Happening:
-    return Happening(0, 0, event_id or f"{item}@{time}", item, kind, time, session, None)
+) -> LoggedEvent:
+    return LoggedEvent(0, 0, event_id or f"{item}@{time}", item, kind, time, session, None)
 
 
-def live(*events: Happening) -> User:
+def live(*events: LoggedEvent) -> User:
     """A user with this life."""
     users: Users = OrderedDict()
-    for happening in events:
-        apply(users, Step("u", happening, [], 0, None, None, None), GAP)
+    for logged_event in events:
+        apply(users, Step("u", logged_event, [], 0, None, None, None), GAP)
     return users["u"]
 
 
@@ -66,7 +66,7 @@ def test_applying_the_records_of_the_log_gives_the_owners_users(polls: list[list
     config = Config(slate=Slate(slots=3))
     model = Model(config)
     model.fold(Claim(LOG_VERSION, "users/0", "token"), 0)
-    engine, partition = Engine(config, model), Partition("users/0", 0, config.rewards)
+    engine, shard = Engine(config, model), Shard("users/0", 0, config.rewards)
     users: Users = OrderedDict()
     time = T
     for poll in polls:
@@ -74,14 +74,14 @@ def test_applying_the_records_of_the_log_gives_the_owners_users(polls: list[list
         for drawn in poll:
             time += drawn[2] if isinstance(drawn, tuple) else 0
             arrivals.append(arrival(drawn, time))
-        message = decode_message(encode_message(engine.batch(partition, arrivals, {})), model.offset)
+        message = decode_message(encode_message(engine.batch(shard, arrivals, {})), model.offset)
         assert isinstance(message, Batch)
         model.fold(message, model.offset)
         for record in message.records:
             assert isinstance(record, Step | ProfileChange)
             apply(users, record, config.rewards.session_gap_s)
         close(users, message)
-        assert list(users.items()) == list(partition.users.items())
+        assert list(users.items()) == list(shard.users.items())
 
 
 @settings(deadline=None, derandomize=True, max_examples=60)

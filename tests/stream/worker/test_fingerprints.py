@@ -2,14 +2,14 @@
 
 import pytest
 
-from stream.records.log import Mark
+from stream.records.log import FingerprintReport
 from stream.worker.fingerprints import OFFSETS, Marks, Opinion
 
 
 def opinions(*marks: str) -> list[Opinion]:
     """What worker `a` makes of marks such as `a=x` or, from the keeper, `b!x`."""
     known = Marks("a")
-    return [known.add(Mark(1, "", mark[0], mark[1] == "!", 9, mark[2])) for mark in marks]
+    return [known.add(FingerprintReport(1, "", mark[0], mark[1] == "!", 9, mark[2])) for mark in marks]
 
 
 @pytest.mark.parametrize(
@@ -33,6 +33,6 @@ def test_the_majority_is_right_and_among_equals_the_keeper(marks: list[str], las
 def test_offsets_are_compared_each_by_itself_and_few_are_remembered() -> None:
     known = Marks("a")
     for offset in range(OFFSETS + 1):
-        known.add(Mark(1, "", "a", False, offset, "x"))
-    assert known.add(Mark(1, "", "b", False, OFFSETS, "y")) in ("wrong", "in the majority")
-    assert known.add(Mark(1, "", "b", False, 0, "y")) == "alone"
+        known.add(FingerprintReport(1, "", "a", False, offset, "x"))
+    assert known.add(FingerprintReport(1, "", "b", False, OFFSETS, "y")) in ("wrong", "in the majority")
+    assert known.add(FingerprintReport(1, "", "b", False, 0, "y")) == "alone"

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from stream.config import Config, Kafka
-from stream.decisions.engine import Arrival, Partition
+from stream.decisions.engine import Arrival, Shard
 from stream.decisions.settlement import Rewards
 from stream.kafka.faust_polls import Poll
 from stream.observe import Observer
@@ -66,12 +66,12 @@ class Seen(NamedTuple):
 
 
 class Reader:
-    """An intake with the source that it reads."""
+    """An intake with the shard that it reads."""
 
-    def __init__(self, source: str = "users/0", **positions: int) -> None:
+    def __init__(self, shard: str = "users/0", **positions: int) -> None:
         self.seen = Tally()
         self.intake = Intake(Config(), self.seen)
-        self.partition = Partition(source, 0, Rewards())
+        self.partition = Shard(shard, 0, Rewards())
         names = ("events.view", "events.click", "events.purchase", "catalog.users", "catalog.items")
         self.partition.next = {name: positions.get(name.split(".")[1], 0) for name in names}
 
@@ -210,7 +210,7 @@ def test_a_poll_is_parted_by_source() -> None:
         for name, n in (("events.view", 1), ("events.view", 0), ("catalog.users", 1), ("catalog.items", 1))
     ]
     poll = Poll((tp, []) for tp in tps)
-    assert [(source, [tp for tp, _ in parts]) for source, parts in intake.by_source(poll)] == [
+    assert [(shard, [tp for tp, _ in parts]) for shard, parts in intake.by_shard(poll)] == [
         ("users/1", [tps[0], tps[2]]), ("users/0", [tps[1]]), ("items/1", [tps[3]]),
     ]  # fmt: skip
 

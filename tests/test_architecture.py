@@ -1,28 +1,22 @@
-"""Imports point down: learners | bandits <- core <- edge; and the core is pure."""
+"""The folder tree is the architecture: rooms, tiers, sizes; and who may know of time, Faust and Prometheus."""
 
 import ast
 import re
+from collections import Counter
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[1]
 PACKAGES = ("bandits", "learners", "stream")
-CORE = {
-    f"stream.{name}"
-    for name in (
-        "schemas", "topics", "codec", "config", "rewards", "log", "users", "catalogue", "features", "candidates",
-        "observe", "model", "engine", "publish", "recovery", "snapshot", "fingerprints", "evaluate", "formats",
-        "layouts", "errors", "protocol", "contestants", "journal", "report", "ratings", "stopwatch", "ranking",
-        "facts", "rules", "rules_compiled", "rules_file", "rules_kernels", "rules_lists", "rules_table", "rules_words",
-        "refresh", "change", "experiment", "tally", "variants", "told", "sampling",
-    )
-}  # fmt: skip
+PICTURE = ROOT / "docs" / "architecture.md"  # its tiers are the rule: a room imports from tiers below its own only
+PURE_ABOVE = "stream.kafka"  # rooms below its tier know no Kafka, clock or terminal
+FILES = {"stream.config", "stream.datasets", "stream.rules"}  # they read what a person wrote
 INPUT_OUTPUT = {"faust", "mode", "aiokafka", "kafka", "confluent_kafka", "prometheus_client", "click", "rich"}
 CLOCKS = {"time", "asyncio", "threading", "random", "secrets", "uuid", "socket", "os"}
-LONGEST = 450
+MAX_LINES, MAX_FILES, MAX_PARAMETERS = 300, 14, 8
 
 
 def _name(path: Path) -> str:
@@ -31,6 +25,24 @@ def _name(path: Path) -> str:
 
 
 MODULES = {_name(path): path for package in PACKAGES for path in sorted((ROOT / package).rglob("*.py"))}
+
+
+def tiers() -> list[list[str]]:
+    """The picture's tiers, from the bottom up: `state`, a line of its own, is tier n of `stream.state`."""
+    block = PICTURE.read_text().split("```tiers\n")[1].split("```")[0]
+    names = [line.split("#")[0].replace("|", " ").split() for line in block.splitlines()]
+    known = {"bandits", "learners"}
+    return [[name if name in known else f"stream.{name}" for name in tier] for tier in names if tier][::-1]
+
+
+TIER = {name: n for n, tier in enumerate(tiers()) for name in tier}
+PURE = {name for name, n in TIER.items() if n < TIER[PURE_ABOVE]}
+
+
+def room(module: str) -> str:
+    """The room that a module is in, or the module itself where it stands at the top of `stream`."""
+    parts = module.split(".")
+    return parts[0] if parts[0] != "stream" else ".".join(parts[:2])
 
 
 @cache
@@ -72,7 +84,7 @@ def roots(module: str) -> set[str]:
 
 def test_the_modules_are_found() -> None:
     assert len(MODULES) > 50
-    assert set(MODULES) >= CORE
+    assert {room(module) for module in MODULES} == {"stream", *TIER}
     assert "stream.state.users" in imports("stream.decisions.engine")
     assert "numpy" in imports("stream.decisions.engine")
 
@@ -86,14 +98,26 @@ def test_learners_and_bandits_are_peers_and_blind(package: str, others: set[str]
             assert not roots(module) & (others | INPUT_OUTPUT | {"msgspec", "orjson"}), module
 
 
-@pytest.mark.parametrize("module", sorted(CORE))
-def test_the_core_knows_neither_kafka_nor_terminal_nor_metrics(module: str) -> None:
-    assert {name for name in reached(module) if name.startswith("stream.")} <= CORE, "not even by way of others"
+@pytest.mark.parametrize("module", sorted(set(MODULES) - {"stream"}))
+def test_imports_point_down(module: str) -> None:
+    upward = {
+        name for name in imports(module) & set(MODULES) - {"stream"}
+        if room(name) != room(module) and TIER[room(name)] >= TIER[room(module)]
+    }  # fmt: skip
+    assert not upward, f"{room(module)} is on tier {TIER[room(module)]} of docs/architecture.md"
+
+
+@pytest.mark.parametrize("module", sorted(name for name in MODULES if room(name) in PURE))
+def test_pure_rooms_know_neither_kafka_nor_terminal_nor_metrics(module: str) -> None:
     assert not roots(module) & INPUT_OUTPUT
 
 
-@pytest.mark.parametrize("module", sorted({*CORE, *(name for name in MODULES if not name.startswith("stream"))}))
-def test_time_and_luck_are_arguments(module: str) -> None:
+def test_a_starting_worker_does_not_import_what_measures() -> None:
+    assert not {room(name) for name in reached("stream.app")} & {"stream.evaluation", "stream.simulation", "stream.ope"}
+
+
+@pytest.mark.parametrize("module", sorted(name for name in MODULES if room(name) in PURE))
+def test_time_and_randomness_are_arguments(module: str) -> None:
     """Neither is imported, so neither can be asked; an edge hands them in. The doctest of a law may draw numbers."""
     checks, edge = module in {"bandits.checks", "learners.checks"}, module.endswith(".__main__")
     assert not roots(module) & (CLOCKS - ({"random"} if checks else {"time"} if edge else set()))
@@ -157,7 +181,31 @@ def test_no_module_imports_itself_by_way_of_others() -> None:
 
 @pytest.mark.parametrize("module", sorted(MODULES))
 def test_files_stay_small(module: str) -> None:
-    assert len(MODULES[module].read_text().splitlines()) <= LONGEST
+    assert len(MODULES[module].read_text().splitlines()) <= MAX_LINES
+
+
+def test_rooms_stay_small() -> None:
+    files = Counter(path.parent for path in MODULES.values() if path.stem not in {"__init__", "__main__"})
+    assert not {str(folder): n for folder, n in files.items() if n > MAX_FILES}
+
+
+@pytest.mark.parametrize("module", sorted(MODULES))
+def test_functions_take_few_parameters(module: str) -> None:
+    """But for kernels, which numba compiles: they take structured arguments, or stand behind a small function."""
+    long = {
+        node.name: count
+        for node in ast.walk(tree(module))
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+        and not any("njit" in ast.unparse(decorator) for decorator in node.decorator_list)
+        and (count := parameters(node)) > MAX_PARAMETERS
+    }
+    assert not long
+
+
+def parameters(function: ast.FunctionDef | ast.AsyncFunctionDef) -> int:
+    """How many arguments a caller may give."""
+    names = [a.arg for a in (*function.args.posonlyargs, *function.args.args, *function.args.kwonlyargs)]
+    return len([name for name in names if name not in {"self", "cls"}])
 
 
 @pytest.mark.parametrize("module", sorted(MODULES))
