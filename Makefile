@@ -1,35 +1,49 @@
 # Each target sets up all it needs: a virtual environment with the locked packages; `demo` and `test` also a broker.
+# `make` alone prints the targets: the text behind `##` stands for a target, a line that begins with `##` for a group.
 PYTHON ?= python3
 BIN := .venv/bin
 INSTALLED := .venv/.installed
 KERNELS := .venv/.kernels
 
-.PHONY: demo test lint bench gate clean lock
+.DEFAULT_GOAL := help
+.PHONY: help demo test unit lint bench gate clean lock
 
+help:  ## print this list
+	@awk 'BEGIN { FS = ":.*## " } \
+	  /^## / { printf "\n%s\n", substr($$0, 4) } \
+	  /^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+## To see it
 demo: $(INSTALLED) $(KERNELS)  ## replay MovieLens through a real Kafka and a real worker, and watch
 	$(BIN)/headwater demo
 
+## To work on it
 test: $(INSTALLED) $(KERNELS)  ## all tests; those marked kafka start a real broker
 	$(BIN)/python -m pytest
+
+unit: $(INSTALLED) $(KERNELS)  ## the tests that need no broker, without the long simulations
+	$(BIN)/python -m pytest -m "not kafka" --ignore tests/simulation
 
 lint: $(INSTALLED)  ## format, lint and types
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 
+## To measure it
 bench: $(INSTALLED) $(KERNELS)  ## speed through a real Kafka on this machine
 	$(BIN)/headwater bench
 
 gate: $(INSTALLED) $(KERNELS)  ## is the engine slower than where this branch began? ratios, no times; BASE=commit
 	$(BIN)/python benchmarks/gate.py $(BASE)
 
+## To keep house
 lock:  ## refresh requirements.lock from pyproject.toml (needs uv)
 	uv pip compile --universal --no-header --no-emit-index-url --no-emit-find-links --generate-hashes \
 	  --extra dev --extra demo --python-version 3.11 pyproject.toml -o requirements.lock --upgrade
 	uv pip compile --universal --no-header --no-emit-index-url --no-emit-find-links --generate-hashes \
 	  -c requirements.lock --python-version 3.11 pyproject.toml -o requirements-runtime.lock
 
-clean:
+clean:  ## remove what the other targets made
 	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache build *.egg-info
 
 # numba caches compiled kernels beside their files, but does not notice a change in a kernel that they call.

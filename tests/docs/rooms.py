@@ -11,7 +11,10 @@ BEGIN, END = "<!-- rooms -->\n", "<!-- end of rooms -->"
 
 def rooms() -> Iterator[tuple[str, str]]:
     """Path and first line of the docstring of each room, and of each file at the top of `stream`."""
-    files = [*ROOT.glob("stream/*.py"), *(f for p in ("bandits", "learners", "stream") for f in ROOT.glob(f"{p}/**/__init__.py"))]
+    files = [
+        *ROOT.glob("stream/*.py"),
+        *(f for p in ("bandits", "learners", "stream") for f in ROOT.glob(f"{p}/**/__init__.py")),
+    ]
     for file in sorted(set(files), key=lambda f: f.with_suffix("").parts):
         path = file.parent if file.name == "__init__.py" else file
         says = ast.get_docstring(ast.parse(file.read_text("utf-8"))) or ""

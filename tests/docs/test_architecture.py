@@ -29,7 +29,9 @@ def defined(file: Path) -> frozenset[str]:
 
 def files_of(name: str) -> list[str]:
     """Where a name is defined."""
-    sources = (file for package in ("bandits", "learners", "stream") for file in sorted(ROOT.glob(f"{package}/**/*.py")))
+    sources = (
+        file for package in ("bandits", "learners", "stream") for file in sorted(ROOT.glob(f"{package}/**/*.py"))
+    )
     return [str(file.relative_to(ROOT)) for file in sources if name in defined(file)]
 
 
