@@ -1,4 +1,4 @@
-"""Tests mirror the rooms: each source file has a test file of its name in the same place, or stands below with a reason."""
+"""Tests mirror the rooms: each source file has its test file in the same place, or stands below with a reason."""
 
 from pathlib import Path
 
@@ -53,7 +53,7 @@ EXEMPT: dict[str, str] = {  # source file -> what it is, and where it is tested
     "learners/arrays/grow.py": "",
     "learners/arrays/handle.py": "",
     "learners/base.py": "declares records and a protocol",
-    "learners/checks.py": "laws, which tests/learners/test_sources.py runs; tests/learners/test_guide.py on sources that break them",
+    "learners/checks.py": "laws, which tests/learners/test_sources.py and tests/learners/test_guide.py run",
     "learners/content/index.py": "",
     "learners/content/nearest.py": "",
     "learners/content/scores.py": "",
@@ -71,7 +71,7 @@ EXEMPT: dict[str, str] = {  # source file -> what it is, and where it is tested
     "learners/neighbours/sessions.py": "",
     "learners/neighbours/user_histories.py": "",
     "learners/popularity/categories.py": "",
-    "learners/registry.py": "tests/learners/test_guide.py: the guide"s example is found, and each error is shown",
+    "learners/registry.py": "tests/learners/test_guide.py: finds the example of the guide, and shows each error",
     "learners/repeats/recently_seen.py": "",
     "learners/vocabulary.py": "",
     "stream/app.py": "passes settings to Faust and polls to the worker; each test in tests/kafka starts it",
@@ -137,7 +137,7 @@ EXEMPT: dict[str, str] = {  # source file -> what it is, and where it is tested
     "stream/kafka/admin.py": "needs a broker: tests/kafka/test_admin.py",
     "stream/kafka/connections.py": "",
     "stream/kafka/security.py": "",
-    "stream/metrics/dashboards.py": "declares panels; tests/deploy/test_monitoring.py and tests/kafka/test_boards_run.py run each query",
+    "stream/metrics/dashboards.py": "declares panels; tests/kafka/test_boards_run.py runs each query",
     "stream/model/interactions.py": "",
     "stream/observe.py": "declares hooks that do nothing",
     "stream/ope/log.py": "",
@@ -151,7 +151,7 @@ EXEMPT: dict[str, str] = {  # source file -> what it is, and where it is tested
     "stream/processes/supervisor.py": "",
     "stream/ranking/candidates.py": "",
     "stream/ranking/negatives.py": "",
-    "stream/records/schemas.py": "declares records; tests/stream/records/test_asyncapi.py compares the generated schemas",
+    "stream/records/schemas.py": "declares records; tests/stream/records/test_asyncapi.py has their schemas",
     "stream/records/topics.py": "declares topics; its functions are their doctests",
     "stream/rules/compile.py": "",
     "stream/rules/describe.py": "",
@@ -166,7 +166,7 @@ EXEMPT: dict[str, str] = {  # source file -> what it is, and where it is tested
     "stream/worker/snapshotter.py": "",
     "stream/worker/takeover.py": "",
     "stream/worker/warm_up.py": "",
-    "stream/worker/worker.py": "tests/simulation plays it through thousands of schedules of faults; tests/kafka/test_worker.py with a broker",
+    "stream/worker/worker.py": "runs under faults in tests/simulation, and with a broker in tests/kafka/test_worker.py",
     "stream/worker/writer.py": "",
 }
 SOURCES = sorted(
@@ -194,7 +194,7 @@ def test_the_sources_are_found() -> None:
 
 @pytest.mark.parametrize("source", [source for source in SOURCES if source not in EXEMPT])
 def test_each_source_file_has_a_test_file(source: str) -> None:
-    assert mirrored(source).exists(), f"{source}: write {mirrored(source).relative_to(ROOT)}, or exempt it with a reason"
+    assert mirrored(source).exists(), f"{source}: write {mirrored(source).relative_to(ROOT)}, or say why not"
 
 
 @pytest.mark.parametrize("source", EXEMPT)
