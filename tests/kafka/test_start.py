@@ -41,9 +41,9 @@ class Place(NamedTuple):
         path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
         environment = os.environ | {"HEADWATER_BROKER": self.broker, "GATEWAY": self.gateway.pages, "PATH": path}
         if language == "java":
-            (directory / "Tell.java").write_text(block)
+            (directory / "SendEvent.java").write_text(block)
             jars = f"{kafka_home()}/libs/*"
-            command = [find_java(), "-XX:TieredStopAtLevel=1", "-cp", jars, str(directory / "Tell.java")]
+            command = [find_java(), "-XX:TieredStopAtLevel=1", "-cp", jars, str(directory / "SendEvent.java")]
         else:
             command = [sys.executable, "-c", block] if language == "python" else ["bash", "-ec", block]
         done = subprocess.run(
