@@ -124,7 +124,7 @@ PIPELINE = Board("headwater-pipeline", "headwater: pipeline", "Does it keep up, 
 ))  # fmt: skip
 
 RECOMMENDATIONS = Board("headwater-recommendations", "headwater: recommendations", "Is what users see any good?", (
-    Panel("Slates", "DrawnSlate per second.", "reqps", {"slates": rate("headwater_decisions_opened_total")}),
+    Panel("Slates", "Slates drawn per second.", "reqps", {"slates": rate("headwater_decisions_opened_total")}),
     Panel("What became of them", "hit: the user's next event was on the slate; silent: none came in time; replaced and "
           "void say nothing of it.", "reqps", {"{{outcome}}": rate("headwater_decisions_settled_total", "outcome")}),
     Panel("Hit rate", "Share of answered and silent slates that were hit.", "percentunit",
