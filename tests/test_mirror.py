@@ -11,6 +11,7 @@ ARM = "one bandit of many: tests/bandits/arms/test_arms.py holds all of them to 
 AGENT = "one agent of many: tests/bandits/control/test_control.py runs all of them on the same problems"
 WORLD = "tests/bandits/worlds/test_worlds.py compares all worlds with their known answers"
 COMMAND = "declares options and calls one function; tests/stream/test_cli.py and tests/kafka run it"
+SIMULATED = "runs under faults in tests/simulation/test_simulation.py, and with a broker in tests/kafka/test_worker.py"
 EXEMPT: dict[str, str] = {  # source file -> what it is, and where it is tested
     "bandits/__main__.py": "the command line of checks; tests/bandits/test_registry.py runs it",
     "bandits/arm_checks.py": "laws, which tests/bandits/arms/test_arms.py runs, also on bandits that break them",
@@ -82,7 +83,7 @@ EXEMPT: dict[str, str] = {  # source file -> what it is, and where it is tested
     "stream/bench/rebalance.py": "",
     "stream/bench/soak.py": "",
     "stream/bench/workloads.py": "",
-    "stream/chaos/fleet.py": "",
+    "stream/chaos/fleet.py": "starts processes: tests/kafka/test_chaos.py",
     "stream/chaos/pauses.py": "",
     "stream/chaos/run.py": "starts processes: tests/kafka/test_chaos.py",
     "stream/client/dead_letters.py": "needs a broker: tests/kafka/test_dead.py",
@@ -127,16 +128,16 @@ EXEMPT: dict[str, str] = {  # source file -> what it is, and where it is tested
     "stream/evaluation/tables.py": "",
     "stream/evaluation/tune.py": "",
     "stream/experiments/results.py": "",
-    "stream/gateway/api.py": "",
-    "stream/gateway/app.py": "",
+    "stream/gateway/api.py": "needs a broker: tests/kafka/test_gateway.py",
+    "stream/gateway/app.py": "needs a broker: tests/kafka/test_gateway.py",
     "stream/gateway/feed.py": "",
     "stream/gateway/openapi.py": "",
     "stream/gateway/problems.py": "",
     "stream/gateway/reader.py": "",
     "stream/gateway/writer.py": "",
     "stream/kafka/admin.py": "needs a broker: tests/kafka/test_admin.py",
-    "stream/kafka/connections.py": "",
-    "stream/kafka/security.py": "",
+    "stream/kafka/connections.py": "needs a broker: tests/kafka/test_worker.py; tests/simulation/kafka.py replaces it",
+    "stream/kafka/security.py": "needs brokers with TLS and SASL: tests/kafka/test_secure.py, tests/kafka/test_sasl.py",
     "stream/metrics/dashboards.py": "declares panels; tests/kafka/test_boards_run.py runs each query",
     "stream/model/interactions.py": "",
     "stream/observe.py": "declares hooks that do nothing",
@@ -147,7 +148,7 @@ EXEMPT: dict[str, str] = {  # source file -> what it is, and where it is tested
     "stream/processes/broker.py": "needs a broker: tests/kafka/test_broker.py",
     "stream/processes/kafka_home.py": "downloads Kafka: tests/kafka/test_kafka_home.py",
     "stream/processes/mock_broker.py": "a broker: tests/kafka/test_mock_broker.py",
-    "stream/processes/servers.py": "",
+    "stream/processes/servers.py": "starts child processes: tests/kafka/test_worker.py and others",
     "stream/processes/supervisor.py": "",
     "stream/ranking/candidates.py": "",
     "stream/ranking/negatives.py": "",
@@ -162,12 +163,12 @@ EXEMPT: dict[str, str] = {  # source file -> what it is, and where it is tested
     "stream/state/attributes.py": "",
     "stream/worker/health.py": "",
     "stream/worker/outbox.py": "",
-    "stream/worker/replica.py": "",
-    "stream/worker/snapshotter.py": "",
-    "stream/worker/takeover.py": "",
+    "stream/worker/replica.py": SIMULATED,
+    "stream/worker/snapshotter.py": SIMULATED,
+    "stream/worker/takeover.py": SIMULATED,
     "stream/worker/warm_up.py": "",
-    "stream/worker/worker.py": "runs under faults in tests/simulation, and with a broker in tests/kafka/test_worker.py",
-    "stream/worker/writer.py": "",
+    "stream/worker/worker.py": SIMULATED,
+    "stream/worker/writer.py": SIMULATED,
 }
 SOURCES = sorted(
     str(file.relative_to(ROOT))
