@@ -58,14 +58,14 @@ class _Found(NamedTuple):
 
 
 class Intake:
-    """Reads polls. Holds nothing but which holes in the offsets are real."""
+    """Reads polls. Holds nothing but which gaps in the offsets are real."""
 
     def __init__(self, config: Config, observer: Observer) -> None:
         self.config, self.observer = config, observer
         self.traits = config.sources.traits.split(",")
         self.topics = {prefixed(config.kafka.namespace, topic): topic for topic in INPUT_TOPICS}
         # The newest one: a position, where the next record stands, and how many of those between were deleted.
-        self._holes: dict[TP, tuple[int, int, int]] = {}
+        self._gaps: dict[TP, tuple[int, int, int]] = {}
 
     def shard_of(self, tp: TP) -> str:
         """The shard that a topic-partition belongs to.
@@ -99,9 +99,9 @@ class Intake:
             self._add(reading.parts[-1], found)
         return reading
 
-    def hole(self, tp: TP, wanted: int, first: int, deleted: int = 0) -> None:
+    def add_gap(self, tp: TP, wanted: int, first: int, deleted: int = 0) -> None:
         """Know that from position `wanted` on, the next record stands at `first`, and what retention took between."""
-        self._holes[tp] = (wanted, first, deleted)
+        self._gaps[tp] = (wanted, first, deleted)
 
     def _decoded(self, topic: Topic, records: list[Any], now: float) -> list[_Found]:
         found = []
@@ -126,12 +126,12 @@ class Intake:
     def _at_position(self, tp: TP, records: list[Any], position: Mapping[str, int], seek: dict[TP, int]) -> list[Any]:
         """Records from the next position on; none, and a wish to seek, if the poll is one of before a seek.
 
-        Compaction, retention and transaction markers leave holes in the offsets too; those are real that `hole` names.
+        Compaction, retention and transaction markers leave gaps in the offsets too: those that `add_gap` names.
         """
         first, wanted = records[0].offset, position[self.topics[tp.topic].name]
         if first < wanted:
             return [record for record in records if record.offset >= wanted]
-        *known, deleted = self._holes.get(tp, (-1, -1, 0))
+        *known, deleted = self._gaps.get(tp, (-1, -1, 0))
         if first > wanted and known != [wanted, first]:
             seek[tp] = wanted
             return []

@@ -40,7 +40,7 @@ from stream.records.topics import (
 from stream.state.snapshot import Assembly, Whole, users_of
 from stream.state.users import User, Users, apply, close
 from tests.simulation.kafka import Cluster, Written
-from tests.simulation.members import SOURCES, Member
+from tests.simulation.members import SHARDS, Member
 
 RULES = {
     1: "accepted shard offsets: no repeat, no hole, in order",
@@ -79,7 +79,7 @@ class Checker:
         self.config, self.members, self._broken = config, members, broken
         self.cluster: Cluster  # set by who makes both
         self.model = Model(config)
-        self.users: dict[str, Users] = {shard_id: OrderedDict() for shard_id in SOURCES}
+        self.users: dict[str, Users] = {shard_id: OrderedDict() for shard_id in SHARDS}
         self.violation: Violation | None = None
         self.proposed: dict[tuple[str, int], list[Batch]] = {}  # (shard, base) -> what the owner made
         self.settled: dict[str, bytes] = {}  # decision -> its outcome
@@ -89,18 +89,18 @@ class Checker:
         self.left = 0  # users who were idle
         self.corrupted = False  # whether a model was made wrong: until the end it may differ
         self._empty = encoded(OrderedDict())
-        self._histories: dict[str, list[tuple[int, bytes]]] = {shard_id: [] for shard_id in SOURCES}
-        self._states: dict[str, list[tuple[int, ShardState]]] = {shard_id: [] for shard_id in SOURCES}
+        self._histories: dict[str, list[tuple[int, bytes]]] = {shard_id: [] for shard_id in SHARDS}
+        self._states: dict[str, list[tuple[int, ShardState]]] = {shard_id: [] for shard_id in SHARDS}
         self._digests = [self.model.fingerprint()]
         self._acceptances = [self.model.acceptance.snapshot()]
         self._published: dict[str, bytes] = {}
         self._answered: set[str] = set()  # decisions on outcomes
         self._open: dict[str, str] = {}
         self._known: dict[str, set[str]] = {}  # user -> accepted event ids since the user was forgotten, or left
-        self._touched: dict[str, dict[str, float]] = {shard_id: {} for shard_id in SOURCES}  # user -> watermark then
+        self._touched: dict[str, dict[str, float]] = {shard_id: {} for shard_id in SHARDS}  # user -> watermark then
         self._ever: set[str] = set()
         self._dead: set[tuple[str, int, int]] = set()
-        self._assemblies = {partition: Assembly() for partition in range(len(SOURCES))}
+        self._assemblies = {partition: Assembly() for partition in range(len(SHARDS))}
         self._model_assembly = Assembly()
         self._wholes: dict[tuple[str, int], list[Whole]] = {}  # (subject, offset) -> snapshots stored
 
@@ -415,7 +415,7 @@ class Checker:
     def unfinished(self) -> list[str]:
         """What has not been accepted or folded yet."""
         found = []
-        for shard_id, tps in SOURCES.items():
+        for shard_id, tps in SHARDS.items():
             state = self.model.acceptance.shards.get(shard_id, ShardState(-1, 0, {}, 0.0))
             for tp in tps:
                 log = self.cluster.partitions[tp.topic, tp.partition]

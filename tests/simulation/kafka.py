@@ -263,10 +263,10 @@ class Reader:
 
     def __init__(self, connections: "SimulatedConnections", topic: Topic, partition: int) -> None:
         self._connections = connections
-        self._name = f"{topic.name}/{partition}"
+        self.name = f"{topic.name}/{partition}"
         self._log = connections.cluster.partitions[topic.name, partition]
         self._random = random.Random(
-            f"{connections.cluster.seed}/reader/{connections.process.name}/{self._name}/{connections.readers}"
+            f"{connections.cluster.seed}/reader/{connections.process.name}/{self.name}/{connections.readers}"
         )
         self._position = 0
         self.written_at = 0.0
@@ -292,7 +292,7 @@ class Reader:
             await news
         await self._pause()
         if self._position < self._log.start:
-            raise TruncatedError(f"{self._name}: has been cut to {self._log.start}; read to {self._position}")
+            raise TruncatedError(f"{self.name}: has been cut to {self._log.start}; read to {self._position}")
         found = self._log.records[self._position : self._position + self._random.choice((1, 2, 5, 100))]
         self._position += len(found)
         if found:

@@ -179,7 +179,7 @@ class Simulation:
         connections = SimulatedConnections(self.cluster, process)
         member = Member(self.group, slot, process, connections, keeps_polls=self.schedule.keeps_polls)
         member.worker = Worker(
-            CONFIG, Counting(self.checker), lambda error: self._failed(member, error),
+            CONFIG, Counting(self.checker), lambda error: self._failed(member, error), member.own_positions,
             connections=connections,  # type: ignore[arg-type]  # it has the same methods
             clock=lambda: EPOCH + self.loop.time() + member.clock_error, name=name,
         )  # fmt: skip

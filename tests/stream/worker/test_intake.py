@@ -100,7 +100,7 @@ def test_a_gap_is_asked_for_until_it_is_known_to_be_a_real_hole() -> None:
     assert reader.read((VIEWS, [view(9)])).seek == {VIEWS: 5}
     stale = reader.read((VIEWS, [view(9)]), (CLICKS, [view(0, tp=CLICKS)]))
     assert (stale.seek, stale.next, offsets(stale)) == ({VIEWS: 5}, {"events.click": 1}, [0])
-    reader.intake.hole(VIEWS, 5, 9)
+    reader.intake.add_gap(VIEWS, 5, 9)
     assert reader.read((VIEWS, [view(11)])).seek == {VIEWS: 5}
     real = reader.read((VIEWS, [view(9)]))
     assert (real.seek, real.next, offsets(real)) == ({}, {"events.view": 10}, [9])
