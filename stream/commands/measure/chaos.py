@@ -13,7 +13,8 @@ from rich.console import Console
 from rich.table import Table
 
 from stream.chaos.fleet import Settings
-from stream.chaos.run import Result, run
+from stream.chaos.results import Result
+from stream.chaos.run import run
 from stream.commands.options import configured, examples
 from stream.config import Config
 from stream.errors import CheckError
