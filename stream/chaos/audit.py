@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import msgspec
 
-from stream.chaos.fleet import Fleet, Tell
+from stream.chaos.fleet import Fleet, Report
 from stream.chaos.ledger import Ledger
 from stream.config import Config
 from stream.decisions.recovery import Claimed, Recovery
@@ -18,7 +18,7 @@ from stream.kafka.snapshots import user_snapshot
 STALL_S = 60.0  # no progress for so long: what is missing is lost
 
 
-async def drained(left: Callable[[], int], what: str, tell: Tell) -> None:
+async def drained(left: Callable[[], int], what: str, report: Report) -> None:
     """Wait until nothing is left, or no less for `STALL_S`."""
     least, since = left(), time.monotonic()
     while least and time.monotonic() - since < STALL_S:
@@ -26,7 +26,7 @@ async def drained(left: Callable[[], int], what: str, tell: Tell) -> None:
         if (now := left()) < least:
             least, since = now, time.monotonic()
     if least:
-        tell(f"{least:,} {what}, and no fewer for {STALL_S:.0f} s")
+        report(f"{least:,} {what}, and no fewer for {STALL_S:.0f} s")
 
 
 async def models_equal(fleet: Fleet, ledger: Ledger) -> list[bool]:
@@ -47,7 +47,7 @@ async def models_equal(fleet: Fleet, ledger: Ledger) -> list[bool]:
             fleet.remarks += [f"worker {n} has another model at log offset {offsets[n]}" for n in wrong]
             return [n not in wrong for n in range(len(found))]
         await asyncio.sleep(0.2)
-    raise CheckError(f"all workers must reach log offset {ledger.changed} and say so within {STALL_S:.0f} s: {pages}")
+    raise CheckError(f"all workers must reach and report log offset {ledger.changed} within {STALL_S:.0f} s: {pages}")
 
 
 async def differing_shards(config: Config, ledger: Ledger) -> int:

@@ -14,7 +14,7 @@ from pathlib import Path
 import msgspec
 
 from stream.chaos.audit import differing_shards, drained, models_equal
-from stream.chaos.fleet import Fleet, Plan, Settings, Tell, plan
+from stream.chaos.fleet import Fleet, Plan, Report, Settings, plan
 from stream.chaos.ledger import Ledger
 from stream.chaos.results import Result, result_of
 from stream.chaos.traffic import Load, Tail
@@ -29,28 +29,30 @@ PROPERTIES = {  # small segments, so that the log is cut, topics are compacted, 
     "log.retention.bytes": str(128 << 20),
     "log.retention.check.interval.ms": "10000",
     "log.cleaner.min.compaction.lag.ms": "120000",  # the reader never lags so far behind
-    "log.message.timestamp.type": "LogAppendTime",  # one clock says what was written before what
+    "log.message.timestamp.type": "LogAppendTime",  # one clock for the order of writes
 }
 
 
-def run(config: Config, settings: Settings, tell: Tell, faults: Plan | None = None, logs: Path | None = None) -> Result:
+def run(
+    config: Config, settings: Settings, report: Report, faults: Plan | None = None, logs: Path | None = None
+) -> Result:
     """Run chaos, then see whether everything happened exactly once; nothing is left running.
 
     Parameters
     ----------
     config : settings of the workers, but for the cluster and what makes snapshots and comparisons frequent
-    tell : called with a sentence on each thing that happens
+    report : called with a sentence on each thing that happens
     faults : instead of those that the seed draws
     logs : an existing directory for the workers' output
     """
     calm_reconnect()
-    tell("starting Apache Kafka on this machine")
+    report("starting Apache Kafka on this machine")
     with Broker(BrokerSettings(properties=PROPERTIES)) as broker:
         config = _frequent(config, broker.address)
         create_or_verify(config.kafka)
         warm_up(config)
-        tell(f"starting {settings.workers} workers")
-        with Fleet(config, settings, tell, logs) as fleet:
+        report(f"starting {settings.workers} workers")
+        with Fleet(config, settings, report, logs) as fleet:
             drawn = faults or plan(settings, config.kafka.session_timeout_s)
             try:
                 return asyncio.run(_chaos(config, settings, drawn, broker, fleet))
@@ -82,14 +84,14 @@ async def _chaos(config: Config, settings: Settings, faults: Plan, broker: Broke
         if faults.broker is not None:
             doing.append(group.create_task(fleet.restart(broker, faults.broker)))
         await asyncio.sleep(settings.seconds)
-        fleet.tell("no more faults; waiting until everything is accepted and all workers serve")
+        fleet.report("no more faults; waiting until everything is accepted and all workers serve")
         fleet.ending.set()
         await asyncio.wait(doing)
         load.ending.set()
         await sending
-        await drained(ledger.missing, "events that are not accepted", fleet.tell)
+        await drained(ledger.missing, "events that are not accepted", fleet.report)
         await fleet.serve()
-        await drained(ledger.unanswered, "slates or outcomes that were not read", fleet.tell)
+        await drained(ledger.unanswered, "slates or outcomes that were not read", fleet.report)
         equal = await models_equal(fleet, ledger)
         await fleet.end()
         while await tail.behind():

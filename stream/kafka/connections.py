@@ -1,6 +1,6 @@
 """The worker's own connections to Kafka, beside Faust's consumer: what it writes, reads back and deletes.
 
-All that the worker knows of Kafka is here and in `faust_polls.Positions`, so a simulation can stand in for both.
+The worker uses Kafka only through this file and `faust_polls.Positions`, so a simulation can stand in for both.
 """
 
 from typing import Any
@@ -69,7 +69,7 @@ class Reader:
 
 
 class Connections:
-    """Makes connections to one cluster, as the settings say."""
+    """Makes connections to the cluster of the settings."""
 
     def __init__(self, config: Kafka) -> None:
         self.config = config

@@ -15,7 +15,7 @@ from stream.records.topics import LOG
 FOLD_AT_ONCE = 100  # records folded before other tasks get their turn: some 20 ms
 ATTEMPTS = 5  # to find a snapshot newer than the start of the log, which may be truncated meanwhile
 CHECK_INTERVAL_S = 0.5
-PROGRESS_INTERVAL_S = 5.0  # between two lines about the progress of a start
+PROGRESS_INTERVAL_S = 5.0  # between two log lines while starting
 
 log = logging.getLogger(__name__)
 
@@ -59,7 +59,7 @@ class Replica:
         return self._before_rebuild or self.model.acceptance
 
     async def start(self) -> None:
-        """Load the newest snapshot, connect to the log behind it and begin to fold."""
+        """Load the newest snapshot, connect to the log after it and begin to fold."""
         await self._load()
         self._task = asyncio.create_task(self._run(), name="headwater.log reader")
 
@@ -74,12 +74,12 @@ class Replica:
         self._rebuild = True
 
     async def _load(self) -> None:
-        """Go to the log behind the newest whole snapshot of the model.
+        """Go to the log after the newest whole snapshot of the model.
 
         Raises
         ------
         LogTruncatedError
-            if the log starts behind it, or ends before it
+            if the log starts after it, or ends before it
         """
         for attempt in range(1, ATTEMPTS + 1):
             whole = await newest_model(self.connections)

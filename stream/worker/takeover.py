@@ -15,8 +15,8 @@ from stream.records.topics import ShardId
 from stream.worker.replica import Replica
 from stream.worker.writer import Writer
 
-CLAIM_S = 30.0  # a claim that has not come back after so long never will
-PROGRESS_INTERVAL_S = 5.0  # between two lines about the progress of a recovery
+CLAIM_TIMEOUT_S = 30.0  # a claim that has not come back after so long never will
+PROGRESS_INTERVAL_S = 5.0  # between two log lines while recovering
 
 log = logging.getLogger(__name__)
 
@@ -50,7 +50,7 @@ class Takeover:
         TimeoutError
             if a claim does not come back
         """
-        claimed = await asyncio.wait_for(self._claim(shards), CLAIM_S)  # 1
+        claimed = await asyncio.wait_for(self._claim(shards), CLAIM_TIMEOUT_S)  # 1
         snapshots = await asyncio.gather(*(self._snapshot(claim) for claim in claimed.values()))  # 2
         recoveries = [
             Recovery(shard, claim, parts, self.config.rewards.session_gap_s, self.replica.model.lists)
@@ -90,20 +90,20 @@ class Takeover:
 
     async def _fold(self, recoveries: list[Recovery]) -> None:
         """Fold the log from the oldest snapshot to the newest claim, for all recoveries at once."""
-        behind = [recovery for recovery in recoveries if recovery.start < recovery.end]
-        if not behind:
+        pending = [recovery for recovery in recoveries if recovery.start < recovery.end]
+        if not pending:
             return
-        start, end = min(recovery.start for recovery in behind), max(recovery.end for recovery in behind)
+        start, end = min(recovery.start for recovery in pending), max(recovery.end for recovery in pending)
         logged_at = time.monotonic()
         try:
             async for offset, message in read_log(self.connections, start, end):
-                for recovery in behind:
+                for recovery in pending:
                     recovery.read(message, offset)
                 if time.monotonic() > logged_at + PROGRESS_INTERVAL_S:
                     logged_at = time.monotonic()
-                    log.info("recovering %d shards: at %d of %d of headwater.log", len(behind), offset, end)
+                    log.info("recovering %d shards: at %d of %d of headwater.log", len(pending), offset, end)
         except TruncatedError as error:
-            shards = ", ".join(recovery.shard for recovery in behind)
+            shards = ", ".join(recovery.shard for recovery in pending)
             raise TruncatedError(
                 f"{error}: to recover {shards}, and there is no newer snapshot of their users"
             ) from error

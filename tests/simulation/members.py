@@ -182,7 +182,7 @@ class Group:
             self._wanted.set()
 
     def rebalance(self) -> None:
-        """Give the sources out anew."""
+        """Assign the shards again."""
         self._wanted.set()
 
     def expire(self, member: Member) -> None:

@@ -81,9 +81,9 @@ async def submit_at_once(
     self._sent.put_nowait(Sent([], batch, written_at))
 
 
-def accepted_at_once(self: Snapshotter, partition: Shard, copy: UsersCopy) -> "asyncio.Future[int]":
+def accepted_at_once(self: Snapshotter, shard: Shard, copy: UsersCopy) -> "asyncio.Future[int]":
     """A snapshot does not wait until its last batch is accepted."""
-    del partition, copy
+    del shard, copy
     future: asyncio.Future[int] = asyncio.get_running_loop().create_future()
     future.set_result(self.replica.delivered_to)
     return future
@@ -148,8 +148,8 @@ def close_nothing(open_: Any, now: float) -> None:
     del open_, now
 
 
-def cut_at_model(self: Acceptance) -> int:
-    """The log is cut behind the model's snapshot, whatever the users' snapshots need."""
+def truncate_at_model(self: Acceptance) -> int:
+    """The log is truncated up to the model's snapshot, whatever the users' snapshots need."""
     return self.stored["model"].offset if "model" in self.stored else 0
 
 
@@ -311,7 +311,12 @@ MUTANTS = [
         _any,
         frozenset({5}),
     ),
-    Mutant("log cut at the model", {"stream.records.log.Acceptance.cut": property(cut_at_model)}, _any, frozenset({8})),
+    Mutant(
+        "log truncated at the model",
+        {"stream.records.log.Acceptance.cut": property(truncate_at_model)},
+        _any,
+        frozenset({8}),
+    ),
     Mutant(
         "copy while users change",
         {"stream.state.snapshot.UsersCopy.keep": keep_nothing, "stream.state.snapshot.UsersCopy.some": some_late},

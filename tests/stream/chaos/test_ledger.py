@@ -36,7 +36,7 @@ def test_what_is_missing_or_comes_twice_is_counted() -> None:
     ledger.fold(2, batch(1, 1, 2), 0)
     assert (ledger.missing(), ledger.accepted().tolist()) == (1, [1, 2, 1, 0])
     ledger.fold(3, batch(1, 3), 0)
-    assert ledger.missing() == 1, "a second copy is no acceptance"
+    assert ledger.missing() == 1, "a duplicate is not accepted"
 
 
 def test_an_event_that_is_not_what_was_sent_breaks_a_law() -> None:
