@@ -10,9 +10,19 @@ from stream.records.topics import Topic
 class ListReader:
     """Reads a list whose first records may have been deleted."""
 
-    def __init__(self, name: str, records: list[bytes], first: int) -> None:
-        self.name, self.records, self.first = name, records, first
+    def __init__(self, connections: "ListConnections", name: str) -> None:
+        self.connections, self.name = connections, name
         self.position, self.stopped, self.written_at = 0, 0, 0.0
+
+    @property
+    def records(self) -> list[bytes]:
+        """All, also the deleted ones."""
+        return self.connections.topics.get(self.name, [])
+
+    @property
+    def first(self) -> int:
+        """Offset of the first record left."""
+        return self.connections.first.get(self.name, 0)
 
     async def start(self, position: int | None = None) -> tuple[int, int]:
         """Go to a position."""
@@ -44,6 +54,5 @@ class ListConnections:
     def reader(self, topic: Topic, partition: int = 0) -> Any:
         """A reader, to be started."""
         del partition
-        reader = ListReader(topic.name, self.topics.get(topic.name, []), self.first.get(topic.name, 0))
-        self.readers.append(reader)
-        return reader
+        self.readers.append(ListReader(self, topic.name))
+        return self.readers[-1]
