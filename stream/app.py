@@ -42,12 +42,12 @@ def build(config: Config) -> faust.App:
     survive_closed_transports()
     app = faust.App(**settings(config))
     observer = PrometheusObserver()
-    worker = Worker(config, observer, _ender(app))
-    observer.name_lists(worker.model.lists)
     positions = Positions(app)
+    worker = Worker(config, observer, _ender(app), positions)
+    observer.name_lists(worker.model.lists)
     health = Health(worker, observer, positions)
     _use_polls(app, config, worker, health)
-    _register_agent(app, config, worker, positions)
+    _register_agent(app, config, worker)
     _register_pages(app, worker, health, observer)
     return app
 
@@ -111,20 +111,20 @@ def _use_polls(app: faust.App, config: Config, worker: Worker, health: Health) -
     app.transport.Consumer = Configured  # type: ignore[misc]  # how Faust lets a consumer be replaced
 
 
-def _register_agent(app: faust.App, config: Config, worker: Worker, positions: Positions) -> None:
+def _register_agent(app: faust.App, config: Config, worker: Worker) -> None:
     names = [prefixed(config.kafka.namespace, topic) for topic in INPUT_TOPICS]
 
     @app.agent(app.topic(*names, schema=PollSchema()), name="take")
     async def take(stream: StreamT[Any]) -> None:
         async for poll in stream:
             try:
-                await worker.take(poll, positions)
+                await worker.take(poll)
             except Exception as error:  # Faust would acknowledge the poll and go on without it
                 worker.failed(error)
                 raise
 
     async def assigned(_: Any, assigned: set[TP], **__: Any) -> None:
-        app.add_future(worker.assign(assigned, positions))  # Kafka does not wait while the log is read
+        app.add_future(worker.assign(assigned))  # Kafka does not wait while the log is read
 
     async def revoked(_: Any, revoked: set[TP], **__: Any) -> None:
         await worker.revoke(revoked)

@@ -142,6 +142,8 @@ def test_faust_stays_at_the_edge() -> None:
         "stream.commands.run.worker",
         "stream.worker.intake",
         "stream.kafka.faust_polls",
+        "stream.worker.ownership",
+        "stream.worker.positions",
         "stream.worker.worker",
     }
     assert users == edge | {"stream.bench.echo"}, "the transport alone, which is measured"

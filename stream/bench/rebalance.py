@@ -1,7 +1,7 @@
-"""How long events wait when workers come and go, with and without names that outlive them (static membership).
+"""How long events wait when workers come and go, with dynamic and static membership.
 
-Events flow at a steady rate; a reader of headwater.log sees when each was accepted. Of every change, the longest wait
-of the events that were sent from then on until everything had settled again is what users notice.
+Events flow at a steady rate; a reader of headwater.log notes when each was accepted. Of every change, the longest wait
+of the events that were sent from then on until everything had settled again is what users would notice.
 """
 
 import asyncio
@@ -18,13 +18,14 @@ from stream.bench.workloads import workload
 from stream.config import Config
 from stream.errors import CheckError
 from stream.kafka.connections import Connections
+from stream.kafka.log_reader import ENDLESS, read_log
 from stream.processes.servers import WorkerProcess
-from stream.records.log import Acceptance, Batch, Claim, Step, decode_message
-from stream.records.topics import LOG, all_shards
+from stream.records.log import Acceptance, Batch, Claim, Step
+from stream.records.topics import all_shards
 
-STEADY_S = 5.0  # before a change and after all sources are served again
+STEADY_S = 5.0  # before a change and after all shards are served again
 STATIC_SESSION_S = 30.0  # of static members
-SETTLED_S = 90.0  # longest time for all sources to be served
+SETTLED_S = 90.0  # longest time for all shards to be served
 ENOUGH = 1 << 62  # events
 
 
@@ -35,7 +36,7 @@ class Change(NamedTuple):
     change: str
     pause_s: float  # longest wait of an event, from being sent until the log was read that accepted it
     others_s: float  # the same of events whose shard kept its worker
-    settled_s: float  # until the workers that were left served all sources
+    settled_s: float  # until the workers that were left served all shards
 
 
 class Waits:
@@ -44,30 +45,24 @@ class Waits:
     def __init__(self, config: Config) -> None:
         self.waits: list[tuple[float, float, str]] = []  # sent at, wait, shard
         self._claimed: dict[str, float] = {}  # when the newest claim of a shard was read
-        self._reader = Connections(config.kafka).reader(LOG)
+        self._connections = Connections(config.kafka)
         self._rules = Acceptance()
 
     async def read(self) -> None:
-        """Read for ever."""
-        await self._reader.start(0)
-        try:
-            while True:
-                for offset, data in await self._reader.read():
-                    message = decode_message(data, offset)
-                    verdict = self._rules.judge(message, offset)
-                    if isinstance(message, Claim):
-                        self._claimed[message.shard] = time.time()
-                    elif verdict == "accepted" and isinstance(message, Batch):
-                        self._add(message)
-        finally:
-            await self._reader.stop()
+        """Read without end."""
+        async for offset, message in read_log(self._connections, 0, ENDLESS):
+            verdict = self._rules.judge(message, offset)
+            if isinstance(message, Claim):
+                self._claimed[message.shard] = time.time()
+            elif verdict == "accepted" and isinstance(message, Batch):
+                self._add(message)
 
     def longest(self, since: float) -> float:
         """Of the events sent since then."""
         return max((wait for at, wait, _ in self.waits if at >= since), default=0.0)
 
     def longest_of_others(self, since: float) -> float:
-        """Of the events sent since then whose sources nobody has claimed since then."""
+        """Of the events sent since then whose shards nobody has claimed since then."""
         kept = {shard for shard, at in self._claimed.items() if at < since}
         return max((wait for at, wait, shard in self.waits if at >= since and shard in kept), default=0.0)
 
@@ -81,7 +76,7 @@ class Waits:
 
 
 async def measure_rebalance(config: Config, rate: float) -> list[Change]:
-    """A second worker joins, ends and starts again, is killed and starts again; first without names, then with."""
+    """A second worker joins, restarts, is killed and restarts: with dynamic, then with static membership."""
     return await _measure(config, rate, "dynamic") + await _measure(config, rate, "static")
 
 
@@ -116,7 +111,7 @@ async def _measure(config: Config, rate: float, membership: str) -> list[Change]
 
 
 def _named(config: Config, name: str) -> Config:
-    """A worker whose name outlives it also needs a session that outlives a restart."""
+    """A worker with a static name also needs a session time-out longer than a restart."""
     if not name:
         return config
     kafka = msgspec.structs.replace(config.kafka, instance_id=name, session_timeout_s=STATIC_SESSION_S)
@@ -125,7 +120,7 @@ def _named(config: Config, name: str) -> Config:
 
 @asynccontextmanager
 async def _flow(config: Config, rate: float) -> AsyncIterator[Waits]:
-    """Events that flow, and what becomes of them."""
+    """Send events steadily and measure their waits."""
     waits = Waits(config)
     tasks = [asyncio.create_task(waits.read()), asyncio.create_task(send_steadily(config, workload(ENOUGH), rate))]
     try:
@@ -137,12 +132,12 @@ async def _flow(config: Config, rate: float) -> AsyncIterator[Waits]:
 
 
 async def _settled(config: Config, workers: tuple[WorkerProcess, ...], since: float) -> float:
-    """Seconds since then until these workers serve all sources together."""
-    sources = len(all_shards(config.kafka.partitions))
+    """Seconds since then until these workers serve all shards together."""
+    shards = len(all_shards(config.kafka.partitions))
     while time.time() < since + SETTLED_S:
         pages = [await asyncio.to_thread(worker.metrics) for worker in workers]
         owned = [page.get("headwater_sources_owned", 0.0) for page in pages]
-        if all(owned) and sum(owned) == sources:
+        if all(owned) and sum(owned) == shards:
             return time.time() - since
         await asyncio.sleep(0.2)
-    raise CheckError(f"workers must serve all {sources} sources within {SETTLED_S:.0f} s; they serve {owned}")
+    raise CheckError(f"workers must serve all {shards} shards within {SETTLED_S:.0f} s; they serve {owned}")

@@ -1,4 +1,4 @@
-"""Faults: drawn from a seed, done to workers and the broker, and how long each took to be over."""
+"""Faults: drawn from a seed, injected into workers and the broker, with the time that each recovery took."""
 
 import asyncio
 import random
@@ -19,24 +19,24 @@ from stream.processes.servers import WorkerProcess
 READY_S = 180.0  # for all workers to serve at the end
 END_S = 20.0  # from SIGTERM to the end of a worker
 KILL, END, LONG_STOP, SHORT_STOP = "kill -9", "SIGTERM", "SIGSTOP, long", "SIGSTOP, short"
-BEFORE = (128 + signal.SIGKILL, 128 + signal.SIGTERM)  # exit codes of a worker that had not even begun, or was killed
+BEFORE = (128 + signal.SIGKILL, 128 + signal.SIGTERM)  # exit codes of a worker that was killed, or had not begun
 BROKER, BY_ITSELF = "broker: kill -9", "ended by itself"
 
-Tell = Callable[[str], None]
+Report = Callable[[str], None]
 
 
 class Settings(NamedTuple):
-    """What a run is to be."""
+    """Settings of a run."""
 
     seed: int = 1
     seconds: float = 60.0  # of faults
     workers: int = 3
     rate: float = 1000.0  # events per second
-    static: bool = False  # whether workers have names in the group that outlive them
+    static: bool = False  # membership of the workers in the group
 
 
 class Fault(NamedTuple):
-    """One thing that is done to a worker, or to the broker."""
+    """One fault of a worker, or of the broker."""
 
     gap_s: float  # after the last one was over
     kind: str
@@ -90,14 +90,14 @@ def _of(config: Config, n: int) -> Config:
 
 
 class Fleet:
-    """The workers, and what is done to them."""
+    """The workers, and the faults injected into them."""
 
-    def __init__(self, config: Config, settings: Settings, tell: Tell, logs: Path | None) -> None:
+    def __init__(self, config: Config, settings: Settings, report: Report, logs: Path | None) -> None:
         self.workers = [
             WorkerProcess(_of(config, n) if settings.static else config, logs and logs / f"worker-{n}.log")
             for n in range(settings.workers)
         ]
-        self.tell, self.session_timeout_s = tell, config.kafka.session_timeout_s
+        self.report, self.session_timeout_s = report, config.kafka.session_timeout_s
         self.incidents: list[Incident] = []
         self.remarks: list[str] = []
         self.ending = asyncio.Event()
@@ -121,7 +121,7 @@ class Fleet:
             worker.stop(signal.SIGKILL)
 
     async def inject_faults(self, n: int, faults: Sequence[Fault]) -> None:
-        """Do one worker's faults to it until the end; start it again whenever it has ended."""
+        """Inject one worker's faults until the end; restart it whenever it has ended."""
         for fault in faults:
             await self._watch_over(n, fault.gap_s)
             if self.ending.is_set():
@@ -147,7 +147,7 @@ class Fleet:
             incident.over = time.time()
 
     async def serve(self) -> None:
-        """Start again what has ended by itself; return when all workers serve."""
+        """Restart workers that have ended by themselves; return when all workers serve."""
         deadline = time.monotonic() + READY_S
         while not all([await self._ready(n) for n in range(len(self.workers))]):
             for n in range(len(self.workers)):
@@ -166,7 +166,7 @@ class Fleet:
     def _happens(self, n: int | None, kind: str) -> Incident:
         incident = Incident(kind, time.time(), worker=n)
         self.incidents.append(incident)
-        self.tell(kind if n is None else f"worker {n}: {kind}")
+        self.report(kind if n is None else f"worker {n}: {kind}")
         return incident
 
     async def _pause(self, seconds: float) -> bool:
@@ -210,7 +210,7 @@ class Fleet:
         watch.add_done_callback(self._watches.discard)
 
     async def _recover(self, n: int, incident: Incident) -> None:
-        """See how long it takes until a worker serves, if it does before it is killed again."""
+        """Measure how long it takes until a worker serves, if it does before it is killed again."""
         worker, pid = self.workers[n], self.workers[n].pid
         while worker.pid == pid and worker.exit_code is None:
             if await self._ready(n) and worker.pid == pid:

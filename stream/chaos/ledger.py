@@ -1,4 +1,4 @@
-"""What a run of chaos must come to: what was sent, what became of it, and the fold of the log that nobody interrupts.
+"""The expected result of a run of chaos: what was sent, what became of it, and an uninterrupted fold of the log.
 
 Laws that do not hold are counted by name in `Ledger.broken`.
 """
@@ -27,7 +27,7 @@ REMEMBERED = 200_000  # slates and outcomes whose repeats are compared: minutes 
 
 
 class Ledger:
-    """What was sent, what became of it, and the fold of the log that nobody interrupts.
+    """What was sent, what became of it, and an uninterrupted fold of the log.
 
     Events are numbers; of slates and outcomes, `REMEMBERED` are kept.
     """
@@ -36,7 +36,7 @@ class Ledger:
         self.config, self.model = config, Model(config)
         self.users: dict[str, Users] = {}  # by shard
         self.changed = 0  # log offset after the last accepted batch
-        self.digests: dict[int, str] | None = None  # fingerprints by log offset, from when somebody wants them on
+        self.digests: dict[int, str] | None = None  # fingerprints by log offset, since `keep_digests`
         self.verdicts: Counter[str] = Counter()
         self.broken: Counter[str] = Counter()
         self.pauses = Pauses(time.time())
@@ -51,10 +51,10 @@ class Ledger:
         self._due: dict[str, int] = {}  # accepted settlements whose outcomes have not been read yet; digests
         self._early: dict[str, int] = {}  # outcomes whose settlements have not been read yet
         self._settled: OrderedDict[str, int] = OrderedDict()
-        self._marks: OrderedDict[int, set[str]] = OrderedDict()
+        self._reports: OrderedDict[int, set[str]] = OrderedDict()
 
     def send(self, event: Event) -> int:
-        """Take down an event that is about to be sent; returns its number."""
+        """Note an event that is about to be sent; returns its number."""
         for column, text in zip(self._sent, (event.user_id, event.item_id), strict=True):
             column.append(int(text[1:]))
         self._acknowledged.append(0.0)
@@ -163,16 +163,16 @@ class Ledger:
         if len(self._settled) > REMEMBERED:
             self._settled.popitem(last=False)
 
-    def _compare(self, mark: FingerprintReport) -> None:
-        found = self._marks.setdefault(mark.offset, set())
+    def _compare(self, report: FingerprintReport) -> None:
+        found = self._reports.setdefault(report.offset, set())
         self.verdicts["marks compared"] += bool(found)
-        self.broken["workers' marks that differ"] += bool(found) and mark.digest not in found
-        found.add(mark.digest)
-        if len(self._marks) > 1000:
-            self._marks.popitem(last=False)
+        self.broken["workers' marks that differ"] += bool(found) and report.digest not in found
+        found.add(report.digest)
+        if len(self._reports) > 1000:
+            self._reports.popitem(last=False)
 
     def keep_digests(self) -> None:
-        """From now on, a few seconds before the end, know the fingerprint at every log offset."""
+        """Keep the fingerprint at every log offset from now on: a few seconds before the end."""
         self.digests = {self.model.offset: self.model.fingerprint()}
 
     def missing(self) -> int:
@@ -192,7 +192,7 @@ class Ledger:
         return len(self._unpublished) + len(self._due) + len(self._early)
 
     def close(self) -> None:
-        """See whether the sums are right: those of the log, and those of the users' states."""
+        """Check the sums of the log and of the users' states."""
         taken = np.flatnonzero(self.accepted())
         for row, column in enumerate(self._sent):
             of = np.array(column)[taken]

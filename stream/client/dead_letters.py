@@ -54,7 +54,7 @@ def replay(config: Kafka, *, start: int | None, limit: int, reason: str | None) 
     """
     check(config)
     tp = TopicPartition(prefixed(config.namespace, DEAD), 0)
-    group = prefixed(config.namespace, DEAD._replace(name=GROUP))
+    group = f"{config.namespace}.{GROUP}" if config.namespace else GROUP
     with (
         closing(KafkaConsumer(**kafka_options(config), group_id=group, enable_auto_commit=False)) as consumer,
         closing(KafkaProducer(**kafka_options(config), acks="all")) as producer,

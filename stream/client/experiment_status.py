@@ -9,11 +9,11 @@ from rich.table import Table
 from stream.experiments.definition import HOLDOUT
 from stream.experiments.results import Tally
 from stream.kafka.connections import Connections
+from stream.kafka.log_reader import read_log
+from stream.kafka.snapshots import newest_model
 from stream.model.fold import ModelCopy
-from stream.records.log import Acceptance, Batch, decode_message
+from stream.records.log import Acceptance, Batch
 from stream.records.schemas import METRICS, Experiment
-from stream.records.topics import LOG
-from stream.worker.replica import newest_model
 
 LOST_AT = math.log(1 / 0.001)  # evidence that users are lost: one false alarm in a thousand experiments
 
@@ -27,18 +27,10 @@ async def read_tally(connections: Connections) -> Tally:
         tally.restore(saved.parts["experiment"])
         rules.restore(saved.acceptance)
         offset = saved.offset
-    reader = connections.reader(LOG)
-    try:
-        _, end = await reader.start(offset)
-        while offset < end:
-            for at, data in await reader.read():
-                message = decode_message(data, at)
-                if rules.judge(message, at) == "accepted" and isinstance(message, Batch):
-                    for record in message.records:
-                        tally.learn_one(record)
-                offset = at + 1
-    finally:
-        await reader.stop()
+    async for at, message in read_log(connections, offset):
+        if rules.judge(message, at) == "accepted" and isinstance(message, Batch):
+            for record in message.records:
+                tally.learn_one(record)
     return tally
 
 

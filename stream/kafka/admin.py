@@ -1,4 +1,4 @@
-"""The cluster's topics: create what is missing, verify what is there, change nothing that exists."""
+"""The cluster's topics: create the missing ones, verify all, never change an existing one."""
 
 import contextlib
 import logging
@@ -20,7 +20,7 @@ REQUEST_MS = 10_000
 
 
 class TopicReport(NamedTuple):
-    """What `create_or_verify` found or made of one topic.
+    """The state of one topic, as `create_or_verify` found or made it.
 
     >>> print(TopicReport("events.view", "wrong", 4, ("partitions: must be 8; got 4",)))
     events.view: wrong, 4 partitions; partitions: must be 8; got 4
@@ -29,7 +29,7 @@ class TopicReport(NamedTuple):
     name: str  # with the namespace
     state: Literal["created", "good", "missing", "wrong"]
     partitions: int  # of a missing topic: as many as it is to have
-    differences: tuple[str, ...] = ()  # each says what must hold and what came
+    differences: tuple[str, ...] = ()  # what must hold, and what was found
 
     @property
     def good(self) -> bool:
@@ -75,7 +75,7 @@ def create_or_verify(config: Kafka, *, dry_run: bool = False) -> list[TopicRepor
 
 
 def check(config: Kafka) -> dict[str, int]:
-    """Shard counts of all topics by full name, once it is certain that a worker can use them.
+    """Check that a worker can use the topics; returns their partition counts by full name.
 
     Raises
     ------
@@ -112,7 +112,7 @@ def _connected(config: Kafka) -> Iterator[KafkaAdminClient]:
     level = logger.level
     logger.setLevel(logging.CRITICAL + 1)
     try:
-        _knock(config.broker)
+        _probe(config.broker)
         admin = KafkaAdminClient(
             **kafka_options(config), bootstrap_timeout_ms=int(CONNECT_S * 1000), request_timeout_ms=REQUEST_MS
         )
@@ -127,8 +127,8 @@ def _connected(config: Kafka) -> Iterator[KafkaAdminClient]:
         logger.setLevel(level)
 
 
-def _knock(broker: str) -> None:
-    """Connect to one address at least: kafka-python leaves sockets and a thread behind where nothing listens."""
+def _probe(broker: str) -> None:
+    """Connect to one address at least: kafka-python leaks sockets and a thread where nothing listens."""
     addresses = [address.strip() for address in broker.split(",")]
     reasons = []
     for address in addresses:
@@ -183,7 +183,7 @@ def _differences(topic: Topic, by_user: int, partitions: int, found: dict[str, s
 
 
 def _partitions(admin: KafkaAdminClient, names: Sequence[str]) -> dict[str, int]:
-    """Shard counts of those topics that exist."""
+    """Partition counts of those topics that exist."""
     described = {topic["name"]: topic for topic in admin.describe_topics(names)}
     found = {}
     for name in names:

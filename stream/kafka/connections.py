@@ -1,6 +1,6 @@
 """The worker's own connections to Kafka, beside Faust's consumer: what it writes, reads back and deletes.
 
-All that the worker knows of Kafka is here and in `transport.Positions`, so a simulation can stand in for both.
+The worker uses Kafka only through this file and `faust_polls.Positions`, so a simulation can stand in for both.
 """
 
 from typing import Any
@@ -22,7 +22,7 @@ MAX_FETCH_BYTES = 16 * 1024 * 1024
 
 
 class TruncatedError(HeadwaterError):
-    """What was to be read is not there any more."""
+    """What was to be read has been deleted."""
 
 
 class Reader:
@@ -30,6 +30,7 @@ class Reader:
 
     def __init__(self, config: Kafka, topic: Topic, partition: int) -> None:
         self._tp = TopicPartition(prefixed(config.namespace, topic), partition)
+        self.name = f"{self._tp.topic}/{partition}"
         self._options = aiokafka_options(config)
         self.written_at = 0.0  # when the newest record read was written, unix seconds
 
@@ -61,16 +62,14 @@ class Reader:
         try:
             found = (await self._consumer.getmany(self._tp, timeout_ms=IDLE_MS)).get(self._tp, [])
         except OffsetOutOfRangeError as error:
-            raise TruncatedError(
-                f"{self._tp.topic}/{self._tp.partition}: has been cut behind the position read: {error}"
-            ) from error
+            raise TruncatedError(f"{self.name}: was truncated beyond the position read: {error}") from error
         if found:
             self.written_at = found[-1].timestamp / 1000
         return [(record.offset, record.value) for record in found]
 
 
 class Connections:
-    """Makes connections to one cluster, as the settings say."""
+    """Makes connections to the cluster of the settings."""
 
     def __init__(self, config: Kafka) -> None:
         self.config = config

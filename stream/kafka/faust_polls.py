@@ -31,7 +31,7 @@ class Poll(list[tuple[TP, list[Any]]]):
     ends: Mapping[TP, int] = MappingProxyType({})  # offset of the next record to be written, as of the fetch
 
     def waiting(self, tps: Iterable[TP]) -> int:
-        """Records of these topic-partitions that wait behind the poll."""
+        """Records of these topic-partitions that wait after the poll."""
         last = {tp: records[-1].offset + 1 for tp, records in self if records}
         return sum(max(0, self.ends[tp] - last[tp]) for tp in tps if tp in last and tp in self.ends)
 
@@ -56,7 +56,7 @@ class PollSchema(faust.Schema[Any, Any]):
 
 
 class PollConsumer(AIOKafkaFaustConsumer):
-    """Consumer whose stream holds polls. Positions are the engine's business: what it wants again, it seeks."""
+    """Consumer whose stream holds polls. It keeps no positions: the worker seeks."""
 
     poll_interval_s = 0.004  # a poll costs 2-3 ms of CPU whatever it carries; this bounds the polls per second
     max_records = 300  # of one poll, so that no other task waits longer than their model work takes
@@ -80,7 +80,7 @@ class PollConsumer(AIOKafkaFaustConsumer):
         await super().on_stop()
 
     async def subscribe(self, topics: Iterable[str]) -> None:
-        """Join the group. Overridden: Faust joins first, and then the sources given to it wait for its start."""
+        """Join the group. Overridden: Faust joins first, and then the shards assigned to it wait for its start."""
         if self._prepared is not None:
             await self._prepared
         await super().subscribe(topics)
@@ -140,7 +140,7 @@ class PollConsumer(AIOKafkaFaustConsumer):
         tp, found = poll[-1]
         last = found[-1]
         headers: dict[str, bytes] = {}
-        value: Any = poll  # typed as bytes, but only our own schema and agent look at it
+        value: Any = poll  # typed as bytes, but only our own schema and agent read it
         message = ConsumerMessage(
             last.topic, last.partition, last.offset, last.timestamp / 1000, last.timestamp_type,
             headers, None, value, None, 0, 0, tp, generation_id=generation,
@@ -162,7 +162,7 @@ class PollConsumer(AIOKafkaFaustConsumer):
         return True
 
     def _new_offset(self, tp: TP) -> int | None:
-        """Next offset to commit. Overridden: polls are acknowledged in order, so the last one tells all."""
+        """Next offset to commit. Overridden: polls are acknowledged in order, so the last one is enough."""
         acked = self._acked.get(tp)
         if not acked:
             return None
@@ -203,8 +203,8 @@ class PollThread(AIOKafkaConsumerThread):
         """Commit, but not while joining the group. Overridden: offsets are a hint for lag monitors, a lost join is not.
 
         A commit sent then waits behind the JoinGroup on the coordinator's connection and fails, since the generation
-        is a new one. aiokafka forgets thereupon that it has just joined, and joins as somebody new; and all members
-        wait a session time-out for the one that it was.
+        is a new one. aiokafka then forgets that it has just joined, and joins as a new member, and all members wait a
+        session time-out for the old one.
         """
         joining = self._ensure_consumer()._coordinator._performed_join_prepare  # noqa: SLF001  nothing public says it
         return False if joining else await super()._commit(offsets)
@@ -248,14 +248,14 @@ def survive_closed_transports() -> None:
 
 
 class Positions:
-    """Where Faust's consumer reads, and where it could."""
+    """Positions of Faust's consumer, and the first and last offsets of its topic-partitions."""
 
     def __init__(self, app: Any) -> None:
         self._app = app
 
     @property
     def fetches(self) -> int:
-        """Fetches begun so far; what later ones bring is of after every seek made until now."""
+        """Fetches begun so far; later ones follow every seek made until now."""
         return int(self._app.consumer.fetches)
 
     async def earliest(self, tps: set[TP]) -> dict[TP, int]:

@@ -1,4 +1,4 @@
-"""How every Kafka client talks to the brokers: addresses, TLS, SASL. The settings of section `kafka`, in one place."""
+"""Options of all Kafka clients from the settings of section `kafka`: addresses, TLS, SASL."""
 
 import ssl
 from typing import Any
@@ -6,11 +6,11 @@ from typing import Any
 from stream.config import Kafka
 from stream.errors import UsageError
 
-MOCK_API_VERSION = (2, 3)  # librdkafka's mock cluster does not tell kafka-python its own
+MOCK_API_VERSION = (2, 3)  # kafka-python cannot find out that of librdkafka's mock cluster
 
 
 def kafka_options(config: Kafka) -> dict[str, Any]:
-    """Where the brokers are and how to talk to them, as arguments of kafka-python's clients.
+    """Addresses and security settings as arguments of kafka-python's clients.
 
     >>> kafka_options(Kafka(broker="kafka-1:9092, kafka-2:9092"))
     {'bootstrap_servers': ['kafka-1:9092', 'kafka-2:9092'], 'security_protocol': 'PLAINTEXT'}
@@ -22,7 +22,7 @@ def kafka_options(config: Kafka) -> dict[str, Any]:
 
 
 def aiokafka_options(config: Kafka) -> dict[str, Any]:
-    """Give the same as arguments of aiokafka's clients, which name them alike and negotiate versions themselves."""
+    """The same as arguments of aiokafka's clients, which negotiate versions themselves."""
     options: dict[str, Any] = {
         "bootstrap_servers": [address.strip() for address in config.broker.split(",")],
         "security_protocol": config.security_protocol,
@@ -39,7 +39,7 @@ def aiokafka_options(config: Kafka) -> dict[str, Any]:
 
 
 def tls_context(config: Kafka) -> ssl.SSLContext:
-    """Check the brokers' certificates and names; show a certificate of one's own if there is one.
+    """TLS context that checks the brokers' certificates and names, with the client's own certificate if there is one.
 
     Raises
     ------

@@ -218,7 +218,9 @@ class Broker:
                 f"{self.data_dir} was not formatted within {self.settings.start_timeout_s:g} s"
             ) from error
         if done.returncode:
-            raise BrokerUnavailableError(f"Kafka could not format {self.data_dir}; it said:\n{last_lines(done.stdout)}")
+            raise BrokerUnavailableError(
+                f"Kafka could not format {self.data_dir}; its output:\n{last_lines(done.stdout)}"
+            )
 
     def _launch(self, jvm: Sequence[str], home: Path) -> None:
         deadline = time.monotonic() + self.settings.start_timeout_s
@@ -261,8 +263,8 @@ def port_is_free(port: int) -> bool:
 
 
 def free_ports(count: int) -> list[int]:
-    # Below the range from which the kernel serves outgoing connections: a client that knocks at a stopped broker's
-    # port could be given that very port, connect to itself and bar the broker from coming back.
+    # Below the range from which the kernel serves outgoing connections: a client that connects to a stopped
+    # broker's port could be given that very port, connect to itself and block the broker's restart.
     ports = (port for port in random.SystemRandom().sample(range(20_000, 32_000), 200) if port_is_free(port))
     return [next(ports) for _ in range(count)]
 

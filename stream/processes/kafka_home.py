@@ -20,7 +20,7 @@ RESOLVE_TIMEOUT_S = 900.0  # 54 MB of jars, through a slow line
 
 
 class BrokerUnavailableError(BrokerError):
-    """The development broker cannot run; the message says what is missing and what to do."""
+    """The development broker cannot run; the message names what is missing and what to do."""
 
     retriable = False
 
@@ -46,10 +46,10 @@ def find_java() -> str:
     java = (home and shutil.which("java", path=f"{home}/bin")) or shutil.which("java")
     if java is None:
         raise BrokerUnavailableError(f"no `java` found: install Java {JAVA_AT_LEAST} or newer, or set JAVA_HOME to it")
-    said = run([java, "-version"], timeout_s=30).stdout
-    version = re.search(r'version "(\d+)', said)
+    output = run([java, "-version"], timeout_s=30).stdout
+    version = re.search(r'version "(\d+)', output)
     if version is None or int(version[1]) < JAVA_AT_LEAST:
-        first = (said.splitlines() or ["nothing"])[0]
+        first = (output.splitlines() or ["nothing"])[0]
         raise BrokerUnavailableError(
             f"Kafka needs Java {JAVA_AT_LEAST} or newer, but {java} says {first!r}: install one, or set JAVA_HOME to it"
         )
@@ -136,7 +136,7 @@ def _locked(path: Path) -> Iterator[None]:
 
 
 def _copy_jars(maven: str, target: Path) -> None:
-    # -U: Maven remembers what it did not find, and would not look again today.
+    # -U: Maven caches failed look-ups for a day.
     goal = ["-U", "dependency:copy-dependencies", "-DincludeScope=runtime", f"-DoutputDirectory={target}"]
     try:
         done = run([maven, "-q", "-B", "-f", str(POM), *goal], RESOLVE_TIMEOUT_S)
@@ -145,5 +145,5 @@ def _copy_jars(maven: str, target: Path) -> None:
     if done.returncode or not any(target.glob("kafka_*.jar")):
         raise BrokerUnavailableError(
             f"Maven could not fetch Kafka's jars (exit status {done.returncode}): check the network and the settings "
-            f"of Maven, then try again; it said:\n{last_lines(done.stdout)}"
+            f"of Maven, then try again; its output:\n{last_lines(done.stdout)}"
         )

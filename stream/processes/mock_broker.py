@@ -79,7 +79,7 @@ class MockBroker:
 def _librdkafka() -> ctypes.CDLL:
     """The library inside the wheel: symbols of the extension module's own dependencies, wherever the wheel put them."""
     spec = importlib.util.find_spec("confluent_kafka.cimpl")
-    assert spec  # noqa: S101 - for the type checker: `start` looked for it
+    assert spec  # noqa: S101 - for the type checker: `start` has checked it
     library = ctypes.CDLL(spec.origin)
     for name in ("rd_kafka_conf_new", "rd_kafka_new", "rd_kafka_mock_cluster_new"):
         getattr(library, name).restype = ctypes.c_void_p

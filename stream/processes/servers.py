@@ -1,4 +1,4 @@
-"""Worker and gateway as processes, for demo, benchmarks and tests: started, watched through their pages, ended."""
+"""Worker and gateway as processes, for demo, benchmarks and tests: started, watched over HTTP, ended."""
 
 import contextlib
 import os
@@ -25,12 +25,12 @@ STOP_S = 15.0
 
 
 class ServerProcess:
-    """One `headwater` command that serves pages and ends with this process; its settings travel in the environment.
+    """One `headwater` command that serves HTTP and ends with this process; its settings are passed in the environment.
 
     Parameters
     ----------
-    config : all of it is handed on
-    port : where its pages are, on loopback
+    config : all of it is passed on
+    port : of its HTTP endpoints, on loopback
     log : where its output goes; None: nowhere
     """
 
@@ -61,7 +61,7 @@ class ServerProcess:
         return None if self._child is None else self._child.exit_code
 
     def start(self) -> None:
-        """Launch it; `wait_ready` tells when it serves."""
+        """Launch it; `wait_ready` waits until it serves."""
         self._output = None if self._log is None else self._log.open("ab")
         self._child = supervised(
             self._command(), self._output or subprocess.DEVNULL, STOP_S, environment=self._environment

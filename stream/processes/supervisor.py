@@ -4,8 +4,8 @@ The child holds one end of a pipe; when the other end closes, it stops. The kern
 of the parent, and whichever thread started the child (PR_SET_PDEATHSIG follows the thread, not the process). To stop a
 child and to lose its parent are thus the same path. A copy of the parent made by a bare fork keeps the pipe open.
 
-`Supervised` is the parent's side. For a command that knows nothing of pipes, `supervised` puts this very file between,
-run as a script with the standard library alone so that it starts in milliseconds.
+`Supervised` is the parent's side. For commands that do not read their standard input, `supervised` puts this file
+between, run as a script with the standard library alone so that it starts in milliseconds.
 """
 
 import contextlib
@@ -56,7 +56,7 @@ class Supervised:
         return self._process.poll()
 
     def read_line(self, timeout_s: float) -> str:
-        """One line of the child's standard output; empty when it ended, or said nothing for `timeout_s` seconds."""
+        """One line of the child's standard output; empty when it ended, or wrote nothing for `timeout_s` seconds."""
         line, deadline = b"", time.monotonic() + timeout_s
         while not line.endswith(b"\n"):
             if not select.select([self._stdout], [], [], max(0.0, deadline - time.monotonic()))[0]:

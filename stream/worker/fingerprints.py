@@ -5,17 +5,17 @@ from typing import Literal
 
 from stream.records.log import FingerprintReport
 
-OFFSETS = 8  # whose marks are remembered
-WORKERS = 1_000  # marks remembered per offset
+OFFSETS = 8  # whose reports are kept
+WORKERS = 1_000  # reports kept per offset
 
-Opinion = Literal["alone", "agreed", "in the majority", "wrong"]
+Comparison = Literal["alone", "agreed", "in the majority", "wrong"]
 
 
-class Marks:
-    """The newest marks of all workers, as this one folds them.
+class FingerprintReports:
+    """The newest reports of all workers, as this one folds them.
 
-    >>> marks = Marks("a")
-    >>> [marks.add(FingerprintReport(1, "", worker, False, 9, digest)) for worker, digest in (("a", "x"), ("b", "x"), ("c", "y"))]
+    >>> reports, digests = FingerprintReports("a"), {"a": "x", "b": "x", "c": "y"}
+    >>> [reports.add(FingerprintReport(1, "", worker, False, 9, digest)) for worker, digest in digests.items()]
     ['alone', 'agreed', 'in the majority']
     """
 
@@ -23,23 +23,23 @@ class Marks:
         self.worker = worker
         self._found: OrderedDict[int, dict[str, FingerprintReport]] = OrderedDict()
 
-    def add(self, mark: FingerprintReport) -> Opinion:
-        """Take a mark into account: how this worker stands at that offset.
+    def add(self, report: FingerprintReport) -> Comparison:
+        """Keep a report; returns how this worker compares with the others at that offset.
 
-        Most workers are right; among equal numbers those who agree with the keeper, since whoever starts next takes
-        the keeper's snapshot.
+        Most workers are right; among equal numbers those who agree with the keeper, the worker that stores the
+        model's snapshots, since whoever starts next loads one of them.
         """
-        marks = self._found.setdefault(mark.offset, {})
-        if len(marks) < WORKERS:
-            marks[mark.worker] = mark
+        reports = self._found.setdefault(report.offset, {})
+        if len(reports) < WORKERS:
+            reports[report.worker] = report
         while len(self._found) > OFFSETS:
             self._found.popitem(last=False)
-        own = marks.get(self.worker)
-        if own is None or len(marks) == 1:
+        own = reports.get(self.worker)
+        if own is None or len(reports) == 1:
             return "alone"
-        votes = Counter(other.digest for other in marks.values())
+        votes = Counter(other.digest for other in reports.values())
         if len(votes) == 1:
             return "agreed"
-        kept = {other.digest for other in marks.values() if other.keeper}
+        kept = {other.digest for other in reports.values() if other.keeper}
         best = max(votes, key=lambda digest: (votes[digest], digest in kept, digest))
         return "in the majority" if own.digest == best else "wrong"

@@ -1,4 +1,4 @@
-"""Does the worker tell the truth about itself: is it alive, is it ready, how far behind is it."""
+"""Health checks of the worker: whether it is alive, whether it is ready, and its lag."""
 
 import asyncio
 import logging
@@ -11,10 +11,10 @@ from stream.kafka.faust_polls import Positions
 from stream.metrics.worker import PrometheusObserver
 from stream.worker.worker import Worker
 
-PERIOD_S = 2.0  # between two looks
+PERIOD_S = 2.0  # between two checks
 ENDED_AFTER = 4  # times `stuck_after_s`: a broker may be gone for a minute
-SIZES_EVERY = 15  # looks
-ASK_S = 10.0  # an answer about positions that takes longer counts as none
+SIZES_EVERY = 15  # checks
+POSITIONS_TIMEOUT_S = 10.0  # a consumer that takes longer to answer counts as stuck
 
 log = logging.getLogger(__name__)
 
@@ -27,7 +27,7 @@ class Verdict(NamedTuple):
 
 
 class Health:
-    """Compares, from outside the intake, where Kafka's topics end with where the worker stands."""
+    """Compares the ends of the input topics with the worker's positions, from outside the intake."""
 
     def __init__(self, worker: Worker, observer: PrometheusObserver, positions: Positions) -> None:
         self.worker, self.observer, self.positions = worker, observer, positions
@@ -35,15 +35,15 @@ class Health:
         observer.deferring.set_function(lambda: worker.deferring)
         self.stuck_after_s = worker.config.worker.stuck_after_s
         self._behind_since: float | None = None  # monotonic; events are waiting and none was taken in since
-        self._stand = -1
-        self._looks = 0
+        self._progress = -1
+        self._checks = 0
 
     async def watch(self) -> None:
-        """Look every two seconds; end the process when it has been stuck for four times the limit."""
+        """Check every two seconds; end the process when it has been stuck for four times the limit."""
         while True:
             await asyncio.sleep(PERIOD_S)
             try:
-                lag = await asyncio.wait_for(self._measure(), ASK_S)
+                lag = await asyncio.wait_for(self._measure(), POSITIONS_TIMEOUT_S)
             except (TimeoutError, KafkaError):
                 lag = 1  # a consumer thread that does not answer is as bad as one that does not fetch
             self._judge(lag)
@@ -72,7 +72,7 @@ class Health:
         missing = sorted(worker.assigned.keys() - worker.shards.keys())
         if missing:
             return Verdict(False, f"recovering {', '.join(missing)}")
-        return Verdict(True, f"serving {len(worker.shards)} sources at log offset {worker.model.offset}")
+        return Verdict(True, f"serving {len(worker.shards)} shards at log offset {worker.model.offset}")
 
     def _stuck_s(self) -> float:
         return 0.0 if self._behind_since is None else time.monotonic() - self._behind_since
@@ -84,7 +84,7 @@ class Health:
             ends = await self.positions.latest(tps)
             read = {} if worker.taking else await self.positions.read(tps)
             for tp in sorted(tps):
-                # Behind the last record there may be offsets without any: transaction markers, compacted tombstones.
+                # After the last record there may be offsets without any: transaction markers, compacted tombstones.
                 reached = max(shard.next[worker.intake.topics[tp.topic].name], read.get(tp, 0))
                 waiting = max(0, ends[tp] - reached)
                 self.observer.lag.labels(tp.topic, tp.partition).set(waiting)
@@ -93,18 +93,18 @@ class Health:
 
     def _judge(self, lag: int) -> None:
         worker, observer = self.worker, self.observer
-        stand = sum(sum(shard.next.values()) for shard in worker.shards.values())
-        if lag == 0 or stand != self._stand or not worker.shards:
+        progress = sum(sum(shard.next.values()) for shard in worker.shards.values())
+        if lag == 0 or progress != self._progress or not worker.shards:
             self._behind_since = None
         elif self._behind_since is None:
             self._behind_since = time.monotonic()
-        self._stand = stand
+        self._progress = progress
         observer.sources.set(len(worker.shards))
         observer.recovering.set(len(worker.assigned.keys() - worker.shards.keys()))
         observer.ready.set(self.ready().good)
         observer.users.set(sum(len(shard.users) for shard in worker.shards.values()))
-        self._looks += 1
-        if self._looks % SIZES_EVERY == 1:
+        self._checks += 1
+        if self._checks % SIZES_EVERY == 1:
             observer.sized(worker.model.sizes())
         observer.items.set(len(worker.model.vocabulary))
         observer.model_offset.set(worker.model.offset)

@@ -32,7 +32,7 @@ EVENT_KINDS: dict[str, EventType] = {topic.name: kind for kind, topic in EVENT_T
 
 
 class Taken(NamedTuple):
-    """What goes into one message of the log."""
+    """The part of a poll that goes into one message of the log."""
 
     arrivals: list[Arrival]
     next: dict[str, int]  # topic (without namespace) -> position after it
@@ -41,7 +41,7 @@ class Taken(NamedTuple):
 
 
 class Reading(NamedTuple):
-    """What one shard brought in one poll, cut into messages."""
+    """The records of one shard in one poll, split into messages."""
 
     parts: list[Taken]
     seek: dict[TP, int]  # positions to be read again
@@ -58,14 +58,14 @@ class _Found(NamedTuple):
 
 
 class Intake:
-    """Reads polls. Holds nothing but which holes in the offsets are real."""
+    """Reads polls. Holds nothing but which gaps in the offsets are real."""
 
     def __init__(self, config: Config, observer: Observer) -> None:
         self.config, self.observer = config, observer
         self.traits = config.sources.traits.split(",")
         self.topics = {prefixed(config.kafka.namespace, topic): topic for topic in INPUT_TOPICS}
-        # The newest one: a position, where the next record stands, and how many of those between were deleted.
-        self._holes: dict[TP, tuple[int, int, int]] = {}
+        # The newest gap: a position, the offset of the next record, and how many records between were deleted.
+        self._gaps: dict[TP, tuple[int, int, int]] = {}
 
     def shard_of(self, tp: TP) -> str:
         """The shard that a topic-partition belongs to.
@@ -77,16 +77,16 @@ class Intake:
 
     def by_shard(self, poll: Poll) -> Iterator[tuple[str, list[tuple[TP, list[Any]]]]]:
         """Parts of the poll that belong to one shard."""
-        sources: dict[str, list[tuple[TP, list[Any]]]] = {}
+        shards: dict[str, list[tuple[TP, list[Any]]]] = {}
         for tp, records in poll:
-            sources.setdefault(self.shard_of(tp), []).append((tp, records))
-        yield from sources.items()
+            shards.setdefault(self.shard_of(tp), []).append((tp, records))
+        yield from shards.items()
 
     def read(self, position: Mapping[str, int], fetched: Iterable[tuple[TP, list[Any]]], now: float) -> Reading:
-        """Decode what stands at a shard's next positions.
+        """Decode the records from a shard's next positions on.
 
         The topics are merged by the time at which their records were written; within a topic the order of offsets
-        stays as it is, so the merged stream can be cut anywhere and the positions are exact.
+        stays as it is, so the merged stream can be split anywhere and the positions are exact.
         """
         reading = Reading([], {})
         streams = [
@@ -99,9 +99,9 @@ class Intake:
             self._add(reading.parts[-1], found)
         return reading
 
-    def hole(self, tp: TP, wanted: int, first: int, deleted: int = 0) -> None:
-        """Know that from position `wanted` on, the next record stands at `first`, and what retention took between."""
-        self._holes[tp] = (wanted, first, deleted)
+    def add_gap(self, tp: TP, wanted: int, first: int, deleted: int = 0) -> None:
+        """Note that from position `wanted` on, the next record is at `first`, and how many were deleted between."""
+        self._gaps[tp] = (wanted, first, deleted)
 
     def _decoded(self, topic: Topic, records: list[Any], now: float) -> list[_Found]:
         found = []
@@ -124,14 +124,14 @@ class Intake:
             taken.written_at[arrival[1].topic, record.offset] = found.written
 
     def _at_position(self, tp: TP, records: list[Any], position: Mapping[str, int], seek: dict[TP, int]) -> list[Any]:
-        """Records from the next position on; none, and a wish to seek, if the poll is one of before a seek.
+        """Records from the next position on; none, and a position to seek, if the poll was fetched before a seek.
 
-        Compaction, retention and transaction markers leave holes in the offsets too; those are real that `hole` names.
+        Compaction, retention and transaction markers leave gaps in the offsets too: those that `add_gap` names.
         """
         first, wanted = records[0].offset, position[self.topics[tp.topic].name]
         if first < wanted:
             return [record for record in records if record.offset >= wanted]
-        *known, deleted = self._holes.get(tp, (-1, -1, 0))
+        *known, deleted = self._gaps.get(tp, (-1, -1, 0))
         if first > wanted and known != [wanted, first]:
             seek[tp] = wanted
             return []
@@ -171,7 +171,7 @@ class Intake:
 
 
 def dead_letter(record: Any, rejection: Rejection) -> DeadLetter:
-    """All that is needed to mend and resend a record that could not be read."""
+    """All that is needed to repair and resend a record that could not be read."""
     return DeadLetter(
         topic=record.topic, partition=record.partition, offset=record.offset, timestamp=record.timestamp / 1000,
         reason=rejection.reason, detail=rejection.detail, key=record.key, value=record.value,

@@ -1,4 +1,4 @@
-"""What of a batch goes to which topic, and when its events were written."""
+"""The records that a batch sends to `recommendations` and `outcomes`, and when its events were written."""
 
 from collections.abc import Iterable
 
@@ -11,7 +11,7 @@ from stream.worker.writer import OutgoingRecord
 
 
 def slate_records(batch: Batch, lists: tuple[str, ...]) -> list[OutgoingRecord]:
-    """What goes to `recommendations`: slates, and a tombstone for who is to be forgotten, in their order."""
+    """Records of `recommendations`: slates, and tombstones of users to be forgotten, in their order."""
     partition = ShardId.parse(batch.shard).partition
     return [
         OutgoingRecord(RECOMMENDATIONS, user_id.encode(), slate, partition)
@@ -20,13 +20,13 @@ def slate_records(batch: Batch, lists: tuple[str, ...]) -> list[OutgoingRecord]:
 
 
 def outcome_records(shard: str, settled: Iterable[Outcome]) -> list[OutgoingRecord]:
-    """What goes to `outcomes` of a shard's decisions."""
+    """Records of `outcomes`, of a shard's decisions."""
     partition = ShardId.parse(shard).partition
     return [OutgoingRecord(OUTCOMES, outcome.user_id.encode(), outcome, partition) for outcome in settled]
 
 
 def written_at(batch: Batch, taken: Taken) -> list[float]:
-    """When the events that a batch answers were written."""
+    """When the events were written that a batch answers with a slate."""
     return [
         taken.written_at[record.event.topic, record.event.offset]
         for record in batch.records

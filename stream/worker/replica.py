@@ -1,4 +1,4 @@
-"""The log reader: folds headwater.log into this worker's model, and tells whom it concerns what was accepted."""
+"""The log reader: folds headwater.log into this worker's model, and passes on each message and its verdict once."""
 
 import asyncio
 import logging
@@ -7,15 +7,15 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 
 from stream.errors import HeadwaterError
 from stream.kafka.connections import Connections, TruncatedError
+from stream.kafka.snapshots import newest_model
 from stream.model.fold import Model, ModelCopy
 from stream.records.log import Acceptance, Batch, Message, Verdict, decode_message
-from stream.records.topics import LOG, MODEL_SNAPSHOTS
-from stream.state.snapshot import Assembly, Whole
+from stream.records.topics import LOG
 
-FOLD_AT_ONCE = 100  # records of the log folded before other tasks get their turn: some 20 ms
-LOOKS = 5  # for a snapshot that is newer than the start of the log: it may be cut while one looks
+FOLD_AT_ONCE = 100  # records folded before other tasks get their turn: some 20 ms
+ATTEMPTS = 5  # to find a snapshot newer than the start of the log, which may be truncated meanwhile
 CHECK_INTERVAL_S = 0.5
-PROGRESS_INTERVAL_S = 5.0  # between two lines about the progress of a start
+PROGRESS_INTERVAL_S = 5.0  # between two log lines while starting
 
 log = logging.getLogger(__name__)
 
@@ -27,14 +27,14 @@ class LogTruncatedError(HeadwaterError):
 
 
 class Replica:
-    """The model of this worker, as far as the log has been folded; and the log's rules, as far as it has been heard.
+    """The model of this worker, as far as the log has been folded, and the rules of the log as far as it was passed on.
 
-    The two differ only while the model is being rebuilt: what was heard stays heard.
+    The two differ only while the model is being rebuilt: no message is passed on twice.
 
     Parameters
     ----------
     on_log_message : called once for each message after it was folded, with the fold's verdict and the offset
-    on_truncation : called when messages were cut off that nobody here has heard
+    on_truncation : called when messages were deleted before they were read
     failed : called when reading or folding ends for good
     """
 
@@ -42,24 +42,24 @@ class Replica:
         self, connections: Connections, model: Model, on_log_message: OnLogMessage, on_truncation: Callable[[], None],
         failed: Callable[[BaseException], None],
     ) -> None:  # fmt: skip
-        self.connections, self.model, self.on_log_message, self.on_truncation, self.failed = (
-            connections,
-            model,
-            on_log_message,
-            on_truncation,
-            failed,
-        )
-        self.acceptance = Acceptance()
-        self.caught_up = asyncio.Event()  # the log's end at the start has been folded
+        self.connections, self.model, self.failed = connections, model, failed
+        self.on_log_message, self.on_truncation = on_log_message, on_truncation
+        self.caught_up = asyncio.Event()  # the log has been folded up to its end at the start
         self.log_end = 0
-        self.delivered_to = 0  # offset after the last message that others were told of
+        self.delivered_to = 0  # offset after the last message passed on
         self.alive_at = time.monotonic()  # when the log was last read, even if it held nothing new
         self.reader = connections.reader(LOG)
         self._rebuild = False
+        self._before_rebuild: Acceptance | None = None  # until the model has caught up again
         self._task: asyncio.Task[None] | None = None
 
+    @property
+    def acceptance(self) -> Acceptance:
+        """The rules of the log after the last message passed on."""
+        return self._before_rebuild or self.model.acceptance
+
     async def start(self) -> None:
-        """Load the newest snapshot, connect to the log behind it and begin to fold."""
+        """Load the newest snapshot, connect to the log after it and begin to fold."""
         await self._load()
         self._task = asyncio.create_task(self._run(), name="headwater.log reader")
 
@@ -70,25 +70,25 @@ class Replica:
             await self.reader.stop()
 
     def rebuild(self) -> None:
-        """Throw the model away and fold it again from the newest snapshot; nobody is told anything twice."""
+        """Throw the model away and fold it again from the newest snapshot."""
         self._rebuild = True
 
     async def _load(self) -> None:
-        """Go to the log behind the newest whole snapshot of the model.
+        """Go to the log after the newest whole snapshot of the model.
 
         Raises
         ------
         LogTruncatedError
-            if the log starts behind it, or ends before it
+            if the log starts after it, or ends before it
         """
-        for look in range(LOOKS):
+        for attempt in range(1, ATTEMPTS + 1):
             whole = await newest_model(self.connections)
             start, self.log_end = await self.reader.start(0 if whole is None else whole.offset)
             offset = 0 if whole is None else whole.offset
             if start <= offset:
                 break
             await self.reader.stop()
-            if look == LOOKS - 1:
+            if attempt == ATTEMPTS:
                 raise LogTruncatedError(
                     f"headwater.log: must start at or before offset {offset}, where the newest whole snapshot of the "
                     f"model ends; it starts at {start}: restore a saved model with `headwater model load`"
@@ -100,9 +100,12 @@ class Replica:
                 "broker has lost acknowledged messages (an unclean leader election?)"
             )
         saved = None if whole is None else ModelCopy.decode(whole.parts)
+        if offset < self.delivered_to and self._before_rebuild is None:
+            self._before_rebuild = Acceptance()
+            self._before_rebuild.restore(self.model.acceptance.snapshot())
         self.model.restore(saved)
         if saved is not None and saved.offset > self.delivered_to:
-            self.acceptance.restore(saved.acceptance)
+            self._before_rebuild = None
             if self.delivered_to > 0:
                 self.on_truncation()
             self.delivered_to = saved.offset
@@ -112,17 +115,19 @@ class Replica:
         try:
             async for offset, message in self._messages():
                 began = time.perf_counter()
-                self.model.fold(message, offset)
+                verdict = self.model.fold(message, offset)
                 self.model.observer.busy("fold", time.perf_counter() - began)
+                if offset + 1 >= self.delivered_to:
+                    self._before_rebuild = None
                 if offset >= self.delivered_to:
                     self.delivered_to = offset + 1
-                    await self.on_log_message(message, self.acceptance.judge(message, offset), offset)
+                    await self.on_log_message(message, verdict, offset)
         except Exception as error:
             self.failed(error)
             raise
 
     async def _messages(self) -> AsyncIterator[tuple[int, Message]]:
-        said_at = time.monotonic()
+        logged_at = time.monotonic()
         while True:
             if self.model.offset >= self.log_end:
                 self.caught_up.set()
@@ -132,13 +137,13 @@ class Replica:
                 await self._load()
             try:
                 records = await self.reader.read()
-            except TruncatedError as error:  # asleep for so long that the log has been cut: a newer snapshot is there
+            except TruncatedError as error:  # stopped for so long that the log was truncated: there is a newer snapshot
                 log.warning("%s; starting from a snapshot", error)
                 self._rebuild = True
                 continue
             self.alive_at = time.monotonic()
-            if not self.caught_up.is_set() and self.alive_at > said_at + PROGRESS_INTERVAL_S:
-                said_at = self.alive_at
+            if not self.caught_up.is_set() and self.alive_at > logged_at + PROGRESS_INTERVAL_S:
+                logged_at = self.alive_at
                 log.info("folding headwater.log: at %d of %d", self.model.offset, self.log_end)
             folded = 0
             for offset, data in records:
@@ -148,22 +153,3 @@ class Replica:
                 if folded >= FOLD_AT_ONCE:
                     folded = 0
                     await asyncio.sleep(0)
-
-
-async def newest_model(connections: Connections) -> Whole | None:
-    """The newest whole snapshot of the model, if there is one."""
-    reader, newest = connections.reader(MODEL_SNAPSHOTS), None
-    position, end = await reader.start()
-    assembly = Assembly()
-    try:
-        while position < end:
-            for at, record in await reader.read():
-                whole = assembly.add(at, record)
-                if whole is not None and (newest is None or whole.offset > newest.offset):
-                    newest = whole
-                position = at + 1
-    except TruncatedError:
-        pass  # a newer one is whole; the caller looks again if it needs it
-    finally:
-        await reader.stop()
-    return newest

@@ -1,4 +1,4 @@
-"""The order of writes: a batch goes to the log when all its recommendations and dead outgoing are acknowledged."""
+"""The order of writes: a batch goes to the log when its recommendations and dead letters are acknowledged."""
 
 import asyncio
 from collections.abc import Callable, Sequence
@@ -12,13 +12,13 @@ from stream.records.codec import encode
 from stream.records.log import Batch, Message, encode_message
 from stream.records.topics import LOG, Topic, prefixed
 
-SOON_S = 0.1  # how long records may wait that nobody waits for
+SOON_S = 0.1  # how long outcomes may wait to be sent together
 
 Future = asyncio.Future[Any]
 
 
 class SendError(RuntimeError):
-    """A record was not acknowledged in time; its shard is let go of, and recovered from the log."""
+    """A record was not acknowledged in time; its shard is lost, and recovered from the log."""
 
     retriable = True
 
@@ -46,15 +46,15 @@ class Writer:
     Parameters
     ----------
     clock : unix seconds
-    lost : called with the shard when something that belongs to it could not be written
+    on_send_error : called with the shard of a record that could not be written
     """
 
     def __init__(
         self, connections: Connections, namespace: str, observer: Observer, clock: Callable[[], float],
-        lost: Callable[[str, SendError], None],
+        on_send_error: Callable[[str, SendError], None],
     ) -> None:  # fmt: skip
         self.connections, self.namespace, self.observer = connections, namespace, observer
-        self.clock, self.lost = clock, lost
+        self.clock, self.on_send_error = clock, on_send_error
         self._producer: Any = None
         self._sent: asyncio.Queue[Sent] = asyncio.Queue()
         self.outcomes_acked: dict[str, int] = {}  # shard -> log offset before which all its outcomes are acknowledged
@@ -68,7 +68,7 @@ class Writer:
         self._tasks = [asyncio.create_task(self._write_in_order()), asyncio.create_task(self._write_soon())]
 
     async def stop(self) -> None:
-        """Write what is under way, then disconnect."""
+        """Write everything submitted, then disconnect."""
         if self._producer is None:
             return
         await self.drain()
@@ -82,7 +82,7 @@ class Writer:
         await self._sent.join()
 
     async def submit(self, batch: Batch, outgoing: Sequence[OutgoingRecord], written_at: list[float]) -> None:
-        """Send the outgoing now, and the batch to the log when all outgoing are acknowledged. Waits for neither."""
+        """Send the outgoing records now, and the batch when all of them are acknowledged. Waits for neither."""
         self._sent.put_nowait(Sent(await self.send(batch.shard, outgoing), batch, written_at))
 
     async def send(self, shard: str, outgoing: Sequence[OutgoingRecord]) -> list[Future]:
@@ -113,11 +113,11 @@ class Writer:
         return int((await future).offset)
 
     def send_soon(self, shard: str, outgoing: Sequence[OutgoingRecord], offset: int) -> None:
-        """Send outcomes that nobody waits for, several polls' in one request.
+        """Send outcomes, those of several polls in one request; does not wait.
 
         Parameters
         ----------
-        offset : of the log, up to which (without) these are all outcomes of the shard
+        offset : of the log; all outcomes of the shard before it have been passed in with these
         """
         _, waiting = self._soon.get(shard, (0, []))
         self._soon[shard] = offset, [*waiting, *outgoing]
@@ -149,8 +149,8 @@ class Writer:
                     self.observer.published(now - written_at)
                 await self.log(sent.batch)
             except Exception as error:
-                # The batches behind it may still go out: they stand behind a hole, and nobody accepts them.
-                self.lost(sent.batch.shard, _send_error(error))
+                # The batches after it may still go out: they come after a gap, and nobody accepts them.
+                self.on_send_error(sent.batch.shard, _send_error(error))
             finally:
                 self._sent.task_done()
 
@@ -163,7 +163,7 @@ class Writer:
         try:
             return await self.send(shard, outgoing)
         except Exception as error:
-            self.lost(shard, _send_error(error))
+            self.on_send_error(shard, _send_error(error))
             failed: Future = asyncio.get_running_loop().create_future()
             failed.set_exception(error)
             return [failed]
@@ -177,7 +177,7 @@ class Writer:
         def check(done: Future) -> None:
             error = None if done.cancelled() else done.exception()
             if error is not None:
-                self.lost(shard, _send_error(error))
+                self.on_send_error(shard, _send_error(error))
 
         future.add_done_callback(check)
         return future

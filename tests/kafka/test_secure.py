@@ -139,14 +139,14 @@ def test_the_loop_runs_with_the_permissions_of_the_runbook(secured: Secured, tmp
 
         until(answered, "slates of the newest events", 60)
         until(lambda: gateway.page("/v1/users/u0/recommendations")[0] == 200, "a slate from the gateway", 20)
-        # Snapshots are written, told of and cut behind: READ, WRITE and DELETE of the three inner topics.
+        # Snapshots are committed and the log is truncated: READ, WRITE and DELETE of the three inner topics.
         until(lambda: worker.metrics().get('headwater_snapshot_size_bytes{type="model"}', 0), "a snapshot", 30)
         time.sleep(3 * snapshots.snapshot_s)
     consumer.close()
     producer.close()
-    for said in (log.read_text(), gateway_log.read_text()):
-        assert "uthoriz" not in said
-        assert "Traceback" not in said
+    for output in (log.read_text(), gateway_log.read_text()):
+        assert "uthoriz" not in output
+        assert "Traceback" not in output
 
 
 def test_what_is_not_permitted_is_refused(secured: Secured) -> None:

@@ -1,4 +1,4 @@
-"""A real worker on a real Kafka: what goes in, what comes out, what it says of itself."""
+"""A real worker on a real Kafka: what goes in, what comes out, what it reports."""
 
 import asyncio
 import base64
@@ -102,7 +102,7 @@ def test_it_says_why_it_is_not_ready_yet(started: Started) -> None:
     answers = [answer for answer in started.answers if answer[0] != 0]  # 0: the pages are not served yet
     assert {status for status, _ in answers[:-1]} == {503}
     assert all(reason.startswith(("starting", "folding", "no partitions", "recovering")) for _, reason in answers[:-1])
-    assert answers[-1][1].startswith(f"serving {2 * PARTITIONS + 1} sources")
+    assert answers[-1][1].startswith(f"serving {2 * PARTITIONS + 1} shards")
 
 
 def test_events_of_both_clients_become_valid_recommendations(site: Site, worker: WorkerProcess) -> None:
@@ -270,12 +270,12 @@ def test_a_thousand_events_with_thirty_bad_ones(site: Site, worker: WorkerProces
 def caught_up(site: Site, worker: WorkerProcess, log: Folded) -> dict[str, float]:
     """Metrics, once the worker says that it has taken in and folded everything."""
 
-    def look() -> dict[str, float] | None:
+    def metrics() -> dict[str, float] | None:
         now = worker.metrics()
         end = now["headwater_model_offset"] == log.end and now["headwater_log_lag_messages"] == 0
         return now if end and now["headwater_consumer_lag_events"] == 0 else None
 
-    found = until(look, "caught up")
+    found = until(metrics, "caught up")
     with site.reader(LOG) as consumer:
         assert consumer.end_offsets(consumer.assignment()) == {TopicPartition(site.name(LOG), 0): log.end}
     return found
@@ -329,7 +329,7 @@ def test_a_forgotten_user_begins_anew(site: Site, worker: WorkerProcess) -> None
     assert open_.decision_id not in log.settled
 
 
-def test_markers_of_transactions_are_holes_and_no_lag(site: Site, worker: WorkerProcess) -> None:
+def test_markers_of_transactions_are_gaps_and_no_lag(site: Site, worker: WorkerProcess) -> None:
     """A producer with transactions leaves an offset without a record behind each."""
     before = worker.metrics().get("headwater_skipped_offsets_total", 0.0)
     producer = confluent_kafka.Producer(
@@ -349,7 +349,7 @@ def test_markers_of_transactions_are_holes_and_no_lag(site: Site, worker: Worker
     until(lambda: worker.metrics()["headwater_consumer_lag_events"] == 0, "no lag behind the last marker")
 
 
-def test_what_retention_takes_unread_is_lost_and_told(site: Site, worker: WorkerProcess) -> None:
+def test_records_deleted_unread_are_counted_as_lost(site: Site, worker: WorkerProcess) -> None:
     """While the worker sleeps, five events come and the first three of them are deleted."""
     site.send(("purchase", event("late", "first-0", "late.0")))
     log = site.learned(["late.0"])
@@ -368,7 +368,7 @@ def test_what_retention_takes_unread_is_lost_and_told(site: Site, worker: Worker
     until(lambda: worker.metrics()["headwater_lost_records_total"] == before + 3, "three events reported as lost")
 
 
-def test_the_pages_tell_the_truth(worker: WorkerProcess) -> None:
+def test_the_endpoints_report_the_state(worker: WorkerProcess) -> None:
     status, text = worker.page("/metrics")
     assert status == 200
     families = {family.name: family for family in text_string_to_metric_families(text)}

@@ -54,22 +54,22 @@ def fingerprints(*workers: WorkerProcess) -> list[tuple[int, str]]:
     return [(page["offset"], page["fingerprint"]) for page in pages]
 
 
-def test_workers_come_and_go_while_the_log_is_cut_behind_them(site: Site, tmp_path: Path) -> None:
-    """A joins B, B sleeps past its session, A leaves: every event is learned once, and the log has been cut."""
+def test_workers_come_and_go_while_the_log_is_truncated(site: Site, tmp_path: Path) -> None:
+    """A joins B, B sleeps past its session, A leaves: every event is learned once, and the log has been truncated."""
     a, b = (WorkerProcess(site.config, tmp_path / f"{name}.log") for name in "ab")
     every = len(all_shards(site.config.kafka.partitions))
     with Stream(site, "stream") as stream, a:
         a.wait_ready(START_S)
         with b:
             until(
-                lambda: 0 < owned(a) < every and owned(a) + owned(b) == every, "sources shared by two workers", START_S
+                lambda: 0 < owned(a) < every and owned(a) + owned(b) == every, "shards shared by two workers", START_S
             )
             time.sleep(3)
             b.kill(signal.SIGSTOP)
             until(lambda: owned(a) == every, "one worker takes over from one that sleeps", START_S)
             b.kill(signal.SIGCONT)
             until(lambda: owned(a) + owned(b) == every and owned(b) > 0, "the sleeper comes back", START_S)
-            until(lambda: stand(site).log_start > 0, "a cut log", START_S)
+            until(lambda: stand(site).log_start > 0, "a truncated log", START_S)
             assert a.stop() == 0
             until(lambda: owned(b) == every, "the other takes over", START_S)
             stream.end()
@@ -107,7 +107,7 @@ def test_a_forgotten_user_leaves_no_trace(site: Site, monkeypatch: pytest.Monkey
 
 
 def stored(site: Site) -> bytes:
-    """All that is in the topics of snapshots, and in the log as far as it has not been cut."""
+    """All that is in the topics of snapshots, and in the log as far as it has not been truncated."""
     return b"".join(record.value for topic in (USER_SNAPSHOTS, MODEL_SNAPSHOTS, LOG) for record in site.records(topic))
 
 

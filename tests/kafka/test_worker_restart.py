@@ -27,7 +27,7 @@ MOST_LINES = 500  # of a worker's log in an outage
 
 
 class Stream:
-    """Sends events at `RATE` from a thread until it is told to end.
+    """Sends events at `RATE` from a thread until it is stopped.
 
     Parameters
     ----------

@@ -2,5 +2,5 @@
 
 A *schedule* (`schedule.py`) is a list of input records and faults, drawn from a seed. `run.py` plays it: `kafka.py`
 stands in for the brokers, `members.py` for Faust, `clock.py` for time and for processes that crash or are stopped.
-`invariants.py` looks at every record that is appended. The same schedule always gives the same trace.
+`invariants.py` checks every record that is appended. The same schedule always gives the same trace.
 """

@@ -40,10 +40,10 @@ from stream.records.topics import (
 from stream.state.snapshot import Assembly, Whole, users_of
 from stream.state.users import User, Users, apply, close
 from tests.simulation.kafka import Cluster, Written
-from tests.simulation.members import SOURCES, Member
+from tests.simulation.members import SHARDS, Member
 
 RULES = {
-    1: "accepted shard offsets: no repeat, no hole, in order",
+    1: "accepted shard offsets: no repeat, no gap, in order",
     2: "an owner's memory is the fold of the log and its own batches under way",
     3: "a whole snapshot is the fold of the log up to its offset",
     4: "a decision in the log was published before, with the same propensities",
@@ -79,32 +79,32 @@ class Checker:
         self.config, self.members, self._broken = config, members, broken
         self.cluster: Cluster  # set by who makes both
         self.model = Model(config)
-        self.users: dict[str, Users] = {shard_id: OrderedDict() for shard_id in SOURCES}
+        self.users: dict[str, Users] = {shard_id: OrderedDict() for shard_id in SHARDS}
         self.violation: Violation | None = None
         self.proposed: dict[tuple[str, int], list[Batch]] = {}  # (shard, base) -> what the owner made
         self.settled: dict[str, bytes] = {}  # decision -> its outcome
         self.accepted = 0
         self.lost = 0  # input records that retention took unread, but for those before a shard's first batch
-        self.reported = 0  # and how many the workers say that it took
+        self.reported = 0  # and how many of them the workers reported
         self.left = 0  # users who were idle
         self.corrupted = False  # whether a model was made wrong: until the end it may differ
         self._empty = encoded(OrderedDict())
-        self._histories: dict[str, list[tuple[int, bytes]]] = {shard_id: [] for shard_id in SOURCES}
-        self._states: dict[str, list[tuple[int, ShardState]]] = {shard_id: [] for shard_id in SOURCES}
+        self._histories: dict[str, list[tuple[int, bytes]]] = {shard_id: [] for shard_id in SHARDS}
+        self._states: dict[str, list[tuple[int, ShardState]]] = {shard_id: [] for shard_id in SHARDS}
         self._digests = [self.model.fingerprint()]
         self._acceptances = [self.model.acceptance.snapshot()]
         self._published: dict[str, bytes] = {}
         self._answered: set[str] = set()  # decisions on outcomes
         self._open: dict[str, str] = {}
         self._known: dict[str, set[str]] = {}  # user -> accepted event ids since the user was forgotten, or left
-        self._touched: dict[str, dict[str, float]] = {shard_id: {} for shard_id in SOURCES}  # user -> watermark then
+        self._touched: dict[str, dict[str, float]] = {shard_id: {} for shard_id in SHARDS}  # user -> watermark then
         self._ever: set[str] = set()
         self._dead: set[tuple[str, int, int]] = set()
-        self._assemblies = {partition: Assembly() for partition in range(len(SOURCES))}
+        self._assemblies = {partition: Assembly() for partition in range(len(SHARDS))}
         self._model_assembly = Assembly()
         self._wholes: dict[tuple[str, int], list[Whole]] = {}  # (subject, offset) -> snapshots stored
 
-    # What is told
+    # Notifications
 
     def appended(self, record: Written, by: str) -> None:
         """A record was written."""
@@ -130,7 +130,7 @@ class Checker:
     def deleted(self, topic: str, partition: int, start: int) -> None:
         """Records before `start` were deleted."""
         try:
-            self._check_cut(topic, partition, start)
+            self._check_truncation(topic, partition, start)
         except Violation as violation:
             self.fail(violation)
 
@@ -157,7 +157,7 @@ class Checker:
         self._acceptances.append(self.model.acceptance.snapshot())
         if isinstance(message, SnapshotCommitted) and verdict == "stored" and message.what == "users":
             self._check_stored(message)
-            self._check_cut(LOG.name, 0, self.cluster.partitions[LOG.name, 0].start)
+            self._check_truncation(LOG.name, 0, self.cluster.partitions[LOG.name, 0].start)
         if (
             isinstance(message, FingerprintReport)
             and not self.corrupted
@@ -305,36 +305,36 @@ class Checker:
 
     def check_memory(self, member: Member) -> None:
         """Compare what an owner holds with the fold."""
-        for shard_id, partition in sorted(member.worker.shards.items()):
+        for shard_id, shard in sorted(member.worker.shards.items()):
             state = self.model.acceptance.shards[shard_id]
-            if state.epoch == partition.epoch:
-                self._check_partition(member.process.name, partition, state)
+            if state.epoch == shard.epoch:
+                self._check_shard(member.process.name, shard, state)
 
-    def _check_partition(self, name: str, partition: Shard, state: ShardState) -> None:
+    def _check_shard(self, name: str, shard: Shard, state: ShardState) -> None:
         users: Users = OrderedDict(
-            msgspec.msgpack.decode(self._users_at(partition.id, self.model.offset), type=list[tuple[str, User]])
+            msgspec.msgpack.decode(self._users_at(shard.id, self.model.offset), type=list[tuple[str, User]])
         )
         next_, watermark = dict(state.next), state.watermark
-        for batch in self.proposed.get((partition.id, partition.epoch), [])[state.seq :]:
+        for batch in self.proposed.get((shard.id, shard.epoch), [])[state.seq :]:
             for record in batch.records:
                 if isinstance(record, Step | ProfileChange):
                     apply(users, record, self.config.rewards.session_gap_s)
             close(users, batch)
             next_ |= batch.next
             watermark = max(watermark, batch.watermark)
-        held = self._held(partition.id, partition.next, next_)
+        held = self._held(shard.id, shard.next, next_)
         ours = (encoded(users), {k: v for k, v in next_.items() if v}, watermark)
-        if ours != (encoded(partition.users), held, partition.watermark):
-            what = [a == b for a, b in zip(ours, (encoded(partition.users), held, partition.watermark))]
-            raise Violation(2, f"{name}: {partition.id}: users, positions, watermark equal: {what}")
+        if ours != (encoded(shard.users), held, shard.watermark):
+            what = [a == b for a, b in zip(ours, (encoded(shard.users), held, shard.watermark))]
+            raise Violation(2, f"{name}: {shard.id}: users, positions, watermark equal: {what}")
 
     def _held(self, shard_id: str, held: Mapping[str, int], wanted: Mapping[str, int]) -> dict[str, int]:
         """Positions of an owner; where only what has been deleted lies between, those that the log says."""
         found = {}
         for topic, position in held.items():
-            said = wanted.get(topic, 0)
+            logged = wanted.get(topic, 0)
             start = self.cluster.partitions[topic, ShardId.parse(shard_id).partition].start
-            found[topic] = said if said < position <= start else position
+            found[topic] = logged if logged < position <= start else position
         return {topic: position for topic, position in found.items() if position}
 
     # Snapshots
@@ -348,8 +348,8 @@ class Checker:
             raise Violation(3, f"snapshot of {whole.subject} at {whole.offset}: other users than the log says")
         wanted = self._state_at(whole.subject, whole.offset)
         held = self._held(whole.subject, state.next, wanted.next)
-        said = {topic: position for topic, position in wanted.next.items() if position}
-        if (state.epoch, state.seq, held, state.watermark) != (*wanted[:2], said, wanted.watermark):
+        logged = {topic: position for topic, position in wanted.next.items() if position}
+        if (state.epoch, state.seq, held, state.watermark) != (*wanted[:2], logged, wanted.watermark):
             raise Violation(3, f"snapshot of {whole.subject} at {whole.offset}: state {state}, the log says {wanted}")
 
     def _check_stored(self, stored: SnapshotCommitted) -> None:
@@ -382,7 +382,7 @@ class Checker:
         if copy.fingerprint() != self._digests[whole.offset] or copy.acceptance != self._acceptances[whole.offset]:
             raise Violation(3, f"snapshot of the model at {whole.offset} is not the fold of the log")
 
-    def _check_cut(self, topic: str, partition: int, start: int) -> None:
+    def _check_truncation(self, topic: str, partition: int, start: int) -> None:
         """What is named as stored must be left, and the log behind it."""
         stored = self.model.acceptance.stored
         log_start = self.cluster.partitions[LOG.name, 0].start
@@ -393,13 +393,13 @@ class Checker:
             if known is None:
                 first = self._histories[shard_id][0][0] - 1 if self._histories[shard_id] else log_start
                 if log_start > first:
-                    raise Violation(8, f"{topic} cut at {start}: {shard_id} has no snapshot")
+                    raise Violation(8, f"{topic} truncated at {start}: {shard_id} has no snapshot")
                 continue
             if log_start > known.offset:
-                raise Violation(8, f"log cut at {start}: {shard_id} needs it from {known.offset}")
+                raise Violation(8, f"log truncated at {start}: {shard_id} needs it from {known.offset}")
             first = self.cluster.partitions[USER_SNAPSHOTS.name, ShardId.parse(shard_id).partition].start
             if first > known.first:
-                raise Violation(8, f"{topic}/{partition} cut at {start}: {shard_id} needs it from {known.first}")
+                raise Violation(8, f"{topic}/{partition} truncated at {start}: {shard_id} needs it from {known.first}")
         first = self.cluster.partitions[MODEL_SNAPSHOTS.name, 0].start
         offsets = [
             whole.offset
@@ -408,14 +408,16 @@ class Checker:
             if subject == "model" and whole.first >= first
         ]
         if log_start > max(offsets, default=0):
-            raise Violation(8, f"{topic} cut at {start}: no snapshot of the model reaches the log's start {log_start}")
+            raise Violation(
+                8, f"{topic} truncated at {start}: no snapshot of the model reaches the log's start {log_start}"
+            )
 
     # The end
 
     def unfinished(self) -> list[str]:
         """What has not been accepted or folded yet."""
         found = []
-        for shard_id, tps in SOURCES.items():
+        for shard_id, tps in SHARDS.items():
             state = self.model.acceptance.shards.get(shard_id, ShardState(-1, 0, {}, 0.0))
             for tp in tps:
                 log = self.cluster.partitions[tp.topic, tp.partition]

@@ -44,7 +44,7 @@ class Written(NamedTuple):
     value: bytes | None
 
 
-class Shard:
+class PartitionLog:
     """One topic-partition. What has been deleted stays, for the checker."""
 
     def __init__(self) -> None:
@@ -81,7 +81,7 @@ class Cluster:
     ) -> None:  # fmt: skip
         self.loop, self.seed, self.appended, self.deleted = loop, seed, appended, deleted
         self.partitions = {
-            (topic.name, partition): Shard()
+            (topic.name, partition): PartitionLog()
             for topic in TOPICS
             for partition in range(1 if topic in SINGLE else PARTITIONS)
         }
@@ -94,7 +94,7 @@ class Cluster:
         self.sleeps_at: set[int] = set()  # numbers of chunks whose writer falls asleep
         self.fell_asleep: Callable[[Process], None] = lambda _: None
         self.inputs = {topic.name for topic in INPUT_TOPICS}
-        self.news: list[Callable[[], None]] = []  # told of every new input record
+        self.news: list[Callable[[], None]] = []  # called at every new input record
 
     def note(self, text: str) -> None:
         """Add a line to the trace."""
@@ -110,8 +110,8 @@ class Cluster:
         self.note(f"{by}: {topic}/{partition} {record.offset} {size:08x}")
         log.wake()
         if topic in self.inputs:
-            for tell in self.news:
-                tell()
+            for call in self.news:
+                call()
         self.appended(record, by)
         return record.offset
 
@@ -263,10 +263,10 @@ class Reader:
 
     def __init__(self, connections: "SimulatedConnections", topic: Topic, partition: int) -> None:
         self._connections = connections
-        self._name = f"{topic.name}/{partition}"
+        self.name = f"{topic.name}/{partition}"
         self._log = connections.cluster.partitions[topic.name, partition]
         self._random = random.Random(
-            f"{connections.cluster.seed}/reader/{connections.process.name}/{self._name}/{connections.readers}"
+            f"{connections.cluster.seed}/reader/{connections.process.name}/{self.name}/{connections.readers}"
         )
         self._position = 0
         self.written_at = 0.0
@@ -292,7 +292,7 @@ class Reader:
             await news
         await self._pause()
         if self._position < self._log.start:
-            raise TruncatedError(f"{self._name}: has been cut to {self._log.start}; read to {self._position}")
+            raise TruncatedError(f"{self.name}: was truncated to {self._log.start}; read to {self._position}")
         found = self._log.records[self._position : self._position + self._random.choice((1, 2, 5, 100))]
         self._position += len(found)
         if found:

@@ -15,7 +15,7 @@ from tests.simulation.schedule import PARTITIONS
 
 SESSION_S = 3.0  # a member that is silent for so long is out
 QUEUED_POLLS = 3
-SOURCES = {
+SHARDS = {
     **{f"users/{p}": tuple(TP(topic.name, p) for topic in USER_TOPICS) for p in range(PARTITIONS)},
     "items/0": (TP(ITEMS.name, 0),),
     "experiments/0": (TP(EXPERIMENTS.name, 0),),
@@ -43,7 +43,7 @@ class Member:
         self.fetches = 0
         self.clock_error = 0.0  # seconds
         self._random = random.Random(f"{group.cluster.seed}/member/{process.name}")
-        self._own_positions = SimulatedPositions(self)
+        self.own_positions = SimulatedPositions(self)
 
     def start(self) -> None:
         """Start the process."""
@@ -93,7 +93,7 @@ class Member:
         while True:
             poll = await self.polls.get()
             try:
-                await self.worker.take(poll, self._own_positions)
+                await self.worker.take(poll)
             except Exception as error:
                 self.worker.failed(error)
                 raise
@@ -106,8 +106,8 @@ class Member:
                 self.tps = set(tps)
                 self.positions = {tp: self.group.committed.get(tp, 0) for tp in self.tps}
                 self.awake.set()
-                self.group.loop.start_in(self.process, self.worker.assign(set(tps), self._own_positions))
-                await asyncio.sleep(0)  # Faust starts it before it hears of the next rebalance
+                self.group.loop.start_in(self.process, self.worker.assign(set(tps)))
+                await asyncio.sleep(0)  # Faust starts it before the next rebalance
                 continue
             revoked, self.tps = self.tps, set()
             if not self.keeps_polls:
@@ -182,7 +182,7 @@ class Group:
             self._wanted.set()
 
     def rebalance(self) -> None:
-        """Give the sources out anew."""
+        """Assign the shards again."""
         self._wanted.set()
 
     def expire(self, member: Member) -> None:
@@ -215,7 +215,7 @@ class Group:
             return
         self._random.shuffle(names)
         given: dict[str, set[TP]] = {name: set() for name in names}
-        for n, tps in enumerate(SOURCES.values()):
+        for n, tps in enumerate(SHARDS.values()):
             given[names[n % len(names)]].update(tps)
         for name in names:
             self.members[name].order("assign", frozenset(given[name]))

@@ -15,6 +15,8 @@ from stream.records.topics import EVENT_TOPICS, EXPERIMENTS, ITEMS, LOG
 from stream.state.snapshot import UsersCopy
 from stream.state.users import Users, close
 from stream.worker.intake import Intake
+from stream.worker.ownership import Ownership
+from stream.worker.positions import InputPositions
 from stream.worker.snapshotter import Snapshotter
 from stream.worker.worker import Worker
 from stream.worker.writer import OutgoingRecord, Sent, Writer
@@ -34,11 +36,11 @@ class Mutant(NamedTuple):
 
 JUDGE = Acceptance.judge
 ON_LOG_MESSAGE = Worker.on_log_message
-ADOPT = Worker._adopt
+ADOPT = Ownership._adopt
 INIT = Recovery.__init__
 
 
-def no_base_check(self: Acceptance, message: Message, offset: int) -> Verdict:
+def no_epoch_check(self: Acceptance, message: Message, offset: int) -> Verdict:
     """A batch of any claim is judged as one of the last."""
     if isinstance(message, Batch) and message.shard in self.shards:
         message = msgspec.structs.replace(message, epoch=self.shards[message.shard].epoch)
@@ -61,7 +63,7 @@ def stored_from_anybody(self: Acceptance, message: Message, offset: int) -> Verd
     return JUDGE(self, message, offset)
 
 
-def heard_and_deleted(self: Snapshotter, message: Message, verdict: Verdict, offset: int) -> None:
+def delete_after_any(self: Snapshotter, message: Message, verdict: Verdict, offset: int) -> None:
     """Whoever wrote a snapshot that counts deletes what stands before it."""
     ON_LOG_MESSAGE_OF_SNAPSHOTTER(self, message, verdict, offset)
     if isinstance(message, SnapshotCommitted) and verdict == "stored":
@@ -79,18 +81,18 @@ async def submit_at_once(
     self._sent.put_nowait(Sent([], batch, written_at))
 
 
-def accepted_at_once(self: Snapshotter, partition: Shard, copy: UsersCopy) -> "asyncio.Future[int]":
+def accepted_at_once(self: Snapshotter, shard: Shard, copy: UsersCopy) -> "asyncio.Future[int]":
     """A snapshot does not wait until its last batch is accepted."""
-    del partition, copy
+    del shard, copy
     future: asyncio.Future[int] = asyncio.get_running_loop().create_future()
     future.set_result(self.replica.delivered_to)
     return future
 
 
-async def heard_without_claims(self: Worker, message: Message, verdict: Verdict, offset: int) -> None:
+async def go_on_after_claims(self: Worker, message: Message, verdict: Verdict, offset: int) -> None:
     """An owner goes on when somebody else has claimed its shard, and when its batches are ignored."""
     shard = message.shard
-    if isinstance(message, Claim) and shard in self.shards and message.token not in self.takeover._claims:
+    if isinstance(message, Claim) and shard in self.shards and message.token not in self.ownership.takeover._claims:
         return
     if isinstance(message, Batch) and verdict != "accepted":
         return
@@ -109,9 +111,9 @@ def no_seek(self: Intake, tp: TP, records: list[Any], position: Any, seek: dict[
     return [record for record in records if record.offset >= wanted]
 
 
-async def mend_nothing(self: Worker, stands: dict[TP, int]) -> None:
-    """Where the consumer reads is not looked at again."""
-    del self, stands
+async def mend_nothing(self: InputPositions, shards: Any, assigned: Any) -> None:
+    """The consumer's positions are not checked."""
+    del self, shards, assigned
 
 
 def without_acceptance(
@@ -122,14 +124,13 @@ def without_acceptance(
     self._rules = Acceptance()
 
 
-async def adopt_from_committed(self: Worker, recovery: Recovery, first: dict[TP, int]) -> None:
+async def adopt_from_committed(self: Ownership, recovery: Recovery, first: dict[TP, int]) -> None:
     """The input is read on from the offsets that the group has committed."""
-    positions: Any = self._positions
-    if positions is not None:
-        committed = positions._member.group.committed
-        next_ = {self.intake.topics[tp.topic].name: committed.get(tp, 0) for tp in first}
-        claimed = recovery.claimed
-        recovery.claimed = claimed._replace(state=claimed.state._replace(next=next_))
+    consumer: Any = self.positions.consumer
+    committed = consumer._member.group.committed
+    next_ = {self.intake.topics[tp.topic].name: committed.get(tp, 0) for tp in first}
+    claimed = recovery.claimed
+    recovery.claimed = claimed._replace(state=claimed.state._replace(next=next_))
     await ADOPT(self, recovery, first)
 
 
@@ -147,8 +148,8 @@ def close_nothing(open_: Any, now: float) -> None:
     del open_, now
 
 
-def cut_at_model(self: Acceptance) -> int:
-    """The log is cut behind the model's snapshot, whatever the users' snapshots need."""
+def truncate_at_model(self: Acceptance) -> int:
+    """The log is truncated up to the model's snapshot, whatever the users' snapshots need."""
     return self.stored["model"].offset if "model" in self.stored else 0
 
 
@@ -168,16 +169,16 @@ def some_late(self: UsersCopy, count: int) -> bool:
 
 
 def unreported(self: Intake, tp: TP, wanted: int, first: int, deleted: int = 0) -> None:
-    """A hole in the input is a hole, whatever made it."""
+    """A gap in the input is a gap, whatever made it."""
     del deleted
-    HOLE(self, tp, wanted, first)
+    ADD_GAP(self, tp, wanted, first)
 
 
-HOLE = Intake.hole
+ADD_GAP = Intake.add_gap
 
 
-async def never_explained(self: Worker, tp: TP, position: int) -> tuple[int, int]:
-    """Nobody asks where the next record stands."""
+async def never_explained(self: InputPositions, tp: TP, position: int) -> tuple[int, int]:
+    """The offset of the next record is not read."""
     del self, tp
     return position, position
 
@@ -224,7 +225,7 @@ def _restarted(schedule: Schedule) -> bool:
 
 
 def _twice(schedule: Schedule) -> bool:
-    """A second copy comes to the log."""
+    """A message comes to the log twice."""
     return any(fault.topic == LOG.name and fault.how == "twice" for fault in schedule.send_faults)
 
 
@@ -257,7 +258,7 @@ def _unreadable(seed: int) -> Schedule:
 
 
 MUTANTS = [
-    Mutant("no base check", {"stream.records.log.Acceptance.judge": no_base_check}, _overtaken, frozenset({1, 2, 5})),
+    Mutant("no epoch check", {"stream.records.log.Acceptance.judge": no_epoch_check}, _overtaken, frozenset({1, 2, 5})),
     Mutant("no number check", {"stream.records.log.Acceptance.judge": no_number_check}, _twice, frozenset({1, 2, 5})),
     Mutant("log before recommendations", {"stream.worker.writer.Writer.submit": submit_at_once}, _any, frozenset({4})),
     Mutant(
@@ -267,10 +268,10 @@ MUTANTS = [
         frozenset({3}),
     ),
     Mutant(
-        "snapshots of former owners count",
+        "snapshots of fenced owners count",
         {
             "stream.records.log.Acceptance.judge": stored_from_anybody,
-            "stream.worker.snapshotter.Snapshotter.on_log_message": heard_and_deleted,
+            "stream.worker.snapshotter.Snapshotter.on_log_message": delete_after_any,
         },
         _any,
         frozenset({3, 8}),
@@ -278,16 +279,19 @@ MUTANTS = [
     ),
     Mutant(
         "owner ignores claims",
-        {"stream.worker.worker.Worker.on_log_message": heard_without_claims},
+        {"stream.worker.worker.Worker.on_log_message": go_on_after_claims},
         _any,
         frozenset({7}),
         _unreadable,
     ),
     Mutant(
-        "owner ignores failed sends", {"stream.worker.worker.Worker._unwritten": lose_nothing}, _unsent, frozenset({7})
+        "owner ignores failed sends",
+        {"stream.worker.worker.Worker._on_send_error": lose_nothing},
+        _unsent,
+        frozenset({7}),
     ),
     Mutant("no seek back", {"stream.worker.intake.Intake._at_position": no_seek}, _any, frozenset({1})),
-    Mutant("lost seeks stay lost", {"stream.worker.worker.Worker._mend_positions": mend_nothing}, _any, frozenset({7})),
+    Mutant("lost seeks stay lost", {"stream.worker.positions.InputPositions.mend": mend_nothing}, _any, frozenset({7})),
     Mutant(
         "no state of acceptance",
         {"stream.decisions.recovery.Recovery.__init__": without_acceptance},
@@ -295,26 +299,34 @@ MUTANTS = [
         frozenset({2, 5}),
     ),
     Mutant(
-        "from committed offsets", {"stream.worker.worker.Worker._adopt": adopt_from_committed}, _any, frozenset({1, 2})
+        "from committed offsets",
+        {"stream.worker.ownership.Ownership._adopt": adopt_from_committed},
+        _any,
+        frozenset({1, 2}),
     ),
     Mutant("no outcomes again", {"stream.decisions.recovery.Recovery._apply": no_outcomes}, _restarted, frozenset({7})),
     Mutant(
-        "slates made anew leave the old one open",
+        "refreshed slates leave the old one open",
         {"stream.decisions.engine.replaced": close_nothing},
         _any,
         frozenset({5}),
     ),
-    Mutant("log cut at the model", {"stream.records.log.Acceptance.cut": property(cut_at_model)}, _any, frozenset({8})),
+    Mutant(
+        "log truncated at the model",
+        {"stream.records.log.Acceptance.cut": property(truncate_at_model)},
+        _any,
+        frozenset({8}),
+    ),
     Mutant(
         "copy while users change",
         {"stream.state.snapshot.UsersCopy.keep": keep_nothing, "stream.state.snapshot.UsersCopy.some": some_late},
         _any,
         frozenset({3}),
     ),
-    Mutant("retention is not reported", {"stream.worker.intake.Intake.hole": unreported}, _any, frozenset({9}), dry),
+    Mutant("retention is not reported", {"stream.worker.intake.Intake.add_gap": unreported}, _any, frozenset({9}), dry),
     Mutant(
-        "holes are not asked for",
-        {"stream.worker.worker.Worker._next_record": never_explained},
+        "gaps are not explained",
+        {"stream.worker.positions.InputPositions.next_record": never_explained},
         _any,
         frozenset({7}),
         dry,

@@ -56,16 +56,16 @@ class Result(NamedTuple):
     violation: Violation | None
     trace: tuple[str, ...]
     accepted: int  # batches
-    refreshed: int  # slates that were made anew without an event
-    paid: int  # batches of slates that were put off in a backlog
+    refreshed: int  # slates that were refreshed without an event
+    deferred: int  # batches of slates that were deferred in a backlog
     seconds: float  # of virtual time
     lost: int  # input records that retention took from everybody
-    reported: int  # and how many the workers say that it took
+    reported: int  # and how many of them the workers reported
     left: int  # users who left the working memory because they were idle
 
 
 class Counting(Observer):
-    """Tells the checker what a worker reports as lost."""
+    """Passes to the checker what a worker reports as lost."""
 
     def __init__(self, checker: Checker) -> None:
         self._checker = checker
@@ -83,7 +83,7 @@ class Simulation:
         self.loop = VirtualLoop(f"{schedule.seed}")
         self.broken: asyncio.Future[None] = self.loop.create_future()
         self.slots: list[Member | None] = [None] * schedule.workers
-        self.paid = 0
+        self.deferred = 0
         self.checker = Checker(CONFIG, self._break, self._live)
         self.cluster = Cluster(
             self.loop, f"{schedule.seed}", schedule.send_faults, self.checker.appended, self.checker.deleted
@@ -105,7 +105,7 @@ class Simulation:
         checker = self.checker
         refreshed = sum(b'"replaced"' in outcome for outcome in checker.settled.values())
         return Result(
-            checker.violation, tuple(self.cluster.trace), checker.accepted, refreshed, self.paid, seconds,
+            checker.violation, tuple(self.cluster.trace), checker.accepted, refreshed, self.deferred, seconds,
             checker.lost, checker.reported, checker.left,
         )  # fmt: skip
 
@@ -179,7 +179,7 @@ class Simulation:
         connections = SimulatedConnections(self.cluster, process)
         member = Member(self.group, slot, process, connections, keeps_polls=self.schedule.keeps_polls)
         member.worker = Worker(
-            CONFIG, Counting(self.checker), lambda error: self._failed(member, error),
+            CONFIG, Counting(self.checker), lambda error: self._failed(member, error), member.own_positions,
             connections=connections,  # type: ignore[arg-type]  # it has the same methods
             clock=lambda: EPOCH + self.loop.time() + member.clock_error, name=name,
         )  # fmt: skip
@@ -211,7 +211,7 @@ class Simulation:
         def make_deferred(shard: Any, most: int, before: float) -> Batch | None:
             made = make_them(shard, most, before)
             if made is not None:
-                self.paid += 1
+                self.deferred += 1
                 self.checker.proposed.setdefault((shard.id, shard.epoch), []).append(made)
             return made
 

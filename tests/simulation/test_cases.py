@@ -21,7 +21,7 @@ LOST_WHILE_RESUMING = draw(175)._replace(
 
 @pytest.mark.parametrize("slot", [1, 2])
 def test_a_worker_whose_model_is_wrong_rebuilds_itself(slot: int) -> None:
-    """One bit of a model flips; the fingerprints tell, and at the end all models are right again."""
+    """One bit of a model flips; the fingerprints differ, and at the end all models are right again."""
     faults = (ProcessFault(8.0, "corrupt", slot, 0.0),)
     schedule = draw(7)._replace(workers=3, process_faults=faults, send_faults=())
     silent = {"stream.worker.snapshotter.Snapshotter._compare": lambda *_: None}
@@ -34,8 +34,8 @@ def test_a_worker_whose_model_is_wrong_rebuilds_itself(slot: int) -> None:
 @pytest.mark.parametrize(
     "schedule",
     [
-        pytest.param(LATE_FIRST_CLAIM, id="a shard is claimed for the first time when the log has been cut"),
-        pytest.param(LOST_WHILE_RESUMING, id="a parked shard is lost while another one resumes"),
+        pytest.param(LATE_FIRST_CLAIM, id="a shard is claimed for the first time when the log has been truncated"),
+        pytest.param(LOST_WHILE_RESUMING, id="a released shard is lost while another one resumes"),
         pytest.param(draw(1567), id="a snapshot goes while one who no longer owns the shard reads it"),
         pytest.param(rough(604), id="the same in rough times"),
     ],

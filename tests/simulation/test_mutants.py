@@ -5,13 +5,13 @@ import pytest
 from tests.simulation.mutants import MUTANTS, Mutant
 from tests.simulation.run import play
 
-SEEDS = 2000  # to be looked through for schedules that suit
+SEEDS = 2000  # searched for schedules that suit
 PLAYED = 300  # of them
 
 
 @pytest.mark.timeout(600)
 @pytest.mark.parametrize("mutant", MUTANTS, ids=lambda mutant: mutant.name)
-def test_a_rule_less_is_noticed(mutant: Mutant) -> None:
+def test_a_missing_rule_is_noticed(mutant: Mutant) -> None:
     suitable = (schedule for seed in range(SEEDS) if mutant.suits(schedule := mutant.made(seed)))
     for _, schedule in zip(range(PLAYED), suitable):
         violation = play(schedule, mutant.patches).violation

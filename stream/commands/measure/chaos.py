@@ -13,7 +13,8 @@ from rich.console import Console
 from rich.table import Table
 
 from stream.chaos.fleet import Settings
-from stream.chaos.run import Result, run
+from stream.chaos.results import Result
+from stream.chaos.run import run
 from stream.commands.options import configured, examples
 from stream.config import Config
 from stream.errors import CheckError
@@ -32,7 +33,7 @@ from stream.errors import CheckError
 @click.option("--workers", type=click.IntRange(1, 20), default=3, show_default=True)
 @click.option("--rate", type=click.FloatRange(1, 20_000), default=1000, show_default=True, help="Events per second.")
 @click.option("--static", is_flag=True, help="Static membership: each worker has a `kafka.instance_id`.")
-@click.option("--logs", type=click.Path(path_type=Path), metavar="DIR", help="Keep what the workers say there.")
+@click.option("--logs", type=click.Path(path_type=Path), metavar="DIR", help="Keep the workers' output there.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @configured
 def command(
@@ -59,10 +60,10 @@ def command(
         logs.mkdir(parents=True, exist_ok=True)
     started, progress = time.monotonic(), Console(stderr=True)
 
-    def tell(text: str) -> None:
+    def report(text: str) -> None:
         progress.print(f"{time.monotonic() - started:7.1f} s  {text}", highlight=False)
 
-    result = run(config, Settings(seed, minutes * 60, workers, rate, static), tell, logs=logs)
+    result = run(config, Settings(seed, minutes * 60, workers, rate, static), report, logs=logs)
     if as_json:
         click.echo(orjson.dumps(_plain(result)))
     else:

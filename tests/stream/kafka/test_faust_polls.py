@@ -257,7 +257,7 @@ def test_an_acknowledged_poll_lets_every_partition_commit_once(consumer: Offline
     assert [consumer._new_offset(tp) for tp in (VIEWS, CLICKS)] == [None, None]
 
 
-def test_of_several_polls_the_last_one_tells_all(consumer: Offline) -> None:
+def test_of_several_polls_the_last_one_is_committed(consumer: Offline) -> None:
     for first in (1, 11, 51):  # with the gaps that compaction leaves
         consumer.ack(carried(consumer, Poll([(VIEWS, records(VIEWS, first, first + 1))])))
     assert consumer._filter_committable_offsets([VIEWS, CLICKS]) == {VIEWS: 53}

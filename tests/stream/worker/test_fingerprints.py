@@ -3,12 +3,12 @@
 import pytest
 
 from stream.records.log import FingerprintReport
-from stream.worker.fingerprints import OFFSETS, Marks, Opinion
+from stream.worker.fingerprints import OFFSETS, Comparison, FingerprintReports
 
 
-def opinions(*marks: str) -> list[Opinion]:
+def comparisons(*marks: str) -> list[Comparison]:
     """What worker `a` makes of marks such as `a=x` or, from the keeper, `b!x`."""
-    known = Marks("a")
+    known = FingerprintReports("a")
     return [known.add(FingerprintReport(1, "", mark[0], mark[1] == "!", 9, mark[2])) for mark in marks]
 
 
@@ -26,12 +26,12 @@ def opinions(*marks: str) -> list[Opinion]:
         (["a=x", "a=x"], "alone"),
     ],
 )
-def test_the_majority_is_right_and_among_equals_the_keeper(marks: list[str], last: Opinion) -> None:
-    assert opinions(*marks)[-1] == last
+def test_the_majority_is_right_and_among_equals_the_keeper(marks: list[str], last: Comparison) -> None:
+    assert comparisons(*marks)[-1] == last
 
 
-def test_offsets_are_compared_each_by_itself_and_few_are_remembered() -> None:
-    known = Marks("a")
+def test_offsets_are_compared_separately_and_few_are_kept() -> None:
+    known = FingerprintReports("a")
     for offset in range(OFFSETS + 1):
         known.add(FingerprintReport(1, "", "a", False, offset, "x"))
     assert known.add(FingerprintReport(1, "", "b", False, OFFSETS, "y")) in ("wrong", "in the majority")

@@ -71,15 +71,15 @@ class Reader:
     def __init__(self, shard: str = "users/0", **positions: int) -> None:
         self.seen = Tally()
         self.intake = Intake(Config(), self.seen)
-        self.partition = Shard(shard, 0, Rewards())
+        self.shard = Shard(shard, 0, Rewards())
         names = ("events.view", "events.click", "events.purchase", "catalog.users", "catalog.items")
-        self.partition.next = {name: positions.get(name.split(".")[1], 0) for name in names}
+        self.shard.next = {name: positions.get(name.split(".")[1], 0) for name in names}
 
     def read(self, *fetched: tuple[TP, list[Record]]) -> Seen:
-        reading = self.intake.read(self.partition.next, fetched, T + 1000)
+        reading = self.intake.read(self.shard.next, fetched, T + 1000)
         taken = reading.parts[0] if reading.parts else Taken([], {}, [], {})
         assert len(reading.parts) <= 1
-        self.partition.next |= taken.next
+        self.shard.next |= taken.next
         return Seen(taken.arrivals, taken.next, taken.dead, reading.seek, taken.written_at)
 
 
@@ -95,18 +95,18 @@ def test_older_offsets_are_dropped() -> None:
     assert again == Seen([], {}, [], {}, {})
 
 
-def test_a_gap_is_asked_for_until_it_is_known_to_be_a_real_hole() -> None:
+def test_a_gap_is_sought_until_it_is_known_to_be_real() -> None:
     reader = Reader(view=5)
     assert reader.read((VIEWS, [view(9)])).seek == {VIEWS: 5}
     stale = reader.read((VIEWS, [view(9)]), (CLICKS, [view(0, tp=CLICKS)]))
     assert (stale.seek, stale.next, offsets(stale)) == ({VIEWS: 5}, {"events.click": 1}, [0])
-    reader.intake.hole(VIEWS, 5, 9)
+    reader.intake.add_gap(VIEWS, 5, 9)
     assert reader.read((VIEWS, [view(11)])).seek == {VIEWS: 5}
     real = reader.read((VIEWS, [view(9)]))
     assert (real.seek, real.next, offsets(real)) == ({}, {"events.view": 10}, [9])
 
 
-def test_a_stale_poll_after_a_seek_is_no_hole() -> None:
+def test_a_stale_poll_after_a_seek_is_no_gap() -> None:
     """Two polls from before the seek are still on their way; then comes what was asked for."""
     reader = Reader(view=5)
     assert reader.read((VIEWS, [view(8)])).seek == {VIEWS: 5}
@@ -115,7 +115,7 @@ def test_a_stale_poll_after_a_seek_is_no_hole() -> None:
     assert reader.read((VIEWS, [view(9)])).seek == {VIEWS: 7}
 
 
-def test_every_topic_stands_for_itself() -> None:
+def test_topics_are_independent() -> None:
     reader = Reader(view=2, click=7)
     taken = reader.read((VIEWS, [view(1)]), (CLICKS, [view(7, tp=CLICKS)]))
     assert (taken.next, offsets(taken), taken.seek) == ({"events.click": 8}, [7], {})
@@ -150,7 +150,7 @@ def test_an_event_says_where_it_came_from() -> None:
 def test_a_dead_letter_holds_the_original() -> None:
     reader = Reader()
     bad = Record("events.view", 0, 4, int((T + 0.25) * 1000), b"\xffkey", b"\x00garbage")
-    reader.partition.next["events.view"] = 4
+    reader.shard.next["events.view"] = 4
     taken = reader.read((VIEWS, [bad, view(5)]))
     ((key, letter),) = taken.dead
     assert key == b"\xffkey"
@@ -203,7 +203,7 @@ def test_events_without_a_key_are_taken_and_counted() -> None:
     assert (offsets(taken), reader.seen.without_key) == ([0, 1], 1)
 
 
-def test_a_poll_is_parted_by_source() -> None:
+def test_a_poll_is_split_by_shard() -> None:
     intake = Intake(Config(kafka=Kafka(namespace="shop")), Observer())
     tps = [
         TP(f"shop.{name}", n)
@@ -215,11 +215,11 @@ def test_a_poll_is_parted_by_source() -> None:
     ]  # fmt: skip
 
 
-def test_a_large_poll_is_cut_into_messages_without_losing_the_order_of_time() -> None:
+def test_a_large_poll_is_split_into_messages_without_losing_the_order_of_time() -> None:
     views = [view(n, written=T + n, time=T + n) for n in range(900)]
     clicks = [view(n, written=T + 10 * n + 0.5, time=T + 10 * n, tp=CLICKS) for n in range(90)]
     reader = Reader()
-    reading = reader.intake.read(reader.partition.next, [(VIEWS, views), (CLICKS, clicks)], T + 1000)
+    reading = reader.intake.read(reader.shard.next, [(VIEWS, views), (CLICKS, clicks)], T + 1000)
     assert [len(part.arrivals) for part in reading.parts] == [200] * 4 + [190]
     times = [arrival[1].time for part in reading.parts for arrival in part.arrivals if isinstance(arrival, tuple)]
     assert times == sorted(times)

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from stream.chaos.fleet import END, KILL, LONG_STOP, Fault, Plan, Settings, plan
+from stream.chaos.fleet import END, KILL, LONG_STOP, Fault, Plan, Settings
 from stream.chaos.run import run
 from stream.config import Config
 
@@ -21,10 +21,3 @@ def test_everything_happens_exactly_once(needs_kafka: None, tmp_path: Path) -> N
     assert result.workers_equal == [True, True]
     assert result.log["accepted"] > 0
     assert result.good
-
-
-def test_a_seed_names_the_faults() -> None:
-    settings = Settings(seed=7, seconds=120.0)
-    assert plan(settings, 6.0) == plan(settings, 6.0) != plan(settings._replace(seed=8), 6.0)
-    assert plan(settings, 6.0).broker is not None
-    assert plan(settings._replace(seconds=60.0), 6.0).broker is None

@@ -1,0 +1,113 @@
+"""The log has a batch only after its recommendations are acknowledged, and batches in their order."""
+
+import asyncio
+from typing import Any
+
+from stream.observe import Observer
+from stream.records.log import LOG_VERSION, Batch, encode_message
+from stream.records.schemas import DeadLetter
+from stream.records.topics import DEAD
+from stream.worker.writer import OutgoingRecord, SendError, Writer
+
+LETTER = DeadLetter(
+    topic="events.view", partition=0, offset=4, timestamp=0.0, reason="not_json", detail="", key=None, value=b"?"
+)
+OUTGOING = [OutgoingRecord(DEAD, None, LETTER)]
+
+
+class Producer:
+    """Acknowledges a record when the test says so."""
+
+    def __init__(self) -> None:
+        self.sent: list[tuple[str, bytes | None]] = []
+        self.futures: list[asyncio.Future[Any]] = []
+
+    async def send(self, topic: str, **record: Any) -> "asyncio.Future[Any]":
+        self.sent.append((topic, record["value"]))
+        self.futures.append(asyncio.get_running_loop().create_future())
+        return self.futures[-1]
+
+    async def stop(self) -> None:
+        """Nothing is held."""
+
+    @property
+    def topics(self) -> list[str]:
+        return [topic for topic, _ in self.sent]
+
+
+class Started:
+    """A writer with its producer, and the errors that it reported."""
+
+    def __init__(self) -> None:
+        self.made = Producer()
+        self.errors: list[tuple[str, SendError]] = []
+        connections: Any = self  # it makes the producer
+        self.writer = Writer(connections, "", Observer(), lambda: 0.0, lambda *error: self.errors.append(error))
+
+    async def producer(self) -> Producer:
+        return self.made
+
+    async def __aenter__(self) -> "Started":
+        await self.writer.start()
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        for task in self.writer._tasks:
+            task.cancel()
+
+
+def batch(seq: int) -> Batch:
+    return Batch(LOG_VERSION, "users/0", 0, seq, {}, 0.0, [])
+
+
+async def others_run() -> None:
+    """Let all other tasks run."""
+    for _ in range(10):
+        await asyncio.sleep(0)
+
+
+def test_a_batch_waits_for_its_records_and_for_the_batch_before() -> None:
+    async def submit() -> None:
+        async with Started() as started:
+            made, writer = started.made, started.writer
+            await writer.submit(batch(0), OUTGOING, [])
+            await writer.submit(batch(1), [], [])
+            await others_run()
+            assert made.topics == ["events.dead"], "batch 1 has no records, but waits for batch 0"
+            made.futures[0].set_result(None)
+            await others_run()
+            assert made.sent[1:] == [("headwater.log", encode_message(batch(n))) for n in (0, 1)]
+            assert started.errors == []
+
+    asyncio.run(submit())
+
+
+def test_a_failed_record_keeps_its_batch_out_of_the_log() -> None:
+    async def submit() -> None:
+        async with Started() as started:
+            await started.writer.submit(batch(0), OUTGOING, [])
+            started.made.futures[0].set_exception(OSError("gone"))
+            await started.writer.drain()
+            assert started.made.topics == ["events.dead"]
+            assert {shard for shard, _ in started.errors} == {"users/0"}
+            assert "gone" in str(started.errors[0][1])
+
+    asyncio.run(submit())
+
+
+def test_outcomes_count_as_acknowledged_only_when_all_of_them_are() -> None:
+    async def send() -> None:
+        async with Started() as started:
+            for offset, error in ((5, None), (9, OSError("gone"))):
+                started.writer.send_soon("users/0", OUTGOING, offset)
+                flushed = asyncio.create_task(started.writer.flush_soon())
+                await others_run()
+                if error is None:
+                    started.made.futures[-1].set_result(None)
+                else:
+                    started.made.futures[-1].set_exception(error)
+                await flushed
+                assert started.writer.outcomes_acked == {"users/0": 5}
+            assert len(started.errors) == 1
+
+    asyncio.run(send())
