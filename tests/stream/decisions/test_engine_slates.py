@@ -12,9 +12,12 @@ from hypothesis import strategies as st
 
 from bandits import EXHAUSTED, OTHER, session_state
 from stream.config import Policy, Ranking, Slate
-from stream.decisions.engine import SHOWN_USERS, Engine, Shown, uniforms
+from stream.decisions.engine import Engine
+from stream.decisions.shown import SHOWN_USERS, Shown
+from stream.decisions.uniforms import uniforms
 from stream.model.fold import unpack_lists
 from stream.ranking.features import Past
+from stream.ranking.negatives import Offered
 from stream.records.log import ItemChange, ProfileChange, Rows, encode_message
 from stream.records.schemas import Item
 from stream.state.users import User
@@ -231,8 +234,8 @@ def rows_of(engine: Engine, taken: str, name: str) -> tuple[list[int], Rows]:
     width = len(engine.model.ranking.columns)
     features = np.repeat(np.arange(5, dtype=np.uint8), width).reshape(5, width)
     items = np.arange(5, dtype=np.int32)
-    engine._shown["u"] = Shown(T, name, items, features, items.astype(np.float32), *NO_PAST)
-    rows = engine._rows("u", User(), did("u", taken, T + 1)[1])
+    engine.shown.keep("u", Shown(T, name, Offered(items, features, items.astype(np.float32), *NO_PAST)))
+    rows = engine.shown.rows("u", User(), did("u", taken, T + 1).event)
     assert rows is not None
     return np.frombuffer(rows.features, np.uint8).reshape(-1, width)[:, 0].tolist(), rows
 
@@ -293,7 +296,7 @@ def test_an_event_from_before_the_slate_teaches_the_ranker_nothing() -> None:
 
 def test_what_was_shown_is_kept_for_a_bounded_number_of_users(monkeypatch: pytest.MonkeyPatch) -> None:
     assert SHOWN_USERS == 5_000
-    monkeypatch.setattr("stream.decisions.engine.SHOWN_USERS", 2)
+    monkeypatch.setattr("stream.decisions.shown.SHOWN_USERS", 2)
     site = Site("abcd")
     for n, user in enumerate("uvw"):
         site.take(did(user, "a", T + n))
