@@ -114,16 +114,6 @@ def decision(name: str) -> Decision:
     return Decision(name, 0.0, "ranked", 0.0, 0, 0, [], b"", b"", b"", b"", b"")
 
 
-def test_memory_is_bounded() -> None:
-    users = {"u": User()}
-    ageing = OpenSlates(users)
-    for n in range(5_000):
-        users["u"].open = decision(f"d{n}")
-        ageing.add("u", f"d{n}", float(n))
-        assert len(ageing) <= 1_003
-    assert stale(ageing, Limits(9e9, 0.0, 0.0), 9) == ["u"]
-
-
 # What becomes of them
 
 
