@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 Scalar = TypeVar("Scalar", bound=np.generic)
 
 
-def grown(array: NDArray[Scalar], rows: int, fill: int = 0) -> NDArray[Scalar]:
+def grown(array: NDArray[Scalar], rows: int, fill: float = 0) -> NDArray[Scalar]:
     """Return `array` with room for `rows` rows: itself if it has it, else a copy at least twice as long.
 
     >>> grown(np.zeros((4, 2)), 3).shape, grown(np.zeros((4, 2)), 5).shape

@@ -22,17 +22,18 @@ import numpy as np
 from learners import Interactions, Source, learn_all
 from stream.bench.workloads import World, catalogue, sessions
 from stream.config import Config
-from stream.decisions.engine import Arrival, Engine, Shard, uniforms
+from stream.decisions.arrivals import UserEvent
+from stream.decisions.engine import Engine
+from stream.decisions.local import LocalWorker
 from stream.decisions.publish import recommendations
+from stream.decisions.uniforms import uniforms
 from stream.errors import UsageError
 from stream.model.fold import Model
 from stream.model.interactions import interactions
 from stream.ranking.candidates import Candidates
 from stream.records.codec import decode_event, encode
 from stream.records.log import (
-    LOG_VERSION,
     Batch,
-    Claim,
     ItemChange,
     LoggedEvent,
     Message,
@@ -45,7 +46,6 @@ from stream.records.log import (
 from stream.records.schemas import Event
 from stream.state.users import User
 
-SOURCE = "users/0"
 PER_MESSAGE = 200  # records, as the worker cuts them
 PROPOSED = 100
 START = 1_700_000_000.0
@@ -72,17 +72,13 @@ class Scenario(NamedTuple):
     portions: Callable[["Site", int], Generator[Work]]  # of so many units; what is done between two is not timed
 
 
-class Site:
-    """An engine, a model and a log that has been folded: what the scenarios work on."""
+class Site(LocalWorker):
+    """A worker that has been warmed up: what the scenarios work on."""
 
     def __init__(self, config: Config, world: World, warm_up: int, known: int = 0) -> None:
+        super().__init__(Engine(config, Model(config)))
         self.config, self.world = config, world
-        self.model = Model(config)
-        self.engine = Engine(config, self.model)
-        self.shard = Shard(SOURCE, 0, config.rewards)
-        self.events = sessions(world, START)
-        self.taken = self.offset = 0
-        self.fold(Claim(LOG_VERSION, SOURCE, "bench"))
+        self.workload = sessions(world, START)
         items = (ItemChange(item.item_id, item) for item in catalogue(world))
         while part := list(islice(items, PER_MESSAGE)):
             self.fold(self.shard.message([*part], {}, last=True))
@@ -91,41 +87,32 @@ class Site:
             for message in self.engine.batches(self.shard, [(made, {})], START):
                 self.fold(message)
         self.shard.deferred.clear()
-        while self.taken < warm_up:
+        while self.events < warm_up:
             for message in self.backlog(3_000):
                 self.fold(message)
 
-    def _visit(self, n: int) -> Arrival:
+    def _visit(self, n: int) -> UserEvent:
         item = f"i{n % self.world.items}"
-        return f"u{n}", LoggedEvent(0, 0, f"visit-{n}", item, 0, START, None, None)
+        return UserEvent(f"u{n}", LoggedEvent(0, 0, f"visit-{n}", item, 0, START, None, None))
 
-    def arrivals(self, n: int) -> list[tuple[str, LoggedEvent]]:
+    def arrivals(self, n: int) -> list[UserEvent]:
         """The next `n` events."""
-        found = []
-        for kind, event in islice(self.events, n):
-            found.append((event.user_id, logged_event(event, kind, self.taken)))
-            self.taken += 1
-        return found
+        return [self.arrival(kind, event) for kind, event in islice(self.workload, n)]
 
-    def propose(self, arrivals: Sequence[tuple[str, LoggedEvent]]) -> list[Batch]:
+    def messages(self, arrivals: Sequence[UserEvent]) -> list[Batch]:
         """What the worker makes of events that have come at once."""
         cuts = range(0, len(arrivals), PER_MESSAGE)
         return self.engine.batches(
-            self.shard, [([*arrivals[cut : cut + PER_MESSAGE]], {"events.view": self.taken}) for cut in cuts]
+            self.shard, [([*arrivals[cut : cut + PER_MESSAGE]], {"events.view": self.events}) for cut in cuts]
         )
 
     def backlog(self, n: int) -> list[Batch]:
         """The same of the next `n` events."""
-        return self.propose(self.arrivals(n))
-
-    def fold(self, message: Message) -> None:
-        """Fold one message, as the log's next."""
-        self.model.fold(message, self.offset)
-        self.offset += 1
+        return self.messages(self.arrivals(n))
 
     def replicate(self, data: Sequence[bytes]) -> int:
         """Read log messages and fold them, as a replica does; returns the records."""
-        messages = [decode_message(each, self.offset + n, sealed=True) for n, each in enumerate(data)]
+        messages = [decode_message(each, self.model.offset + n, sealed=True) for n, each in enumerate(data)]
         for message in messages:
             self.fold(message)
         return _records(messages)
@@ -231,7 +218,7 @@ def _last(site: Site, n: int) -> list[tuple[str, User]]:
 
 
 def _slate(site: Site, units: int) -> Generator[Work]:
-    steps = [Step(user_id, None, [], 0, None, None, None) for user_id, _ in _last(site, units)]
+    steps = [Step.without_event(user_id) for user_id, _ in _last(site, units)]
 
     made = count()  # a decision's name is its own
 
@@ -364,7 +351,7 @@ def _loop(at_once: int, site: Site, units: int) -> Generator[Work]:
 
         def work(arrivals: Any = arrivals) -> int:
             for start in range(0, units, at_once):
-                site.replicate([encode_message(batch) for batch in site.propose(arrivals[start : start + at_once])])
+                site.replicate([encode_message(batch) for batch in site.messages(arrivals[start : start + at_once])])
             return units
 
         yield work

@@ -60,8 +60,8 @@ def _outcome(user_id: str, settled: Settlement, event_id: str | None, lists: tup
         hit=settled.hit if settled.hit >= 0 else None, event_id=event_id, decided_at=settled.decided_at,
         settled_at=settled.settled_at, policy=settled.policy, items=settled.slate,
         sources=[source_name(source, lists) for source in settled.sources], propensities=_floats(settled.propensities),
-        discount=settled.discount, state=settled.state, offering=list(lists), offered_ranks=settled.offered_ranks, lists=settled.lists,
-        experiment=settled.experiment, variant=settled.variant, shadow=settled.shadow,
+        discount=settled.discount, state=settled.state, offering=list(lists), offered_ranks=settled.offered_ranks,
+        lists=settled.lists, experiment=settled.experiment, variant=settled.variant, shadow=settled.shadow,
     )  # fmt: skip
 
 

@@ -5,73 +5,32 @@ least one earlier event: the item of the event is looked up in the list that the
 the same steps. `protocol.py` says what is learned and what is measured, `report.py` makes the measures.
 """
 
-from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from typing import NamedTuple
 
 import msgspec
 import numpy as np
-from numpy.typing import NDArray
 
 from bandits import PINNED
-from learners import INELIGIBLE
 from learners.metrics.calibration import Calibration
 from stream.config import Config
-from stream.decisions.engine import SHOWN_USERS, Arrival, DrawnSlate, Engine, Shard, SlateRequest
+from stream.decisions.arrivals import Arrival
+from stream.decisions.local import LocalWorker
 from stream.evaluation.baselines import ALL, ENGINE, Baselines, invite, pairs
 from stream.evaluation.journal import Coming, Journal, Steps, Use
 from stream.evaluation.protocol import Entry, Lists, Planned, Protocol, plan
 from stream.evaluation.ratings import RATERS, RatingErrors
 from stream.evaluation.report import Measured, report
 from stream.evaluation.stopwatch import Stopwatch
+from stream.evaluation.waiting import Predicted, Recorder, Shown, WaitingLists
 from stream.model.fold import Model
-from stream.records.log import LOG_VERSION, Claim, ItemChange, LoggedEvent, Step, logged_event
+from stream.records.log import ItemChange, LoggedEvent, Step
 from stream.records.schemas import KINDS
-from stream.state.users import User
 
 __all__ = ["Entry", "Evaluation", "Lists", "Protocol"]
 
-SOURCE = "users/0"
 PURCHASE = KINDS.index("purchase")
 HEADS = ("click", "purchase")
 DEFAULT = Protocol()
-
-
-class Shown(NamedTuple):
-    """Lists that wait for a user's next event: the engine's first, then the baselines' in their order."""
-
-    lists: list[NDArray[np.int32]]
-    sources: NDArray[np.uint8]  # of the engine's slots
-    made: float  # event time
-
-
-class Predicted(NamedTuple):
-    """What the heads said of every candidate."""
-
-    items: NDArray[np.int32]  # [n]
-    probabilities: NDArray[np.float32]  # [n, 2]: click, purchase
-
-
-class Recorder(Engine):
-    """An engine that keeps what it drew, and how long that took."""
-
-    def __init__(self, config: Config, model: Model, stopwatch: Stopwatch) -> None:
-        super().__init__(config, model)
-        self.stopwatch = stopwatch
-        self.drawn: dict[str, DrawnSlate] = {}  # by user, until taken
-
-    def draw(self, asked: Sequence[SlateRequest]) -> list[DrawnSlate]:
-        """Draw one by one, and keep it."""
-        for each in asked:
-            with self.stopwatch.time(ENGINE, "query"):
-                (self.drawn[each.user_id],) = super().draw([each])
-        return [self.drawn[each.user_id] for each in asked]
-
-    def take(self) -> dict[str, DrawnSlate]:
-        """What was drawn since this was last called, by user."""
-        drawn, self.drawn = self.drawn, {}
-        return drawn
 
 
 class Evaluation:
@@ -100,7 +59,10 @@ class Evaluation:
         self.model = Model(self.config)
         self.stopwatch = Stopwatch(clock)
         self.engine = Recorder(self.config, self.model, self.stopwatch)
+        self.worker = LocalWorker(self.engine, "evaluate")
         self.baselines = invite(learners, self.model)
+        novel = self.protocol.candidates == "novel"
+        self.waiting = WaitingLists(self.engine, self.baselines, self.depth, novel=novel)
         self.guests = Baselines(self.baselines, self.model)
         for baseline in self.baselines:
             self.stopwatch.watch(baseline.source, baseline.name)
@@ -113,12 +75,8 @@ class Evaluation:
         self.heads = {name: Calibration() for name in HEADS}
         names = len(self.model.lists)
         self.slots, self.hits = np.zeros(names, np.int64), np.zeros(names, np.int64)
-        self._shown: dict[str, Shown] = {}  # at most one entry a user of the log
-        self._predicted: OrderedDict[str, Predicted] = OrderedDict()  # of the last SHOWN_USERS users
-        self._offset = self.refreshed = 0
+        self.refreshed = 0
         self._capacity = self._ages = 0.0  # of refreshes; seconds of all lists that were measured
-        self.model.fold(Claim(LOG_VERSION, SOURCE, "evaluate"), self._next_offset())
-        self.shard = Shard(SOURCE, 0, config.rewards)
 
     def run(self, entries: Iterable[Entry]) -> dict[str, object]:
         """Test and learn every entry; returns the report."""
@@ -143,20 +101,25 @@ class Evaluation:
         answer away, so it is learned between 1 and 2.
         """
         event, frozen = planned.event, self.protocol.freeze and planned.measured
-        arrival = logged_event(event, planned.kind, self.events, self.config.sources.traits.split(","))
+        arrival = self.worker.arrival(planned.kind, event)
         if planned.measured:  # 1
-            self._test(planned, arrival)
+            self._test(planned, arrival.event)
         self.rating_errors.update(
             event.event_id, event.user_id, event.item_id, measured=planned.measured, learned=not frozen
         )
         if frozen:  # 2
-            self.engine.step(self.shard, event.user_id, arrival)
+            self.engine.step(self.worker.shard, *arrival)
         else:
             for item in planned.about:
                 self._learn(ItemChange(item.item_id, item))
-            self._learn((event.user_id, arrival), planned)
+            self._learn(arrival, planned)
             self._refresh()
         self.events += 1
+
+    @property
+    def _fresh(self) -> str:
+        """Name of a slate that is drawn for measuring alone."""
+        return f"fresh/{self.events}"
 
     def report(self) -> dict[str, object]:
         """Everything measured, as plain values; the same log and seed give the same report."""
@@ -195,15 +158,15 @@ class Evaluation:
 
     def _test(self, planned: Planned, event: LoggedEvent) -> None:
         user_id = planned.event.user_id
-        user = self.shard.users.get(user_id)
+        user = self.worker.shard.users.get(user_id)
         if user is None or user.events == 0 or user.knows_event(event.event_id):
             return
         seen = event.item_id in user.seen
         if seen and self.protocol.candidates == "novel":
             return
         if self.protocol.lists == "fresh":
-            self._shown[user_id] = self._ask(user_id, user, event.time, None)
-        shown, predicted = self._shown.pop(user_id, None), self._predicted.pop(user_id, None)
+            self.waiting.ask(user_id, user, event.time, self._fresh)
+        shown, predicted = self.waiting.take(user_id)
         if shown is None:
             return
         vocabulary = self.model.vocabulary
@@ -235,12 +198,13 @@ class Evaluation:
 
     def _learn(self, arrival: Arrival, planned: Planned | None = None) -> None:
         self.engine.take()
-        batch = self.engine.batch(self.shard, [arrival], {})
+        batch = self.worker.propose(arrival)
         drawn = self.engine.take()
         if planned is not None and planned.awaited and self.protocol.lists != "fresh":
-            self._show(drawn, self.shard.users[planned.event.user_id].time)
+            users = self.worker.shard.users
+            self.waiting.keep(drawn, users, users[planned.event.user_id].time, self._fresh)
         with self.stopwatch.time(ENGINE, "learn"):
-            self.model.fold(batch, self._next_offset())
+            self.worker.fold(batch)
         self.guests.learn(batch.records)
         for record in batch.records:
             if isinstance(record, Step) and record.event is not None:  # no duplicate
@@ -249,57 +213,16 @@ class Evaluation:
                     self.use.add(item)
 
     def _refresh(self) -> None:
-        """Make old lists anew, as many as there is capacity for."""
+        """Replace stale lists, as many as there is capacity for."""
         if self.protocol.lists != "refreshed":
             return
         self._capacity += self.protocol.refreshes
         room, self._capacity = int(self._capacity), self._capacity % 1.0
         self.engine.take()
-        batch = self.engine.refresh(self.shard, room)
+        shard = self.worker.shard
+        batch = self.engine.refresh(shard, room)
         if batch is not None:
-            awaited = {user_id: drawn for user_id, drawn in self.engine.take().items() if user_id in self._shown}
-            self._show(awaited, self.shard.watermark)
-            self.model.fold(batch, self._next_offset())
+            awaited = {user_id: drawn for user_id, drawn in self.engine.take().items() if user_id in self.waiting}
+            self.waiting.keep(awaited, shard.users, shard.watermark, self._fresh)
+            self.worker.fold(batch)
             self.refreshed += len(batch.records)
-
-    def _show(self, drawn: Mapping[str, DrawnSlate], now: float) -> None:
-        """Keep lists of all for users for whom the engine has just drawn one."""
-        for user_id, found in drawn.items():
-            if len(found[1].items):
-                novel = self.protocol.candidates == "novel"
-                user = self.shard.users[user_id]
-                self._shown[user_id] = self._ask(user_id, user, now, None if novel else found)
-
-    def _ask(self, user_id: str, user: User, now: float, drawn: DrawnSlate | None) -> Shown:
-        """Lists of all for a user at event time `now`; the engine's is drawn here if it is not given."""
-        model = self.model
-        with self._blocked(user) as blocked:
-            if drawn is None:
-                (drawn,) = self.engine.draw([SlateRequest(user_id, user, now, f"fresh/{self.events}")])
-            found, slate, _ = drawn
-            query = model.ranker.query(user_id, user, now)
-            known = blocked[: len(model.vocabulary)]
-            lists = [baseline.source.top_k(query, self.depth, known)[0] for baseline in self.baselines]
-        self._predicted[user_id] = Predicted(found.items, model.ranking.probabilities(found.features))
-        if len(self._predicted) > SHOWN_USERS:
-            self._predicted.popitem(last=False)
-        return Shown([slate.items, *lists], slate.sources.astype(np.uint8), now)
-
-    @contextmanager
-    def _blocked(self, user: User) -> Iterator[NDArray[np.uint8]]:
-        """What may not be listed now: where only novel items count, all that the user has touched too."""
-        blocked = self.model.catalogue.blocked
-        if self.protocol.candidates == "all":
-            yield blocked
-            return
-        touched = self.model.vocabulary.indices(list(user.seen))
-        before = blocked[touched]
-        blocked[touched] = INELIGIBLE
-        try:
-            yield blocked
-        finally:
-            blocked[touched] = before
-
-    def _next_offset(self) -> int:
-        self._offset += 1
-        return self._offset - 1

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from bandits import NO_CONSTRAINTS, Constraints
 from learners import ELIGIBLE, INELIGIBLE, NEVER, TOUCHED, Query, Source, Vocabulary, best_first
 from learners import Past as Done
-from stream.ranking.features import ECHOES, Known, Moment, Past, describe
+from stream.ranking.features import ECHOES, Joined, Known, Moment, Past, describe
 from stream.ranking.score import Ranking, Weights
 from stream.rules.apply import Offer, Rules
 from stream.state.catalogue import Catalogue
@@ -19,6 +19,15 @@ from stream.state.users import RECENT_ITEMS, User, number, past_of
 PROPOSED = 60  # best new items that each source proposes: 100 do no better on the whole, and cost a tenth more time
 WITH_RULES = 100  # the same where rules take some of them away
 CATEGORY_ITEMS = 10
+
+
+class CandidateRequest(NamedTuple):
+    """A user who is to get candidates."""
+
+    user_id: str
+    user: User
+    now: float  # event time, unix seconds; items that expired by then are left out
+    novel: bool = False  # whether what the user has touched is left out
 
 
 class Candidates(NamedTuple):
@@ -40,11 +49,8 @@ class Gathered(NamedTuple):
     query: Query
     past: Past
     offer: Offer | None
-    items: NDArray[np.int32]  # [n]
-    ranks: NDArray[np.int32]  # [n, sources]: place in the source's own proposal, -1: not proposed
+    joined: Joined
     lists: NDArray[np.int32]  # [1 + sources, k], the first one empty
-    scores: NDArray[np.float32]  # [sources, n]
-    places: NDArray[np.int32]  # [n] each item's place in the user's past, -1: not there
 
 
 class CandidateRanker:
@@ -84,21 +90,22 @@ class CandidateRanker:
         now : event time, unix seconds; items that expired by then are left out
         k : length of the lists
         """
-        return self.candidates_many([(user_id, user, now)], k)[0]
+        return self.candidates_many([CandidateRequest(user_id, user, now)], k)[0]
 
-    def candidates_many(self, asked: Sequence[tuple[str, User, float]], k: int) -> list[Candidates]:
+    def candidates_many(self, asked: Sequence[CandidateRequest], k: int) -> list[Candidates]:
         """The same for several users, step by step: what a step needs stays in the processor's caches."""
-        gathered = [self._gather(*each, k) for each in asked]
+        gathered = [self._gather(each, k) for each in asked]
         features = [self._describe(each) for each in gathered]
         ranked = [self.ranking.score_many(each, self.weights) for each in features]
         return [self._listed(each, scores, rows, k) for each, (scores, rows) in zip(gathered, ranked, strict=True)]
 
-    def _gather(self, user_id: str, user: User, now: float, k: int) -> Gathered:
+    def _gather(self, asked: CandidateRequest, k: int) -> Gathered:
         """Ask every source for its best, join them, and ask it for its score of all."""
+        user_id, user, now, novel = asked
         past = self.past(user)
         query = self._query(user_id, user, now, past)
         offer = None if self.rules is None else self.rules.offer(user, now, k)
-        proposals = self._propose(query, past, offer)
+        proposals = self._propose(query, past, offer, novel=novel)
         items, ranks, lists = _join(
             np.concatenate(proposals), np.array([len(p) for p in proposals]), self.catalogue.expires, now,
             self._scratch(), k if offer is None or not offer.deep else WITH_RULES,
@@ -106,21 +113,18 @@ class CandidateRanker:
         scores = np.empty((len(self.sources), len(items)), np.float32)
         for row, source in enumerate(self.sources):
             scores[row] = source.score_many(query, items)
-        return Gathered(
-            user, query, past, offer, items, ranks, lists, scores, _places(past.items, items, self._scratch())
-        )
+        joined = Joined(items, ranks, scores, _places(past.items, items, self._scratch()))
+        return Gathered(user, query, past, offer, joined, lists)
 
-    def _listed(
-        self, gathered: Gathered, scores: NDArray[np.float32], rows: NDArray[np.uint8], k: int
-    ) -> Candidates:  # fmt: skip
+    def _listed(self, gathered: Gathered, scores: NDArray[np.float32], rows: NDArray[np.uint8], k: int) -> Candidates:
         """Put the ranking into list 0; with rules, what they leave of all lists."""
-        items, lists = gathered.items, gathered.lists
+        items, places, lists = gathered.joined.items, gathered.joined.places, gathered.lists
         if gathered.offer is not None:
             scores, lists, constraints = gathered.offer.finish(items, scores, lists, k)
-            return Candidates(items, rows, scores, lists, gathered.places, gathered.past, constraints)
+            return Candidates(items, rows, scores, lists, places, gathered.past, constraints)
         ranked, _ = best_first(items, scores, k)
         lists[0, : len(ranked)] = ranked
-        return Candidates(items, rows, scores, lists, gathered.places, gathered.past)
+        return Candidates(items, rows, scores, lists, places, gathered.past)
 
     def pack(self, slate: NDArray[np.int32], lists: NDArray[np.int32]) -> tuple[NDArray[np.int32], NDArray[np.uint16]]:
         """Every item of the lists once, the slate's first and in order; and the lists as indices into them."""
@@ -138,23 +142,20 @@ class CandidateRanker:
         done = past_of([entry for _, entry in known])
         return Past(np.array([i for i, _ in known], np.int32), done.counts, done.bought, done.kinds, done.times)
 
-    def _propose(self, query: Query, past: Past, offer: Offer | None) -> list[NDArray[np.int32]]:
-        blocked = self.catalogue.blocked
-        # With rules, what was bought is theirs to judge.
-        before = _block(blocked, past.items, past.bought, self.exclude_bought and offer is None)
-        try:
+    def _propose(self, query: Query, past: Past, offer: Offer | None, *, novel: bool) -> list[NDArray[np.int32]]:
+        exclude_bought = self.exclude_bought and offer is None  # with rules, what was bought is theirs to judge
+        levels = _own_levels(self.catalogue.blocked, past.items, past.bought, exclude_bought, novel)
+        with self.catalogue.masked(past.items, levels) as mask:
             if offer is not None:
-                return offer.propose(self.sources, query, WITH_RULES, blocked)
-            return [source.top_k(query, PROPOSED, blocked)[0] for source in self.sources]
-        finally:
-            blocked[past.items] = before
+                return offer.propose(self.sources, query, WITH_RULES, mask)
+            return [source.top_k(query, PROPOSED, mask)[0] for source in self.sources]
 
     def _describe(self, gathered: Gathered) -> NDArray[np.uint8]:
         catalogue, query = self.catalogue, gathered.query
         known = Known(catalogue.category, catalogue.born, catalogue.used, catalogue.events)
         features: NDArray[np.uint8] = describe(
-            gathered.items, gathered.ranks, gathered.scores, gathered.places, gathered.past,
-            query.recent[:CATEGORY_ITEMS], known, _moment(gathered.user, query.time), self._echoes,
+            gathered.joined, gathered.past, query.recent[:CATEGORY_ITEMS], known,
+            _moment(gathered.user, query.time), self._echoes,
         )  # fmt: skip
         return features
 
@@ -181,17 +182,17 @@ def _moment(user: User, now: float) -> Moment:
 
 
 @njit(cache=True)
-def _block(
-    blocked: NDArray[np.uint8], seen: NDArray[np.int32], bought: NDArray[np.float64], exclude_bought: bool
+def _own_levels(
+    blocked: NDArray[np.uint8], seen: NDArray[np.int32], bought: NDArray[np.float64], exclude_bought: bool, novel: bool
 ) -> NDArray[np.uint8]:
-    """Mark the user's own items; returns what stood there before."""
-    before = blocked[seen]
-    for n, item in enumerate(seen):
-        if exclude_bought and bought[n] > NEVER:
-            blocked[item] = INELIGIBLE
-        elif blocked[item] == ELIGIBLE:
-            blocked[item] = TOUCHED
-    return before
+    """Levels of the user's own items: touched, or ineligible if it is enough to be bought, or seen (`novel`)."""
+    levels = blocked[seen]
+    for n in range(len(seen)):
+        if novel or (exclude_bought and bought[n] > NEVER):
+            levels[n] = INELIGIBLE
+        elif levels[n] == ELIGIBLE:
+            levels[n] = TOUCHED
+    return levels
 
 
 @njit(cache=True)

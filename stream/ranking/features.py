@@ -29,6 +29,15 @@ SCORE = "score"  # the last column of a row: what the mixer said of it when the 
 RECENCY, SEEN_GAP, LAST_GAP, GAP = (OWN.index(name) for name in ("seen_recency", "seen_x_gap", "last_x_gap", "gap"))
 
 
+class Joined(NamedTuple):
+    """The proposals of all sources as one list of candidates."""
+
+    items: NDArray[np.int32]  # [candidates]
+    ranks: NDArray[np.int32]  # [candidates, sources]: place in the source's own proposal, -1: not proposed
+    scores: NDArray[np.float32]  # [sources, candidates]
+    places: NDArray[np.int32]  # [candidates]: place in the user's past (0: newest), -1: never seen
+
+
 class Past(NamedTuple):
     """A user's items as the model numbers them, newest first."""
 
@@ -147,10 +156,7 @@ def retime(past: Past, places: NDArray[np.int32], gap: float, now: float, own: N
 
 @njit(cache=True)
 def describe(
-    items: NDArray[np.int32],  # [candidates]
-    ranks: NDArray[np.int32],  # [candidates, sources]: place in the source's own proposal, -1: not proposed
-    scores: NDArray[np.float32],  # [sources, candidates]
-    places: NDArray[np.int32],  # [candidates]: place in the user's past (0: newest), -1: never seen
+    joined: Joined,
     past: Past,
     recent: NDArray[np.int32],  # [recent]: the user's last items, newest first, for their categories
     known: Known,
@@ -158,6 +164,7 @@ def describe(
     echoes: NDArray[np.int64],  # sources that say nothing of what the user has touched, see `ECHOES`
 ) -> NDArray[np.uint8]:  # [candidates, features], times 255
     """Compute the feature matrix; columns as in `feature_names`."""
+    items, ranks, scores, places = joined
     first = 3 * len(scores)
     out = np.zeros((len(items), first + len(OWN)), np.uint8)
     _source_columns(ranks, scores, out)

@@ -1,5 +1,7 @@
 """Which candidates of a slate the ranker learns from, when it is known which one was taken."""
 
+from typing import NamedTuple
+
 import numpy as np
 from numba import njit
 from numpy.typing import NDArray
@@ -9,16 +11,25 @@ from stream.ranking.features import Past, retime
 TRIES = 4  # random candidates, the best of which is a hard one
 
 
+class Offered(NamedTuple):
+    """The candidates of a slate, as `Candidates` has them."""
+
+    items: NDArray[np.int32]  # [n]
+    features: NDArray[np.uint8]  # [n, columns of the ranking]
+    scores: NDArray[np.float32]  # [n]
+    places: NDArray[np.int32]  # [n] in the user's past
+    past: Past
+
+
 @njit(cache=True)
 def rows_of(
-    items: NDArray[np.int32], features: NDArray[np.uint8], scores: NDArray[np.float32], places: NDArray[np.int32],
-    past: Past, item: int, hard: int, uniforms: NDArray[np.float64], own: int, gap: float, now: float,
-) -> tuple[NDArray[np.uint8], bool, int]:  # fmt: skip
+    offered: Offered, item: int, hard: int, uniforms: NDArray[np.float64], own: int, gap: float, now: float
+) -> tuple[NDArray[np.uint8], bool, int]:
     """Return rows of the item taken, if it was a candidate, and of a sample of the others, as of now.
 
     Parameters
     ----------
-    items, features, scores, places, past : the candidates of the last slate, as `Candidates` has them
+    offered : the candidates of the last slate
     item : that was taken
     hard : how many of the sample are hard ones
     uniforms : [uniform + hard * TRIES] in [0, 1)
@@ -29,6 +40,7 @@ def rows_of(
     -------
     The rows, that of `item` first; whether it is there; how many others there were (0: the rows say nothing).
     """
+    items, features, scores, places, past = offered
     place = -1
     for n in range(len(items)):
         if items[n] == item:

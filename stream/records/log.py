@@ -135,6 +135,13 @@ class Step(Struct, frozen=True, array_like=True, tag="step", gc=False):
     touched: ItemSnapshot | None = None
     ended: SessionEnd | None = None  # the session before, if the event begins a new one
 
+    @classmethod
+    def without_event(
+        cls, user_id: str, *, settled: Settlement | None = None, decision: Decision | None = None
+    ) -> "Step":
+        """A step that no event caused: silence settled a slate, or one was made later than its event."""
+        return Step(user_id, None, [], 0, settled, decision, None)
+
     def made(self) -> Decision | None:
         """The decision made on the event."""
         return self.decision

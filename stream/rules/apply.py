@@ -151,7 +151,7 @@ class Offer:
     ) -> list[NDArray[np.int32]]:
         """Up to k items of every source that rules allow; one that gives too few is asked for more."""
         found = [source.top_k(query, k, blocked)[0] for source in sources]
-        pins = self._available_pins()
+        pins = self._available_pins(blocked)
         fine = self.showable(np.concatenate([np.array([item for _, item in pins], np.int32), *found]))
         for (slot, item), shown in zip(pins, fine.tolist()):
             if shown and slot not in self.pins and item not in self.pins.values():
@@ -195,13 +195,13 @@ class Offer:
             scores, lists, self._terms(NO_CONSTRAINTS.groups, NO_CONSTRAINTS.used) if self.pins else NO_CONSTRAINTS
         )
 
-    def _available_pins(self) -> list[tuple[int, int]]:
+    def _available_pins(self, blocked: NDArray[np.uint8]) -> list[tuple[int, int]]:
         """Slot and item of the pins that hold now and whose items can be shown at all, in the order of the file."""
         catalogue, index = self.rules.catalogue, self.rules.vocabulary.index
         found = [(pin.slot, item) for pin in self._wanted if (item := index(pin.item)) >= 0]
         return [
             (slot, item) for slot, item in found
-            if catalogue.blocked[item] != INELIGIBLE and catalogue.expires[item] > self._now
+            if blocked[item] != INELIGIBLE and catalogue.expires[item] > self._now
         ]  # fmt: skip
 
     def _unpinned(self, items: NDArray[np.int32]) -> NDArray[np.int32]:

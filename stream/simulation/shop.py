@@ -18,13 +18,11 @@ from bandits.worlds import REFERENCES, Setting, Shop, Tastes, Trial, run
 from bandits.worlds.shop import SESSIONS
 from bandits.worlds.trials import SLOTS, make
 from stream.config import Config
-from stream.decisions.engine import Engine, Shard
+from stream.decisions.local import LocalWorker
 from stream.experiments.results import Tally
-from stream.model.fold import Model
-from stream.records.log import LOG_VERSION, Claim, ExperimentChange, ItemChange, logged_event
+from stream.records.log import ExperimentChange, ItemChange
 from stream.records.schemas import KINDS, Event, EventType, Experiment, Item
 
-SOURCE = "users/0"
 START = 1.7e9  # event time of the first decision in process, unix seconds
 STEP_S = 1.0  # of event time between two decisions
 WINDOWS = 40  # of a curve
@@ -53,35 +51,24 @@ class InProcess:
     """The engine and the fold, without Kafka."""
 
     def __init__(self, config: Config) -> None:
-        self.model = Model(config)
-        self.engine = Engine(config, self.model)
-        self.shard = Shard(SOURCE, 0, config.rewards)
-        self._traits = config.sources.traits.split(",")
-        self._offset = self._events = 0
-        self._fold(Claim(LOG_VERSION, SOURCE, "simulate"))
+        self.worker = LocalWorker.of(config)
 
     def describe(self, item: Item) -> None:
         """Into the catalogue."""
-        self._fold(self.engine.batch(self.shard, [ItemChange(item.item_id, item)], {}))
+        self.worker.take(ItemChange(item.item_id, item))
 
     def run(self, change: ExperimentChange) -> None:
         """Begin or end an experiment."""
-        self._fold(self.engine.batch(self.shard, [change], {}))
+        self.worker.take(change)
 
     def slate(self, user_id: str) -> list[str]:
         """The open decision's."""
-        user = self.shard.users.get(user_id)
+        user = self.worker.shard.users.get(user_id)
         return [] if user is None or user.open is None else user.open.slate
 
     def take(self, kind: EventType, event: Event) -> None:
         """Decide and learn."""
-        self._events += 1
-        arrival = logged_event(event, kind, self._events, self._traits)
-        self._fold(self.engine.batch(self.shard, [(event.user_id, arrival)], {}))
-
-    def _fold(self, message: Any) -> None:
-        self.model.fold(message, self._offset)
-        self._offset += 1
+        self.worker.take(self.worker.arrival(kind, event))
 
 
 def serve(
@@ -184,7 +171,7 @@ def trial_of(
     served.run(ExperimentChange(experiment.name, experiment))
     shop = Shop(setting, f"{config.policy.seed}/0", decisions, tastes)
     serve(shop, served, "shopper", lambda step: START + STEP_S * step)
-    return served.model.tally
+    return served.worker.model.tally
 
 
 def paced(rate: float) -> Callable[[int], float]:

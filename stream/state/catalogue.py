@@ -1,18 +1,20 @@
 """What the model knows of items beyond their use: may they be shown, their category, their age."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from heapq import heapify, heappop, heappush
-from typing import Any, TypeVar
+from typing import Any
 
 import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
 from learners import ELIGIBLE, INELIGIBLE, State
+from learners.arrays.grow import grown
 from stream.records.log import ItemSnapshot
 from stream.records.schemas import Item
 from stream.state.attributes import Facts, item_facts
 
-T = TypeVar("T", bound=np.generic)
 UNPRICED = -1.0
 NO_CATEGORY = 0  # of items that nothing is known of
 
@@ -30,6 +32,7 @@ class Catalogue:
         self.size = 0
         self.events = 0  # seen so far: the clock of `born` and `used`
         self.blocked: NDArray[np.uint8] = np.empty(0, np.uint8)
+        self._mask: NDArray[np.uint8] = np.empty(0, np.uint8)  # equal to `blocked`, but within `masked`
         self.expires: NDArray[np.float64] = np.empty(0)  # event time, unix seconds
         self.category: NDArray[np.int32] = np.empty(0, np.int32)  # index of the item's first category
         self.born: NDArray[np.int64] = np.empty(0, np.int64)  # `events` at the item's first mention
@@ -43,20 +46,21 @@ class Catalogue:
         """Make room for a new item index; nothing is known of it yet."""
         if item >= len(self.blocked):
             room = max(1024, 2 * (item + 1))
-            self.blocked = _grown(self.blocked, room, ELIGIBLE)
-            self.expires = _grown(self.expires, room, np.inf)
-            self.category = _grown(self.category, room, NO_CATEGORY)
-            self.born = _grown(self.born, room, 0)
-            self.used = _grown(self.used, room, -1)
-            self.price = _grown(self.price, room, UNPRICED)
+            self.blocked = grown(self.blocked, room, ELIGIBLE)
+            self._mask = grown(self._mask, room, ELIGIBLE)
+            self.expires = grown(self.expires, room, np.inf)
+            self.category = grown(self.category, room, NO_CATEGORY)
+            self.born = grown(self.born, room)
+            self.used = grown(self.used, room, -1)
+            self.price = grown(self.price, room, UNPRICED)
             self.facts.make_room(room)
         self.size = max(self.size, item + 1)
-        self.blocked[item] = ELIGIBLE if self.allow_unknown else INELIGIBLE
+        self._block(item, ELIGIBLE if self.allow_unknown else INELIGIBLE)
         self.born[item] = self.events
 
     def describe(self, item: int, record: Item | None) -> None:
         """Take a catalogue record into account; None is the item's end."""
-        self.blocked[item] = ELIGIBLE if record is not None and record.available else INELIGIBLE
+        self._block(item, ELIGIBLE if record is not None and record.available else INELIGIBLE)
         if record is None:
             return
         self.expires[item] = np.inf if record.expires_at is None else record.expires_at
@@ -75,7 +79,19 @@ class Catalogue:
         while self._expiring and self._expiring[0][0] <= now:
             _, item = heappop(self._expiring)
             if self.expires[item] <= now:
-                self.blocked[item] = INELIGIBLE
+                self._block(item, INELIGIBLE)
+
+    @contextmanager
+    def masked(self, items: NDArray[np.int32], levels: NDArray[np.uint8] | int) -> Iterator[NDArray[np.uint8]]:
+        """Lend `blocked` with other levels for some items; read it within the `with` block only."""
+        self._mask[items] = levels
+        try:
+            yield self._mask
+        finally:
+            self._mask[items] = self.blocked[items]
+
+    def _block(self, item: int, level: int) -> None:
+        self.blocked[item] = self._mask[item] = level
 
     def touch(self, item: int) -> None:
         """Count an event on the item."""
@@ -102,6 +118,7 @@ class Catalogue:
     def restore(self, state: State) -> None:
         """Continue from a copy of `state`."""
         self.blocked = np.array(state["blocked"], np.uint8)
+        self._mask = self.blocked.copy()
         self.expires = np.array(state["expires"], np.float64)
         self.category = np.array(state["category"], np.int32)
         self.born = np.array(state["born"], np.int64)
@@ -118,9 +135,3 @@ class Catalogue:
         expires = self.expires[: self.size]
         self._expiring = [(float(expires[item]), int(item)) for item in np.flatnonzero(expires < np.inf)]
         heapify(self._expiring)
-
-
-def _grown(array: NDArray[T], room: int, fill: float) -> NDArray[T]:
-    larger = np.full(room, fill, array.dtype)
-    larger[: len(array)] = array
-    return larger

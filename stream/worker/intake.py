@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 from faust.types import TP
 
 from stream.config import Config
-from stream.decisions.engine import Arrival
+from stream.decisions.arrivals import Arrival, UserEvent
 from stream.errors import UsageError
 from stream.experiments.definition import check
 from stream.kafka.faust_polls import Poll
@@ -108,7 +108,7 @@ class Intake:
         for record in records:
             arrival = self._decode(topic, record, now)
             written = record.timestamp / 1000
-            time = arrival[1].time if isinstance(arrival, tuple) and not isinstance(arrival, Rejection) else written
+            time = arrival.event.time if isinstance(arrival, UserEvent) else written
             found.append(_Found(written, time, topic, record, arrival))
         return found
 
@@ -120,8 +120,8 @@ class Intake:
             taken.dead.append((record.key, dead_letter(record, arrival)))
             return
         taken.arrivals.append(arrival)
-        if isinstance(arrival, tuple):
-            taken.written_at[arrival[1].topic, record.offset] = found.written
+        if isinstance(arrival, UserEvent):
+            taken.written_at[arrival.event.topic, record.offset] = found.written
 
     def _at_position(self, tp: TP, records: list[Any], position: Mapping[str, int], seek: dict[TP, int]) -> list[Any]:
         """Records from the next position on; none, and a position to seek, if the poll was fetched before a seek.
@@ -154,7 +154,7 @@ class Intake:
         event = decode_event(EVENT_KINDS[topic.name], record.key, record.value, now)
         if isinstance(event, Rejection):
             return event
-        return event.user_id, logged_event(event, EVENT_KINDS[topic.name], record.offset, self.traits)
+        return UserEvent(event.user_id, logged_event(event, EVENT_KINDS[topic.name], record.offset, self.traits))
 
     def _experiment_change(self, record: Any) -> ExperimentChange | Rejection:
         if not record.value:

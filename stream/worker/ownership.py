@@ -17,7 +17,7 @@ from aiokafka.errors import KafkaError
 from faust.types import TP
 
 from stream.config import Config
-from stream.decisions.engine import Shard
+from stream.decisions.shard import Shard
 from stream.decisions.recovery import Recovery
 from stream.kafka.connections import TruncatedError
 from stream.observe import Observer

@@ -21,7 +21,7 @@ from typing import Any
 from aiokafka.errors import KafkaError
 
 from stream.config import Config
-from stream.decisions.engine import Shard
+from stream.decisions.shard import Shard
 from stream.kafka.connections import Connections
 from stream.model.fold import ModelCopy
 from stream.observe import Observer

@@ -25,8 +25,9 @@ from aiokafka.errors import KafkaError
 from faust.types import TP
 
 from stream.config import Config
-from stream.decisions.engine import Engine, Shard
+from stream.decisions.engine import Engine
 from stream.decisions.publish import outcomes
+from stream.decisions.shard import Shard
 from stream.kafka.connections import Connections
 from stream.kafka.faust_polls import Poll, Positions
 from stream.model.fold import Model

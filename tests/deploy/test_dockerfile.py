@@ -59,7 +59,7 @@ def test_copied_files_are_there_and_sent_to_the_daemon() -> None:
 
 
 def test_all_of_the_project_is_copied() -> None:
-    packages = {name.split(".")[0] for name in PROJECT["tool"]["setuptools"]["packages"]}
+    packages = {name.removesuffix("*") for name in PROJECT["tool"]["setuptools"]["packages"]["find"]["include"]}
     files = {"pyproject.toml", PROJECT["project"]["readme"], *PROJECT["project"]["license-files"]}
     assert packages | files <= set(copied())
     # A package whose folder holds other things than Python would leave them behind.

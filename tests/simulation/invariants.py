@@ -7,8 +7,8 @@ from collections.abc import Callable, Iterable, Mapping
 import msgspec
 
 from stream.config import Config
-from stream.decisions.engine import Shard
 from stream.decisions.publish import outcomes, recommendations
+from stream.decisions.shard import Shard
 from stream.model.fold import Model, ModelCopy
 from stream.records.codec import encode
 from stream.records.log import (

@@ -8,8 +8,8 @@ from typing import Any, NamedTuple
 import msgspec
 from faust.types import TP
 
-from stream.decisions.engine import Shard
 from stream.decisions.recovery import Recovery
+from stream.decisions.shard import Shard
 from stream.records.log import Acceptance, Batch, Claim, Message, Record, SnapshotCommitted, Verdict
 from stream.records.topics import EVENT_TOPICS, EXPERIMENTS, ITEMS, LOG
 from stream.state.snapshot import UsersCopy
@@ -336,9 +336,9 @@ MUTANTS = [
     ),
     Mutant(
         "idle users leave early",
-        {"stream.decisions.engine.Shard.message": leave_early},
+        {"stream.decisions.shard.Shard.message": leave_early},
         _any,
         frozenset({2, 3, 10}),
     ),
-    Mutant("idle users stay", {"stream.decisions.engine.Shard.message": leave_never}, _away, frozenset({10})),
+    Mutant("idle users stay", {"stream.decisions.shard.Shard.message": leave_never}, _away, frozenset({10})),
 ]

@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any
 
 from stream.config import Policy, Slate
-from stream.decisions.engine import SlateRequest
+from stream.decisions.slates import SlateRequest
 from stream.records.log import ItemChange, ProfileChange
 from stream.records.schemas import Item, Scalar
 from tests.support.site import Site, T

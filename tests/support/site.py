@@ -1,13 +1,16 @@
-"""A site without Kafka: one source, its owner, the model, and what users do; for the tests of the engine."""
+"""A site without Kafka: a local worker, and what its users do; for the tests of the engine."""
 
 from collections import Counter
 from typing import Any
 
 from stream.config import Config, Slate
-from stream.decisions.engine import DrawnSlate, Engine, Shard, SlateRequest
+from stream.decisions.arrivals import UserEvent
+from stream.decisions.engine import Engine
+from stream.decisions.local import LocalWorker
+from stream.decisions.slates import DrawnSlate, SlateRequest
 from stream.model.fold import Model
 from stream.observe import Mix, Observer
-from stream.records.log import LOG_VERSION, Batch, Claim, Decision, ItemChange, LoggedEvent, Settlement, Step
+from stream.records.log import Batch, Decision, ItemChange, LoggedEvent, Message, Settlement, Step, Verdict
 from stream.records.schemas import Item
 from stream.state.users import User
 
@@ -41,29 +44,20 @@ class Tally(Observer):
         self.settlements.append(settlement)
 
 
-class Site:
-    """One source, its owner and a list as the log."""
+class Site(LocalWorker):
+    """A local worker that counts, with a small catalogue."""
 
     def __init__(self, items: str = "", **sections: Any) -> None:
         self.config = Config(**({"slate": Slate(slots=5)} | sections))
         self.seen = Tally()
-        self.model = Model(self.config)
-        self.engine = Engine(self.config, self.model, self.seen)
-        self.model.fold(Claim(LOG_VERSION, "users/0", "token"), 0)
-        self.shard = Shard("users/0", 0, self.config.rewards)
+        super().__init__(Engine(self.config, Model(self.config), self.seen))
         if items:
             self.take(*(ItemChange(item, Item(item_id=item)) for item in items))
 
-    def propose(self, *arrivals: Any) -> Batch:
-        return self.engine.batch(self.shard, list(arrivals), {})
-
-    def fold(self, batch: Batch) -> None:
-        assert self.model.fold(batch, self.model.offset) == "accepted"
-
-    def take(self, *arrivals: Any) -> Batch:
-        batch = self.propose(*arrivals)
-        self.fold(batch)
-        return batch
+    def fold(self, message: Message) -> Verdict:
+        verdict = super().fold(message)
+        assert verdict == ("accepted" if isinstance(message, Batch) else "claimed")
+        return verdict
 
     def step(self, *arrivals: Any) -> Step:
         """The one step that comes of it."""
@@ -78,12 +72,11 @@ class Site:
         return {self.model.vocabulary.ids[item] for item in self.drawn(user_id, now).slate.items.tolist()}
 
 
-def did(user: str, item: str, time: float = T, kind: int = VIEW, **fields: Any) -> tuple[str, LoggedEvent]:
+def did(user: str, item: str, time: float = T, kind: int = VIEW, **fields: Any) -> UserEvent:
     """A user's event; times are unique in most tests, so they make good ids."""
     event_id = fields.pop("event_id", f"{user}-{item}-{time}")
-    return user, LoggedEvent(
-        0, 0, event_id, item, kind, time, fields.pop("session_id", None), fields.get("decision_id")
-    )
+    session_id, decision_id = fields.pop("session_id", None), fields.get("decision_id")
+    return UserEvent(user, LoggedEvent(0, 0, event_id, item, kind, time, session_id, decision_id))
 
 
 def steps(batch: Batch) -> list[Step]:

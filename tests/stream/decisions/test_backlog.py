@@ -2,8 +2,8 @@
 
 from faust.types import TP
 
-from stream.decisions.engine import Shard
 from stream.decisions.publish import recommendations
+from stream.decisions.shard import Shard
 from stream.kafka.faust_polls import Poll
 from stream.records.log import Batch, ProfileChange
 from tests.stream.kafka.test_faust_polls import CLICKS, VIEWS, records

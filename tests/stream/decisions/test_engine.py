@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 
 from stream.config import Policy
-from stream.decisions.engine import Engine, Shard
+from stream.decisions.engine import Engine
 from stream.decisions.settlement import Rewards
+from stream.decisions.shard import Shard
 from stream.observe import Mix
 from stream.records.log import ItemChange, ProfileChange
 from stream.records.schemas import Item

@@ -80,7 +80,8 @@ def test_an_outcome_as_it_is_published(outcome: OutcomeType, hit: int, reward: f
     assert found == Outcome(
         user_id="u", decision_id="2.9.1", outcome=outcome, reward=reward, hit=slot, event_id="e7", decided_at=T - 60,
         settled_at=T, policy="sarsa", items=["a", "b"], sources=["popularity", "recently_seen"],
-        propensities=[0.5, 1.0], discount=0.0, state=4, offering=list(LISTS), offered_ranks=b"offered_ranks", lists=b"lists",
+        propensities=[0.5, 1.0], discount=0.0, state=4, offering=list(LISTS), offered_ranks=b"offered_ranks",
+        lists=b"lists",
     )  # fmt: skip
     assert valid(found)["hit"] == slot
 

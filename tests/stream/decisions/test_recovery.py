@@ -11,8 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from stream.config import Config, Slate
-from stream.decisions.engine import Engine, Shard
+from stream.decisions.engine import Engine
 from stream.decisions.recovery import Claimed, Recovery
+from stream.decisions.shard import Shard
 from stream.model.fold import Model
 from stream.observe import Observer
 from stream.records.codec import encode

@@ -8,11 +8,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from stream.config import Config, Policy, Slate
-from stream.decisions.engine import Engine, Shard
+from stream.decisions.engine import Engine
+from stream.decisions.open_slates import OpenSlates
 from stream.decisions.publish import outcomes, recommendations
 from stream.decisions.recovery import Claimed, Recovery
-from stream.decisions.refresh import Ageing, Limits
+from stream.decisions.refresh import Limits, stale
 from stream.decisions.settlement import Rewards
+from stream.decisions.shard import Shard
 from stream.evaluation.prequential import Entry, Evaluation, Lists, Protocol
 from stream.records.log import Batch, Decision, ProfileChange, ShardState
 from stream.records.schemas import Event
@@ -93,33 +95,23 @@ def test_selection_agrees_with_a_list_that_is_sorted(
 ) -> None:
     """Each user: slate made at, last seen at, still open."""
     users = {f"u{n:02}": User(time=float(seen)) for n, (_, seen, _) in enumerate(made)}
-    ageing = Ageing(users)
+    ageing = OpenSlates(users)
     for n, (at, _, is_open) in enumerate(made):
         users[f"u{n:02}"].open = decision(f"d{n}") if is_open else None
-        ageing.opened(f"u{n:02}", f"d{n}", float(at))
+        ageing.add(f"u{n:02}", f"d{n}", float(at))
     made_before, active_since, silent_before = limits
     wanted = [
         f"u{n:02}"
         for at, n in sorted((at, n) for n, (at, _, _) in enumerate(made))
         if made[n][2] and silent_before <= at < made_before and made[n][1] >= active_since
     ]
-    found = ageing.stale(Limits(*limits), most)
+    found = stale(ageing, Limits(*limits), most)
     assert found == wanted[:most]
-    assert ageing.stale(Limits(*limits), 99) == wanted[most:], "the rest waits, nobody comes twice"
+    assert stale(ageing, Limits(*limits), 99) == wanted[most:], "the rest waits, nobody comes twice"
 
 
 def decision(name: str) -> Decision:
     return Decision(name, 0.0, "ranked", 0.0, 0, 0, [], b"", b"", b"", b"", b"")
-
-
-def test_memory_is_bounded() -> None:
-    users = {"u": User()}
-    ageing = Ageing(users)
-    for n in range(5_000):
-        users["u"].open = decision(f"d{n}")
-        ageing.opened("u", f"d{n}", float(n))
-        assert len(ageing) <= 1_003
-    assert ageing.stale(Limits(9e9, 0.0, 0.0), 9) == ["u"]
 
 
 # What becomes of them

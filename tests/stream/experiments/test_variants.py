@@ -8,12 +8,13 @@ import numpy as np
 import pytest
 
 from stream.config import Config, Policy, Slate
-from stream.decisions.engine import Engine, SlateRequest
+from stream.decisions.engine import Engine
+from stream.decisions.slates import SlateRequest
 from stream.experiments.definition import variant_of
 from stream.experiments.results import CLUSTERS, LOOK_EVERY, Tally
 from stream.model.fold import Model, ModelCopy
 from stream.observe import Observer
-from stream.records.log import Batch, ExperimentChange, Settlement, Step, decode_message, encode_message
+from stream.records.log import ExperimentChange, Message, Settlement, Step, Verdict, decode_message, encode_message
 from stream.records.schemas import METRICS, UNLEARNED, Experiment, Guard, Variant
 from stream.state.users import number
 from stream.worker.intake import Intake
@@ -128,8 +129,8 @@ def test_revenue_is_the_price_of_what_was_bought_from_the_slate() -> None:
     found = site(two())
     first = found.step(did("u", "a", T))
     assert first.decision is not None
-    user, event = did("u", first.decision.slate[1], T + 5.0, PURCHASE)
-    found.take((user, msgspec.structs.replace(event, price=7.5)))
+    bought = did("u", first.decision.slate[1], T + 5.0, PURCHASE)
+    found.take(bought._replace(event=msgspec.structs.replace(bought.event, price=7.5)))
     tally = found.model.tally
     group = tally.groups.index(first.decision.variant)
     assert tally.sums[group].sum(axis=1).tolist() == [10.0, 1.0, 1.0, 7.5, 1.0]
@@ -216,10 +217,10 @@ def test_a_model_restored_in_the_middle_learns_on_to_the_same(at: int) -> None:
     assert heir.fingerprint() == whole.model.fingerprint()
     engine, fold = Engine(whole.config, heir), whole.fold
 
-    def both(batch: Batch) -> None:
-        fold(batch)
-        sent = decode_message(encode_message(batch), heir.offset)
+    def both(message: Message) -> Verdict:
+        sent = decode_message(encode_message(message), heir.offset)
         assert heir.fold(sent, heir.offset) == "accepted"
+        return fold(message)
 
     whole.fold = both  # type: ignore[method-assign]
     visits(whole, 60, seed=5)

@@ -13,7 +13,8 @@ from learners import RecentlySeen, TwoHeads
 from learners.drift import ANSWERS
 from learners.popularity.popularity import Popularity
 from stream.config import Config, Drift, DriftAnswer
-from stream.evaluation.prequential import SOURCE, Entry, Evaluation, Protocol
+from stream.decisions.local import SHARD
+from stream.evaluation.prequential import Entry, Evaluation, Protocol
 from stream.model.drift_watch import ENGINE, Watch
 from stream.model.fold import Model, ModelCopy
 from stream.ranking.features import feature_names
@@ -126,7 +127,7 @@ class Recorded(Evaluation):
     """Keeps the log, and a snapshot of the model where an alarm is on."""
 
     def __init__(self, config: Config) -> None:
-        self.messages: list[tuple[Any, int]] = [(Claim(LOG_VERSION, SOURCE, "evaluate"), 0)]
+        self.messages: list[tuple[Any, int]] = [(Claim(LOG_VERSION, SHARD, "evaluate"), 0)]
         self.saved: ModelCopy | None = None
         super().__init__(config, Protocol((5,)))
         fold = self.model.fold

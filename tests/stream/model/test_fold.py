@@ -8,7 +8,9 @@ import pytest
 
 from learners import CoVisitation, Impersonal, Interaction, Interactions, Source, Vocabulary
 from stream.config import Config, Policy, Slate, Sources
-from stream.decisions.engine import Engine, Shard, SlateRequest
+from stream.decisions.engine import Engine
+from stream.decisions.shard import Shard
+from stream.decisions.slates import SlateRequest
 from stream.model.fold import Model, ModelCopy, configured_policy, unpack_lists
 from stream.model.interactions import interaction, interactions
 from stream.observe import Losses, Observer

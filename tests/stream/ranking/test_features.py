@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from learners import NEVER
 from stream.config import Config, Slate
 from stream.model.fold import Model
-from stream.ranking.features import Known, Moment, Past, describe, feature_names, initial_weights
+from stream.ranking.features import Joined, Known, Moment, Past, describe, feature_names, initial_weights
 from stream.records.log import LOG_VERSION, Batch, Claim, ItemChange, LoggedEvent, Step
 from stream.records.schemas import Item
 from stream.state.users import User, Users, apply
@@ -32,10 +32,12 @@ def byte(value: float) -> int:
 def tiny(*echoes: int) -> dict[str, dict[str, int]]:
     """Items 0 to 3 as candidates of a user who saw 0 last and 2 before; three lists, the last without scores."""
     found = describe(
-        items=np.arange(4, dtype=np.int32),
-        ranks=np.array([[0, 1, 0], [1, -1, -1], [-1, 0, 1], [2, 2, -1]], np.int32),
-        scores=np.array([[8.0, 4.0, 0.0, 2.0], [1.0, 0.0, 4.0, 2.0]], np.float32),
-        places=np.array([0, -1, 1, -1], np.int32),
+        joined=Joined(
+            items=np.arange(4, dtype=np.int32),
+            ranks=np.array([[0, 1, 0], [1, -1, -1], [-1, 0, 1], [2, 2, -1]], np.int32),
+            scores=np.array([[8.0, 4.0, 0.0, 2.0], [1.0, 0.0, 4.0, 2.0]], np.float32),
+            places=np.array([0, -1, 1, -1], np.int32),
+        ),
         past=Past(
             np.array([0, 2], np.int32),
             np.array([2, 1], np.int32),
@@ -131,10 +133,12 @@ def test_extreme_numbers_stay_within_a_byte(data: st.DataObject) -> None:
     big = st.floats(0, 2.0**100, width=32)
     scores = np.array([[data.draw(big) for _ in range(n)] for _ in SOURCES], np.float32)
     found = describe(
-        items=np.arange(n, dtype=np.int32),
-        ranks=np.array([[data.draw(st.integers(-1, 99)) for _ in range(3)] for _ in range(n)], np.int32),
-        scores=scores,
-        places=np.array([place if place < seen else -1 for place in range(n)], np.int32),
+        joined=Joined(
+            items=np.arange(n, dtype=np.int32),
+            ranks=np.array([[data.draw(st.integers(-1, 99)) for _ in range(3)] for _ in range(n)], np.int32),
+            scores=scores,
+            places=np.array([place if place < seen else -1 for place in range(n)], np.int32),
+        ),
         past=Past(
             np.arange(seen, dtype=np.int32),
             np.array([data.draw(st.integers(1, 10**6)) for _ in range(seen)], np.int32),

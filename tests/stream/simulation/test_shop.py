@@ -52,7 +52,7 @@ def test_the_engine_learns_what_shoppers_like() -> None:
 
     class Deaf(InProcess):
         def take(self, kind: EventType, event: Event) -> None:
-            if self.shard.users.get(event.user_id) is None:
+            if self.worker.shard.users.get(event.user_id) is None:
                 super().take(kind, event)
 
     heard, unheard = (

@@ -145,3 +145,17 @@ def test_facts_described_again_and_again_are_kept_in_bounded_room(changes: list[
     assert {name: array.tobytes() for name, array in twin.state().items()} == {
         name: array.tobytes() for name, array in found.state().items()
     }
+
+
+def test_a_mask_differs_for_its_items_only_and_ends_with_its_block() -> None:
+    found = Catalogue()
+    for item in range(3):
+        found.add_item(item)
+    found.describe(1, None)
+    with found.masked(np.array([0], np.int32), INELIGIBLE) as mask:
+        assert mask[:3].tolist() == [INELIGIBLE, INELIGIBLE, ELIGIBLE]
+        assert found.blocked[:3].tolist() == [ELIGIBLE, INELIGIBLE, ELIGIBLE]
+    with pytest.raises(ZeroDivisionError), found.masked(np.array([2], np.int32), INELIGIBLE):
+        raise ZeroDivisionError
+    with found.masked(np.array([], np.int32), INELIGIBLE) as mask:
+        assert mask[:3].tolist() == found.blocked[:3].tolist()

@@ -8,7 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from stream.config import Config, Slate
-from stream.decisions.engine import Arrival, Engine, Shard
+from stream.decisions.arrivals import Arrival, UserEvent
+from stream.decisions.engine import Engine
+from stream.decisions.shard import Shard
 from stream.model.fold import Model
 from stream.records.log import (
     LOG_VERSION,
@@ -57,7 +59,7 @@ def arrival(drawn: Any, time: float) -> Arrival:
     if isinstance(drawn, ProfileChange):
         return drawn
     user, item, _, kind, event_id, session = drawn
-    return user, event(item, time, kind, event_id=str(event_id), session=session)
+    return UserEvent(user, event(item, time, kind, event_id=str(event_id), session=session))
 
 
 @settings(deadline=None, derandomize=True, max_examples=60)

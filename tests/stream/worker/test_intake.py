@@ -8,8 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from stream.config import Config, Kafka
-from stream.decisions.engine import Arrival, Shard
+from stream.decisions.arrivals import Arrival
 from stream.decisions.settlement import Rewards
+from stream.decisions.shard import Shard
 from stream.kafka.faust_polls import Poll
 from stream.observe import Observer
 from stream.records.codec import REASONS, encode

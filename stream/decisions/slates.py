@@ -1,0 +1,83 @@
+"""From a user to a slate, and from a slate to the decision that the log keeps of it."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import msgspec
+import numpy as np
+
+from bandits import Policy, Slate, session_state
+from stream.config import Config
+from stream.decisions.uniforms import uniforms
+from stream.experiments.variants import Treatment
+from stream.model.fold import Model
+from stream.ranking.candidates import CandidateRequest, Candidates
+from stream.records.log import Decision
+from stream.state.users import User, enrolment
+
+
+class SlateRequest(NamedTuple):
+    """A user who is to get a slate."""
+
+    user_id: str
+    user: User
+    now: float  # event time
+    name: str  # of the decision to be; decides the random numbers
+    novel: bool = False  # whether what the user has touched is left out
+
+
+class DrawnSlate(NamedTuple):
+    """A slate, and what it was made from."""
+
+    candidates: Candidates
+    slate: Slate
+    treatment: Treatment  # that made it
+
+
+class Slates:
+    """Draws slates from the model as it is. Changes nothing."""
+
+    def __init__(self, config: Config, model: Model) -> None:
+        self.config, self.model = config, model
+
+    def draw(self, asked: Sequence[SlateRequest]) -> list[DrawnSlate]:
+        """Draw slates for different users, those of one variant together."""
+        drawn: dict[str, DrawnSlate] = {}
+        treatments = [self.model.variants.of(each.user_id, each.now) for each in asked]
+        for treatment in dict.fromkeys(treatments):
+            mine = [each for each, of in zip(asked, treatments, strict=True) if of is treatment]
+            requests = [CandidateRequest(each.user_id, each.user, each.now, each.novel) for each in mine]
+            found = treatment.ranker.candidates_many(requests, self.config.slate.slots)
+            for each, candidates in zip(mine, found, strict=True):
+                slate = self._fill(treatment.policy, each.user, candidates, each.name)
+                drawn[each.user_id] = DrawnSlate(candidates, slate, treatment)
+        return [drawn[each.user_id] for each in asked]
+
+    def decision(self, asked: SlateRequest, drawn: DrawnSlate) -> Decision:
+        """Write down a drawn slate with all that is needed to learn from it."""
+        model, (found, slate, treatment), user = self.model, drawn, asked.user
+        policy = treatment.policy
+        items, lists = model.ranker.pack(slate.items, found.lists)
+        decision = Decision(
+            asked.name, asked.now, policy.name, policy.epsilon, model.offset, session_state(user.depth, user.events),
+            [model.vocabulary.ids[item] for item in items.tolist()], slate.sources.astype(np.uint8).tobytes(),
+            slate.offered_ranks.tobytes(), slate.propensities.tobytes(),
+            model.ranker.scores_of(found, slate.items).tobytes(), lists.tobytes(),
+        )  # fmt: skip
+        return decision if model.variants.experiment is None else self._enrol(user, decision, drawn)
+
+    def _enrol(self, user: User, decision: Decision, drawn: DrawnSlate) -> Decision:
+        """Note the variant that made a decision, and what the shadow policy would have shown in its place."""
+        treatment, shadow = drawn.treatment, self.model.variants.shadow
+        decision = msgspec.structs.replace(decision, experiment=treatment.experiment, variant=treatment.variant)
+        enrols = bool(treatment.variant) and user.enrolled != enrolment(decision)
+        shown: list[str] = []
+        if shadow is not None and treatment.policy is self.model.policy:
+            ids = self.model.vocabulary.ids
+            slate = self._fill(shadow, user, drawn.candidates, f"shadow/{decision.decision_id}")
+            shown = [ids[item] for item in slate.items.tolist()]
+        return msgspec.structs.replace(decision, enrols=enrols, shadow=shown)
+
+    def _fill(self, policy: Policy, user: User, found: Candidates, name: str) -> Slate:
+        random_numbers = uniforms(f"{self.config.policy.seed}/policy/{name}", self.config.slate.slots)
+        return policy.draw(session_state(user.depth, user.events), found.lists, random_numbers, found.constraints)

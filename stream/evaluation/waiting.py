@@ -1,0 +1,101 @@
+"""Lists that wait for a user's next event: the engine's and those of the baselines, asked at the same moment."""
+
+from collections import OrderedDict
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from learners import INELIGIBLE, Query
+from stream.config import Config
+from stream.decisions.engine import Engine
+from stream.decisions.shown import SHOWN_USERS
+from stream.decisions.slates import DrawnSlate, SlateRequest
+from stream.evaluation.baselines import ENGINE, Baseline
+from stream.evaluation.stopwatch import Stopwatch
+from stream.model.fold import Model
+from stream.state.users import User
+
+
+class Shown(NamedTuple):
+    """Lists of one user: the engine's first, then the baselines' in their order."""
+
+    lists: list[NDArray[np.int32]]
+    sources: NDArray[np.uint8]  # of the engine's slots
+    made: float  # event time
+
+
+class Predicted(NamedTuple):
+    """Probabilities of every candidate by the heads."""
+
+    items: NDArray[np.int32]  # [n]
+    probabilities: NDArray[np.float32]  # [n, 2]: click, purchase
+
+
+class Recorder(Engine):
+    """An engine that keeps what it drew, and how long that took."""
+
+    def __init__(self, config: Config, model: Model, stopwatch: Stopwatch) -> None:
+        super().__init__(config, model)
+        self.stopwatch = stopwatch
+        self.drawn: dict[str, DrawnSlate] = {}  # by user, until taken
+
+    def draw(self, asked: Sequence[SlateRequest]) -> list[DrawnSlate]:
+        """Draw one by one, and keep it."""
+        for each in asked:
+            with self.stopwatch.time(ENGINE, "query"):
+                (self.drawn[each.user_id],) = super().draw([each])
+        return [self.drawn[each.user_id] for each in asked]
+
+    def take(self) -> dict[str, DrawnSlate]:
+        """What was drawn since this was last called, by user."""
+        drawn, self.drawn = self.drawn, {}
+        return drawn
+
+
+class WaitingLists:
+    """At most one set of lists for each user of the log.
+
+    Parameters
+    ----------
+    depth : length of the baselines' lists
+    novel : whether items that the user has touched are left out
+    """
+
+    def __init__(self, engine: Recorder, baselines: Sequence[Baseline], depth: int, *, novel: bool) -> None:
+        self.engine, self.baselines, self.depth, self.novel = engine, baselines, depth, novel
+        self._shown: dict[str, Shown] = {}
+        self._predicted: OrderedDict[str, Predicted] = OrderedDict()  # of the last SHOWN_USERS users
+
+    def __contains__(self, user_id: str) -> bool:
+        return user_id in self._shown
+
+    def take(self, user_id: str) -> tuple[Shown | None, Predicted | None]:
+        """Take out the lists of a user, and what was predicted of the candidates."""
+        return self._shown.pop(user_id, None), self._predicted.pop(user_id, None)
+
+    def keep(self, drawn: Mapping[str, DrawnSlate], users: Mapping[str, User], now: float, name: str) -> None:
+        """Have lists of all for users for whom the engine has just drawn one."""
+        for user_id, found in drawn.items():
+            if len(found.slate.items):
+                self.ask(user_id, users[user_id], now, name, None if self.novel else found)
+
+    def ask(self, user_id: str, user: User, now: float, name: str, drawn: DrawnSlate | None = None) -> None:
+        """Have lists of all for a user at event time `now`; the engine's is drawn, as `name`, if it is not given."""
+        model = self.engine.model
+        if drawn is None:
+            (drawn,) = self.engine.draw([SlateRequest(user_id, user, now, name, self.novel)])
+        found, slate, _ = drawn
+        lists = self._of_baselines(model.ranker.query(user_id, user, now), user)
+        self._shown[user_id] = Shown([slate.items, *lists], slate.sources.astype(np.uint8), now)
+        self._predicted[user_id] = Predicted(found.items, model.ranking.probabilities(found.features))
+        if len(self._predicted) > SHOWN_USERS:
+            self._predicted.popitem(last=False)
+
+    def _of_baselines(self, query: Query, user: User) -> list[NDArray[np.int32]]:
+        model = self.engine.model
+        touched = model.vocabulary.indices(list(user.seen) if self.novel else [])
+        with model.catalogue.masked(touched, INELIGIBLE) as mask:
+            known = mask[: len(model.vocabulary)]
+            return [baseline.source.top_k(query, self.depth, known)[0] for baseline in self.baselines]
