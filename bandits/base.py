@@ -53,7 +53,7 @@ class Outcome(NamedTuple):
     The three ``next_`` fields are read only if ``discount_t`` is above 0.
     """
 
-    state_tm1: int  # state in which the slate was drawn, in [0, states)
+    state_tm1: int  # state in which the slate was drawn, in [0, n_states)
     offered_ranks: NDArray[np.uint8]  # [n, sources], from the slate
     sources: NDArray[np.uint8]  # [n], from the slate
     hit: int  # slot of the item the user took, -1 for none
@@ -84,7 +84,7 @@ class Policy(Protocol):
         ...
 
     @property
-    def states(self) -> int:
+    def n_states(self) -> int:
         """Number of states."""
         ...
 
@@ -116,7 +116,7 @@ class Policy(Protocol):
     def recorded_propensities(
         self, state: int, lists: NDArray[np.int32], offered_ranks: NDArray[np.uint8]
     ) -> NDArray[np.float64]:
-        """The same of a slate on record, from its offered_ranks ``[n, sources]``: no constraints need be known."""
+        """The same for a slate on record, from its ``offered_ranks [n, sources]``; constraints are not needed."""
         ...
 
     def learn_one(self, outcome: Outcome) -> float:

@@ -18,7 +18,7 @@ from bandits.base import EXHAUSTED, PINNED, Constraints, Slate
 
 
 @register_jitable
-def check_terms(lists: NDArray[np.int32], constraints: Constraints) -> bool:
+def check_constraints(lists: NDArray[np.int32], constraints: Constraints) -> bool:
     """Refuse what would read or write beyond an array; return whether there are no constraints at all."""
     caps = constraints.at_most.size
     if constraints.first.size != caps or constraints.groups.shape[0] != caps or constraints.used.shape[0] != caps:
@@ -47,7 +47,7 @@ def unavailable(lists: NDArray[np.int32], constraints: Constraints) -> NDArray[n
 
 
 @register_jitable
-def seek_fitting_heads(
+def seek_constrained_offers(
     lists: NDArray[np.int32],
     shown: NDArray[np.int32],
     cursor: NDArray[np.int64],

@@ -22,7 +22,7 @@ class QLearning(SlateTable):
 
     Examples
     --------
-    >>> policy = QLearning(sources=2, slots=2, states=1)
+    >>> policy = QLearning(sources=2, slots=2, n_states=1)
     >>> lists = np.array([[5, 6], [7, 8]], np.int32)
     >>> slate = policy.draw(0, lists, np.array([0.99, 0.5]))
     >>> slate.items.tolist(), slate.propensities.round(3).tolist()

@@ -80,7 +80,7 @@ def run(
 
 def make(name: str, **options: float) -> Policy:
     """A policy of headwater's in the size of the shop."""
-    return make_policy(name, sources=len(SOURCES), slots=SLOTS, states=STATES, **options)
+    return make_policy(name, sources=len(SOURCES), slots=SLOTS, n_states=STATES, **options)
 
 
 def reference(

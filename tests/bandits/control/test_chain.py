@@ -31,7 +31,7 @@ FIRST = (0.9 + 0.09 * THETA * LOOKS_ON) / (0.9 + 0.09 * THETA**2)
 GREEDY = FIRST
 DRAWN = (0.9 + 0.09 * THETA) * FIRST
 
-OPTIONS: dict[str, Any] = {"sources": 2, "slots": 2, "states": 2, "learn_examination": False, "smallest_step": 1e-3}
+OPTIONS: dict[str, Any] = {"sources": 2, "slots": 2, "n_states": 2, "learn_examination": False, "smallest_step": 1e-3}
 FLOOR: dict[str, Any] = {"epsilon": 0.1, "epsilon_floor": 0.1}  # of one other source: each slot explores with 0.1
 EXPLORING: dict[str, Any] = {"epsilon": 0.2}  # of two live sources: likewise
 

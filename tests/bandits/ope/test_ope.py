@@ -71,8 +71,8 @@ class World:
 
     def __init__(self) -> None:
         logged, candidate = (
-            make_policy("sarsa", sources=5, slots=SLOTS, states=1, epsilon=0.6),
-            make_policy("q_learning", sources=5, slots=SLOTS, states=1, epsilon=0.3),
+            make_policy("sarsa", sources=5, slots=SLOTS, n_states=1, epsilon=0.6),
+            make_policy("q_learning", sources=5, slots=SLOTS, n_states=1, epsilon=0.3),
         )
         rng = np.random.default_rng(7)
         logged.state()["q"][...] = rng.random((1, 5, 4))

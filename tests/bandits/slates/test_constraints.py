@@ -160,7 +160,7 @@ def test_propensities_are_exact(case: str, name: str) -> None:
     """
     lists, caps, pins = CASES[case]
     constraints = constraints_of(lists, caps, pins)
-    policy = make_policy(name, sources=3, slots=SLOTS, states=1, **({} if name == "ranked" else {"epsilon": 0.5}))
+    policy = make_policy(name, sources=3, slots=SLOTS, n_states=1, **({} if name == "ranked" else {"epsilon": 0.5}))
     train(policy, 200, case)
     slates = list(branches(policy, lists, constraints))
     probability = {slate: p for slate, p, _ in slates}
@@ -188,7 +188,7 @@ def learned(policy: Policy, outcome: Outcome, names: tuple[str, ...]) -> list[by
     [("q_learning", ("q", "evidence")), ("sarsa", ("q", "evidence")), ("disagreement", ("cells", "pooled"))],
 )
 def test_a_pinned_slot_gives_no_source_credit(name: str, tables: tuple[str, ...]) -> None:
-    policy, twin = (make_policy(name, sources=3, slots=SLOTS, states=1) for _ in range(2))
+    policy, twin = (make_policy(name, sources=3, slots=SLOTS, n_states=1) for _ in range(2))
     slate = policy.draw(0, LISTS, np.zeros(1), constraints_of(LISTS, [], {0: 9}))
     assert slate.sources.tolist() == [PINNED]
     before = [policy.state()[table].tobytes() for table in tables]
@@ -203,7 +203,7 @@ def test_a_pinned_slot_gives_no_source_credit(name: str, tables: tuple[str, ...]
 
 
 def test_the_value_of_a_slate_leaves_pinned_slots_out() -> None:
-    policy = make_policy("sarsa", sources=3, slots=SLOTS, states=1)
+    policy = make_policy("sarsa", sources=3, slots=SLOTS, n_states=1)
     slate = policy.draw(0, LISTS, np.zeros(2), constraints_of(LISTS, [], {0: 9}))
     outcome = Outcome(0, slate.offered_ranks, slate.sources, 1, 1.0, 0.5, 0, slate.offered_ranks, slate.sources, LISTS)
     assert np.isfinite(policy.learn_one(outcome))

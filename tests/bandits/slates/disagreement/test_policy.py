@@ -9,7 +9,7 @@ import pytest
 
 from bandits import EXHAUSTED, OTHER, PINNED, Disagreement, Outcome, make_policy
 from bandits.checks import train
-from bandits.slates.matched_sums import add_slot, believed_difference, observed_difference, shrink
+from bandits.slates.disagreement.matched_sums import add_slot, believed_difference, observed_difference, shrink
 
 PRIOR = (0.1, 0.05, 0.6)
 
@@ -54,7 +54,7 @@ def test_belief_is_shrunk_twice() -> None:
 
 
 def _policy() -> Disagreement:
-    return Disagreement(sources=3, slots=2, states=2, epsilon=0.05, learn_examination=False)
+    return Disagreement(sources=3, slots=2, n_states=2, epsilon=0.05, learn_examination=False)
 
 
 def test_only_disagreements_are_credited() -> None:
@@ -128,7 +128,7 @@ def _twins(
     bootstrap: Literal["q_learning", "sarsa"], discount: float, factor: float
 ) -> tuple[list[bytes], list[bytes]]:
     """Slates of two policies in one world, one of them with ``factor`` times the rewards."""
-    twins = [Disagreement(sources=4, slots=3, states=2, bootstrap=bootstrap) for _ in range(2)]
+    twins = [Disagreement(sources=4, slots=3, n_states=2, bootstrap=bootstrap) for _ in range(2)]
     rng = np.random.default_rng(list(b"scale"))
     drawn: tuple[list[bytes], list[bytes]] = ([], [])
     state, slates = 0, [policy.draw(0, LISTS_4, np.full(3, 0.5)) for policy in twins]
@@ -197,7 +197,7 @@ def test_a_dry_ranking_leaves_the_choice_to_the_others() -> None:
 
 def test_off_policy_weights_are_unbiased() -> None:
     """What a trained policy logs values another exactly: all slates of overlapping, short lists, by enumeration."""
-    logging, candidate = (make_policy(name, sources=3, slots=3, states=1) for name in ("disagreement", "sarsa"))
+    logging, candidate = (make_policy(name, sources=3, slots=3, n_states=1) for name in ("disagreement", "sarsa"))
     for policy in (logging, candidate):
         train(policy, 400, "off-policy")
     lists = np.array([[1, 2, -1], [2, 3, 1], [4, -1, -1]], np.int32)
