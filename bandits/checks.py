@@ -72,7 +72,7 @@ def random_constraints(lists: NDArray[np.int32], slots: int, rng: np.random.Gene
 
 
 def train(policy: Policy, outcomes: int, name: str) -> None:
-    """Teach ``policy`` a seeded world in which a hit in slot j has probability 0.3 / (j + 1)."""
+    """Train ``policy`` in a seeded world in which a hit in slot j has probability 0.3 / (j + 1)."""
     rng = _generator(name)
     state, slate = 0, policy.draw(0, random_lists(policy, rng), rng.random(policy.slots))
     for _ in range(outcomes):
@@ -130,7 +130,7 @@ def check_offered_ranks(policy: Policy) -> None:
 
 
 def check_pmf_sums_to_one(policy: Policy) -> None:
-    """At every slot the probabilities sum to 1, and a dry source has none."""
+    """At every slot the probabilities sum to 1, and an exhausted source has none."""
     train(policy, 300, "pmf")
     for _, _, slate in _slates(policy, 100, "pmf"):
         sums = slate.probabilities.sum(axis=1, dtype=np.float64)
@@ -139,22 +139,22 @@ def check_pmf_sums_to_one(policy: Policy) -> None:
         _require(
             not slate.probabilities[slate.offered_ranks == EXHAUSTED].any(),
             policy,
-            "a dry source must have probability 0",
+            "an exhausted source must have probability 0",
         )
 
 
 def check_every_offer_can_be_shown(policy: Policy) -> None:
-    """While it explores, every live head has a positive propensity (it may be another source's too)."""
+    """While it explores, every item that a source offers has a positive propensity."""
     train(policy, 300, "offered_ranks")
     if policy.epsilon == 0.0:
         return
     for _, lists, slate in _slates(policy, 100, "shown"):
         for j in range(slate.items.size):
             live = slate.offered_ranks[j] != EXHAUSTED
-            offered_ranks = lists[np.flatnonzero(live), slate.offered_ranks[j][live] % OTHER]
-            for head in np.unique(offered_ranks):
-                total = float(slate.probabilities[j][live][offered_ranks == head].sum())
-                _require(total > 0.0, policy, f"item {head} at slot {j} must have a positive propensity")
+            offered = lists[np.flatnonzero(live), slate.offered_ranks[j][live] % OTHER]
+            for item in np.unique(offered):
+                total = float(slate.probabilities[j][live][offered == item].sum())
+                _require(total > 0.0, policy, f"item {item} at slot {j} must have a positive propensity")
 
 
 def check_propensities_add_up(policy: Policy) -> None:
@@ -193,7 +193,7 @@ def check_draws_match_propensities(policy: Policy) -> None:
 
 
 def check_constraints_hold(policy: Policy) -> None:
-    """Pins stand where they must, no item breaks a cap, and the record's offered_ranks tell the propensities."""
+    """Pins stand where they must, no item breaks a cap, and the record's offered_ranks reproduce the propensities."""
     train(policy, 300, "constraints")
     rng = _generator("constraints")
     for state, lists, _ in _slates(policy, 100, "constraints"):

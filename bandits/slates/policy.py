@@ -1,4 +1,4 @@
-"""What all learning policies keep: their size, the exploration schedule, the examination of the slots."""
+"""Base of the learning policies: their size, the exploration schedule, the examination of the slots."""
 
 from collections.abc import Mapping
 from typing import ClassVar
@@ -26,7 +26,7 @@ class SlatePolicy:
     epsilon
         Exploration rate in [0, 1], or a schedule over the number of outcomes learned.
     learn_examination
-        Estimate the examination of the slots online; otherwise ``(j + 1) ** -0.5`` for ever.
+        Estimate the examination of the slots online; otherwise it stays at ``(j + 1) ** -0.5``.
     """
 
     name: ClassVar[str]

@@ -11,7 +11,7 @@ from bandits.slates.offers import BUCKETS
 
 
 class Ranked:
-    """Show source 0, then the next live source when it is dry. Learns nothing, explores nothing.
+    """Show source 0, and the next live source when it is exhausted. Learns nothing, explores nothing.
 
     For the holdout that every other policy is measured against.
 

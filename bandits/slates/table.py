@@ -86,7 +86,7 @@ class SlateTable(SlatePolicy):
     smallest_step
         Least step size, in (0, 1]; 0.01 remembers about 100 examined slots a cell.
     learn_examination
-        Estimate the examination of the slots online; otherwise ``(j + 1) ** -0.5`` for ever.
+        Estimate the examination of the slots online; otherwise it stays at ``(j + 1) ** -0.5``.
     """
 
     def __init__(

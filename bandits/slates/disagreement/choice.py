@@ -1,4 +1,4 @@
-"""Which source is shown and which is explored, among those whose offer differs from the ranking's (source 0):
+"""Which source is shown and which is explored, among those whose offer differs from that of source 0, the ranking.
 
 1. m, v: believed mean and variance of (source - ranking) in the cell (state, source, its rank bucket,
    the ranking's rank bucket).

@@ -19,7 +19,7 @@ FORGETTING = 1e-4  # share of the sums that one slate replaces: the last 10,000 
 def count_reward(
     sums: NDArray[np.float64], theta: NDArray[np.float64], sources: NDArray[np.uint8], hit: int, reward: float
 ) -> None:
-    """Add one settled slate to ``sums``: size of the rewards, their squares, examined slots; pinned slots do not count."""
+    """Add one settled slate to ``sums`` (size of the rewards, their squares, examined slots), without pinned slots."""
     sums *= 1.0 - FORGETTING
     for j in range(sources.size):
         if sources[j] == PINNED:

@@ -2,7 +2,7 @@
 
 In the near state the ranking's item pays 0.87 and ends the session. Source 1's item pays nothing and leads to the far
 state, whose slate has two slots: the ranking's items pay 1, source 1's pay nothing, and all of them end the session.
-The user takes the first slot's item if it pays; else he looks at the second slot with probability 1/2. Each slot
+The user takes the first slot's item if it pays; else they look at the second slot with probability 1/2. Each slot
 explores with probability 0.1, for ever, so the far slate is spoilt now and then. With theta = 2 ** -0.5 of the second
 slot, the ranking's first item is worth
 

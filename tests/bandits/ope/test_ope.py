@@ -61,7 +61,7 @@ def slates(lists: NDArray[np.int32], above: tuple[int, ...] = ()) -> Iterator[tu
 
 
 def brought(slate: tuple[int, ...]) -> Floats:
-    """What each slot brings in the mean to someone who scans from the top and takes the first item he likes."""
+    """What each slot brings in the mean to someone who scans from the top and takes the first item they like."""
     looked = np.concatenate([[1.0], np.cumprod(1.0 - TAKEN[list(slate)])[:-1]])
     return np.asarray(looked * TAKEN[list(slate)] * WORTH[list(slate)])
 
@@ -92,9 +92,9 @@ class World:
     def value(self) -> float:
         return float(self.wanted.prod(axis=1) @ self.reward.sum(axis=1))
 
-    def mean_of(self, constraints: Addends) -> float:
+    def mean_of(self, addends: Addends) -> float:
         """Expectation of an estimator whose denominator is 1: linear in the rewards, so their means will do."""
-        return float(self.logged.prod(axis=1) @ constraints.numerator)
+        return float(self.logged.prod(axis=1) @ addends.numerator)
 
     def models(self, worth: Floats) -> tuple[Floats, Floats]:
         """A reward model's values of what was shown, and the candidate's means of it."""
@@ -129,8 +129,8 @@ def test_whole_slates_and_slots_are_unbiased(world: World) -> None:
 @pytest.mark.parametrize("worth", [np.zeros(7), TAKEN * WORTH, np.arange(7.0) ** 2])
 def test_cascade_is_unbiased_with_any_model(world: World, worth: Floats) -> None:
     ratio = world.wanted / world.logged
-    constraints = cascade_dr(ratio, world.reward, *world.models(worth))
-    assert world.mean_of(constraints) == pytest.approx(world.value, abs=1e-12)
+    addends = cascade_dr(ratio, world.reward, *world.models(worth))
+    assert world.mean_of(addends) == pytest.approx(world.value, abs=1e-12)
 
 
 def test_a_good_model_leaves_less_to_chance(world: World) -> None:
@@ -143,7 +143,7 @@ def test_a_good_model_leaves_less_to_chance(world: World) -> None:
 
 
 def test_the_known_mistakes_are_found_biased(world: World) -> None:
-    """Sources that are not renormalised when one is dry; an item's chance over that of one source that offered it."""
+    """Sources that are not renormalised when one is exhausted; an item's chance over that of one source that offered it."""
     live = np.array([[row != EXHAUSTED for row in offered_ranks] for offered_ranks in world.records]).mean(axis=2)
     careless = world.wanted * live / world.logged
     assert abs(world.mean_of(whole_slate(careless, world.reward)) / world.value - 1.0) > 0.005

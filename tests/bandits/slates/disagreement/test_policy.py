@@ -82,7 +82,7 @@ def test_all_sources_that_offered_the_item_share_the_credit() -> None:
     assert np.count_nonzero(cells) == 2 * 3
 
 
-def test_a_dry_ranking_credits_nobody() -> None:
+def test_an_exhausted_ranking_gives_no_credit() -> None:
     policy = _policy()
     offered_ranks = np.array([[EXHAUSTED, 0, OTHER]], np.uint8)
     assert policy.learn_one(Outcome(0, offered_ranks, np.array([1], np.uint8), hit=0, reward=1.0)) == 0.0
@@ -100,7 +100,7 @@ def test_untrained_probabilities() -> None:
 
 
 def _teach(policy: Disagreement, hit_rate: tuple[float, float]) -> None:
-    """Show source 1's head and the ranking's head in turn, with these hit rates, in slot 0 of state 0."""
+    """Show the offers of source 1 and of the ranking in turn, with these hit rates, in slot 0 of state 0."""
     shown = (np.array([[OTHER, 0, EXHAUSTED]], np.uint8), np.array([[0, OTHER, EXHAUSTED]], np.uint8))
     rng = np.random.default_rng(list(b"teach"))
     for n in range(2000):
@@ -141,8 +141,8 @@ def _twins(
             drawn[n].append(next_.probabilities.tobytes() + next_.items.tobytes())
             policy.learn_one(
                 Outcome(
-                    state, slates[n].offered_ranks, slates[n].sources, max(hit, -1), reward * (1.0, factor)[n], discount,
-                    following, next_.offered_ranks, next_.sources, lists,
+                    state, slates[n].offered_ranks, slates[n].sources, max(hit, -1), reward * (1.0, factor)[n],
+                    discount, following, next_.offered_ranks, next_.sources, lists,
                 )
             )  # fmt: skip
             slates[n] = next_
@@ -189,7 +189,7 @@ def test_an_unknown_bootstrap_is_refused() -> None:
         Disagreement(sources=2, slots=2, bootstrap="monte_carlo")  # type: ignore[arg-type]
 
 
-def test_a_dry_ranking_leaves_the_choice_to_the_others() -> None:
+def test_an_exhausted_ranking_leaves_the_choice_to_the_others() -> None:
     lists = np.array([[-1, -1], [5, 6], [7, 8]], np.int32)
     slate = _policy().draw(0, lists, np.zeros(1))
     assert slate.probabilities[0].tolist() == pytest.approx([0.0, 0.975, 0.025])
