@@ -36,7 +36,7 @@ def checks_of(name: str) -> Iterator[Check]:
     """
     if name in BANDITS:
         return yield_arm_checks(lambda arms: make_bandit(name, arms))
-    return yield_checks(make_policy(name, sources=4, slots=6, states=3))
+    return yield_checks(make_policy(name, sources=4, slots=6, n_states=3))
 
 
 def main(arguments: Sequence[str], write: Callable[[str], object] = sys.stdout.write) -> int:

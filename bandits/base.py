@@ -1,4 +1,4 @@
-"""What a policy hands out, what it gets back, and the interface of all policies.
+"""What a policy returns, what it learns from, and the interface of all policies.
 
 The propensities leave with the slate and return in the record. A policy remembers nothing about the
 slates it drew, so feedback may come late, twice or never.
@@ -10,21 +10,21 @@ from typing import NamedTuple, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-OTHER = 128  # added to a head's index in Slate.offered_ranks when the slot shows another item
+OTHER = 128  # added to a rank in Slate.offered_ranks when the slot shows another item than the source offers
 EXHAUSTED = 255  # in Slate.offered_ranks: the source had nothing left to offer
-PINNED = 255  # in Slate.sources: a rule fixed the item; no source stood for choice, all offered_ranks are EXHAUSTED
+PINNED = 255  # in Slate.sources: a rule fixed the item; there was no choice, all offered_ranks are EXHAUSTED
 
 
 class Slate(NamedTuple):
-    """What is shown, and how probable it was. n <= slots: fewer when all sources run dry.
+    """What is shown, and how probable it was. n <= slots: fewer when all sources are exhausted.
 
-    A source's head at a slot is the first item of its list that stands in no slot above and breaks no
+    A source offers at a slot the first item of its list that stands in no slot above and breaks no
     constraint (see ``bandits.slates.constraints``).
     """
 
     items: NDArray[np.int32]  # [n], each item once
     sources: NDArray[np.uint8]  # [n], the source drawn, or PINNED
-    offered_ranks: NDArray[np.uint8]  # [n, sources], index of the head in the source's list; OTHER + index; EXHAUSTED
+    offered_ranks: NDArray[np.uint8]  # [n, sources], rank of the offer in the source's list; OTHER + rank; EXHAUSTED
     probabilities: NDArray[np.float32]  # [n, sources], of drawing each source at this slot
     propensities: NDArray[np.float32]  # [n], of showing this item here, given the slots above
 
@@ -53,7 +53,7 @@ class Outcome(NamedTuple):
     The three ``next_`` fields are read only if ``discount_t`` is above 0.
     """
 
-    state_tm1: int  # state in which the slate was drawn, in [0, states)
+    state_tm1: int  # state in which the slate was drawn, in [0, n_states)
     offered_ranks: NDArray[np.uint8]  # [n, sources], from the slate
     sources: NDArray[np.uint8]  # [n], from the slate
     hit: int  # slot of the item the user took, -1 for none
@@ -84,7 +84,7 @@ class Policy(Protocol):
         ...
 
     @property
-    def states(self) -> int:
+    def n_states(self) -> int:
         """Number of states."""
         ...
 
@@ -116,7 +116,7 @@ class Policy(Protocol):
     def recorded_propensities(
         self, state: int, lists: NDArray[np.int32], offered_ranks: NDArray[np.uint8]
     ) -> NDArray[np.float64]:
-        """The same of a slate on record, from its offered_ranks ``[n, sources]``: no constraints need be known."""
+        """The same for a slate on record, from its ``offered_ranks [n, sources]``; constraints are not needed."""
         ...
 
     def learn_one(self, outcome: Outcome) -> float:

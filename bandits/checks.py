@@ -58,7 +58,7 @@ def random_lists(policy: Policy, rng: np.random.Generator) -> NDArray[np.int32]:
     return lists
 
 
-def random_terms(lists: NDArray[np.int32], slots: int, rng: np.random.Generator) -> Constraints:
+def random_constraints(lists: NDArray[np.int32], slots: int, rng: np.random.Generator) -> Constraints:
     """Two caps, on every slot and on the first two, and pins in up to two slots; some of the lists' items."""
     kinds = np.stack([lists % 3, np.where(lists % 5 == 0, -1, lists % 2)]).astype(np.int32)
     first = np.array([slots, 2], np.int32)
@@ -72,13 +72,13 @@ def random_terms(lists: NDArray[np.int32], slots: int, rng: np.random.Generator)
 
 
 def train(policy: Policy, outcomes: int, name: str) -> None:
-    """Teach ``policy`` a seeded world in which a hit in slot j has probability 0.3 / (j + 1)."""
+    """Train ``policy`` in a seeded world in which a hit in slot j has probability 0.3 / (j + 1)."""
     rng = _generator(name)
     state, slate = 0, policy.draw(0, random_lists(policy, rng), rng.random(policy.slots))
     for _ in range(outcomes):
         n = slate.items.size
         hits = np.flatnonzero(rng.random(n) < 0.3 / np.arange(1, n + 1))
-        next_state, lists = int(rng.integers(policy.states)), random_lists(policy, rng)
+        next_state, lists = int(rng.integers(policy.n_states)), random_lists(policy, rng)
         following = policy.draw(next_state, lists, rng.random(policy.slots))
         policy.learn_one(
             Outcome(
@@ -100,7 +100,7 @@ def train(policy: Policy, outcomes: int, name: str) -> None:
 def _slates(policy: Policy, count: int, name: str) -> Iterator[tuple[int, NDArray[np.int32], Slate]]:
     rng = _generator(name)
     for _ in range(count):
-        state, lists = int(rng.integers(policy.states)), random_lists(policy, rng)
+        state, lists = int(rng.integers(policy.n_states)), random_lists(policy, rng)
         yield state, lists, policy.draw(state, lists, rng.random(policy.slots))
 
 
@@ -118,7 +118,7 @@ def check_slate_shows_each_item_once(policy: Policy) -> None:
         _require(len(items) == min(policy.slots, len(offered)), policy, f"slots must be filled; got {items}")
 
 
-def check_heads_tell_what_stood_for_choice(policy: Policy) -> None:
+def check_offered_ranks(policy: Policy) -> None:
     """``offered_ranks`` names every source's first unplaced item, and whether it is the one shown."""
     for _, lists, slate in _slates(policy, 100, "offered_ranks"):
         for j, item in enumerate(slate.items):
@@ -130,7 +130,7 @@ def check_heads_tell_what_stood_for_choice(policy: Policy) -> None:
 
 
 def check_pmf_sums_to_one(policy: Policy) -> None:
-    """At every slot the probabilities sum to 1, and a dry source has none."""
+    """At every slot the probabilities sum to 1, and an exhausted source has none."""
     train(policy, 300, "pmf")
     for _, _, slate in _slates(policy, 100, "pmf"):
         sums = slate.probabilities.sum(axis=1, dtype=np.float64)
@@ -139,22 +139,22 @@ def check_pmf_sums_to_one(policy: Policy) -> None:
         _require(
             not slate.probabilities[slate.offered_ranks == EXHAUSTED].any(),
             policy,
-            "a dry source must have probability 0",
+            "an exhausted source must have probability 0",
         )
 
 
-def check_every_head_can_be_shown(policy: Policy) -> None:
-    """While it explores, every live head has a positive propensity (it may be another source's too)."""
+def check_every_offer_can_be_shown(policy: Policy) -> None:
+    """While it explores, every item that a source offers has a positive propensity."""
     train(policy, 300, "offered_ranks")
     if policy.epsilon == 0.0:
         return
     for _, lists, slate in _slates(policy, 100, "shown"):
         for j in range(slate.items.size):
             live = slate.offered_ranks[j] != EXHAUSTED
-            offered_ranks = lists[np.flatnonzero(live), slate.offered_ranks[j][live] % OTHER]
-            for head in np.unique(offered_ranks):
-                total = float(slate.probabilities[j][live][offered_ranks == head].sum())
-                _require(total > 0.0, policy, f"item {head} at slot {j} must have a positive propensity")
+            offered = lists[np.flatnonzero(live), slate.offered_ranks[j][live] % OTHER]
+            for item in np.unique(offered):
+                total = float(slate.probabilities[j][live][offered == item].sum())
+                _require(total > 0.0, policy, f"item {item} at slot {j} must have a positive propensity")
 
 
 def check_propensities_add_up(policy: Policy) -> None:
@@ -192,12 +192,12 @@ def check_draws_match_propensities(policy: Policy) -> None:
     )
 
 
-def check_terms_hold(policy: Policy) -> None:
-    """Pins stand where they must, no item breaks a cap, and the record's offered_ranks tell the propensities."""
+def check_constraints_hold(policy: Policy) -> None:
+    """Pins stand where they must, no item breaks a cap, and the record's offered_ranks reproduce the propensities."""
     train(policy, 300, "constraints")
     rng = _generator("constraints")
     for state, lists, _ in _slates(policy, 100, "constraints"):
-        constraints = random_terms(lists, policy.slots, rng)
+        constraints = random_constraints(lists, policy.slots, rng)
         slate = policy.draw(state, lists, rng.random(policy.slots), constraints)
         items, pinned = slate.items.tolist(), slate.sources == PINNED
         _require(
@@ -266,12 +266,12 @@ def check_bounded_state(policy: Policy) -> None:
 
 _CHECKS: tuple[Callable[[Policy], None], ...] = (
     check_slate_shows_each_item_once,
-    check_heads_tell_what_stood_for_choice,
+    check_offered_ranks,
     check_pmf_sums_to_one,
-    check_every_head_can_be_shown,
+    check_every_offer_can_be_shown,
     check_propensities_add_up,
     check_draws_match_propensities,
-    check_terms_hold,
+    check_constraints_hold,
     check_draw_changes_nothing,
     check_learning_is_deterministic,
     check_pickling,

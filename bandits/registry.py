@@ -3,6 +3,7 @@
 A distribution offers a policy by an entry point of the group `headwater.policies`; see docs/policies.md.
 """
 
+import dataclasses
 import inspect
 from collections.abc import Callable
 from importlib.metadata import entry_points
@@ -28,7 +29,7 @@ POLICIES: dict[str, Callable[..., Policy]] = {
     SlateUCB.name: SlateUCB,
 }
 VERBS = ("draw", "propensities", "recorded_propensities", "learn_one", "state", "restore")
-_SIZES = ("sources", "slots", "states")
+_SIZES = ("sources", "slots", "n_states")
 
 
 def policy_names() -> list[str]:
@@ -68,15 +69,23 @@ def policy_class(name: str) -> Callable[..., Policy]:
 
 
 def policy_parameters(name: str) -> list[str]:
-    """Keyword parameters of a policy, without its sizes.
+    """Options of a policy: its keyword parameters without its sizes; a dataclass ``tuning`` counts as its fields.
 
-    >>> policy_parameters("ranked")
-    []
+    >>> policy_parameters("ranked"), policy_parameters("disagreement")[-3:]
+    ([], ['doubt', 'cap', 'cap_pooled'])
     """
-    return [option for option in inspect.signature(policy_class(name)).parameters if option not in _SIZES]
+    kind = policy_class(name)
+    named = [option for option in inspect.signature(kind).parameters if option not in (*_SIZES, "tuning")]
+    return named + [field.name for field in _tuning_fields(kind)]
 
 
-def make_policy(name: str, *, sources: int, slots: int, states: int = 12, **options: Any) -> Policy:
+def _tuning_fields(kind: Callable[..., Policy]) -> tuple[dataclasses.Field[Any], ...]:
+    """Fields of the dataclass that is the default of a parameter called ``tuning``; none without such a parameter."""
+    tuning = inspect.signature(kind).parameters.get("tuning")
+    return dataclasses.fields(tuning.default) if tuning and dataclasses.is_dataclass(tuning.default) else ()
+
+
+def make_policy(name: str, *, sources: int, slots: int, n_states: int = 12, **options: Any) -> Policy:
     """Build the policy called ``name``; ``options`` are the keyword parameters of its class.
 
     Examples
@@ -91,4 +100,8 @@ def make_policy(name: str, *, sources: int, slots: int, states: int = 12, **opti
     unknown = [option for option in options if option not in known]
     if unknown:
         raise ValueError(f"policy {name!r} has no option {unknown[0]!r}; must be one of {', '.join(known) or 'none'}")
-    return policy_class(name)(sources=sources, slots=slots, states=states, **options)
+    kind = policy_class(name)
+    chosen = {field.name: options.pop(field.name) for field in _tuning_fields(kind) if field.name in options}
+    if chosen:
+        options["tuning"] = dataclasses.replace(inspect.signature(kind).parameters["tuning"].default, **chosen)
+    return kind(sources=sources, slots=slots, n_states=n_states, **options)

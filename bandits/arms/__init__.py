@@ -1,6 +1,6 @@
 """Bandits: one of several arms is played, once or again and again, with or without features of the moment.
 
-All have one interface. `pmf` gives every arm a probability, exact or with the error it states; somebody draws; the arm,
+All have one interface. `pmf` gives every arm a probability, exact or with a stated error; the caller draws; the arm,
 its reward and the probability it was drawn with come back in a `Pull`. A `floor` is shared evenly among all arms, so
 that other policies can be judged from the log.
 """

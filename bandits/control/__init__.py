@@ -1,8 +1,8 @@
 """Temporal-difference control where one action is taken at a time, over a table or over features.
 
-An agent gives a probability to every action, somebody draws, and what an update needs comes back in one `Transition`:
+An agent gives a probability to every action, the caller draws, and what an update needs comes back in one `Transition`:
 both states, both actions, the probabilities that the next one was drawn with, and the trail of what led there. So
-feedback may come late, in any order, twice or never; an agent keeps nothing about what it has not heard of yet.
+feedback may come late, in any order, twice or never; an agent keeps nothing about steps without feedback.
 """
 
 from bandits.control.agent import Agent

@@ -6,7 +6,7 @@ from bandits.td import expected_sarsa
 
 
 class ExpectedSarsa(Agent):
-    r"""SARSA without the uniforms of the next draw.
+    r"""SARSA without the randomness of the next draw.
 
     $$\delta_t = r_t + \gamma_t \sum_a \pi(a | s_t) q(s_t, a) - q(s_{t-1}, a_{t-1})$$
 

@@ -39,11 +39,11 @@ class Table:
 
     Parameters
     ----------
-    states, actions
+    n_states, actions
         Size.
     initial
         First value: 0, higher than what can be earned (optimistic: every action is tried), or an array
-        ``[states, actions]`` of prior values.
+        ``[n_states, actions]`` of prior values.
 
     Examples
     --------
@@ -53,9 +53,9 @@ class Table:
     [1.0, 1.0, 0.5]
     """
 
-    def __init__(self, states: int, actions: int, initial: float | Floats = 0.0) -> None:
-        self.states, self.actions = states, actions
-        self.q = np.zeros((states, actions)) + initial
+    def __init__(self, n_states: int, actions: int, initial: float | Floats = 0.0) -> None:
+        self.n_states, self.actions = n_states, actions
+        self.q = np.zeros((n_states, actions)) + initial
 
     def of(self, s: State) -> Floats:
         """Row of a state: live, not copied."""

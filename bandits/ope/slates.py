@@ -4,15 +4,15 @@ r"""Off-policy estimators for slates, from the propensity of every item given th
 Let W_j = ratio_0 ... ratio_j, and W_-1 = 1. An item's propensity adds up all sources that offered it: to mix it with
 the probability of the source drawn is wrong by tens of percent.
 
-| estimator | a slate's constraint | needs |
+| estimator | a slate's addend | needs |
 | --- | --- | --- |
 | `whole_slate` | W_last sum_j r_j | nothing more; the weight is a product over all slots |
 | `reward_interaction` | sum_j W_j r_j | what a slot brings does not depend on the slots below it |
 | `cascade_dr` | sum_j [W_j (r_j - m_j) + W_(j-1) sum_i P_e(i, above) m_j(i)] | the same; any model m |
 
 Slates shorter than others are padded with ratio 1 and reward 0. A user who scans from the top and takes the first item
-he likes makes `reward_interaction` exact; one who does something of his own accord, whatever is shown, bends it by less
-than a thousandth.
+they like makes `reward_interaction` exact; one who acts on their own, whatever is shown, biases it by less than a
+thousandth.
 
 References
 ----------
@@ -89,8 +89,8 @@ class Alternatives(NamedTuple):
 def alternatives(lists: NDArray[np.int32], offered_ranks: NDArray[np.uint8]) -> Alternatives:
     """All that the sources offered in each slot of a slate on record.
 
-    A policy's ``recorded_propensities(state, lists, found.offered_ranks)`` are the probabilities of all rows at once; those of
-    one slot add up to 1. A pinned slot has no row: nothing else could have stood there.
+    A policy's ``recorded_propensities(state, lists, found.offered_ranks)`` are the probabilities of all rows at once;
+    those of one slot add up to 1. A pinned slot has no row: nothing else could have stood there.
 
     Parameters
     ----------

@@ -1,9 +1,8 @@
-"""What rules demand of one slate: at most so many items of a kind, and items that stand fixed.
+"""What rules demand of one slate: at most so many items of a group, and items pinned to slots.
 
-Both are kept in the draw itself, so the propensities know of them. A source's head is the first item of
-its list that is not placed, is not pinned and would break no cap given the items above; a pinned slot
-shows its item with propensity 1 and offers no choice, so no source has credit for it. Heads still depend
-on the items above alone.
+Both hold in the draw itself, so the propensities include them. A source offers the first item of its list that is not
+placed, is not pinned and would break no cap given the items above; a pinned slot shows its item with propensity 1 and
+leaves no choice, so no source has credit for it. Offers still depend on the items above alone.
 
 * A cap says: among its first slots at most n items of one group. Pinned items within these slots are
   counted beforehand, so that no pin below makes a cap break; pins themselves are never refused.
@@ -18,7 +17,7 @@ from bandits.base import EXHAUSTED, PINNED, Constraints, Slate
 
 
 @register_jitable
-def check_terms(lists: NDArray[np.int32], constraints: Constraints) -> bool:
+def check_constraints(lists: NDArray[np.int32], constraints: Constraints) -> bool:
     """Refuse what would read or write beyond an array; return whether there are no constraints at all."""
     caps = constraints.at_most.size
     if constraints.first.size != caps or constraints.groups.shape[0] != caps or constraints.used.shape[0] != caps:
@@ -47,7 +46,7 @@ def unavailable(lists: NDArray[np.int32], constraints: Constraints) -> NDArray[n
 
 
 @register_jitable
-def seek_fitting_heads(
+def seek_constrained_offers(
     lists: NDArray[np.int32],
     shown: NDArray[np.int32],
     cursor: NDArray[np.int64],
@@ -55,7 +54,7 @@ def seek_fitting_heads(
     used: NDArray[np.int32],
     gone: NDArray[np.bool_],
 ) -> int:
-    """Move each source's cursor to its head under constraints, to the list's depth if it is dry; count the live ones.
+    """Move each source's cursor to its offer under constraints; return how many sources are live.
 
     Called once a slot, from the first on. ``used`` starts as a copy of ``constraints.used``, ``gone`` as
     ``unavailable``; here what stands in the slot above is counted in both, unless it is pinned.
@@ -101,7 +100,7 @@ def due_pin(constraints: Constraints, shown: NDArray[np.int32], live: int) -> in
 
 @register_jitable
 def place_pin(slate: Slate, slot: int, item: int) -> None:
-    """Show a pinned item: certain, and no source's doing."""
+    """Show a pinned item: certain, and drawn from no source."""
     slate.items[slot] = item
     slate.sources[slot] = PINNED
     slate.offered_ranks[slot, :] = EXHAUSTED

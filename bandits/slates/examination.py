@@ -12,7 +12,7 @@ from numba import njit
 from numpy.typing import NDArray
 
 from bandits.base import PINNED
-from bandits.slates.fill import BUCKETS, rank_bucket
+from bandits.slates.offers import BUCKETS, rank_bucket
 
 SMALLEST_THETA = 0.01  # a slot never seen must still be able to learn
 PRIOR_HITS = 20.0  # weight of the prior in expected hits of a slot

@@ -17,12 +17,12 @@ class QLearning(SlateTable):
     """Off-policy slate TD control: it values states as they are once exploration is over.
 
     The maximum over all slates is out of reach. It is taken over two: the greedy fill, slot by slot, and
-    the slate drawn, which is now and then better because offered_ranks are shared. Differs from SARSA in
+    the slate drawn, which is now and then better because sources may offer the same item. Differs from SARSA in
     ``slate_error`` alone; with ``discount_t = 0`` the two are one. Parameters as for the table.
 
     Examples
     --------
-    >>> policy = QLearning(sources=2, slots=2, states=1)
+    >>> policy = QLearning(sources=2, slots=2, n_states=1)
     >>> lists = np.array([[5, 6], [7, 8]], np.int32)
     >>> slate = policy.draw(0, lists, np.array([0.99, 0.5]))
     >>> slate.items.tolist(), slate.propensities.round(3).tolist()

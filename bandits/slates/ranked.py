@@ -6,17 +6,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bandits.base import NO_CONSTRAINTS, Constraints, Outcome, Slate, restore_arrays
-from bandits.slates.fill import BUCKETS, check_heads, draw_slate, recorded_propensities, slate_propensities
+from bandits.slates.fill import draw_slate, recorded_propensities, slate_propensities
+from bandits.slates.offers import BUCKETS
 
 
 class Ranked:
-    """Show source 0, then the next live source when it is dry. Learns nothing, explores nothing.
+    """Show source 0, and the next live source when it is exhausted. Learns nothing, explores nothing.
 
     For the holdout that every other policy is measured against.
 
     Parameters
     ----------
-    sources, slots, states
+    sources, slots, n_states
         Size: sources of a slate (0 is the blended ranking), its slots, states.
 
     Examples
@@ -30,10 +31,10 @@ class Ranked:
     name = "ranked"
     epsilon = 0.0
 
-    def __init__(self, *, sources: int, slots: int, states: int = 12) -> None:
+    def __init__(self, *, sources: int, slots: int, n_states: int = 12) -> None:
         self.sources = sources
         self.slots = slots
-        self.states = states
+        self.n_states = n_states
         self._scores = np.zeros((sources, BUCKETS))  # all equal: ties go to the lowest live source
 
     def draw(
@@ -55,9 +56,8 @@ class Ranked:
     def recorded_propensities(
         self, state: int, lists: NDArray[np.int32], offered_ranks: NDArray[np.uint8]
     ) -> NDArray[np.float64]:
-        """The same of a slate on record, from its offered_ranks ``[n, sources]``: no constraints need be known."""
-        check_heads(offered_ranks, offered_ranks[:, 0], offered_ranks.shape[0], self.sources)
-        return recorded_propensities(self._scores, 0.0, offered_ranks, lists.shape[1])
+        """The same for a slate on record, from its ``offered_ranks [n, sources]``; constraints are not needed."""
+        return recorded_propensities(lists, self._scores, 0.0, offered_ranks)
 
     def learn_one(self, outcome: Outcome) -> float:
         """Learn nothing: the error is 0."""

@@ -21,7 +21,7 @@ class Sarsa(SlateTable):
 
     Examples
     --------
-    >>> policy = Sarsa(sources=2, slots=2, states=1)
+    >>> policy = Sarsa(sources=2, slots=2, n_states=1)
     >>> lists = np.array([[5, 6], [7, 8]], np.int32)
     >>> slate = policy.draw(0, lists, np.array([0.5, 0.99]))
     >>> slate.items.tolist(), slate.propensities.round(3).tolist()

@@ -1,4 +1,4 @@
-"""The table of slate TD control: a value for every state, source and rank bucket of the source's head.
+"""The table of slate TD control: a value for every state, source and rank bucket of the source's offer.
 
 SlateQ with the slate that gets no hit as an outcome of its own. With examination weights theta, drawn
 sources a_j, their buckets b_j and hit slot h:
@@ -10,7 +10,7 @@ sources a_j, their buckets b_j and hit slot h:
     B(s_tm1) += 0.02 * u_t                                              if there was no hit
 
 so q is the value of an examined slot over showing nothing there. Misses count; without them the table
-learns the value given a hit. Every source whose head was shown shares the credit, in its own bucket.
+learns the value given a hit. Every source that offered the item shown shares the credit, in its own bucket.
 alpha = max(0.01, 1 / (20 + N)), N the sum of theta_j ** 2 of the cell: the floor follows drifting tastes.
 
 References
@@ -20,6 +20,7 @@ https://arxiv.org/abs/1905.12767
 """
 
 from abc import abstractmethod
+from typing import NamedTuple
 
 import numpy as np
 from numba import njit
@@ -27,16 +28,8 @@ from numpy.typing import NDArray
 
 from bandits.base import NO_CONSTRAINTS, OTHER, Constraints, Outcome, Slate
 from bandits.schedules import Schedule
-from bandits.slates.fill import (
-    BUCKETS,
-    check_heads,
-    draw_slate,
-    greedy_value,
-    rank_bucket,
-    recorded_propensities,
-    slate_propensities,
-    slate_value,
-)
+from bandits.slates.fill import draw_slate, greedy_value, recorded_propensities, slate_propensities, slate_value
+from bandits.slates.offers import BUCKETS, check_record, rank_bucket
 from bandits.slates.policy import SlatePolicy
 from bandits.td import td_learning
 
@@ -44,19 +37,23 @@ BASELINE_STEP = 0.02  # of B(s), per slate without a hit
 PRIOR_EVIDENCE = 20.0  # weight of a cell's first value, in examined slots
 
 
+class Settled(NamedTuple):
+    """A settled slate, as the kernels read it."""
+
+    theta: NDArray[np.float64]  # [slots], examination
+    offered_ranks: NDArray[np.uint8]  # [n, sources]
+    sources: NDArray[np.uint8]  # [n], drawn
+    hit: int  # slot, -1 for none
+    u_t: float  # credit of the hit, in units of reward
+
+
 @njit(cache=True)
 def credit_slate(
-    q: NDArray[np.float64],
-    evidence: NDArray[np.float64],
-    theta: NDArray[np.float64],
-    offered_ranks: NDArray[np.uint8],
-    sources: NDArray[np.uint8],
-    hit: int,
-    u_t: float,
-    smallest_step: float,
+    q: NDArray[np.float64], evidence: NDArray[np.float64], settled: Settled, smallest_step: float
 ) -> float:
     """Give each slot its credit in the state's tables ``[sources, 4]``; return the mean error of the slots."""
-    check_heads(offered_ranks, sources, theta.size, q.shape[0])
+    theta, offered_ranks, sources, hit, u_t = settled
+    check_record(offered_ranks, sources, theta.size, q.shape[0])
     total = 0.0
     for j in range(sources.size):
         examined = theta[j]
@@ -79,7 +76,7 @@ class SlateTable(SlatePolicy):
 
     Parameters
     ----------
-    sources, slots, states
+    sources, slots, n_states
         Size: sources of a slate (0 is the blended ranking), its slots, states.
     epsilon
         Exploration rate in [0, 1], or a schedule over the number of outcomes learned.
@@ -89,7 +86,7 @@ class SlateTable(SlatePolicy):
     smallest_step
         Least step size, in (0, 1]; 0.01 remembers about 100 examined slots a cell.
     learn_examination
-        Estimate the examination of the slots online; otherwise ``(j + 1) ** -0.5`` for ever.
+        Estimate the examination of the slots online; otherwise it stays at ``(j + 1) ** -0.5``.
     """
 
     def __init__(
@@ -97,20 +94,20 @@ class SlateTable(SlatePolicy):
         *,
         sources: int,
         slots: int,
-        states: int = 12,
+        n_states: int = 12,
         epsilon: float | Schedule = 0.05,
         prior: float = 0.0,
         smallest_step: float = 0.01,
         learn_examination: bool = True,
     ) -> None:
         super().__init__(
-            sources=sources, slots=slots, states=states, epsilon=epsilon, learn_examination=learn_examination
+            sources=sources, slots=slots, n_states=n_states, epsilon=epsilon, learn_examination=learn_examination
         )
         self._smallest_step = smallest_step
-        self.q = np.zeros((states, sources, BUCKETS))
+        self.q = np.zeros((n_states, sources, BUCKETS))
         self.q[:, 0] = prior
         self._evidence = np.zeros_like(self.q)
-        self.baseline = np.zeros(states)  # B(s)
+        self.baseline = np.zeros(n_states)  # B(s)
 
     @abstractmethod
     def slate_error(self, outcome: Outcome) -> float:
@@ -135,9 +132,8 @@ class SlateTable(SlatePolicy):
     def recorded_propensities(
         self, state: int, lists: NDArray[np.int32], offered_ranks: NDArray[np.uint8]
     ) -> NDArray[np.float64]:
-        """The same of a slate on record, from its offered_ranks ``[n, sources]``: no constraints need be known."""
-        check_heads(offered_ranks, offered_ranks[:, 0], offered_ranks.shape[0], self.sources)
-        return recorded_propensities(self.q[state], self.epsilon, offered_ranks, lists.shape[1])
+        """The same for a slate on record, from its ``offered_ranks [n, sources]``; constraints are not needed."""
+        return recorded_propensities(lists, self.q[state], self.epsilon, offered_ranks)
 
     def learn_one(self, outcome: Outcome) -> float:
         """Learn from one settled slate; return its mean TD error over the slots, in units of reward."""
@@ -146,21 +142,16 @@ class SlateTable(SlatePolicy):
     def credit(self, outcome: Outcome, u_t: float) -> float:
         """Move the values of the slots by the error ``u_t`` of their slate; return their mean error."""
         s = outcome.state_tm1
-        error = credit_slate(
-            self.q[s],
-            self._evidence[s],
-            self.examination.theta,
-            outcome.offered_ranks,
-            outcome.sources,
-            outcome.hit,
-            u_t,
-            self._smallest_step,
-        )
+        error = credit_slate(self.q[s], self._evidence[s], self.settled(outcome, u_t), self._smallest_step)
         if outcome.hit < 0:
             self.baseline[s] += BASELINE_STEP * u_t
         self.examination.learn_one(outcome.hit, outcome.offered_ranks, outcome.sources)
         self._steps += 1
         return error
+
+    def settled(self, outcome: Outcome, u_t: float) -> Settled:
+        """The outcome's slate as the kernels read it."""
+        return Settled(self.examination.theta, outcome.offered_ranks, outcome.sources, outcome.hit, u_t)
 
     def drawn_value(self, outcome: Outcome) -> float:
         """V(s_t) of the slate drawn next."""

@@ -1,7 +1,10 @@
-"""Worlds whose answers are known: what policies are measured in before anybody meets them."""
+"""Simulated worlds whose true values are known: policies are measured here before they meet users."""
 
 from bandits.worlds.settings import SETTINGS, Setting
-from bandits.worlds.shop import SOURCES, Answer, Shop, Tastes
+from bandits.worlds.shop import Shop
+from bandits.worlds.shoppers import Answer
+from bandits.worlds.sources import SOURCES
+from bandits.worlds.tastes import Tastes
 from bandits.worlds.trials import REFERENCES, Trial, reference, run
 
 __all__ = [

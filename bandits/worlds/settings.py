@@ -1,4 +1,4 @@
-"""The shop's settings: what shoppers are after, and how much the ranking knows of it."""
+"""The shop's settings: what shoppers want, and how much the ranking knows of it."""
 
 from dataclasses import dataclass, field
 
@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from bandits.slates.states import STATES
 
-BROWSE, RETURN, TREND, NOVELTY = range(4)  # what a shopper is after: similar, seen before, what others want, new
+BROWSE, RETURN, TREND, NOVELTY = range(4)  # what a shopper wants: similar, seen before, in fashion, new
 MODES = 4
 
 
@@ -29,7 +29,7 @@ def _by_state() -> NDArray[np.float64]:
 
 
 def _after_drift() -> NDArray[np.float64]:
-    """The same shoppers come for something else: what is new first, what they know last."""
+    """The same shoppers want something else: what is new first, what they know last."""
     return _by_state()[:, [BROWSE, NOVELTY, TREND, RETURN]]
 
 
@@ -44,11 +44,11 @@ class Setting:
     noise
         Standard deviation of what the ranking adds to the true utility.
     knows_modes
-        Whether the ranking knows how often shoppers in a state are after what; else it takes all to be equally likely.
+        Whether the ranking knows how often shoppers in a state want each; else it assumes that all are equally likely.
     flat
         Whether all sources are equally good: each draws at random from the ranking's best hundred.
     chain
-        Whether a hit decides how the session goes on: browsing lengthens it, what is in fashion ends it.
+        Whether a hit decides how long the session lasts: browsing lengthens it, what is in fashion ends it.
     mix, later
         Chance of every mode in every state, [12, 4], before and after the drift half way.
     """

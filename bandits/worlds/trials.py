@@ -1,4 +1,4 @@
-"""A policy in a shop, decision by decision; and the references that it is measured against."""
+"""A policy in a shop, decision by decision; and the references that it is compared with."""
 
 from typing import NamedTuple
 
@@ -9,17 +9,20 @@ from bandits.base import Outcome, Policy
 from bandits.registry import make_policy
 from bandits.slates.states import STATES
 from bandits.worlds.settings import Setting
-from bandits.worlds.shop import SOURCES, Answer, Shop, Tastes, rng_of
+from bandits.worlds.shop import Shop
+from bandits.worlds.shoppers import Answer
+from bandits.worlds.sources import SOURCES
+from bandits.worlds.tastes import Tastes, rng_of
 
 SLOTS = 20
 REFERENCES = ("oracle", "round_robin", "random_source", *(f"fixed: {source}" for source in SOURCES[1:]))
 
 
 class Trial(NamedTuple):
-    """What a run brought, decision by decision, each [decisions]."""
+    """What a run earned, decision by decision, each [decisions]."""
 
     reward: NDArray[np.float32]
-    caused: NDArray[np.float32]  # reward of what the slate made shoppers take
+    caused: NDArray[np.float32]  # reward of what shoppers took because the slate showed it
     hit: NDArray[np.bool_]
     expected: NDArray[np.float32]  # mean reward of the slate by itself, known from the shop
     best: NDArray[np.float32]  # the same of the best slate that the lists allowed
@@ -33,7 +36,7 @@ class Trial(NamedTuple):
         return cls(reward, caused, np.zeros(decisions, np.bool_), expected, best, sources)
 
     def note(self, n: int, answer: Answer) -> None:
-        """Write down what became of decision n."""
+        """Record the answer to decision n."""
         self.reward[n], self.hit[n] = answer.reward, answer.slot >= 0
         self.caused[n] = answer.reward if answer.caused else 0.0
 
@@ -42,11 +45,10 @@ def run(
     setting: Setting, policy: Policy | str, seed: str, decisions: int, tastes: Tastes | None = None,
     discount: float = 0.0,
 ) -> Trial:  # fmt: skip
-    """Let a policy serve a shop; `policy` may name one of `REFERENCES`.
+    """Run a policy in a shop; `policy` may name one of `REFERENCES`.
 
-    What became of a slate is learned when the session's next one has been drawn, so with `discount` the policy sees
-    what it led to; 63 other sessions come in between. The same seed brings the same shoppers; they part ways where
-    slates differ.
+    A slate's outcome is learned when the session's next slate has been drawn, so with `discount` the policy sees what
+    it led to; 63 other sessions come in between. The same seed gives the same shoppers until slates differ.
     """
     shop, rng, found = Shop(setting, seed, decisions, tastes), rng_of(f"{seed}/policy"), Trial.empty(decisions)
     open_: dict[int, Outcome] = {}  # by session
@@ -79,8 +81,8 @@ def run(
 
 
 def make(name: str, **options: float) -> Policy:
-    """A policy of headwater's in the size of the shop."""
-    return make_policy(name, sources=len(SOURCES), slots=SLOTS, states=STATES, **options)
+    """A registered policy in the size of the shop."""
+    return make_policy(name, sources=len(SOURCES), slots=SLOTS, n_states=STATES, **options)
 
 
 def reference(

@@ -434,7 +434,7 @@ def configured_policy(config: Config, sources: int, slots: int) -> Policy:
     try:
         known = policy_parameters(policy.name)
         chosen = {name: option for name, option in options.items() if name in known}
-        return make_policy(policy.name, sources=sources, slots=slots, states=STATES, **chosen)
+        return make_policy(policy.name, sources=sources, slots=slots, n_states=STATES, **chosen)
     except ValueError as error:
         raise ConfigError(f"configuration: policy.name: {error}") from error
 

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from bandits.worlds import Tastes
-from bandits.worlds.shop import rng_of
+from bandits.worlds.tastes import rng_of
 from stream.datasets.readers import Entry
 from stream.errors import UsageError
 from stream.records.schemas import KINDS, Item

@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 from bandits import NO_CONSTRAINTS, POLICIES, Constraints, Outcome, PowerDecay, Sarsa, Slate, make_policy, yield_checks
 from bandits.checks import Check, LawBrokenError
 
-_POLICIES = [make_policy(name, sources=4, slots=5, states=3) for name in POLICIES] + [
-    Sarsa(sources=3, slots=4, states=2, epsilon=PowerDecay(start=1.0, floor=0.1, scale=50.0)),
+_POLICIES = [make_policy(name, sources=4, slots=5, n_states=3) for name in POLICIES] + [
+    Sarsa(sources=3, slots=4, n_states=2, epsilon=PowerDecay(start=1.0, floor=0.1, scale=50.0)),
 ]
 
 
@@ -62,7 +62,7 @@ class _Hoarding(Sarsa):
     """Keeps every outcome."""
 
     def __init__(self) -> None:
-        super().__init__(sources=4, slots=5, states=3)
+        super().__init__(sources=4, slots=5, n_states=3)
         self.outcomes: list[Outcome] = []
 
     def learn_one(self, outcome: Outcome) -> float:

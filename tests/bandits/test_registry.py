@@ -1,5 +1,6 @@
 """Policies by name, from the guide's example on; `python -m bandits`."""
 
+import ast
 import re
 import sys
 import types
@@ -46,8 +47,20 @@ def test_the_guides_policy_obeys_the_laws_and_serves(monkeypatch: pytest.MonkeyP
     assert model.policy.epsilon == pytest.approx(0.2)
 
 
-def test_the_guides_bandit_runs() -> None:
-    exec(blocks("python")[1], {})
+@pytest.mark.parametrize("n", [1, 2])
+def test_the_guides_bandit_and_agent_run(n: int) -> None:
+    exec(blocks("python")[n], {})
+
+
+def test_the_guide_imports_from_the_root_alone() -> None:
+    named = [
+        node.module if isinstance(node, ast.ImportFrom) else alias.name
+        for block in blocks("python")
+        for node in ast.walk(ast.parse(block))
+        if isinstance(node, ast.Import | ast.ImportFrom)
+        for alias in node.names
+    ]
+    assert {name for name in named if name and name.split(".")[0] in {"bandits", "learners", "stream"}} == {"bandits"}
 
 
 def test_installed_policies_that_cannot_be_used(monkeypatch: pytest.MonkeyPatch) -> None:

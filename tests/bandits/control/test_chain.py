@@ -2,7 +2,7 @@
 
 In the near state the ranking's item pays 0.87 and ends the session. Source 1's item pays nothing and leads to the far
 state, whose slate has two slots: the ranking's items pay 1, source 1's pay nothing, and all of them end the session.
-The user takes the first slot's item if it pays; else he looks at the second slot with probability 1/2. Each slot
+The user takes the first slot's item if it pays; else they look at the second slot with probability 1/2. Each slot
 explores with probability 0.1, for ever, so the far slate is spoilt now and then. With theta = 2 ** -0.5 of the second
 slot, the ranking's first item is worth
 
@@ -31,7 +31,7 @@ FIRST = (0.9 + 0.09 * THETA * LOOKS_ON) / (0.9 + 0.09 * THETA**2)
 GREEDY = FIRST
 DRAWN = (0.9 + 0.09 * THETA) * FIRST
 
-OPTIONS: dict[str, Any] = {"sources": 2, "slots": 2, "states": 2, "learn_examination": False, "smallest_step": 1e-3}
+OPTIONS: dict[str, Any] = {"sources": 2, "slots": 2, "n_states": 2, "learn_examination": False, "smallest_step": 1e-3}
 FLOOR: dict[str, Any] = {"epsilon": 0.1, "epsilon_floor": 0.1}  # of one other source: each slot explores with 0.1
 EXPLORING: dict[str, Any] = {"epsilon": 0.2}  # of two live sources: likewise
 

@@ -71,16 +71,16 @@ def test_features_of_one_state_each_are_a_table(kind: type[Agent]) -> None:
 
 @pytest.mark.parametrize("kind", AGENTS)
 def test_snapshots_hold_everything(kind: type[Agent]) -> None:
-    def lesson(n: int) -> Transition:
+    def transition(n: int) -> Transition:
         return Transition(n % 3, n % 2, float(n), 0.5, (n + 1) % 3, 1, None, n % 7 / 7.0, (Step(n % 2, 0, 0.5),))
 
     agent, twin = kind(Table(3, 2)), kind(Table(3, 2))
     for n in range(20):
-        agent.learn_one(lesson(n))
+        agent.learn_one(transition(n))
     twin.restore({name: array.copy() for name, array in agent.state().items()})
     for n in range(20, 40):
-        agent.learn_one(lesson(n))
-        twin.learn_one(lesson(n))
+        agent.learn_one(transition(n))
+        twin.learn_one(transition(n))
     assert [array.tobytes() for array in agent.state().values()] == [a.tobytes() for a in twin.state().values()]
 
 
@@ -256,7 +256,7 @@ def test_feedback_may_come_late_out_of_order_and_not_at_all(kind: type[Agent]) -
     for n in range(12_000):
         s, a, b = n % 2, int(rng.integers(2)), int(rng.integers(2))
         learning_calls.append(Transition(s, a, float(a == s), 0.5, 1 - s, b, np.array([0.5, 0.5]), rng.random()))
-    kept = [lesson for lesson in learning_calls if rng.random() < 0.5]
+    kept = [call for call in learning_calls if rng.random() < 0.5]
     for start in range(0, len(kept), 300):
         for place in rng.permutation(len(kept[start : start + 300])):
             agent.learn_one(kept[start + place])

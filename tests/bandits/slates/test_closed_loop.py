@@ -39,14 +39,14 @@ CHANCE_ERROR = float(np.sqrt(np.log(2 / 1e-6) / (2 * JUDGED)))
 def test_learning_beats_uniform_and_ranking(name: str) -> None:
     """0.40 for uniform slates, 0.33 for the ranking, 0.66 for the best; 2.5 % of 5 slots explore each other source."""
     uniform, ranking, best = (_expected_hits(chance) for chance in (0.15, 0.12, 0.30))
-    rate = _hit_rate(make_policy(name, sources=SOURCES, slots=SLOTS, states=2))
+    rate = _hit_rate(make_policy(name, sources=SOURCES, slots=SLOTS, n_states=2))
     assert rate > max(uniform, ranking) + CHANCE_ERROR
     assert rate > 0.95 * best - CHANCE_ERROR
     assert rate < best + CHANCE_ERROR
 
 
 def test_uniform_and_ranking_are_as_computed() -> None:
-    uniform = _hit_rate(make_policy("sarsa", sources=SOURCES, slots=SLOTS, states=2, epsilon=1.0))
-    ranking = _hit_rate(make_policy("ranked", sources=SOURCES, slots=SLOTS, states=2))
+    uniform = _hit_rate(make_policy("sarsa", sources=SOURCES, slots=SLOTS, n_states=2, epsilon=1.0))
+    ranking = _hit_rate(make_policy("ranked", sources=SOURCES, slots=SLOTS, n_states=2))
     assert uniform == pytest.approx(_expected_hits(0.15), abs=CHANCE_ERROR)
     assert ranking == pytest.approx(_expected_hits(0.12), abs=CHANCE_ERROR)

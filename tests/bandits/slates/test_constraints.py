@@ -25,9 +25,9 @@ from bandits.checks import train
 
 SLOTS = 3
 POLICIES = ("q_learning", "sarsa", "disagreement", "ranked")
-# Overlapping lists, one short, one dry; 0 and 3 share a brand with 6, all odd ones are of one category.
+# Overlapping lists, one short, one exhausted; 0 and 3 share a brand with 6, all odd ones are of one category.
 LISTS = np.array([[1, 3, 5, 2, 6], [3, 1, 0, -1, -1], [7, -1, -1, -1, -1]], np.int32)
-DRIES = np.array([[1, 3, 5, 7, -1], [3, 1, -1, -1, -1], [-1, -1, -1, -1, -1]], np.int32)
+SHORT = np.array([[1, 3, 5, 7, -1], [3, 1, -1, -1, -1], [-1, -1, -1, -1, -1]], np.int32)
 
 
 class Cap(NamedTuple):
@@ -58,7 +58,7 @@ def constraints_of(lists: NDArray[np.int32], caps: list[Cap], pins: dict[int, in
 def plain_heads(
     lists: NDArray[np.int32], caps: list[Cap], pins: dict[int, int], above: list[int]
 ) -> dict[int, tuple[int, int]]:
-    """Rank and item of each live source's head, read off the definition."""
+    """Rank and item of each live source's offer, read off the definition."""
     slot = len(above)
 
     def fits(item: int) -> bool:
@@ -126,8 +126,8 @@ CASES = {
     "two caps, one on the first two slots": (LISTS, [Cap(2, 2, 9), Cap(3, 1, 2)], {}),
     "a pin of an item that is in the lists": (LISTS, [], {1: 3}),
     "a pin from elsewhere, counted by a cap above it": (LISTS, [Cap(2, 2, 9)], {2: 9}),
-    "dry lists, and a pin that moves up": (DRIES, [Cap(2, 1, 9)], {2: 4}),
-    "a slate that ends early": (DRIES, [Cap(2, 1, 9)], {}),
+    "exhausted lists, and a pin that moves up": (SHORT, [Cap(2, 1, 9)], {2: 4}),
+    "a slate that ends early": (SHORT, [Cap(2, 1, 9)], {}),
 }  # fmt: skip
 
 
@@ -160,7 +160,7 @@ def test_propensities_are_exact(case: str, name: str) -> None:
     """
     lists, caps, pins = CASES[case]
     constraints = constraints_of(lists, caps, pins)
-    policy = make_policy(name, sources=3, slots=SLOTS, states=1, **({} if name == "ranked" else {"epsilon": 0.5}))
+    policy = make_policy(name, sources=3, slots=SLOTS, n_states=1, **({} if name == "ranked" else {"epsilon": 0.5}))
     train(policy, 200, case)
     slates = list(branches(policy, lists, constraints))
     probability = {slate: p for slate, p, _ in slates}
@@ -188,7 +188,7 @@ def learned(policy: Policy, outcome: Outcome, names: tuple[str, ...]) -> list[by
     [("q_learning", ("q", "evidence")), ("sarsa", ("q", "evidence")), ("disagreement", ("cells", "pooled"))],
 )
 def test_a_pinned_slot_gives_no_source_credit(name: str, tables: tuple[str, ...]) -> None:
-    policy, twin = (make_policy(name, sources=3, slots=SLOTS, states=1) for _ in range(2))
+    policy, twin = (make_policy(name, sources=3, slots=SLOTS, n_states=1) for _ in range(2))
     slate = policy.draw(0, LISTS, np.zeros(1), constraints_of(LISTS, [], {0: 9}))
     assert slate.sources.tolist() == [PINNED]
     before = [policy.state()[table].tobytes() for table in tables]
@@ -203,7 +203,7 @@ def test_a_pinned_slot_gives_no_source_credit(name: str, tables: tuple[str, ...]
 
 
 def test_the_value_of_a_slate_leaves_pinned_slots_out() -> None:
-    policy = make_policy("sarsa", sources=3, slots=SLOTS, states=1)
+    policy = make_policy("sarsa", sources=3, slots=SLOTS, n_states=1)
     slate = policy.draw(0, LISTS, np.zeros(2), constraints_of(LISTS, [], {0: 9}))
     outcome = Outcome(0, slate.offered_ranks, slate.sources, 1, 1.0, 0.5, 0, slate.offered_ranks, slate.sources, LISTS)
     assert np.isfinite(policy.learn_one(outcome))
@@ -218,11 +218,11 @@ def test_the_value_of_a_slate_leaves_pinned_slots_out() -> None:
         (NO_CONSTRAINTS._replace(pins=np.ones(1, np.int32)), "every pin must have a slot"),
     ],
 )
-def test_terms_that_do_not_fit_are_refused(constraints: Constraints, words: str) -> None:
+def test_constraints_that_do_not_fit_are_refused(constraints: Constraints, words: str) -> None:
     with pytest.raises(ValueError, match=words):
         Disagreement(sources=3, slots=SLOTS).draw(0, LISTS, np.zeros(SLOTS), constraints)
 
 
-def test_without_terms_nothing_changes() -> None:
+def test_without_constraints_nothing_changes() -> None:
     slate: Slate = draw_slate(LISTS, np.zeros((3, 4)), 0.0, np.zeros(5), NO_CONSTRAINTS)
     assert slate.items.tolist() == [1, 3, 5, 2, 6]

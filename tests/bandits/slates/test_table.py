@@ -11,7 +11,7 @@ SOURCES = np.array([0, 0, 1], np.uint8)
 
 
 def _sarsa(**options: float) -> Sarsa:
-    return Sarsa(sources=2, slots=3, states=2, learn_examination=False, prior=0.2, **options)
+    return Sarsa(sources=2, slots=3, n_states=2, learn_examination=False, prior=0.2, **options)
 
 
 def test_credit_by_hand() -> None:
@@ -63,7 +63,7 @@ def test_baseline_learns_what_silence_leads_to() -> None:
 def test_sarsa_values_the_slate_drawn_and_q_learning_the_best() -> None:
     lists = np.array([[1, 2], [3, 4]], np.int32)
     errors = {}
-    for policy in (Sarsa(sources=2, slots=2, states=1), QLearning(sources=2, slots=2, states=1)):
+    for policy in (Sarsa(sources=2, slots=2, n_states=1), QLearning(sources=2, slots=2, n_states=1)):
         policy.q[0] = [[0.5, 0.1, 0.0, 0.0], [0.3, 0.2, 0.0, 0.0]]
         drawn = policy.draw(0, lists, np.array([0.99, 0.99]))  # explores: source 1 twice
         assert drawn.sources.tolist() == [1, 1]
@@ -77,7 +77,7 @@ def test_sarsa_values_the_slate_drawn_and_q_learning_the_best() -> None:
 
 def test_q_learning_never_expects_less_than_sarsa() -> None:
     rng = np.random.default_rng(list(b"maximum"))
-    on_policy, off_policy = Sarsa(sources=3, slots=4, states=1), QLearning(sources=3, slots=4, states=1)
+    on_policy, off_policy = Sarsa(sources=3, slots=4, n_states=1), QLearning(sources=3, slots=4, n_states=1)
     for _ in range(300):
         q = rng.random((1, 3, 4))
         on_policy.q[:] = off_policy.q[:] = q
@@ -91,7 +91,7 @@ def test_q_learning_never_expects_less_than_sarsa() -> None:
 
 def test_without_discount_sarsa_and_q_learning_are_one() -> None:
     rng = np.random.default_rng(list(b"discount 0"))
-    twins = (Sarsa(sources=3, slots=4, states=2), QLearning(sources=3, slots=4, states=2))
+    twins = (Sarsa(sources=3, slots=4, n_states=2), QLearning(sources=3, slots=4, n_states=2))
     for _ in range(600):
         state = int(rng.integers(2))
         lists = np.stack([rng.permutation(6)[:4] for _ in range(3)]).astype(np.int32)

@@ -68,7 +68,7 @@ def outcome(n: int, state: int, lists: NDArray[np.int32], slate: Any, hit: int, 
 
 
 def policy(name: str, epsilon: float = 0.2) -> Policy:
-    return make_policy(name, sources=3, slots=SLOTS, states=STATES, epsilon=epsilon)
+    return make_policy(name, sources=3, slots=SLOTS, n_states=STATES, epsilon=epsilon)
 
 
 def mean_reward(outcomes: list[Outcome]) -> float:

@@ -1,7 +1,6 @@
-"""Matched sums, belief and choice of the default policy, computed by hand."""
+"""Credit, choice and scale of the default policy, computed by hand."""
 
 import itertools
-import math
 from typing import Literal
 
 import numpy as np
@@ -9,52 +8,10 @@ import pytest
 
 from bandits import EXHAUSTED, OTHER, PINNED, Disagreement, Outcome, make_policy
 from bandits.checks import train
-from bandits.slates.matched_sums import add_slot, believed_difference, observed_difference, shrink
-
-PRIOR = (0.1, 0.05, 0.6)
-
-
-def test_sums_by_hand() -> None:
-    side = np.array([3.0, 6.0, 1.0])  # mean 0.5, trusted
-    error = add_slot(side, 0.5, 2.0, 100.0, 0.1)
-    assert error == 2.0 - 0.5 * 0.5
-    assert side.tolist() == [3.0 + 1.0, 6.25, 1.0 + 0.25 * 1.75**2]
-
-
-def test_a_young_cell_uses_the_prior_value() -> None:
-    assert add_slot(np.array([3.0, 5.0, 1.0]), 1.0, 2.0, 100.0, 0.1) == 1.9
-
-
-def test_a_full_cell_forgets() -> None:
-    side = np.array([50.0, 200.0, 10.0])
-    add_slot(side, 1.0, 0.0, 100.0, 0.1)
-    assert side.tolist() == pytest.approx([0.99 * 50.0, 0.99 * 200.0 + 1.0, 0.99 * 10.0 + 0.25**2])
-
-
-def test_observed_difference_by_hand() -> None:
-    cell = np.array([[4.0, 10.0, 1.4], [3.0, 20.0, 8.0]])
-    assert observed_difference(cell, 0.6) == pytest.approx((0.4 - 0.15, 2.0 / 100 + 8.0 / 400))
-
-
-def test_one_side_alone_says_nothing() -> None:
-    empty, cell = np.zeros((2, 3)), np.array([[4.0, 10.0, 1.4], [0.0, 0.0, 0.0]])
-    for pooled in (empty, cell):
-        mean, variance = believed_difference(cell, pooled, PRIOR)
-        assert mean == 0.0
-        assert variance == pytest.approx(0.1**2 + 0.05**2)
-
-
-def test_belief_is_shrunk_twice() -> None:
-    pooled = np.array([[4.0, 10.0, 1.4], [3.0, 20.0, 8.0]])
-    cell = np.array([[1.0, 4.0, 0.2], [1.0, 5.0, 0.5]])
-    m_pooled, v_pooled = shrink(0.0, 0.01, 0.25, 0.04)
-    assert (m_pooled, v_pooled) == pytest.approx((0.05, 0.008))
-    expected = shrink(0.05, 0.0105, 0.05, 0.8 / 16 + 0.5 / 25)
-    assert believed_difference(cell, pooled, PRIOR) == pytest.approx(expected)
 
 
 def _policy() -> Disagreement:
-    return Disagreement(sources=3, slots=2, states=2, epsilon=0.05, learn_examination=False)
+    return Disagreement(sources=3, slots=2, n_states=2, epsilon=0.05, learn_examination=False)
 
 
 def test_only_disagreements_are_credited() -> None:
@@ -82,7 +39,7 @@ def test_all_sources_that_offered_the_item_share_the_credit() -> None:
     assert np.count_nonzero(cells) == 2 * 3
 
 
-def test_a_dry_ranking_credits_nobody() -> None:
+def test_an_exhausted_ranking_gives_no_credit() -> None:
     policy = _policy()
     offered_ranks = np.array([[EXHAUSTED, 0, OTHER]], np.uint8)
     assert policy.learn_one(Outcome(0, offered_ranks, np.array([1], np.uint8), hit=0, reward=1.0)) == 0.0
@@ -90,6 +47,8 @@ def test_a_dry_ranking_credits_nobody() -> None:
 
 
 LISTS = np.array([[1, 2], [5, 6], [1, 7]], np.int32)
+
+
 LISTS_4 = np.array([[1, 2, 3], [5, 6, 7], [1, 7, 5], [8, 2, 9]], np.int32)
 
 
@@ -100,7 +59,7 @@ def test_untrained_probabilities() -> None:
 
 
 def _teach(policy: Disagreement, hit_rate: tuple[float, float]) -> None:
-    """Show source 1's head and the ranking's head in turn, with these hit rates, in slot 0 of state 0."""
+    """Show the offers of source 1 and of the ranking in turn, with these hit rates, in slot 0 of state 0."""
     shown = (np.array([[OTHER, 0, EXHAUSTED]], np.uint8), np.array([[0, OTHER, EXHAUSTED]], np.uint8))
     rng = np.random.default_rng(list(b"teach"))
     for n in range(2000):
@@ -128,7 +87,7 @@ def _twins(
     bootstrap: Literal["q_learning", "sarsa"], discount: float, factor: float
 ) -> tuple[list[bytes], list[bytes]]:
     """Slates of two policies in one world, one of them with ``factor`` times the rewards."""
-    twins = [Disagreement(sources=4, slots=3, states=2, bootstrap=bootstrap) for _ in range(2)]
+    twins = [Disagreement(sources=4, slots=3, n_states=2, bootstrap=bootstrap) for _ in range(2)]
     rng = np.random.default_rng(list(b"scale"))
     drawn: tuple[list[bytes], list[bytes]] = ([], [])
     state, slates = 0, [policy.draw(0, LISTS_4, np.full(3, 0.5)) for policy in twins]
@@ -141,8 +100,8 @@ def _twins(
             drawn[n].append(next_.probabilities.tobytes() + next_.items.tobytes())
             policy.learn_one(
                 Outcome(
-                    state, slates[n].offered_ranks, slates[n].sources, max(hit, -1), reward * (1.0, factor)[n], discount,
-                    following, next_.offered_ranks, next_.sources, lists,
+                    state, slates[n].offered_ranks, slates[n].sources, max(hit, -1), reward * (1.0, factor)[n],
+                    discount, following, next_.offered_ranks, next_.sources, lists,
                 )
             )  # fmt: skip
             slates[n] = next_
@@ -189,7 +148,7 @@ def test_an_unknown_bootstrap_is_refused() -> None:
         Disagreement(sources=2, slots=2, bootstrap="monte_carlo")  # type: ignore[arg-type]
 
 
-def test_a_dry_ranking_leaves_the_choice_to_the_others() -> None:
+def test_an_exhausted_ranking_leaves_the_choice_to_the_others() -> None:
     lists = np.array([[-1, -1], [5, 6], [7, 8]], np.int32)
     slate = _policy().draw(0, lists, np.zeros(1))
     assert slate.probabilities[0].tolist() == pytest.approx([0.0, 0.975, 0.025])
@@ -197,7 +156,7 @@ def test_a_dry_ranking_leaves_the_choice_to_the_others() -> None:
 
 def test_off_policy_weights_are_unbiased() -> None:
     """What a trained policy logs values another exactly: all slates of overlapping, short lists, by enumeration."""
-    logging, candidate = (make_policy(name, sources=3, slots=3, states=1) for name in ("disagreement", "sarsa"))
+    logging, candidate = (make_policy(name, sources=3, slots=3, n_states=1) for name in ("disagreement", "sarsa"))
     for policy in (logging, candidate):
         train(policy, 400, "off-policy")
     lists = np.array([[1, 2, -1], [2, 3, 1], [4, -1, -1]], np.int32)
@@ -213,7 +172,3 @@ def test_off_policy_weights_are_unbiased() -> None:
             estimate += p_logging * (p_candidate / p_logging) * reward
     assert total == pytest.approx(1.0, abs=1e-12)
     assert estimate == pytest.approx(truth, abs=1e-12)
-
-
-def test_infinite_variance_keeps_the_prior() -> None:
-    assert shrink(0.3, 0.2, 9.0, math.inf) == (0.3, 0.2)

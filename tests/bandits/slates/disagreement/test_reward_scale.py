@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from bandits import PINNED
-from bandits.slates.reward_scale import FORGETTING, RewardScale
+from bandits.slates.disagreement.reward_scale import FORGETTING, RewardScale
 
 THETA = np.array([1.0, 0.5, 0.25])
 

@@ -1,9 +1,9 @@
-"""What a reward is worth here: the unit in which a policy states its prior beliefs.
+"""Size of a site's rewards: the unit in which a policy states its prior beliefs.
 
-A site may reward a click with 2 or with 200; a constant of 0.1 would be caution at one and recklessness
-at the other. So beliefs are stated in the mean reward of an examined slot, and doubts in its mean square,
-both taken from what was credited. Multiply all rewards by c > 0, and all values are multiplied by c, all
-variances by c ** 2, and every choice stays: exactly, if c is a power of two.
+A site may reward a click with 2 or with 200, so a constant of 0.1 would be cautious at one and bold at the other.
+Beliefs are therefore stated in the mean reward of an examined slot, and doubts in its mean square, both estimated from
+the credited rewards. Multiply all rewards by c > 0, and all values are multiplied by c, all variances by c ** 2, and
+every choice stays: exactly, if c is a power of two.
 """
 
 import numpy as np
@@ -19,7 +19,7 @@ FORGETTING = 1e-4  # share of the sums that one slate replaces: the last 10,000 
 def count_reward(
     sums: NDArray[np.float64], theta: NDArray[np.float64], sources: NDArray[np.uint8], hit: int, reward: float
 ) -> None:
-    """Add one settled slate to ``sums``: size of the rewards, their squares, examined slots; not what is pinned."""
+    """Add one settled slate to ``sums`` (size of the rewards, their squares, examined slots), without pinned slots."""
     sums *= 1.0 - FORGETTING
     for j in range(sources.size):
         if sources[j] == PINNED:

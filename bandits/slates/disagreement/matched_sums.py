@@ -1,16 +1,17 @@
 """How much better a source is than the ranking where the two disagree.
 
-Where source a and the blended ranking offer different items and one of the two is shown, the outcome
-says something about their difference. Sums over such slots, matched on the same cell for both sides:
+Where source a and the blended ranking offer different items and one of the two is shown, the outcome informs about
+their difference. Sums over such slots, matched on the same cell for both sides:
 
     S = sum theta * y     W = sum theta ** 2     V = sum theta ** 2 * (y - theta * S / W) ** 2
 
-with y the slot's reward (0 for a miss), or when looking ahead what ``bandits.slates.table`` calls u_t. S / W is
-the value of an examined slot; old slots fade once W exceeds a cap. The difference of the sides is shrunk twice
-towards less: the pooled one (all states) towards zero, the state's towards the pooled one.
+with y the slot's reward (0 for a miss), or with a discount the u_t of ``bandits.slates.table``. S / W is the value of
+an examined slot; old slots fade once W exceeds a cap. The difference of the sides is shrunk twice: the pooled one (all
+states) towards zero, the state's towards the pooled one.
 """
 
 import math
+from typing import NamedTuple
 
 import numpy as np
 from numba import njit
@@ -18,7 +19,8 @@ from numba.extending import register_jitable
 from numpy.typing import NDArray
 
 from bandits.base import EXHAUSTED, OTHER
-from bandits.slates.fill import check_heads, rank_bucket
+from bandits.slates.offers import check_record, rank_bucket
+from bandits.slates.table import Settled
 from bandits.td import td_learning
 
 Table = NDArray[np.float64]  # [sources, 4 own bucket, 4 ranking's bucket, 2 sides, 3 sums]
@@ -84,20 +86,21 @@ def believed_difference(
     return shrink(m_pooled, v_pooled + ts * ts, d, se2)
 
 
+class Sums(NamedTuple):
+    """The sums that one slate moves, and how they forget."""
+
+    cells: Table  # of the slate's state
+    pooled: Table  # of all states
+    caps: tuple[float, float]  # examined slots that a cell remembers, of a state and pooled
+    prior_value: float  # of an examined slot, in units of reward
+
+
 @njit(cache=True)
-def credit_disagreement(
-    cells: Table,
-    pooled: Table,
-    theta: NDArray[np.float64],
-    offered_ranks: NDArray[np.uint8],
-    sources: NDArray[np.uint8],
-    hit: int,
-    u_t: float,
-    caps: tuple[float, float],
-    prior_value: float,
-) -> float:
+def credit_disagreement(sums: Sums, settled: Settled) -> float:
     """Add every slot to the sums of the sources that disagreed there; return the mean error of the slots."""
-    check_heads(offered_ranks, sources, theta.size, cells.shape[0])
+    cells, pooled, caps, prior_value = sums
+    theta, offered_ranks, sources, hit, u_t = settled
+    check_record(offered_ranks, sources, theta.size, cells.shape[0])
     total = 0.0
     matched = 0
     for j in range(sources.size):
@@ -108,9 +111,7 @@ def credit_disagreement(
         b_0 = rank_bucket(offered_ranks[j, 0] % OTHER)
         for a in range(1, cells.shape[0]):
             shown = offered_ranks[j, a] < OTHER
-            if (
-                offered_ranks[j, a] == EXHAUSTED or shown == ranking_shown
-            ):  # equal: both agree, or a third item is shown
+            if offered_ranks[j, a] == EXHAUSTED or shown == ranking_shown:  # they agree, or a third item is shown
                 continue
             b = rank_bucket(offered_ranks[j, a] % OTHER)
             side = 0 if shown else 1

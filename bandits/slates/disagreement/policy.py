@@ -1,0 +1,157 @@
+"""Credit, show and explore a source only where it disagrees with the ranking.
+
+The credit is the slot's reward, or with a discount u_t of ``bandits.slates.table``: then the difference is that of two
+action values, q(s, source) - q(s, ranking), and SARSA or Q-learning values the next state. An exhausted ranking leaves
+nothing to compare: no credit. Before the first reward there is no unit of reward, so no belief: the ranking is chosen,
+and every source may be better.
+"""
+
+from collections.abc import Callable, Mapping
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bandits.base import NO_CONSTRAINTS, Constraints, Outcome, Slate
+from bandits.schedules import Schedule
+from bandits.slates.disagreement.choice import (
+    Differences,
+    Prior,
+    Tuning,
+    disagreement_propensities,
+    draw_disagreement,
+    no_bounds,
+    recorded_disagreement,
+)
+from bandits.slates.disagreement.matched_sums import SIDES, Sums, credit_disagreement
+from bandits.slates.disagreement.reward_scale import RewardScale
+from bandits.slates.offers import BUCKETS
+from bandits.slates.q_learning import q_learning_error
+from bandits.slates.sarsa import sarsa_error
+from bandits.slates.table import SlateTable
+
+BOOTSTRAPS: dict[str, Callable[[SlateTable, Outcome], float]] = {
+    "q_learning": q_learning_error,
+    "sarsa": sarsa_error,
+}
+
+
+class Disagreement(SlateTable):
+    """The safe default: it leaves the ranking only for a source that is credibly better.
+
+    Parameters
+    ----------
+    sources, slots, n_states
+        Size: sources of a slate (0 is the blended ranking), its slots, states.
+    bootstrap
+        What the next state is worth when ``discount_t`` is above 0: the slate drawn there (``sarsa``) or the
+        best that can be filled (``q_learning``). Without a discount the two are one.
+    epsilon
+        Exploration rate in [0, 1], or a schedule over the number of outcomes learned.
+    smallest_step
+        Least step size of the table that values what comes next, in (0, 1].
+    learn_examination
+        Estimate the examination of the slots online; otherwise it stays at ``(j + 1) ** -0.5``.
+    tuning
+        How cautious the choice is. ``make_policy`` takes its fields as options.
+
+    Examples
+    --------
+    >>> policy = Disagreement(sources=2, slots=2, n_states=1, epsilon=0.05)
+    >>> lists = np.array([[5, 6], [5, 8]], np.int32)
+    >>> slate = policy.draw(0, lists, np.array([0.5, 0.96]))
+    >>> slate.items.tolist(), slate.probabilities.round(2).tolist()
+    ([5, 8], [[1.0, 0.0], [0.95, 0.05]])
+    >>> policy.learn_one(Outcome(0, slate.offered_ranks, slate.sources, hit=1, reward=1.0))
+    1.0
+    """
+
+    name = "disagreement"
+
+    def __init__(
+        self,
+        *,
+        sources: int,
+        slots: int,
+        n_states: int = 12,
+        bootstrap: Literal["q_learning", "sarsa"] = "sarsa",
+        epsilon: float | Schedule = 0.02,
+        smallest_step: float = 0.01,
+        learn_examination: bool = True,
+        tuning: Tuning = Tuning(),  # noqa: B008  frozen
+    ) -> None:
+        super().__init__(
+            sources=sources,
+            slots=slots,
+            n_states=n_states,
+            epsilon=epsilon,
+            smallest_step=smallest_step,
+            learn_examination=learn_examination,
+        )
+        if bootstrap not in BOOTSTRAPS:
+            raise ValueError(
+                f"policy {self.name!r}: bootstrap must be one of {', '.join(BOOTSTRAPS)}; got {bootstrap!r}"
+            )
+        self._bootstrap = bootstrap
+        self._tuning = tuning
+        self._cells = np.zeros((n_states, sources, BUCKETS, BUCKETS, SIDES, 3))
+        self._pooled = np.zeros(self._cells.shape[1:])
+        self._scale = RewardScale()
+        self._prior: Prior = (0.0, 0.0, 0.0)  # in units of reward, of which nothing is known yet
+
+    def _differences(self, state: int) -> Differences:
+        tuning, epsilon = self._tuning, self.epsilon
+        return Differences(
+            self._cells[state], self._pooled, self._prior, (tuning.z, tuning.zx),
+            (epsilon, min(epsilon, tuning.epsilon_floor)), no_bounds(self.sources),
+        )  # fmt: skip
+
+    def _state_prior(self) -> None:
+        """State the prior beliefs in units of reward."""
+        mean, mean_square = self._scale.moments()
+        self._prior = (self._tuning.t0 * mean, self._tuning.ts * mean, self._tuning.doubt * mean_square)
+
+    def draw(
+        self,
+        state: int,
+        lists: NDArray[np.int32],
+        uniforms: NDArray[np.float64],
+        constraints: Constraints = NO_CONSTRAINTS,
+    ) -> Slate:
+        """Fill one slot per number of ``uniforms`` in [0, 1) from ``lists`` ``[sources, depth]``."""
+        return draw_disagreement(self._differences(state), lists, uniforms, constraints)
+
+    def propensities(
+        self, state: int, lists: NDArray[np.int32], items: NDArray[np.int32], constraints: Constraints = NO_CONSTRAINTS
+    ) -> NDArray[np.float64]:
+        """Probability of each item of a given slate given the items above it, shape ``[n]``."""
+        return disagreement_propensities(self._differences(state), lists, items, constraints)
+
+    def recorded_propensities(
+        self, state: int, lists: NDArray[np.int32], offered_ranks: NDArray[np.uint8]
+    ) -> NDArray[np.float64]:
+        """The same for a slate on record, from its ``offered_ranks [n, sources]``; constraints are not needed."""
+        return recorded_disagreement(self._differences(state), lists, offered_ranks)
+
+    def slate_error(self, outcome: Outcome) -> float:
+        """``u_t``, bootstrapped as SARSA or Q-learning does."""
+        return BOOTSTRAPS[self._bootstrap](self, outcome)
+
+    def credit(self, outcome: Outcome, u_t: float) -> float:
+        """Move the table, and credit the disagreements; return their mean error, in units of reward."""
+        caps = (self._tuning.cap, self._tuning.cap_pooled)
+        sums = Sums(self._cells[outcome.state_tm1], self._pooled, caps, self._scale.moments()[0])
+        error = credit_disagreement(sums, self.settled(outcome, u_t))
+        self._scale.learn_one(self.examination.theta, outcome.sources, outcome.hit, u_t)
+        self._state_prior()
+        super().credit(outcome, u_t)
+        return error
+
+    def state(self) -> dict[str, NDArray[np.generic]]:
+        """Every array that learning changes, in fixed order: live, not copied."""
+        return {"cells": self._cells, "pooled": self._pooled, **self._scale.state(), **super().state()}
+
+    def restore(self, saved: Mapping[str, NDArray[np.generic]]) -> None:
+        """Take over the arrays of a snapshot made by ``state``."""
+        super().restore(saved)
+        self._state_prior()
