@@ -243,4 +243,4 @@ def restored_histories(state: State) -> Histories:
     """Return a copy of what `histories_state` gave, the table empty."""
     dtypes = (np.int32, np.int32, np.int64, np.int32, np.int32, np.int64)
     arrays = [np.array(state[name], dtype) for name, dtype in zip(Histories._fields, dtypes)]
-    return Histories(*arrays, empty_table(len(arrays[-1])))
+    return Histories._make([*arrays, empty_table(len(arrays[-1]))])

@@ -52,9 +52,9 @@ class SessionNeighbours(Impersonal):
     to the oldest. Equal similarity: the session with the later last event (in order of learning) goes first.
 
     It learns event by event: an `Interaction` with an empty `session` begins a session of its `user`, others continue
-    the user's newest one; events without a user count as one user's. The lists from items to sessions are always in the order of
-    the sessions' last events, so that learning item by item equals a batch over whole sessions, and a query reads
-    only the recent ends. The newest session of the asking user is left out: it is the one under way.
+    the user's newest one; events without a user count as one user's. The lists from items to sessions are always in the
+    order of the sessions' last events, so that learning item by item equals a batch over whole sessions, and a query
+    reads only the recent ends. The newest session of the asking user is left out: it is the current one.
 
     Parameters
     ----------
@@ -69,7 +69,7 @@ class SessionNeighbours(Impersonal):
     history
         Positions of the asked session that are looked at, from its end.
     max_sessions
-        Sessions kept; a new one replaces the one that began first. Memory is taken as needed, about 120 bytes a session.
+        Sessions kept; a new one replaces the one that began first. About 120 bytes a session, taken as needed.
     items_a_session
         Distinct items kept a session, the newest.
 
@@ -156,7 +156,7 @@ class SessionNeighbours(Impersonal):
         return self._near.score_many(items)
 
     def why(self, query: Query, item: int) -> list[int]:
-        """Return the items of the query that pulled `item`, strongest first: each has a part in what the neighbours gave."""
+        """Return the items of the query that `item` was recommended for, by their part in its score."""
         self._find(query)
         return self._near.why(self._sessions.kept, self._weights.distance, item)
 

@@ -24,9 +24,7 @@ class Decays(NamedTuple):
     position: float = 1.81  # $\lambda_{spw}$, positions: of an item in the asked session, from its end
     days: float = 100.0  # $\lambda_{snh}$: of a neighbour, since its last event
     distance: float = 0.4525  # $\lambda_{inh}$, positions: of a neighbour's item, from the match
-    match: float = (
-        3.62  # $\lambda_{ipw}$, positions: of a neighbour, by its match's distance from the asked session's end
-    )
+    match: float = 3.62  # $\lambda_{ipw}$, positions: of a neighbour, by how far from the end the match is
 
 
 class Weights(NamedTuple):

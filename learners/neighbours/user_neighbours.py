@@ -199,7 +199,7 @@ class UserNeighbours(Impersonal):
         return self._near.score_many(items)
 
     def why(self, query: Query, item: int) -> list[int]:
-        """Return the items of the query that pulled `item`, strongest first: each has a part in what the neighbours gave."""
+        """Return the items of the query that `item` was recommended for, by their part in its score."""
         self._find(query)
         return self._near.why(self._users.kept, self._tables[1], item)
 

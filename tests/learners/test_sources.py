@@ -59,7 +59,7 @@ def test_law(check: Check) -> None:
 
 class Forgetful(Popularity):
     def score_many(self, query: Query, items: NDArray[np.int32]) -> NDArray[np.float32]:
-        self._unit *= 2.0
+        self._counts.unit[0] *= 2.0
         return super().score_many(query, items)
 
 
