@@ -233,9 +233,8 @@ class Change:
         self._waited = np.zeros(1, np.int64)  # events since they last fell
         self._number = {name: n for n, name in enumerate(self.watched)}
         self._fall = 0.5 ** (_AT_ONCE / pace.cool_down)
-        self._held: dict[
-            tuple[str, int], tuple[object, list[int]]
-        ] = {}  # (answer, learner) -> numbers of the models whose alarms hold it
+        # by answer and learner: the numbers of the models whose alarms hold it
+        self._held: dict[tuple[str, int], tuple[object, list[int]]] = {}
         for n, model in enumerate(watched):
             for learner in model.learners:
                 self._held.setdefault((model.answer, id(learner)), (learner, []))[1].append(n)

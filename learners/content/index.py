@@ -131,7 +131,7 @@ class InvertedIndex:
         return order
 
     def state(self) -> dict[str, NDArray[Any]]:
-        """Return the rows, packed, and when each was said; all else follows from them."""
+        """Return the rows, packed, and when each was said; all else follows."""
         rows = slice(self.size)
         used = self.tokens[rows] >= 0
         return {
