@@ -197,7 +197,7 @@ def test_a_near_match_is_suggested() -> None:
         ),
         (
             "from learners import Popularity as X", "popularity = rogue:X",
-            r"'popularity': must be offered once; got headwater \(learners\.popularity\.popularity:Popularity\), rogue-learners",
+            r"'popularity': must be offered once; got headwater \(learners\.popularity\.popularity:Popularity\), rogue",
         ),
     ],
 )  # fmt: skip
