@@ -1,4 +1,4 @@
-"""What every candidate source is told, asked and held to."""
+"""The interface of every candidate source: what it learns from, what it is asked, and what it must keep to."""
 
 from collections.abc import Mapping
 from types import MappingProxyType
@@ -12,8 +12,8 @@ CLICK: Final = 1
 PURCHASE: Final = 2
 
 ELIGIBLE: Final = 0
-INELIGIBLE: Final = 1  # a rule forbids the item: nobody proposes it
-TOUCHED: Final = 2  # the user knows the item: only `RecentlySeen` proposes it
+INELIGIBLE: Final = 1  # a rule forbids the item: no source proposes it
+TOUCHED: Final = 2  # the user knows the item: only sources with `proposes_touched`, such as `Repeats`, propose it
 
 State = Mapping[str, NDArray[Any]]
 Traits = Mapping[str, str]
@@ -23,48 +23,48 @@ NEVER: Final = float("-inf")  # time of what did not happen
 
 
 class Past(NamedTuple):
-    """What the user did with each of his `recent` items before now: arrays aligned with it, or all empty: `NO_HISTORY`."""
+    """What the user did with each of the `recent` items before now: arrays aligned with it, or `NO_HISTORY`."""
 
-    times: NDArray[np.float64]  # event time of his last event on the item, unix seconds
-    counts: NDArray[np.int32]  # his events on the item, >= 1
+    times: NDArray[np.float64]  # event time of the user's last event on the item, unix seconds
+    counts: NDArray[np.int32]  # the user's events on the item, >= 1
     kinds: NDArray[np.uint8]  # VIEW, CLICK or PURCHASE: of the last event on it
-    bought: NDArray[np.float64]  # event time of his last purchase of it; `NEVER` without one
+    bought: NDArray[np.float64]  # event time of the user's last purchase of it; `NEVER` without one
 
 
 NO_HISTORY: Final = Past(np.empty(0), np.empty(0, np.int32), np.empty(0, np.uint8), np.empty(0))
 
 
 class Interaction(NamedTuple):
-    """What a learner is told of one event; items are the dense indices of a `Vocabulary`."""
+    """One event, as learners get it; items are the dense indices of a `Vocabulary`."""
 
     item: int
     kind: int  # VIEW, CLICK or PURCHASE
     time: float  # event time, unix seconds
     recent: NDArray[np.int32]  # the user's distinct items before this event, newest first, at most 50
     session: NDArray[np.int32]  # items of the current session before this event, newest first; empty: a new session
-    user: int = NOBODY  # a 64-bit number (signed) that stands for the user and for nobody else
+    user: int = NOBODY  # a signed 64-bit number of this user alone
     traits: Traits = NO_TRAITS  # groups the user belongs to now: {"country": "NL", "device": "phone", "segment": "3"}
     past: Past = NO_HISTORY  # of `recent`, before this event
 
 
 class Query(NamedTuple):
-    """What a source is asked: the user's past at a moment of event time."""
+    """What a source is asked: the user's history at a moment of event time."""
 
     recent: NDArray[np.int32]  # the user's distinct items, newest first, at most 50
     time: float  # unix seconds
     session: NDArray[np.int32]  # items of the current session, newest first, repeats allowed; may be empty
-    user: int = NOBODY  # as in `Interaction`: learners that keep individual histories leave the user's own out
+    user: int = NOBODY  # as in `Interaction`: learners that keep histories of users leave this user's out
     traits: Traits = NO_TRAITS
     past: Past = NO_HISTORY  # of `recent`, up to now
 
 
 class About(NamedTuple):
-    """What the catalogue says of an item; everything may be missing."""
+    """What the catalogue has about an item; everything may be missing."""
 
     title: str = ""
     text: str = ""
     tags: tuple[str, ...] = ()
-    categories: tuple[str, ...] = ()  # the most telling one first
+    categories: tuple[str, ...] = ()  # the most important one first
     price: float | None = None
     attributes: Mapping[str, str | float | bool | None] = NO_TRAITS
     vectors: Mapping[str, tuple[float, ...]] = MappingProxyType({})  # named embeddings
@@ -75,7 +75,7 @@ class Source(Protocol):
 
     Predictions (`top_k`, `score_many`) change nothing observable and ignore unknown indices in a query. Learning an
     item that was never added raises `IndexError`. No call costs more as the catalogue grows, `add_item` amortised.
-    Inherit from `Impersonal` for the two verbs that most sources have no use for.
+    Inherit from `Impersonal` for the two methods that most sources do not need.
     """
 
     @property
@@ -90,7 +90,7 @@ class Source(Protocol):
         """Make room for every index up to and including `item`; known ones are left alone."""
 
     def describe(self, item: int, about: About) -> None:
-        """Take in what the catalogue says of a known item, in place of what it said before."""
+        """Take what the catalogue has about a known item, in place of what it had before."""
 
     def learn_one(self, event: Interaction) -> None:
         """Learn from one event."""
@@ -105,7 +105,7 @@ class Source(Protocol):
         """Return the score of each of `items`, 0 where the source knows nothing; the same numbers as `top_k`."""
 
     def forget(self, user: int) -> None:
-        """Drop all that is kept of one user apart from others; what was only counted stays."""
+        """Drop what is kept about this user alone; what went into common counts stays."""
 
     def state(self) -> dict[str, NDArray[Any]]:
         """Return the arrays that are the whole state, in a fixed order: views, valid until the next change."""
@@ -115,7 +115,7 @@ class Source(Protocol):
 
 
 class Impersonal:
-    """A source that proposes only new items, does not read the catalogue and keeps no individual histories."""
+    """A source that proposes only new items, does not read the catalogue and keeps nothing about single users."""
 
     proposes_touched = False
 
@@ -123,7 +123,7 @@ class Impersonal:
         """Ignore the catalogue."""
 
     def forget(self, user: int) -> None:
-        """Keep nothing of a user alone, so there is nothing to forget."""
+        """Do nothing: nothing is kept about a user alone."""
 
 
 def require_known(source: str, item: int, size: int) -> None:

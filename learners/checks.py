@@ -43,7 +43,7 @@ def check_cold_start(source: Source) -> None:
 
 
 def check_prediction_changes_nothing(source: Source) -> None:
-    """Asking leaves the state as it is, and asking again gives the same."""
+    """A query leaves the state as it is, and the same query again gives the same answer."""
     _learn(source)
     before = _fingerprint(source)
     first, second = _answers(source), _answers(source)
@@ -52,15 +52,15 @@ def check_prediction_changes_nothing(source: Source) -> None:
 
 
 def check_same_events_same_state(source: Source) -> None:
-    """Two copies taught the same, one of them questioned meanwhile, agree to the bit."""
-    questioned = copy.deepcopy(source)
+    """Two copies that learn the same, one of them queried meanwhile, agree to the bit."""
+    queried = copy.deepcopy(source)
     _learn(source)
-    _learn(questioned, after_each=lambda: _answers(questioned))
-    _require(_fingerprint(source) == _fingerprint(questioned), "state must depend on the events alone")
+    _learn(queried, after_each=lambda: _answers(queried))
+    _require(_fingerprint(source) == _fingerprint(queried), "state must depend on the events alone")
 
 
 def check_pickling(source: Source) -> None:
-    """A pickled copy answers and learns like the original, which was asked before."""
+    """A pickled copy answers and learns like the original, which was queried before."""
     _learn(source)
     _answers(source)
     _require_twins(source, pickle.loads(pickle.dumps(source)))  # noqa: S301  (made on this very line)
@@ -85,7 +85,7 @@ def check_restored_state_is_a_copy(source: Source) -> None:
 
 
 def check_learn_many_is_learn_one(source: Source) -> None:
-    """Many events at once leave the same state as one by one, wherever they are cut."""
+    """Many events at once leave the same state as one by one, in batches of any size."""
     twin, events = copy.deepcopy(source), [event._replace(past=_past(event)) for event in _stream()]
     events = list(Interactions.of(events).each())
     for each in (source, twin):
@@ -124,7 +124,7 @@ def check_score_many_agrees_with_top_k(source: Source) -> None:
 
 
 def check_blocked_honoured(source: Source) -> None:
-    """Ineligible items are proposed by nobody; blocking one only closes the gap."""
+    """Ineligible items are not proposed; blocking one only moves the others up."""
     _learn(source)
     blocked = _nothing_blocked()
     full = source.top_k(_query(3, 1, 4), _ITEMS, blocked)[0].tolist()
@@ -135,7 +135,7 @@ def check_blocked_honoured(source: Source) -> None:
 
 
 def check_touched_only_by_repeats(source: Source) -> None:
-    """ItemSnapshot items are proposed by the user's own past only."""
+    """`TOUCHED` items are proposed by sources of the user's own past only."""
     _learn(source)
     listed = source.top_k(_query(3, 1, 4), _ITEMS, np.full(_ITEMS, TOUCHED, np.uint8))[0].tolist()
     _require(listed == ([3, 1, 4] if source.proposes_touched else []), "discovery must leave out touched items")
@@ -180,14 +180,14 @@ def check_bounded_memory(source: Source) -> None:
 
 
 def check_forget_user(source: Source) -> None:
-    """A forgotten user's number is nowhere in the state; where it never was, nothing changes. Learning goes on."""
+    """A forgotten user's number is nowhere in the state; if it never was, nothing changes. Learning goes on."""
     _learn(source)
     before, was_kept = _fingerprint(source), _mentions(source, _user(2))
     source.forget(_user(_USERS))
-    _require(_fingerprint(source) == before, "forgetting a stranger must change nothing")
+    _require(_fingerprint(source) == before, "forgetting an unknown user must change nothing")
     source.forget(_user(2))
     _require(not _mentions(source, _user(2)), "no array may mention a forgotten user")
-    _require(was_kept or _fingerprint(source) == before, "who keeps nothing of a user must not change")
+    _require(was_kept or _fingerprint(source) == before, "a source that keeps nothing about a user must not change")
     _learn(source)
     _require(bool(np.isfinite(source.score_many(_query(3, 1, 4), _every_item())).all()), "learning must go on")
     _require(_mentions(source, _user(2)) == was_kept, "a forgotten user may come back")

@@ -1,8 +1,8 @@
 """When the world changes, and what is done about it: ADWIN on prequential measures, answers on the learners.
 
-A measure gets worse for two reasons: by chance, or because what was learned is no longer true. `Watcher` tells the
-two apart; `Change` holds one for every model and takes the configured answer: the learners that it concerns learn or
-forget faster for a while, or begin anew. Both are folds: same values, same alarms.
+A measure gets worse for two reasons: by chance, or because what was learned is no longer true. `Watcher` tests
+which; `Change` holds one for every model and takes the configured answer: the learners concerned learn or forget faster
+for a while, or are reset. Both are folds: same values, same alarms.
 """
 
 import math
@@ -15,35 +15,35 @@ from river.drift import ADWIN
 
 from learners.base import State
 
-_CALM = 1e-3  # an alarm below it has ended
-_AT_ONCE = 20  # events that alarms stay as high as they are
+_ENDED = 1e-3  # an alarm below it has ended
+_AT_ONCE = 20  # events between two falls of the alarms
 
 Worse = Literal["higher", "lower"]
 
 
 class RaisesLearningRate(Protocol):
-    """A learner whose steps shrink by themselves, such as one with AdaGrad."""
+    """A learner whose steps shrink over time, such as one with AdaGrad."""
 
     def raise_learning_rate(self, factor: float) -> None:
         """Make the steps that follow `factor` (>= 1) times as long: AdaGrad divides its sums of squares by factor²."""
 
 
 class ScalesLearningRate(Protocol):
-    """A learner whose steps are always as long, such as one with plain gradient descent."""
+    """A learner with steps of constant length, such as one with plain gradient descent."""
 
     def scale_learning_rate(self, factor: float) -> None:
-        """Take steps `factor` (>= 1) times as long as configured until told otherwise; 1: as configured."""
+        """Take steps `factor` (>= 1) times as long as configured until the next call; 1: as configured."""
 
 
 class SetsHalfLife(Protocol):
     """A learner that forgets."""
 
     def set_half_life(self, half_life: float) -> None:
-        """Halve what is known every `half_life` events, or as configured if that is sooner, until told otherwise."""
+        """Halve what is known every `half_life` events, or as configured if that is sooner, until the next call."""
 
 
 class Resets(Protocol):
-    """A learner that can begin anew."""
+    """A learner that can be reset."""
 
     def reset(self) -> None:
         """Become as it was before it learned anything."""
@@ -58,17 +58,17 @@ class Pace(NamedTuple):
         Of the step, at the height of the alarm; >= 1.
     half_life
         Events, at the height of the alarm; > 0.
-    calm
+    cool_down
         Events after which an alarm is half as high; > 0.
     """
 
     factor: float = 4.0
     half_life: float = 100.0
-    calm: float = 500.0
+    cool_down: float = 500.0
 
 
 class Answer(NamedTuple):
-    """What is done to a learner that offers the verb; others are left alone."""
+    """What is done to a learner that has the method; others are left alone."""
 
     start: Callable[[object, Pace], None]  # once, when the alarm is raised
     hold: Callable[[object, float, Pace], None]  # at every height of the alarm, from 1 down to 0
@@ -81,25 +81,25 @@ def raise_learning_rate(learner: Any, pace: Pace) -> None:
 
 
 def scale_learning_rate(learner: Any, height: float, pace: Pace) -> None:
-    """Lengthen the steps of a learner that `ScalesLearningRate` by the factor, and back to its own with the alarm."""
+    """Lengthen the steps of a learner that `ScalesLearningRate` by the factor, and back as the alarm falls."""
     if hasattr(learner, "scale_learning_rate"):
         learner.scale_learning_rate(1.0 + height * (pace.factor - 1.0))
 
 
 def set_half_life(learner: Any, height: float, pace: Pace) -> None:
-    """Shorten the half-life of a learner that `SetsHalfLife`, and back to its own with the alarm."""
+    """Shorten the half-life of a learner that `SetsHalfLife`, and back as the alarm falls."""
     if hasattr(learner, "set_half_life"):
         learner.set_half_life(pace.half_life / height if height > 0.0 else math.inf)
 
 
 def scale_both(learner: Any, height: float, pace: Pace) -> None:
-    """Both, for a learner that offers either."""
+    """Do both, for a learner with either method."""
     scale_learning_rate(learner, height, pace)
     set_half_life(learner, height, pace)
 
 
 def reset(learner: Any, pace: Pace) -> None:
-    """Let a learner that `Resets` begin anew."""
+    """Reset a learner that `Resets`."""
     if hasattr(learner, "reset"):
         learner.reset()
 
@@ -113,12 +113,12 @@ ANSWERS: Mapping[str, Answer] = {
     "shorter_half_life": Answer(leave, set_half_life),
     "faster_and_shorter": Answer(raise_learning_rate, scale_both),
     "reset_head": Answer(reset, leave),
-    "none": Answer(leave, leave),  # the alarm is told and counted
+    "none": Answer(leave, leave),  # the alarm is logged and counted
 }
 
 
 class Watcher:
-    r"""ADWIN on one measure, which tells only of changes for the worse.
+    r"""ADWIN on one measure that reports only changes for the worse.
 
     A window of the newest values is cut wherever the means $\mu_0, \mu_1$ of its older and newer part differ by more
     than chance allows [^1]:
@@ -126,7 +126,7 @@ class Watcher:
     $$|\mu_0 - \mu_1| > \sqrt{\tfrac{2}{m} \sigma^2 \ln \tfrac{2}{\delta'}} + \tfrac{2}{3m} \ln \tfrac{2}{\delta'},
     \quad \tfrac{1}{m} = \tfrac{1}{n_0} + \tfrac{1}{n_1}, \quad \delta' = \delta / \ln n$$
 
-    A change for the better empties the window too, but is no reason to do anything. Memory and time are
+    A change for the better empties the window too, but is not reported. Memory and time are
     O(log n): the window is kept as an exponential histogram.
 
     Parameters
@@ -152,8 +152,8 @@ class Watcher:
         self._adwin = _adwin(delta)
 
     def update(self, value: float) -> bool:
-        """Take the next value, in [0, 1], and say whether the measure has become worse."""
-        window = self._adwin._helper  # noqa: SLF001  what ADWIN's own `update` asks, without the way there
+        """Take the next value, in [0, 1], and return whether the measure has become worse."""
+        window = self._adwin._helper  # noqa: SLF001  what ADWIN's own `update` reads, without its overhead
         total, width = window.get_total(), window.get_width()
         if not window.update(value):
             return False
@@ -179,7 +179,7 @@ class Watcher:
 
 
 class Watched(NamedTuple):
-    """One model: what its measure is like, whom an alarm concerns, and what is done then."""
+    """One model: its measure, the learners that an alarm concerns, and what is done to them."""
 
     name: str
     worse: Worse
@@ -190,7 +190,7 @@ class Watched(NamedTuple):
 class Change:
     """Watches the measures of all models, and answers their alarms.
 
-    Where several alarms want the same of one learner, the highest one counts.
+    Where several alarms ask the same of one learner, the highest counts.
 
     Parameters
     ----------
@@ -208,7 +208,7 @@ class Change:
     ...     def scale_learning_rate(self, factor):
     ...         self.factor = factor
     >>> step = Step()
-    >>> change = Change([Watched("engine", "lower", [step], "faster_step")], Pace(factor=4.0, calm=100.0))
+    >>> change = Change([Watched("engine", "lower", [step], "faster_step")], Pace(factor=4.0, cool_down=100.0))
     >>> [n for n in range(1_120) if change.observe("engine", n % 10 < (6 if n < 1_000 else 3))]
     [1119]
     >>> step.factor
@@ -232,8 +232,9 @@ class Change:
         self._alarmed = False  # whether any of them is above 0
         self._waited = np.zeros(1, np.int64)  # events since they last fell
         self._number = {name: n for n, name in enumerate(self.watched)}
-        self._fall = 0.5 ** (_AT_ONCE / pace.calm)
-        self._held: dict[tuple[str, int], tuple[object, list[int]]] = {}  # (answer, learner) -> whose alarms hold it
+        self._fall = 0.5 ** (_AT_ONCE / pace.cool_down)
+        # by answer and learner: the numbers of the models whose alarms hold it
+        self._held: dict[tuple[str, int], tuple[object, list[int]]] = {}
         for n, model in enumerate(watched):
             for learner in model.learners:
                 self._held.setdefault((model.answer, id(learner)), (learner, []))[1].append(n)
@@ -251,14 +252,14 @@ class Change:
         return model.answer
 
     def tick(self) -> None:
-        """Let one event pass: alarms fall, some events at a time, since to tell every learner takes its time."""
+        """Let one event pass: alarms fall every few events only, since calling every learner takes time."""
         if not self._alarmed:
             return
         self._waited += 1
         if self._waited[0] >= _AT_ONCE:
             self._waited[0] = 0
             self._heights *= self._fall
-            self._heights[self._heights < _CALM] = 0.0
+            self._heights[self._heights < _ENDED] = 0.0
             self._alarmed = bool(self._heights.any())
             self._hold()
 

@@ -30,16 +30,17 @@ class Interactions(NamedTuple):
     users: NDArray[np.int64]  # [n]
     starts: NDArray[np.int64]  # [n + 1]
     recent: NDArray[np.int32]  # [starts[n]] newest first
-    sessions: NDArray[np.int64]  # [n] so many of the recent items belong to the session under way
-    past: Past  # of `recent`; times are nan where it is untold
+    sessions: NDArray[np.int64]  # [n] so many of the recent items belong to the current session
+    past: Past  # of `recent`; times are nan where it is unknown
     traits: Sequence[Traits]  # [n]
 
     @classmethod
     def of(cls, events: Sequence[Interaction]) -> "Interactions":
-        """Join events whose `session` is the head of `recent`, as it is of all that a model is told."""
+        """Join events whose `session` is the beginning of `recent`, as it is in every event that a model learns."""
         recent = [event.recent for event in events]
         pasts = [
-            event.past if len(event.past.times) == len(event.recent) else _untold(len(event.recent)) for event in events
+            event.past if len(event.past.times) == len(event.recent) else _unknown(len(event.recent))
+            for event in events
         ]
         return cls(
             np.array([event.item for event in events], np.int32),
@@ -54,7 +55,7 @@ class Interactions(NamedTuple):
         )
 
     def each(self) -> Iterator[Interaction]:
-        """One by one."""
+        """Yield the events one by one."""
         starts = self.starts.tolist()
         for n, item in enumerate(self.items.tolist()):
             recent = self.recent[starts[n] : starts[n + 1]]
@@ -66,14 +67,14 @@ class Interactions(NamedTuple):
 
 
 class LearnsMany(Protocol):
-    """A source that has a faster way through many events; its state is then the same to the bit."""
+    """A source with a faster way to learn many events; its state is then the same to the bit."""
 
     def learn_many(self, events: Interactions) -> None:
         """Learn events in their order, all of known items."""
 
 
 def learning_calls(source: Source, events: Interactions) -> Iterator[Callable[[], None]]:
-    """What to call, in order, for a source to learn events: one call if it is `LearnsMany`, else one for each."""
+    """Yield what to call, in order, for a source to learn events: one call if it `LearnsMany`, else one an event."""
     learn_many = getattr(source, "learn_many", None)
     if learn_many is not None:
         yield partial(learn_many, events)
@@ -83,20 +84,20 @@ def learning_calls(source: Source, events: Interactions) -> Iterator[Callable[[]
 
 
 def learn_all(source: Source, events: Interactions) -> None:
-    """Teach a source many events."""
-    for lesson in learning_calls(source, events):
-        lesson()
+    """Let a source learn many events."""
+    for call in learning_calls(source, events):
+        call()
 
 
 def require_all_known(source: str, items: NDArray[np.int32], size: int) -> None:
-    """Refuse to learn what `require_known` refuses."""
-    unknown = _unknown(items, size)
+    """Do what `require_known` does, for many items."""
+    unknown = _first_outside(items, size)
     if unknown >= 0:
         require_known(source, int(items[unknown]), size)
 
 
 @njit(cache=True)
-def _unknown(items: NDArray[np.int32], size: int) -> int:
+def _first_outside(items: NDArray[np.int32], size: int) -> int:
     """Return the place of the first index outside, -1 if there is none."""
     for n, item in enumerate(items):
         if item < 0 or item >= size:
@@ -115,6 +116,6 @@ def starts_of(lengths: Sequence[int]) -> NDArray[np.int64]:
     return starts
 
 
-def _untold(items: int) -> Past:
-    """A past of so many items that nobody has told."""
+def _unknown(items: int) -> Past:
+    """The past of so many items where it is unknown."""
     return Past(np.full(items, np.nan), np.zeros(items, np.int32), np.zeros(items, np.uint8), np.full(items, np.nan))

@@ -31,7 +31,7 @@ VERBS = ("add_item", "describe", "learn_one", "top_k", "score_many", "forget", "
 
 
 class LearnerError(ValueError):
-    """No source can be made of this name; the message says why and what would do."""
+    """No source can be created by this name; the message says why and what to do."""
 
 
 def learner_names() -> list[str]:
@@ -60,24 +60,24 @@ def make_learner(name: str) -> Source:
     learners.registry.LearnerError: learner 'popularitty': must be built in or installed ...
     """
     point = _find(name)
-    whose = _origin(point)
+    origin = _origin(point)
     try:
         source = point.load()()
-    except Exception as error:  # whatever a stranger's module raises
+    except Exception as error:  # an installed module may raise anything
         raise LearnerError(
-            f"learner {name!r} of {whose}: {point.value} must be importable and callable without arguments; got "
-            f"{type(error).__name__}: {error}; mend or uninstall {whose}"
+            f"learner {name!r} of {origin}: {point.value} must be importable and callable without arguments; got "
+            f"{type(error).__name__}: {error}; mend or uninstall {origin}"
         ) from error
     missing = [verb for verb in VERBS if not callable(getattr(source, verb, None))]
     if missing or not isinstance(getattr(source, "proposes_touched", None), bool):
         raise LearnerError(
-            f"learner {name!r} of {whose}: must have every verb of learners.Source; {point.value} gave a "
+            f"learner {name!r} of {origin}: must have every method of learners.Source; {point.value} gave a "
             f"{type(source).__name__} without {', '.join(missing or ['proposes_touched'])}; inherit from "
             "learners.Impersonal and see docs/learners.md"
         )
     if getattr(source, "name", None) != name:
         raise LearnerError(
-            f"learner {name!r} of {whose}: its attribute `name` must be {name!r}, the word of its entry point; got "
+            f"learner {name!r} of {origin}: its attribute `name` must be {name!r}, the name of its entry point; got "
             f"{getattr(source, 'name', None)!r}; records and metrics use the one, the configuration the other"
         )
     made: Source = source

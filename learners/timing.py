@@ -1,7 +1,7 @@
 """Microseconds per event learned and per query, and bytes, with few items and with many: both must stay as they are.
 
 Made-up users: sessions of five events on items of one neighbourhood, popular ones more often, a description for each.
-They are the same users in a small and in a large catalogue, whose items just lie further apart. By a clock of the
+They are the same users in a small and in a large catalogue, where items only lie further apart. With a clock of the
 process's CPU time a busy machine disturbs little; what matters is the ratio.
 """
 
@@ -29,14 +29,14 @@ class Timing(NamedTuple):
     items: int
     learn_us: float
     query_us: float  # of `top_k` and of the scores of as many items
-    item_bytes: float  # of state for an item that nobody has touched
+    item_bytes: float  # of state for an item without events
     event_bytes: float  # of state that an event adds in the mean, with those items that it fills
 
 
 def measure(
     source: Source, items: int, clock: Callable[[], float], *, learned: int = EVENTS, asked: int = QUERIES
 ) -> Timing:
-    """Teach a fresh source so many events, then ask it; `clock` counts seconds."""
+    """Let a fresh source learn so many events, then query it; `clock` counts seconds."""
     before = _bytes(source)
     for item in range(items):
         source.add_item(item)

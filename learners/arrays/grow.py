@@ -9,7 +9,7 @@ Scalar = TypeVar("Scalar", bound=np.generic)
 
 
 def grown(array: NDArray[Scalar], rows: int, fill: float = 0) -> NDArray[Scalar]:
-    """Return `array` with room for `rows` rows: itself if it has it, else a copy at least twice as long.
+    """Return `array` if it has that many rows, else a copy at least twice as long, new rows filled with `fill`.
 
     >>> grown(np.zeros((4, 2)), 3).shape, grown(np.zeros((4, 2)), 5).shape
     ((4, 2), (8, 2))

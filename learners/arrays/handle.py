@@ -1,4 +1,4 @@
-"""Tuples of arrays as compiled code holds them: handed over once, not array by array with every call."""
+"""Tuples of arrays as compiled code holds them: passed once, not array by array with every call."""
 
 from typing import Any
 
@@ -32,7 +32,7 @@ def _hold(it: Any) -> Any:
 class Handle:
     """The newest tuple of arrays that a learner computes with, for compiled code.
 
-    To take apart a tuple of twenty arrays costs more than many a query, and the tuple changes only when an array grows.
+    Unboxing a tuple of twenty arrays takes longer than many queries, and the tuple changes only when an array grows.
     So a kernel takes the handle and reads the tuple from its field `it`. The arrays are shared, not copied. A copy or a
     pickle of a handle is an empty one.
 
@@ -53,11 +53,11 @@ class Handle:
         self._held: Any = None
 
     def __getstate__(self) -> dict[str, Any]:
-        """Keep nothing: what is held is somebody else's."""
+        """Keep nothing: the arrays belong to the learner."""
         return {"_arrays": None, "_held": None}
 
     def of(self, arrays: Any) -> Any:
-        """Return what a kernel takes for these arrays; made anew if it is another tuple than the last time."""
+        """Return what a kernel takes for these arrays; created again if the tuple is not that of the last call."""
         if arrays is not self._arrays:
             self._arrays, self._held = arrays, _hold(arrays)
         return self._held

@@ -9,15 +9,15 @@ from numpy.typing import NDArray
 from learners.arrays.grow import grown
 from learners.arrays.handle import Handle
 from learners.base import About, Impersonal, Interaction, Query, State, require_known
-from learners.content.index import TermIndex
+from learners.content.index import InvertedIndex
 from learners.content.nearest import Nearest
-from learners.content.scores import TERMS, Limits, Rated, begin, closeness, closest, project, pull, search
-from learners.content.tokens import DIMENSIONS, count_terms
+from learners.content.scores import TOKENS, Limits, Rated, begin, closeness, closest, project, pull, search
+from learners.content.tokens import DIMENSIONS, count_tokens
 from learners.interactions import Interactions, require_all_known
 
 _DECAY = 0.7  # how much less each older item counts
 _PROJECTED = 64  # dimensions that the tokens take in the graph
-_PER_LIST = 8  # lists of tokens that the candidates would do for, if all were long
+_PER_LIST = 8  # long lists of tokens that the candidates are divided among
 _PER_STEP = 2  # candidates for a step along the lists
 _PER_RATED = 4  # candidates for one that is scored exactly
 _PER_NEIGHBOUR = 16  # candidates for one out of the graph
@@ -33,15 +33,15 @@ class Content(Impersonal):
 
     $x_j$ holds $1 + \ln n$ of each token of item $j$ and has length 1; $q = \sum_{n<10} .7^n x_{i_n}$ over the user's
     last distinct items, each token times its inverse document frequency $\ln(1 + N / (1 + N_t))$ of now, $\hat q$ of
-    length 1: the cosine that Manning et al. [^1] name lnc.ltc. An item's own numbers never have to change when the
+    length 1: the cosine that Manning et al. [^1] name lnc.ltc. An item's own weights never change when the rest of the
     catalogue does. $v$ are given vectors, $p$ prices, $\bar p$ the geometric mean over the same items: at twice or half
-    of it the last token is 1/2. Without a common token or a vector the score is 0, whatever the price.
+    of it the exponential is 1/2. Without a common token or a vector the score is 0, whatever the price.
 
     While at most `exact` items are described `top_k` is exact. Beyond, it goes `exact / 2` steps along the lists of
-    items that hold the profile's tokens, the heaviest token first, of each the newest `exact / 8`; the `exact / 4` items
-    with the greatest sums so far, and, where there are vectors, a quarter as many out of a graph of approximate
-    neighbours, are scored exactly. The graph is no part of the state, and after `restore` it is made anew: where items
-    have been described more than once candidates may differ then, scores cannot.
+    items that hold the profile's tokens, the heaviest first, of each the newest `exact / 8`. The `exact / 4` items
+    with the greatest sums so far and, where there are vectors, a quarter as many from a graph of approximate
+    neighbours are scored exactly. The graph is no part of the state; `restore` builds it again: where items have been
+    described more than once candidates may then differ, scores cannot.
 
     Parameters
     ----------
@@ -93,7 +93,7 @@ class Content(Impersonal):
         self._vector, self._exact = vector, exact
         self._shares = np.array(weights, np.float64)
         self._decay = np.array([_DECAY**n for n in range(10)])
-        self._index = TermIndex(tokens)
+        self._index = InvertedIndex(tokens)
         self._rows = np.zeros((16, dimensions), np.float32)
         self._prices = np.zeros(16)  # 0: unknown
         self.refused = 0
@@ -117,11 +117,11 @@ class Content(Impersonal):
         return index.tokens, index.weights, index.frequency, index.following, index.heads, self._rows, self._prices
 
     def __getstate__(self) -> dict[str, Any]:
-        """Leave out what follows from the rest: the graph cannot be copied with its generator, nor a query's traits."""
+        """Leave out what follows from the rest: USearch's generator cannot be copied, nor a query's traits."""
         return {name: value for name, value in self.__dict__.items() if name not in ("_nearest", "_query")}
 
     def __setstate__(self, fields: dict[str, Any]) -> None:
-        """Make the graph anew."""
+        """Build the graph again."""
         self.__dict__.update(fields)
         self._query = None
         self._nearest = Nearest(_PROJECTED + self._rows.shape[1])
@@ -140,7 +140,7 @@ class Content(Impersonal):
         """Take the item's tokens, price and vector in place of those it had."""
         require_known(self.name, item, self._index.size)
         self._query = None
-        self._index.put(item, count_terms(about))
+        self._index.put(item, count_tokens(about))
         self._prices[item] = about.price if about.price is not None and 0.0 < about.price < math.inf else 0.0
         self._rows[item] = self._vector_of(about)
         if len(self._with_vector) <= self._exact and self._rows[item].any():
@@ -176,9 +176,7 @@ class Content(Impersonal):
             return []
         for weight, other in zip(self._decay.tolist(), query.recent.tolist()):
             if 0 <= other < index.size:
-                part = weight * pull(
-                    index.tokens, index.weights, self._rows, index.frequency, index.described, self._shares, other, item
-                )
+                part = weight * pull(self._handle.of(self._rated), index.described, other, item)
                 parts.append((part, other))
         return [other for part, other in sorted(parts, key=lambda part: -part[0]) if part > 0.0]
 
@@ -238,11 +236,11 @@ class Content(Impersonal):
             return _NOTHING
         if small:
             return np.array(list(self._with_vector), np.int32)
-        filled = self._rated.touched[: self._rated.counters[TERMS]]
+        filled = self._rated.touched[: self._rated.counters[TOKENS]]
         return self._nearest.search(self._query_embedding(filled, vector), self._exact // _PER_NEIGHBOUR)
 
     def _queue(self, item: int) -> None:
-        """Let the graph have the item as soon as there is need of a graph, and some of those that wait."""
+        """Put the item into the graph's queue once a graph is needed, and insert some of those queued."""
         index = self._index
         if self._vector is None or index.described <= self._exact:
             return

@@ -1,4 +1,4 @@
-"""Sparse rows of tokens, and which rows hold a token: newest first, walked for a bounded number of steps."""
+"""An inverted index: sparse rows of tokens, and for each token the items that hold it, the newest first."""
 
 import math
 from typing import Any
@@ -58,11 +58,11 @@ def _link_all(
         _link(tokens, following, before, heads, item)
 
 
-class TermIndex:
+class InvertedIndex:
     """At most `width` weighted tokens of every item, how many items hold each token, and which.
 
-    The lists of a token run through the rows, forwards and backwards: they need no room of their own, an item leaves
-    them at once, and rebuilding them in the order of `said` gives the same lists.
+    The list of a token is linked through the rows, forwards and backwards: it needs no memory of its own, removing an
+    item takes constant time, and rebuilding in the order of `said` gives the same lists.
 
     Parameters
     ----------
@@ -131,7 +131,7 @@ class TermIndex:
         return order
 
     def state(self) -> dict[str, NDArray[Any]]:
-        """Return the rows, packed, and when each was said; all else follows from them."""
+        """Return the rows, packed, and when each was said; all else follows."""
         rows = slice(self.size)
         used = self.tokens[rows] >= 0
         return {
@@ -145,7 +145,7 @@ class TermIndex:
         lengths = state["lengths"]
         if lengths.max(initial=0) > self.width:
             raise ValueError(f"a row of tokens must have at most {self.width}; got {lengths.max()}")
-        fresh = TermIndex(self.width)
+        fresh = InvertedIndex(self.width)
         if len(lengths):
             fresh.add_item(len(lengths) - 1)
         used = np.zeros(fresh.tokens.shape, np.bool_)

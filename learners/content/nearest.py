@@ -19,9 +19,9 @@ class Nearest:
 
     USearch [^2] draws layers from a generator of its own with a fixed seed, and vectors are inserted one by one by one
     thread in the order they were queued: the same queue gives the same graph. An item that is queued again gets one
-    more place, and when half of the places are out of date the graph is made anew. So a
-    list of neighbours is a proposal, to be scored again by the item's current vector. The graph is no part of
-    anybody's state.
+    more place, and when half of the places are out of date the graph is built again. So a
+    list of neighbours is a proposal, to be scored again by the items' current vectors. The graph is no part of any
+    learner's state.
 
     Parameters
     ----------

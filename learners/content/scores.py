@@ -12,7 +12,7 @@ from learners.arrays.top_k import best_first
 _SPREAD = 4  # places of the projection that a token is added to, each with half its weight: squares sum to 1
 
 # Entries of `Rated.counters`
-TERMS: Final = 0  # in `touched`
+TOKENS: Final = 0  # in `touched`
 STAMP: Final = 1  # of the newest search
 FOUND: Final = 2  # candidates
 MISSED: Final = 3  # 1: the search left items out
@@ -22,21 +22,21 @@ class Limits(NamedTuple):
     """How far a search goes."""
 
     steps: int  # along all lists
-    steps_a_term: int
+    steps_a_token: int
     rated: int  # items met that are scored, where a list was cut short
 
 
 class Rated(NamedTuple):
     """What compiled code reads of the items, and the profile of the query under way."""
 
-    tokens: NDArray[np.int32]  # these five: see `TermIndex`
+    tokens: NDArray[np.int32]  # these five: see `InvertedIndex`
     weights: NDArray[np.float32]
     frequency: NDArray[np.int32]
     following: NDArray[np.int32]
     heads: NDArray[np.int32]
     rows: NDArray[np.float32]  # [items, dimensions] vectors of length 1, or all 0
     prices: NDArray[np.float64]  # [items] 0: unknown
-    dense: NDArray[np.float64]  # [DIMENSIONS] the profile's tokens, 0 elsewhere
+    dense: NDArray[np.float64]  # [DIMENSIONS] weights of the profile's tokens, 0 elsewhere
     touched: NDArray[np.int32]  # which these are
     vector: NDArray[np.float64]  # [dimensions] the profile's
     counters: NDArray[np.int64]  # [4]
@@ -51,11 +51,9 @@ class Rated(NamedTuple):
 def begin(held: Any, recent: NDArray[np.int32], size: int, described: int) -> None:
     """Put the profile of a user's last items in place of the one before."""
     it = held.it
-    for token in it.touched[: it.counters[TERMS]]:
+    for token in it.touched[: it.counters[TOKENS]]:
         it.dense[token] = 0.0
-    it.counters[TERMS] = fill(
-        it.tokens, it.weights, it.frequency, described, recent, it.decay, size, it.dense, it.touched
-    )  # fmt: skip
+    it.counters[TOKENS] = _fill(it, recent, size, described)
     if len(it.vector) > 0:
         it.vector[:] = average(it.rows, recent, it.decay, size)
 
@@ -104,12 +102,12 @@ def _walk(it: Rated, limits: Limits) -> int:
     """
     width, stamp, count, left = it.tokens.shape[1], it.counters[STAMP], 0, limits.steps
     weights, following, marks, found = it.weights, it.following, it.marks, it.found
-    filled = it.touched[: it.counters[TERMS]]
+    filled = it.touched[: it.counters[TOKENS]]
     order = filled[np.argsort(-it.dense[filled], kind="mergesort")]
     shares, places, lengths = it.dense[order], it.heads[order], it.frequency[order]
     it.counters[MISSED] = 0
     for n, length in enumerate(lengths):
-        lengths[n] = min(length, limits.steps_a_term, left)
+        lengths[n] = min(length, limits.steps_a_token, left)
         left -= lengths[n]
         it.counters[MISSED] |= lengths[n] < length
     for step in range(lengths.max() if len(lengths) > 0 else 0):
@@ -202,13 +200,10 @@ def _score(shares: NDArray[np.float64], by_text: float, by_vector: float, usual:
 
 
 @njit(cache=True)
-def fill(
-    tokens: NDArray[np.int32], weights: NDArray[np.float32], frequency: NDArray[np.int32], described: int,
-    recent: NDArray[np.int32], decay: NDArray[np.float64], size: int,
-    dense: NDArray[np.float64], touched: NDArray[np.int32],
-) -> int:  # fmt: skip
+def _fill(it: Rated, recent: NDArray[np.int32], size: int, described: int) -> int:
     """Write the user's profile of tokens, of length 1, into `dense`, all 0 before; return how many of `touched`."""
-    count = 0
+    tokens, weights, frequency = it.tokens, it.weights, it.frequency
+    decay, dense, touched, count = it.decay, it.dense, it.touched, 0
     for n in range(min(len(recent), len(decay))):
         item = recent[n]
         if item < 0 or item >= size:
@@ -258,11 +253,10 @@ def usual_price(prices: NDArray[np.float64], recent: NDArray[np.int32], decay: N
 
 
 @njit(cache=True)
-def pull(
-    tokens: NDArray[np.int32], weights: NDArray[np.float32], rows: NDArray[np.float32], frequency: NDArray[np.int32],
-    described: int, shares: NDArray[np.float64], a: int, b: int,
-) -> float:  # fmt: skip
+def pull(held: Any, described: int, a: int, b: int) -> float:
     """Return what item `a` of a profile contributes to the score of `b`, before its decay and the profile's length."""
+    it = held.it
+    tokens, weights, rows, frequency, shares = it.tokens, it.weights, it.rows, it.frequency, it.shares
     by_text, by_vector = 0.0, 0.0
     for m in range(tokens.shape[1]):
         token = tokens[a, m]

@@ -15,13 +15,13 @@ _WORD = re.compile(r"\w+")
 _LOG = tuple(1.0 + math.log(count) if count else 0.0 for count in range(READ_WORDS + 1))
 
 
-def count_terms(about: About) -> dict[int, float]:
+def count_tokens(about: About) -> dict[int, float]:
     r"""Return the dimension of every token and its weight $1 + \ln n$ after $n$ occurrences.
 
     Tokens are the lower-case words of title, tags, categories and text, and besides them every category and every
     textual or boolean attribute as a whole: `electronics.phone` is two words and one category.
 
-    >>> sorted(count_terms(About(title="Tea, green tea")).values())
+    >>> sorted(count_tokens(About(title="Tea, green tea")).values())
     [1.0, 1.69]
     """
     counts = Counter(map(_dimension, chain(_wholes(about), islice(_words(about), READ_WORDS))))

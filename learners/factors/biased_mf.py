@@ -28,7 +28,7 @@ class BiasedMF:
 
     River's own `predict_one` inserts every user and item it is asked about. Here questions are answered from copies
     of the learned numbers in arrays, and first vectors follow from the numbers of user and item, not from a generator
-    whose position would have to be kept.
+    with a position to keep.
 
     Parameters
     ----------
@@ -39,7 +39,7 @@ class BiasedMF:
     ratings
         What a view, a click and a purchase count as.
     max_users
-        Users kept; the one whose last rating is longest ago gives way.
+        Users kept; a new one replaces the user with the oldest last rating.
 
     Examples
     --------
@@ -73,7 +73,7 @@ class BiasedMF:
         self._vectors = np.zeros((16, dimensions))  # of items, as River has them
         self._biases = np.zeros(16)
         self._learned = np.zeros(16, np.bool_)
-        self._users: OrderedDict[int, None] = OrderedDict()  # who rated last at the end
+        self._users: OrderedDict[int, None] = OrderedDict()  # by their last rating, the newest at the end
 
     def describe(self, item: int, about: object) -> None:
         """Ignore the catalogue."""
@@ -168,7 +168,7 @@ class BiasedMF:
             model.global_mean.update(mean, count)
 
     def _predict(self, user: int, items: NDArray[Any]) -> NDArray[np.float64]:
-        """Return the ratings expected for items that have been rated, without asking River, who would insert."""
+        """Return the ratings expected for items that have been rated, without asking River, which would insert."""
         model = self._model
         expected = self._biases[items] + (model.global_mean.get() + model.u_biases.get(user, 0.0))
         if user in self._users:

@@ -1,7 +1,7 @@
 """Users and items as vectors whose product says how well they fit, moved a little by every event."""
 
 from collections import OrderedDict
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numba import njit
@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from learners.arrays.draws import draw
 from learners.arrays.grow import grown
+from learners.arrays.handle import Handle
 from learners.arrays.top_k import best_first
 from learners.base import NOBODY, Interaction, Query, State, require_known
 from learners.factors.arrivals import Arrivals, pick
@@ -16,6 +17,17 @@ from learners.factors.arrivals import Arrivals, pick
 _SCALE = 0.1  # of first vectors, as the paper's standard deviation
 _UNIFORM = 0.5  # share of negatives drawn from all items alike
 _ITEM_NUMBERS = 1 << 62  # keeps the first vectors of items apart from those of users of small numbers
+
+
+class _Factors(NamedTuple):
+    """What a step reads and changes besides the user's vector, for compiled code."""
+
+    items: NDArray[np.float32]  # [items, dimensions]
+    ring: NDArray[np.int32]  # these two: see `Arrivals`
+    counters: NDArray[np.int64]
+    negatives: int
+    rate: float
+    shrinkage: float
 
 
 @njit(cache=True)
@@ -35,10 +47,8 @@ def _move(
 
 
 @njit(cache=True)
-def _learn(
-    items: NDArray[np.float32], size: int, user: NDArray[np.float32], item: int, negatives: int, rate: float,
-    shrinkage: float, ring: NDArray[np.int32], counters: NDArray[np.int64],
-) -> None:  # fmt: skip
+def _learn(held: Any, size: int, user: NDArray[np.float32], item: int) -> None:
+    items, ring, counters, negatives, rate, shrinkage = held.it
     _move(user, items[item], 1.0, rate, shrinkage)
     for _ in range(negatives):
         other = pick(ring, counters, size, _UNIFORM)
@@ -88,7 +98,7 @@ class Factorization:
     overshoot and grow without end. Items drawn from the last `reach` events, or half of the time from all alike, count
     as zeros and keep the vectors from agreeing on 1 for everything. First vectors follow from the numbers of user and
     item, so they need not be kept. The score is $\max(0, p_u \cdot q_i)$, 0 for an item without an event. A user
-    without a vector (new, forgotten, evicted or `NOBODY`) is given the mean vector of his last items.
+    without a vector (new, forgotten, evicted or `NOBODY`) is given the mean vector of their last items.
 
     Candidates of `top_k` are the items of the last `reach` events; as a baseline, `all_items` scans the catalogue,
     which costs more as it grows.
@@ -98,11 +108,11 @@ class Factorization:
     dimensions
         Length of a vector.
     negatives
-        DrawnSlate for every event; >= 0.
+        Drawn for every event; >= 0.
     learning_rate, shrinkage
         $\eta$ and $\lambda$.
     max_users
-        Users with a vector; the one whose last event is longest ago gives way.
+        Users with a vector; a new one replaces the user with the oldest last event.
     history
         Last distinct items that stand for a user without a vector.
     reach
@@ -133,26 +143,30 @@ class Factorization:
         self, dimensions: int = 32, negatives: int = 3, learning_rate: float = 0.5, shrinkage: float = 0.01,
         max_users: int = 100_000, history: int = 10, reach: int = 2_048, *, all_items: bool = False,
     ) -> None:  # fmt: skip
-        self._negatives, self._learning_rate, self._shrinkage = negatives, learning_rate, shrinkage
         self._max_users, self._history, self._all_items = max_users, history, all_items
         self._size = 0
-        self._items = np.zeros((16, dimensions), np.float32)
+        self._arrivals = Arrivals(reach)
+        self._factors = _Factors(
+            np.zeros((16, dimensions), np.float32), self._arrivals.ring, self._arrivals.counters, negatives,
+            learning_rate, shrinkage,
+        )  # fmt: skip
+        self._handle = Handle()
         self._counts = np.zeros(16, np.int64)  # events of every item
         self._users = np.zeros((16, dimensions), np.float32)
-        self._rows: OrderedDict[int, int] = OrderedDict()  # of users, who came last at the end
-        self._free: list[int] = []  # rows that somebody left
+        self._rows: OrderedDict[int, int] = OrderedDict()  # of users by their last event, the newest at the end
+        self._free: list[int] = []  # rows of users that were forgotten
         self._guest = np.zeros(dimensions, np.float32)  # scratch: vector of a user without one
-        self._arrivals = Arrivals(reach)
 
     def describe(self, item: int, about: object) -> None:
         """Ignore the catalogue."""
 
     def add_item(self, item: int) -> None:
         """Make room for `item`."""
-        self._items = grown(self._items, item + 1)
+        if item >= len(self._factors.items):
+            self._factors = self._factors._replace(items=grown(self._factors.items, item + 1))
         self._counts = grown(self._counts, item + 1)
         for new in range(self._size, item + 1):
-            draw(self._items[new], _ITEM_NUMBERS + new, _SCALE)
+            draw(self._factors.items[new], _ITEM_NUMBERS + new, _SCALE)
         self._size = max(self._size, item + 1)
 
     def learn_one(self, event: Interaction) -> None:
@@ -164,10 +178,7 @@ class Factorization:
         else:
             row = self._row(event.user)  # may move all users to a larger array
             user = self._users[row]
-        _learn(
-            self._items, self._size, user, event.item, self._negatives, self._learning_rate, self._shrinkage,
-            self._arrivals.ring, self._arrivals.counters,
-        )  # fmt: skip
+        _learn(self._handle.of(self._factors), self._size, user, event.item)
         self._counts[event.item] += 1
         self._arrivals.add(event.item)
 
@@ -185,7 +196,7 @@ class Factorization:
         if row is None:
             self._mean(query.recent)
         user = self._guest if row is None else self._users[row]
-        scores: NDArray[np.float32] = _scores(user, self._items, self._counts, self._size, items)
+        scores: NDArray[np.float32] = _scores(user, self._factors.items, self._counts, self._size, items)
         return scores
 
     def forget(self, user: int) -> None:
@@ -198,25 +209,27 @@ class Factorization:
         """Return vectors and counts of the items, users by their last event with their vectors, the last events."""
         rows = np.fromiter(self._rows.values(), np.int64, len(self._rows))
         return {
-            "items": self._items[: self._size], "counts": self._counts[: self._size],
+            "items": self._factors.items[: self._size], "counts": self._counts[: self._size],
             "users": np.fromiter(self._rows, np.int64, len(self._rows)), "vectors": self._users[rows],
             **self._arrivals.state(),
         }  # fmt: skip
 
     def restore(self, state: State) -> None:
         """Continue from a copy of `state`."""
-        if state["items"].shape[1:] != self._items.shape[1:]:
-            raise ValueError(f"vectors must have {self._items.shape[1]} dimensions; got {state['items'].shape[1:]}")
-        self._items = np.array(state["items"], np.float32)
+        if state["items"].shape[1:] != self._guest.shape:
+            raise ValueError(f"vectors must have {len(self._guest)} dimensions; got {state['items'].shape[1:]}")
+        self._arrivals.restore(state)
+        self._factors = self._factors._replace(
+            items=np.array(state["items"], np.float32), ring=self._arrivals.ring, counters=self._arrivals.counters
+        )
         self._counts = np.array(state["counts"], np.int64)
         self._size = len(self._counts)
         self._users = np.array(state["vectors"], np.float32)
         self._rows = OrderedDict((user, row) for row, user in enumerate(state["users"].tolist()))
         self._free = []
-        self._arrivals.restore(state)
 
     def _row(self, user: int) -> int:
-        """Return the row of a user, who comes last from now on; a new one gets a row, somebody's if need be."""
+        """Return the row of a user, now the newest; a new user gets a free row, or that of the oldest."""
         row = self._rows.pop(user, None)
         if row is None:
             row = self._free.pop() if self._free else len(self._rows)
@@ -228,4 +241,4 @@ class Factorization:
         return row
 
     def _mean(self, recent: NDArray[np.int32]) -> None:
-        _mean(self._items, self._counts, self._size, recent[: self._history], self._guest)
+        _mean(self._factors.items, self._counts, self._size, recent[: self._history], self._guest)

@@ -1,7 +1,7 @@
 """What is found in the same sessions, as nearness of learned vectors."""
 
 import math
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numba import njit
@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from learners.arrays.draws import draw
 from learners.arrays.grow import grown
+from learners.arrays.handle import Handle
 from learners.arrays.top_k import best_first
 from learners.base import Impersonal, Interaction, Query, State, require_known
 from learners.factors.arrivals import Arrivals, pick
@@ -18,6 +19,19 @@ _STEPS = 1_000
 # A table by math.exp: compilers are free to replace exp in a loop, and replicas must agree to the bit.
 _LOGISTIC = np.array([1.0 / (1.0 + math.exp(-_LIMIT * (2.0 * (n + 0.5) / _STEPS - 1.0))) for n in range(_STEPS)])
 _UNIFORM = 0.25  # share of negatives drawn from all items alike: flattens frequencies as the paper's power .75 does
+
+
+class _Pairs(NamedTuple):
+    """What learning a pair reads and changes, for compiled code."""
+
+    inner: NDArray[np.float32]  # [items, dimensions] u
+    outer: NDArray[np.float32]  # [items, dimensions] v
+    ring: NDArray[np.int32]  # these two: see `Arrivals`
+    counters: NDArray[np.int64]
+    logistic: NDArray[np.float64]  # [_STEPS] a table of the function
+    window: int
+    negatives: int
+    rate: float
 
 
 @njit(cache=True)
@@ -47,14 +61,12 @@ def _step(
 
 
 @njit(cache=True)
-def _learn_pair(
-    inner: NDArray[np.float32], outer: NDArray[np.float32], size: int, center: int, context: int, negatives: int,
-    rate: float, ring: NDArray[np.int32], counters: NDArray[np.int64], table: NDArray[np.float64],
-) -> None:  # fmt: skip
+def _learn_pair(pairs: _Pairs, size: int, center: int, context: int) -> None:
+    inner, outer, rate, table = pairs.inner, pairs.outer, pairs.rate, pairs.logistic
     change = np.zeros(inner.shape[1])
     _step(inner[center], outer[context], 1.0, rate, table, change)
-    for _ in range(negatives):
-        other = pick(ring, counters, size, _UNIFORM)
+    for _ in range(pairs.negatives):
+        other = pick(pairs.ring, pairs.counters, size, _UNIFORM)
         if other != context:
             _step(inner[center], outer[other], 0.0, rate, table, change)
     for axis in range(len(change)):
@@ -62,16 +74,13 @@ def _learn_pair(
 
 
 @njit(cache=True)
-def _learn(
-    inner: NDArray[np.float32], outer: NDArray[np.float32], size: int, item: int, session: NDArray[np.int32],
-    window: int, negatives: int, rate: float, ring: NDArray[np.int32], counters: NDArray[np.int64],
-    table: NDArray[np.float64],
-) -> None:  # fmt: skip
-    for n in range(min(window, len(session))):
+def _learn(held: Any, size: int, item: int, session: NDArray[np.int32]) -> None:
+    pairs = held.it
+    for n in range(min(pairs.window, len(session))):
         other = session[n]
         if 0 <= other < size and other != item:
-            _learn_pair(inner, outer, size, other, item, negatives, rate, ring, counters, table)
-            _learn_pair(inner, outer, size, item, other, negatives, rate, ring, counters, table)
+            _learn_pair(pairs, size, other, item)
+            _learn_pair(pairs, size, item, other)
 
 
 @njit(cache=True)
@@ -126,7 +135,7 @@ class SkipGram(Impersonal):
     window
         Items of the session that are paired with an event's.
     negatives
-        DrawnSlate for every pair; >= 0.
+        Drawn for every pair; >= 0.
     learning_rate
         $\eta$ of a step $\eta / (1 + \eta (\lVert u \rVert^2 + \lVert v \rVert^2) / 4)$; > 0.
     history
@@ -157,28 +166,28 @@ class SkipGram(Impersonal):
         self, dimensions: int = 32, window: int = 5, negatives: int = 1, learning_rate: float = 0.4,
         history: int = 5, reach: int = 2_048,
     ) -> None:  # fmt: skip
-        self._window, self._negatives, self._learning_rate = window, negatives, learning_rate
         self._decay = np.array([0.8**n for n in range(history)])
         self._size = 0
-        self._inner = np.zeros((16, dimensions), np.float32)  # u
-        self._outer = np.zeros((16, dimensions), np.float32)  # v
         self._arrivals = Arrivals(reach)
+        self._pairs = _Pairs(
+            np.zeros((16, dimensions), np.float32), np.zeros((16, dimensions), np.float32), self._arrivals.ring,
+            self._arrivals.counters, _LOGISTIC, window, negatives, learning_rate,
+        )  # fmt: skip
+        self._handle = Handle()
 
     def add_item(self, item: int) -> None:
         """Make room for `item`, with a first vector that follows from its index."""
-        self._inner = grown(self._inner, item + 1)
-        self._outer = grown(self._outer, item + 1)
+        inner, outer = self._pairs.inner, self._pairs.outer
+        if item >= len(inner):
+            self._pairs = self._pairs._replace(inner=grown(inner, item + 1), outer=grown(outer, item + 1))
         for new in range(self._size, item + 1):
-            draw(self._inner[new], new, 0.5 / math.sqrt(self._inner.shape[1]))
+            draw(self._pairs.inner[new], new, 0.5 / math.sqrt(inner.shape[1]))
         self._size = max(self._size, item + 1)
 
     def learn_one(self, event: Interaction) -> None:
         """Pair the item with those before it in the session."""
         require_known(self.name, event.item, self._size)
-        _learn(
-            self._inner, self._outer, self._size, event.item, event.session, self._window, self._negatives,
-            self._learning_rate, self._arrivals.ring, self._arrivals.counters, _LOGISTIC,
-        )  # fmt: skip
+        _learn(self._handle.of(self._pairs), self._size, event.item, event.session)
         self._arrivals.add(event.item)
 
     def top_k(self, query: Query, k: int, blocked: NDArray[np.uint8]) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
@@ -191,19 +200,23 @@ class SkipGram(Impersonal):
 
     def score_many(self, query: Query, items: NDArray[np.int32]) -> NDArray[np.float32]:
         """Return how well each item fits the user's last items."""
-        profile = _profile(self._inner, query.recent, self._decay, self._size)
-        scores: NDArray[np.float32] = _scores(profile, self._outer, self._size, items)
+        profile = _profile(self._pairs.inner, query.recent, self._decay, self._size)
+        scores: NDArray[np.float32] = _scores(profile, self._pairs.outer, self._size, items)
         return scores
 
     def state(self) -> dict[str, NDArray[Any]]:
         """Return both vectors of every item, and the last events."""
-        return {"inner": self._inner[: self._size], "outer": self._outer[: self._size], **self._arrivals.state()}
+        known = slice(self._size)
+        return {"inner": self._pairs.inner[known], "outer": self._pairs.outer[known], **self._arrivals.state()}
 
     def restore(self, state: State) -> None:
         """Continue from a copy of `state`."""
-        if state["inner"].shape[1:] != self._inner.shape[1:]:
-            raise ValueError(f"vectors must have {self._inner.shape[1]} dimensions; got {state['inner'].shape[1:]}")
-        self._inner = np.array(state["inner"], np.float32)
-        self._outer = np.array(state["outer"], np.float32)
-        self._size = len(self._inner)
+        dimensions = self._pairs.inner.shape[1]
+        if state["inner"].shape[1:] != (dimensions,):
+            raise ValueError(f"vectors must have {dimensions} dimensions; got {state['inner'].shape[1:]}")
         self._arrivals.restore(state)
+        self._pairs = self._pairs._replace(
+            inner=np.array(state["inner"], np.float32), outer=np.array(state["outer"], np.float32),
+            ring=self._arrivals.ring, counters=self._arrivals.counters,
+        )  # fmt: skip
+        self._size = len(self._pairs.inner)

@@ -18,18 +18,11 @@ _PSEUDO_EVENTS = 3.0  # added to every count: an item seen once must not win eve
 
 @njit(cache=True)
 def _spread(
-    neighbours: NDArray[np.int32],
-    weights: NDArray[np.float32],
-    counts: NDArray[np.float64],
-    size: int,
-    unit: float,
-    recent: NDArray[np.int32],
-    closeness: NDArray[np.float64],
-    sums: NDArray[np.float64],
-    reached: NDArray[np.int32],
+    held: Any, size: int, recent: NDArray[np.int32], sums: NDArray[np.float64], reached: NDArray[np.int32]
 ) -> int:
     """Add what each recent item gives its neighbours to `sums`, all 0 before; return how many were reached."""
-    found = 0
+    neighbours, weights, counts, units, closeness = held.it
+    unit, found = units[0], 0
     for n in range(min(len(recent), len(closeness))):
         row = recent[n]
         if row < 0 or row >= size:
@@ -49,12 +42,9 @@ def _spread(
 
 @njit(cache=True)
 def _unblocked(
-    counts: NDArray[np.float64],
-    unit: float,
-    sums: NDArray[np.float64],
-    reached: NDArray[np.int32],
-    blocked: NDArray[np.uint8],
+    held: Any, sums: NDArray[np.float64], reached: NDArray[np.int32], blocked: NDArray[np.uint8]
 ) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
+    counts, unit = held.it.counts, held.it.unit[0]
     items = np.empty(len(reached), np.int32)
     scores = np.empty(len(reached), np.float32)
     kept = 0
@@ -69,13 +59,9 @@ def _unblocked(
 
 @njit(cache=True)
 def _look_up(
-    counts: NDArray[np.float64],
-    size: int,
-    unit: float,
-    sums: NDArray[np.float64],
-    reached: NDArray[np.int32],
-    items: NDArray[np.int32],
+    held: Any, size: int, sums: NDArray[np.float64], reached: NDArray[np.int32], items: NDArray[np.int32]
 ) -> NDArray[np.float32]:
+    counts, unit = held.it.counts, held.it.unit[0]
     scores = np.zeros(len(items), np.float32)
     for n, item in enumerate(items):
         if 0 <= item < size and sums[item] > 0.0:
@@ -96,7 +82,7 @@ class CoVisitation(Impersonal):
     Parameters
     ----------
     neighbours
-        Neighbours kept an item; the lightest gives way and hands half its weight on.
+        Neighbours kept an item; a new one replaces the lightest and inherits half its weight.
     history
         Distinct items of the user that are linked and queried.
     half_life
@@ -121,9 +107,9 @@ class CoVisitation(Impersonal):
     name = "covisitation"
 
     def __init__(self, neighbours: int = 64, history: int = 10, half_life: float | None = 200_000) -> None:
-        self._table = NeighbourTable(neighbours, half_life)
         # math.exp, as numpy picks its exp by CPU: replicas must agree to the bit
-        self._closeness = np.array([math.exp(-q / 5.0) for q in range(history)])
+        closeness = np.array([math.exp(-q / 5.0) for q in range(history)])
+        self._table = NeighbourTable(neighbours, half_life, closeness, both_directions=True)
         self._sums = np.zeros(16)  # scratch, all 0 between calls
         self._reached = np.empty(neighbours * history, np.int32)  # scratch
 
@@ -135,28 +121,28 @@ class CoVisitation(Impersonal):
     def learn_one(self, event: Interaction) -> None:
         """Link the item and the user's recent items in both directions."""
         require_known(self.name, event.item, self._table.size)
-        self._table.learn_one(event.item, event.recent, self._closeness, both_directions=True)
+        self._table.learn_one(event.item, event.recent)
 
     def learn_many(self, events: Interactions) -> None:
         """Learn events in their order."""
         require_all_known(self.name, events.items, self._table.size)
-        self._table.learn_many(events, np.diff(events.starts), self._closeness, both_directions=True)
+        self._table.learn_many(events, np.diff(events.starts))
 
     def top_k(self, query: Query, k: int, blocked: NDArray[np.uint8]) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
         """Return the most similar items to the user's recent ones."""
         table, reached = self._table, self._spread(query)
-        items, scores = _unblocked(table.counts, table.unit[0], self._sums, reached, blocked)
+        items, scores = _unblocked(table.held, self._sums, reached, blocked)
         best: tuple[NDArray[np.int32], NDArray[np.float32]] = best_first(items, scores, k)
         return best
 
     def score_many(self, query: Query, items: NDArray[np.int32]) -> NDArray[np.float32]:
         """Return the summed similarity of each item to the user's recent ones."""
         table, reached = self._table, self._spread(query)
-        scores: NDArray[np.float32] = _look_up(table.counts, table.size, table.unit[0], self._sums, reached, items)
+        scores: NDArray[np.float32] = _look_up(table.held, table.size, self._sums, reached, items)
         return scores
 
     def set_half_life(self, half_life: float) -> None:
-        """Let a link count half after so many events, or as configured if that is sooner, until told otherwise."""
+        """Let a link count half after so many events, or as configured if that is sooner, until the next call."""
         self._table.set_half_life(half_life)
 
     def state(self) -> dict[str, NDArray[Any]]:
@@ -166,19 +152,8 @@ class CoVisitation(Impersonal):
     def restore(self, state: State) -> None:
         """Continue from a copy of `state`."""
         self._table.restore(state)
-        self._sums = np.zeros(len(self._table.counts))
+        self._sums = np.zeros(self._table.size)
 
     def _spread(self, query: Query) -> NDArray[np.int32]:
-        table = self._table
-        found = _spread(
-            table.items,
-            table.weights,
-            table.counts,
-            table.size,
-            table.unit[0],
-            query.recent,
-            self._closeness,
-            self._sums,
-            self._reached,
-        )
+        found = _spread(self._table.held, self._table.size, query.recent, self._sums, self._reached)
         return self._reached[:found]

@@ -66,7 +66,7 @@ class SequentialRules(Impersonal):
     Parameters
     ----------
     successors
-        Rules kept an item; the lightest gives way and hands half its weight on.
+        Rules kept an item; a new one replaces the lightest and inherits half its weight.
     history
         Items of the session that are linked to a new event.
     half_life
@@ -90,8 +90,7 @@ class SequentialRules(Impersonal):
     name = "sequential_rules"
 
     def __init__(self, successors: int = 64, history: int = 10, half_life: float | None = 200_000) -> None:
-        self._table = NeighbourTable(successors, half_life)
-        self._closeness = 1.0 / np.arange(1, history + 1)
+        self._table = NeighbourTable(successors, half_life, 1.0 / np.arange(1, history + 1), both_directions=False)
         self._slots = np.full(16, -1, np.int32)  # scratch, all -1 between calls
 
     def add_item(self, item: int) -> None:
@@ -102,20 +101,20 @@ class SequentialRules(Impersonal):
     def learn_one(self, event: Interaction) -> None:
         """Strengthen the rules from the session's items to the event's."""
         require_known(self.name, event.item, self._table.size)
-        self._table.learn_one(event.item, event.session, self._closeness, both_directions=False)
+        self._table.learn_one(event.item, event.session)
 
     def learn_many(self, events: Interactions) -> None:
         """Learn events in their order."""
         require_all_known(self.name, events.items, self._table.size)
-        self._table.learn_many(events, events.sessions, self._closeness, both_directions=False)
+        self._table.learn_many(events, events.sessions)
 
     def top_k(self, query: Query, k: int, blocked: NDArray[np.uint8]) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
         """Return the strongest successors of the user's last item."""
         last = self._last(query)
         if last < 0:
             return np.empty(0, np.int32), np.empty(0, np.float32)
-        table = self._table
-        items, scores = _unblocked(table.items[last], table.weights[last], self._support(last), blocked)
+        links = self._table.links
+        items, scores = _unblocked(links.items[last], links.weights[last], self._support(last), blocked)
         best: tuple[NDArray[np.int32], NDArray[np.float32]] = best_first(items, scores, k)
         return best
 
@@ -124,14 +123,14 @@ class SequentialRules(Impersonal):
         last = self._last(query)
         if last < 0:
             return np.zeros(len(items), np.float32)
-        table = self._table
+        links = self._table.links
         scores: NDArray[np.float32] = _look_up(
-            table.items[last], table.weights[last], self._support(last), table.size, self._slots, items
+            links.items[last], links.weights[last], self._support(last), self._table.size, self._slots, items
         )
         return scores
 
     def set_half_life(self, half_life: float) -> None:
-        """Let a rule count half after so many events, or as configured if that is sooner, until told otherwise."""
+        """Let a rule count half after so many events, or as configured if that is sooner, until the next call."""
         self._table.set_half_life(half_life)
 
     def state(self) -> dict[str, NDArray[Any]]:
@@ -141,7 +140,7 @@ class SequentialRules(Impersonal):
     def restore(self, state: State) -> None:
         """Continue from a copy of `state`."""
         self._table.restore(state)
-        self._slots = np.full(len(self._table.counts), -1, np.int32)
+        self._slots = np.full(self._table.size, -1, np.int32)
 
     def _last(self, query: Query) -> int:
         past = query.session if len(query.session) else query.recent
@@ -150,4 +149,4 @@ class SequentialRules(Impersonal):
 
     def _support(self, item: int) -> float:
         """Return what turns a stored weight into a score: the item's events, in the unit of the weights."""
-        return float(self._table.counts[item] + _PSEUDO_EVENTS * self._table.unit[0])
+        return float(self._table.links.counts[item] + _PSEUDO_EVENTS * self._table.links.unit[0])

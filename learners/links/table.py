@@ -1,13 +1,14 @@
 """A bounded table of weighted links between items: what co-visitation and sequential rules learn into."""
 
 import math
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
 from learners.arrays.grow import grown
+from learners.arrays.handle import Handle
 from learners.base import State
 from learners.interactions import Interactions
 
@@ -15,14 +16,33 @@ from learners.interactions import Interactions
 _UNIT_LIMIT = 2.0**64
 
 
-@njit(cache=True)
-def _strengthen(items: NDArray[np.int32], weights: NDArray[np.float32], row: int, item: int, amount: float) -> None:
-    """Add `amount` to the link from `row` to `item`; in a full row the lightest, leftmost of equals, gives way.
+class Links(NamedTuple):
+    """The table, for compiled code.
 
-    The newcomer inherits half its weight: it need not start below links that were once as new, nor does one event
-    make it as heavy as the one it displaced.
+    Attributes
+    ----------
+    items : int32[capacity, width], link targets, filled from the left, -1 where empty
+    weights : float32[capacity, width]
+    counts : float64[capacity], events of each item
+    unit : float64[1], weight of an event of now
+    closeness : float64[history], weight of a link by how many items ago the other one was
     """
-    lightest = 0
+
+    items: NDArray[np.int32]
+    weights: NDArray[np.float32]
+    counts: NDArray[np.float64]
+    unit: NDArray[np.float64]
+    closeness: NDArray[np.float64]
+
+
+@njit(cache=True)
+def _strengthen(links: Links, row: int, item: int, amount: float) -> None:
+    """Add `amount` to the link from `row` to `item`; in a full row it replaces the lightest, leftmost of equals.
+
+    The new link inherits half the weight of the replaced one: it need not start below links that were once as new, nor
+    does one event make it as heavy as the one it replaced.
+    """
+    items, weights, lightest = links.items, links.weights, 0
     for slot in range(items.shape[1]):
         if items[row, slot] == item:
             weights[row, slot] += amount
@@ -38,38 +58,30 @@ def _strengthen(items: NDArray[np.int32], weights: NDArray[np.float32], row: int
 
 
 @njit(cache=True)
-def _link(
-    items: NDArray[np.int32],
-    weights: NDArray[np.float32],
-    size: int,
-    item: int,
-    earlier: NDArray[np.int32],
-    amounts: NDArray[np.float64],
-    unit: float,
-    both: bool,
-) -> None:
-    for n in range(min(len(earlier), len(amounts))):
-        other = earlier[n]
+def _link(links: Links, size: int, item: int, earlier: NDArray[np.int32], both: bool) -> None:
+    unit = links.unit[0]
+    for n in range(min(len(earlier), len(links.closeness))):
+        other, amount = earlier[n], links.closeness[n] * unit
         if 0 <= other < size:
             if not both:
-                _strengthen(items, weights, other, item, amounts[n] * unit)
+                _strengthen(links, other, item, amount)
             elif other != item:
-                _strengthen(items, weights, other, item, amounts[n] * unit)
-                _strengthen(items, weights, item, other, amounts[n] * unit)
+                _strengthen(links, other, item, amount)
+                _strengthen(links, item, other, amount)
 
 
 @njit(cache=True)
 def _link_all(
-    items: NDArray[np.int32], weights: NDArray[np.float32], counts: NDArray[np.float64], unit: NDArray[np.float64],
-    size: int, events: NDArray[np.int32], starts: NDArray[np.int64], lengths: NDArray[np.int64],
-    earlier: NDArray[np.int32], amounts: NDArray[np.float64], growth: float, both: bool,
+    held: Any, size: int, growth: float, both: bool, events: NDArray[np.int32], starts: NDArray[np.int64],
+    lengths: NDArray[np.int64], earlier: NDArray[np.int32],
 ) -> None:  # fmt: skip
-    """Count every event, and link what came before it: of each, so many from its start on."""
+    """Count every event, and link what came before it: of each, so many items from its start on. `held`: `Links`."""
+    links = held.it
+    weights, counts, unit = links.weights, links.counts, links.unit
     for n in range(len(events)):
         unit[0] *= growth
         counts[events[n]] += unit[0]
-        before = earlier[starts[n] : starts[n] + lengths[n]]
-        _link(items, weights, size, events[n], before, amounts, unit[0], both)
+        _link(links, size, events[n], earlier[starts[n] : starts[n] + lengths[n]], both)
         if unit[0] >= _UNIT_LIMIT:
             scale = 1.0 / _UNIT_LIMIT
             weights *= np.float32(scale)
@@ -88,74 +100,85 @@ class NeighbourTable:
         Links kept an item.
     half_life
         Events after which a link or an occurrence counts half; None keeps all for ever.
+    closeness
+        Weight of a link by how many items ago the other one was; further ones are not linked.
+    both_directions
+        Whether items are linked back, and then never to themselves.
 
     Attributes
     ----------
-    items : int32[capacity, width]
-        Link targets, filled from the left, -1 where empty.
-    weights : float32[capacity, width]
-    counts : float64[capacity]
-        Events of each item.
-    unit : float64[1]
-        What an event of now weighs.
+    size : int
+        Known items.
+    links : Links
     """
 
-    def __init__(self, width: int, half_life: float | None) -> None:
+    def __init__(
+        self, width: int, half_life: float | None, closeness: NDArray[np.float64], both_directions: bool
+    ) -> None:
         self.size = 0
-        self.items = np.full((16, width), -1, np.int32)
-        self.weights = np.zeros((16, width), np.float32)
-        self.counts = np.zeros(16)
-        self.unit = np.ones(1)
+        self.links = Links(
+            np.full((16, width), -1, np.int32),
+            np.zeros((16, width), np.float32),
+            np.zeros(16),
+            np.ones(1),
+            closeness,
+        )
+        self._handle = Handle()
+        self._both_directions = both_directions
         self._half_life = math.inf if half_life is None else half_life
         self._growth = 2.0 ** (1.0 / self._half_life)
+
+    @property
+    def held(self) -> Any:
+        """The links, as kernels take them."""
+        return self._handle.of(self.links)
 
     def add_item(self, item: int) -> None:
         """Make room for all indices up to `item`."""
         self.size = max(self.size, item + 1)
-        self.items = grown(self.items, self.size, fill=-1)
-        self.weights = grown(self.weights, self.size)
-        self.counts = grown(self.counts, self.size)
+        links = self.links
+        if self.size > len(links.counts):
+            self.links = links._replace(
+                items=grown(links.items, self.size, fill=-1),
+                weights=grown(links.weights, self.size),
+                counts=grown(links.counts, self.size),
+            )
 
-    def learn_one(
-        self, item: int, earlier: NDArray[np.int32], amounts: NDArray[np.float64], both_directions: bool
-    ) -> None:
-        """Count `item` and link each of `earlier` to it by the amount of its position (and back, never to itself)."""
+    def learn_one(self, item: int, earlier: NDArray[np.int32]) -> None:
+        """Count `item` and link each of `earlier`, newest first, to it."""
         starts, length = np.zeros(1, np.int64), np.array([len(earlier)], np.int64)
-        self._learn(np.array([item], np.int32), starts, length, earlier, amounts, both_directions)
+        self._learn(np.array([item], np.int32), starts, length, earlier)
 
-    def learn_many(
-        self, events: Interactions, lengths: NDArray[np.int64], amounts: NDArray[np.float64], both_directions: bool
-    ) -> None:
-        """The same for many events, each linked to so many of its `recent` items."""
-        self._learn(events.items, events.starts, lengths, events.recent, amounts, both_directions)
+    def learn_many(self, events: Interactions, lengths: NDArray[np.int64]) -> None:
+        """Do the same for many events, each linked to so many of its `recent` items."""
+        self._learn(events.items, events.starts, lengths, events.recent)
 
     def _learn(
         self, items: NDArray[np.int32], starts: NDArray[np.int64], lengths: NDArray[np.int64],
-        earlier: NDArray[np.int32], amounts: NDArray[np.float64], both_directions: bool,
+        earlier: NDArray[np.int32],
     ) -> None:  # fmt: skip
-        _link_all(
-            self.items, self.weights, self.counts, self.unit, self.size, items, starts, lengths, earlier, amounts,
-            self._growth, both_directions,
-        )  # fmt: skip
+        _link_all(self.held, self.size, self._growth, self._both_directions, items, starts, lengths, earlier)
 
     def set_half_life(self, half_life: float) -> None:
-        """Halve links every so many events, or as configured if that is sooner, until told otherwise."""
+        """Halve links every so many events, or as configured if that is sooner, until the next call."""
         self._growth = 2.0 ** (1.0 / min(self._half_life, half_life))
 
     def state(self) -> dict[str, NDArray[Any]]:
         """Return the four arrays."""
-        known = slice(self.size)
+        known, links = slice(self.size), self.links
         return {
-            "items": self.items[known],
-            "weights": self.weights[known],
-            "counts": self.counts[known],
-            "unit": self.unit,
+            "items": links.items[known],
+            "weights": links.weights[known],
+            "counts": links.counts[known],
+            "unit": links.unit,
         }
 
     def restore(self, state: State) -> None:
         """Continue from a copy of `state`."""
         self.size = len(state["counts"])
-        self.items = np.array(state["items"], np.int32)
-        self.weights = np.array(state["weights"], np.float32)
-        self.counts = np.array(state["counts"], np.float64)
-        self.unit = np.array(state["unit"], np.float64)
+        self.links = self.links._replace(
+            items=np.array(state["items"], np.int32),
+            weights=np.array(state["weights"], np.float32),
+            counts=np.array(state["counts"], np.float64),
+            unit=np.array(state["unit"], np.float64),
+        )

@@ -1,4 +1,4 @@
-"""What a list is worth apart from being right: how popular, how surprising, how mixed; and whom it shows."""
+"""What a list is worth apart from being right: how popular, novel and diverse; and which items are shown."""
 
 import math
 

@@ -1,4 +1,4 @@
-"""Is a difference more than rng: bootstrap intervals over users, and McNemar's test between two learners."""
+"""Is a difference more than chance: bootstrap intervals over users, and McNemar's test between two learners."""
 
 import math
 from hashlib import blake2b
@@ -6,6 +6,7 @@ from typing import Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import chdtrc
 
 EXACT_UP_TO: Final = 1_000  # discordant steps; beyond, chi-square is as good and quicker
 _AT_ONCE: Final = 64  # resamples drawn together: bounds the memory to 64 numbers a cluster
@@ -73,10 +74,10 @@ class McNemar(NamedTuple):
 def mcnemar(first: NDArray[np.bool_], second: NDArray[np.bool_]) -> McNemar:
     r"""Test whether two learners hit equally often on the same steps [^1].
 
-    Only steps where one hits and the other does not tell them apart: b and c of them. If both are equally good, b is
+    Only steps where one hits and the other does not count: b and c of them. If both are equally good, b is
     binomial with n = b + c and one half; exact up to 1,000 of them. Beyond, $(|b - c| - 1)^2 / (b + c)$ is compared to
-    chi-square of one degree of freedom, whose tail is $\mathrm{erfc}\sqrt{x / 2}$. Steps of one user are not
-    independent, so a p-value that is just small enough is none; the bootstrap over users is the safer judge.
+    chi-square of one degree of freedom. Steps of one user are not independent, so a p-value that is just small enough
+    proves nothing; the bootstrap over users is safer.
 
     Examples
     --------
@@ -93,6 +94,6 @@ def mcnemar(first: NDArray[np.bool_], second: NDArray[np.bool_]) -> McNemar:
     if b == c:
         return McNemar(b, c, 1.0)
     if n <= EXACT_UP_TO:
-        ways = sum(math.comb(n, k) for k in range(fewer + 1))
+        ways = sum(math.comb(n, k) for k in range(fewer + 1))  # whole numbers: scipy's binomial is off by 1e-13
         return McNemar(b, c, min(1.0, 2 * ways / 2**n))
-    return McNemar(b, c, math.erfc(math.sqrt((abs(b - c) - 1) ** 2 / n / 2.0)))
+    return McNemar(b, c, float(chdtrc(1, (abs(b - c) - 1) ** 2 / n)))

@@ -1,4 +1,4 @@
-"""What each of many owners touched, in bounded rows, and who touched each item: all in arrays that grow with use."""
+"""What each of many owners touched, in bounded rows, and the rows that hold each item: arrays that grow with use."""
 
 from typing import Any, Final, NamedTuple
 
@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from learners.arrays.grow import grown
 from learners.base import State
 from learners.neighbours.blocks import return_block, take_block
+from learners.neighbours.owners import empty_table, put_rows
 
 # Columns of `Histories.rows`
 START: Final = 0  # of the row's block
@@ -35,6 +36,8 @@ class Histories(NamedTuple):
     used : int64[1], cells ever used
     rows : int32[rows, 4], columns START, COUNT, EVENTS, LINK
     lists : int32[items, 4], columns HEAD, OLDEST, LENGTH, SIZE: a ring each
+    owners : int64[rows], the owner of each row
+    table : int32[power of two], rows by their owner, for `find_row`
     """
 
     cells: NDArray[np.int32]
@@ -42,6 +45,8 @@ class Histories(NamedTuple):
     used: NDArray[np.int64]
     rows: NDArray[np.int32]
     lists: NDArray[np.int32]
+    owners: NDArray[np.int64]
+    table: NDArray[np.int32]
 
 
 @njit(cache=True)
@@ -55,7 +60,7 @@ def size_for(cells: int) -> int:
 
 @njit(cache=True)
 def touch(kept: Histories, row: int, item: int, most: int) -> tuple[bool, int]:
-    """Put `item` at the end of a row of at most `most` items; return whether it is new, and what gave way or -1."""
+    """Put `item` at the end of a row of at most `most` items; return whether it is new, and the item dropped or -1."""
     cells, rows = kept.cells, kept.rows
     start, count = rows[row, START], rows[row, COUNT]
     place, dropped = count - 1, -1
@@ -108,7 +113,7 @@ def clear_row(kept: Histories, row: int) -> None:
 
 @njit(cache=True)
 def enlist(kept: Histories, item: int, row: int, longest: int) -> None:
-    """Put `row` at the recent end of the item's list, where it was not; in a full one the oldest gives way."""
+    """Put `row` at the recent end of the item's list, where it was not; a full list drops its oldest row."""
     cells, lists = kept.cells, kept.lists
     length, size = lists[item, LENGTH], lists[item, SIZE]
     if length == longest:
@@ -125,8 +130,8 @@ def enlist(kept: Histories, item: int, row: int, longest: int) -> None:
 def renew(kept: Histories, item: int, row: int, longest: int) -> None:
     """Move `row` to the recent end of the item's list.
 
-    One that gave way before comes back if the list is full (then it is among the most recent again) or its block has
-    room; one learned event must not make many lists grow, as room is made ahead.
+    A row dropped before comes back if the list is full (then it is among the most recent again) or its block has room;
+    one learned event must not make many lists grow, as room is made ahead.
     """
     cells, lists = kept.cells, kept.lists
     length, size = lists[item, LENGTH], lists[item, SIZE]
@@ -145,7 +150,7 @@ def renew(kept: Histories, item: int, row: int, longest: int) -> None:
 
 @njit(cache=True)
 def strike(kept: Histories, item: int, row: int) -> None:
-    """Take `row` out of the item's list; who has to give way is usually its oldest."""
+    """Take `row` out of the item's list; the row to remove is usually the oldest."""
     cells, lists = kept.cells, kept.lists
     length, size = lists[item, LENGTH], lists[item, SIZE]
     place = 0
@@ -191,6 +196,8 @@ def no_histories() -> Histories:
         np.zeros(1, np.int64),
         np.zeros((16, 4), np.int32),
         np.zeros((16, 4), np.int32),
+        np.zeros(16, np.int64),
+        empty_table(16),
     )
 
 
@@ -202,25 +209,38 @@ def has_room(kept: Histories, rows: int, most: int, longest: int) -> bool:
 
 
 def with_room(kept: Histories, rows: int, most: int, longest: int) -> Histories:
-    """Return `kept` with room for that many rows and for all that one event takes: one row and one list that grow."""
+    """Return `kept` with room for that many rows and for all that one event takes: one row and one list that grow.
+
+    Where there is room for more owners than before the table is empty: see `with_table`.
+    """
     cells = int(kept.used[0]) + (1 << size_for(2 * most)) + (1 << size_for(longest))
-    if rows <= len(kept.rows) and cells <= len(kept.cells):
-        return kept
-    return kept._replace(rows=grown(kept.rows, rows), cells=grown(kept.cells, cells))
+    if rows > len(kept.rows):
+        owners = grown(kept.owners, rows)
+        kept = kept._replace(rows=grown(kept.rows, rows), owners=owners, table=empty_table(len(owners)))
+    return kept._replace(cells=grown(kept.cells, cells)) if cells > len(kept.cells) else kept
+
+
+def with_table(kept: Histories, rows: NDArray[np.int32]) -> Histories:
+    """Return `kept` with a table of the owners of those of `rows` that hold items; the last row of an owner counts."""
+    table = empty_table(len(kept.owners))
+    put_rows(table, kept.owners, rows[kept.rows[rows, COUNT] > 0])
+    return kept._replace(table=table)
 
 
 def histories_state(kept: Histories, rows: int, items: int) -> dict[str, NDArray[Any]]:
-    """Return the parts in use."""
+    """Return the parts in use, without the table, which follows from them."""
     return {
         "cells": kept.cells[: int(kept.used[0])],
         "free": kept.free,
         "used": kept.used,
         "rows": kept.rows[:rows],
         "lists": kept.lists[:items],
+        "owners": kept.owners[:rows],
     }
 
 
 def restored_histories(state: State) -> Histories:
-    """Return a copy of what `histories_state` gave."""
-    dtypes = (np.int32, np.int32, np.int64, np.int32, np.int32)
-    return Histories(*(np.array(state[name], dtype) for name, dtype in zip(Histories._fields, dtypes, strict=True)))
+    """Return a copy of what `histories_state` gave, the table empty."""
+    dtypes = (np.int32, np.int32, np.int64, np.int32, np.int32, np.int64)
+    arrays = [np.array(state[name], dtype) for name, dtype in zip(Histories._fields, dtypes)]
+    return Histories._make([*arrays, empty_table(len(arrays[-1]))])

@@ -22,10 +22,10 @@ def find_row(table: NDArray[np.int32], owners: NDArray[np.int64], owner: int) ->
     Parameters
     ----------
     table : int32[power of two], rows or -1; linear probing, at most half full
-    owners : int64[rows], whose each row is: the keys
+    owners : int64[rows], the owner of each row: the keys
 
-    >>> owners = np.array([7, -5, 7])
-    >>> table = made_table(owners, np.arange(3, dtype=np.int32))
+    >>> owners, table = np.array([7, -5, 7]), empty_table(3)
+    >>> put_rows(table, owners, np.arange(3, dtype=np.int32))
     >>> drop_owner(table, owners, -5)
     >>> find_row(table, owners, 7), find_row(table, owners, -5)
     (2, -1)
@@ -49,7 +49,7 @@ def put_row(table: NDArray[np.int32], owners: NDArray[np.int64], row: int) -> No
 
 @njit(cache=True)
 def drop_owner(table: NDArray[np.int32], owners: NDArray[np.int64], owner: int) -> None:
-    """Take an owner out, and move those behind up, so that no search ends early."""
+    """Take an owner out, and move the entries behind it up, so that no search ends early."""
     mask = len(table) - 1
     hole = _home(table, owner)
     while table[hole] >= 0 and owners[table[hole]] != owner:
@@ -67,13 +67,12 @@ def drop_owner(table: NDArray[np.int32], owners: NDArray[np.int64], owner: int) 
 
 
 @njit(cache=True)
-def _put_all(table: NDArray[np.int32], owners: NDArray[np.int64], rows: NDArray[np.int32]) -> None:
+def put_rows(table: NDArray[np.int32], owners: NDArray[np.int64], rows: NDArray[np.int32]) -> None:
+    """Note all `rows` in their order."""
     for row in rows:
         put_row(table, owners, row)
 
 
-def made_table(owners: NDArray[np.int64], rows: NDArray[np.int32]) -> NDArray[np.int32]:
-    """Return a table with room for as many owners as there are `owners`, and all `rows` noted in their order."""
-    table = np.full(1 << max(6, (2 * len(owners) - 1).bit_length()), -1, np.int32)
-    _put_all(table, owners, rows)
-    return table
+def empty_table(owners: int) -> NDArray[np.int32]:
+    """Return a table with room for so many owners."""
+    return np.full(1 << max(6, (2 * owners - 1).bit_length()), -1, np.int32)

@@ -1,4 +1,4 @@
-"""Sessions that grow event by event, whose they are, and which ones hold an item: for `SessionNeighbours`."""
+"""Sessions that grow event by event, their users, and which ones hold an item: for `SessionNeighbours`."""
 
 import math
 from typing import Any, Final, NamedTuple
@@ -24,8 +24,9 @@ from learners.neighbours.histories import (
     strike,
     touch,
     with_room,
+    with_table,
 )
-from learners.neighbours.owners import drop_owner, find_row, made_table, put_row
+from learners.neighbours.owners import drop_owner, find_row, put_row
 
 SEQUENCE: Final = 0  # column of `last`: number of the session's last event among all, recency without ties
 TIME: Final = 1  # column of `last`: when that was, unix seconds
@@ -37,10 +38,8 @@ Limits = tuple[int, int, int]  # sessions, distinct items a session, sessions a 
 class Sessions(NamedTuple):
     """All that is learned, for compiled code."""
 
-    kept: Histories  # a row a session; LINK: the same user's session before
-    owners: NDArray[np.int64]  # [rows] users
+    kept: Histories  # a row a session, owned by its user; `table`: the newest; LINK: the same user's session before
     last: NDArray[np.float64]  # [rows, 4], columns SEQUENCE, TIME, ROOT: half a cache line
-    table: NDArray[np.int32]  # users' newest sessions, for `find_row`
     totals: NDArray[np.int64]  # [2] sessions begun, events learned
     counts: NDArray[np.int64]  # [items] events
 
@@ -52,7 +51,7 @@ def learn_click(sessions: Sessions, user: int, item: int, time: float, continues
     So every list is ordered by the last events of whole sessions. `limits`: sessions, items a session, sessions a list.
     """
     kept, last = sessions.kept, sessions.last
-    row = find_row(sessions.table, sessions.owners, user)
+    row = find_row(sessions.kept.table, sessions.kept.owners, user)
     if row < 0 or not continues:
         row = _begin(sessions, user, row, limits[0])
     is_new, dropped = touch(kept, row, item, limits[1])
@@ -78,7 +77,7 @@ def learn_clicks(
     """Learn events for as long as there is room, those with none `before` begin a session; return how many were."""
     for n in range(len(items)):
         rows = min(sessions.totals[0] + 1, limits[0])
-        if rows > len(sessions.owners) or not has_room(sessions.kept, rows, limits[1], limits[2]):
+        if not has_room(sessions.kept, rows, limits[1], limits[2]):
             return n
         learn_click(sessions, users[n], items[n], times[n], before[n] > 0, limits)
     return len(items)
@@ -86,34 +85,34 @@ def learn_clicks(
 
 @njit(cache=True)
 def _begin(sessions: Sessions, user: int, before: int, max_sessions: int) -> int:
-    """Begin a session in the next row, round and round: what began longest ago gives way."""
+    """Begin a session in the next row, round and round: it replaces the session that began first."""
     row = sessions.totals[0] % max_sessions
     if sessions.totals[0] >= max_sessions:
-        owner = sessions.owners[row]
-        if find_row(sessions.table, sessions.owners, owner) == row:
-            drop_owner(sessions.table, sessions.owners, owner)
+        owner = sessions.kept.owners[row]
+        if find_row(sessions.kept.table, sessions.kept.owners, owner) == row:
+            drop_owner(sessions.kept.table, sessions.kept.owners, owner)
         clear_row(sessions.kept, row)
     sessions.totals[0] += 1
-    sessions.owners[row] = user
+    sessions.kept.owners[row] = user
     sessions.last[row] = -np.inf
     sessions.kept.rows[row, LINK] = before if before != row else -1
-    put_row(sessions.table, sessions.owners, row)
+    put_row(sessions.kept.table, sessions.kept.owners, row)
     return int(row)
 
 
 @njit(cache=True)
 def forget_sessions(sessions: Sessions, user: int, max_sessions: int) -> None:
     """Empty all rows of a user, from the newest back; a link into a row that another session took has no meaning."""
-    row = find_row(sessions.table, sessions.owners, user)
+    row = find_row(sessions.kept.table, sessions.kept.owners, user)
     if row < 0:
         return
-    drop_owner(sessions.table, sessions.owners, user)
+    drop_owner(sessions.kept.table, sessions.kept.owners, user)
     age = -1
-    while row >= 0 and sessions.owners[row] == user and (sessions.totals[0] - 1 - row) % max_sessions > age:
+    while row >= 0 and sessions.kept.owners[row] == user and (sessions.totals[0] - 1 - row) % max_sessions > age:
         age = (sessions.totals[0] - 1 - row) % max_sessions
         before = sessions.kept.rows[row, LINK]
         clear_row(sessions.kept, row)
-        sessions.owners[row] = NOBODY
+        sessions.kept.owners[row] = NOBODY
         sessions.last[row] = 0.0
         row = before
 
@@ -122,9 +121,7 @@ def no_sessions() -> Sessions:
     """Return room for the first few."""
     return Sessions(
         no_histories(),
-        np.zeros(16, np.int64),
         np.zeros((16, 4)),
-        np.full(64, -1, np.int32),
         np.zeros(2, np.int64),
         np.zeros(16, np.int64),
     )
@@ -149,10 +146,9 @@ def with_session(sessions: Sessions, limits: Limits) -> Sessions:
     kept = with_room(sessions.kept, rows, *limits[1:])
     if kept is sessions.kept:
         return sessions
-    sessions = sessions._replace(kept=kept)
-    if rows <= len(sessions.owners):
-        return sessions
-    return _with_table(sessions._replace(owners=grown(sessions.owners, rows), last=grown(sessions.last, rows)), limits)
+    longer = len(kept.rows) > len(sessions.kept.rows)
+    sessions = sessions._replace(kept=kept, last=grown(sessions.last, rows))
+    return _with_table(sessions, limits) if longer else sessions
 
 
 def sessions_state(sessions: Sessions, limits: Limits, items: int) -> dict[str, NDArray[Any]]:
@@ -160,7 +156,6 @@ def sessions_state(sessions: Sessions, limits: Limits, items: int) -> dict[str, 
     rows = rows_of(sessions, limits)
     return {
         **histories_state(sessions.kept, rows, items),
-        "owners": sessions.owners[:rows],
         "last": sessions.last[:rows],
         "totals": sessions.totals,
         "counts": sessions.counts[:items],
@@ -171,9 +166,7 @@ def restored_sessions(state: State, limits: Limits) -> Sessions:
     """Return a copy of what `sessions_state` gave."""
     sessions = Sessions(
         restored_histories(state),
-        np.array(state["owners"], np.int64),
         np.array(state["last"], np.float64),
-        np.empty(0, np.int32),
         np.array(state["totals"], np.int64),
         np.array(state["counts"], np.int64),
     )
@@ -181,7 +174,7 @@ def restored_sessions(state: State, limits: Limits) -> Sessions:
 
 
 def _with_table(sessions: Sessions, limits: Limits) -> Sessions:
-    """Note every user's newest session: rows in the order in which they began, without the empty ones."""
+    """Note every user's newest session: rows in the order in which they began."""
     rows = rows_of(sessions, limits)
     order = np.roll(np.arange(rows, dtype=np.int32), -(int(sessions.totals[0]) % rows) if rows else 0)
-    return sessions._replace(table=made_table(sessions.owners, order[sessions.kept.rows[order, COUNT] > 0]))
+    return sessions._replace(kept=with_table(sessions.kept, order))

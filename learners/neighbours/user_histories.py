@@ -1,4 +1,4 @@
-"""Users' last items, who of many was active last, and who touched an item: for `UserNeighbours`."""
+"""Users' last items, the order of their last activity, and who touched an item: for `UserNeighbours`."""
 
 from typing import Any, Final, NamedTuple
 
@@ -9,7 +9,6 @@ from numpy.typing import NDArray
 from learners.arrays.grow import grown
 from learners.base import NOBODY, State
 from learners.neighbours.histories import (
-    COUNT,
     LINK,
     Histories,
     clear_row,
@@ -22,8 +21,9 @@ from learners.neighbours.histories import (
     strike,
     touch,
     with_room,
+    with_table,
 )
-from learners.neighbours.owners import drop_owner, find_row, made_table, put_row
+from learners.neighbours.owners import drop_owner, find_row, put_row
 
 # Columns of `Users.order`
 BEFORE: Final = 0  # the row active next before, -1: none
@@ -32,9 +32,9 @@ AFTER: Final = 1
 # Entries of `Users.totals`
 ROWS: Final = 0  # ever used
 FREE: Final = 1  # first row without a user, -1: none; LINK leads to the next
-LEAST: Final = 2  # row active longest ago
-MAX: Final = 3  # row active last
-BEGUN: Final = 4  # users met, those met again after they had given way too
+OLDEST: Final = 2  # row active longest ago
+NEWEST: Final = 3  # row active last
+BEGUN: Final = 4  # users met; one that was dropped and came back counts again
 
 Limits = tuple[int, int, int]  # users, distinct items a user, users a list
 
@@ -43,9 +43,7 @@ class Users(NamedTuple):
     """All that is learned, for compiled code."""
 
     kept: Histories  # a row a user
-    owners: NDArray[np.int64]  # [rows] users
     order: NDArray[np.int32]  # [rows, 2] a chain by last activity
-    table: NDArray[np.int32]  # users' rows, for `find_row`
     totals: NDArray[np.int64]  # [5]
     counts: NDArray[np.int64]  # [items] how often the item was new to a user's history
 
@@ -53,7 +51,7 @@ class Users(NamedTuple):
 @njit(cache=True)
 def learn_touch(users: Users, user: int, item: int, limits: Limits) -> None:
     """Put the item at the end of the user's history, and the user at the recent end of the item's list."""
-    row = find_row(users.table, users.owners, user)
+    row = find_row(users.kept.table, users.kept.owners, user)
     if row < 0:
         row = _begin(users, user, limits[0])
     else:
@@ -71,12 +69,12 @@ def learn_touch(users: Users, user: int, item: int, limits: Limits) -> None:
 
 @njit(cache=True)
 def learn_touches(users: Users, owners: NDArray[np.int64], items: NDArray[np.int32], limits: Limits) -> int:
-    """Learn events for as long as there is room, those of nobody teach nothing; return how many were looked at."""
+    """Learn events for as long as there is room, those without a user are skipped; return how many were read."""
     for n in range(len(items)):
         if owners[n] == NOBODY:
             continue
         rows = min(users.totals[ROWS] + 1, limits[0])
-        if rows > len(users.owners) or not has_room(users.kept, rows, limits[1], limits[2]):
+        if not has_room(users.kept, rows, limits[1], limits[2]):
             return n
         learn_touch(users, owners[n], items[n], limits)
     return len(items)
@@ -84,8 +82,8 @@ def learn_touches(users: Users, owners: NDArray[np.int64], items: NDArray[np.int
 
 @njit(cache=True)
 def forget_history(users: Users, user: int) -> None:
-    """Empty the row of a user, for another to take."""
-    row = find_row(users.table, users.owners, user)
+    """Empty the row of a user and free it."""
+    row = find_row(users.kept.table, users.kept.owners, user)
     if row >= 0:
         _end(users, row)
         users.kept.rows[row, LINK] = users.totals[FREE]
@@ -103,21 +101,21 @@ def _begin(users: Users, user: int, max_users: int) -> int:
         row = totals[ROWS]
         totals[ROWS] += 1
     else:
-        row = totals[LEAST]
+        row = totals[OLDEST]
         _end(users, row)
     totals[BEGUN] += 1
-    users.owners[row] = user
+    users.kept.owners[row] = user
     users.kept.rows[row, LINK] = -1
-    put_row(users.table, users.owners, row)
+    put_row(users.kept.table, users.kept.owners, row)
     return int(row)
 
 
 @njit(cache=True)
 def _end(users: Users, row: int) -> None:
-    drop_owner(users.table, users.owners, users.owners[row])
+    drop_owner(users.kept.table, users.kept.owners, users.kept.owners[row])
     clear_row(users.kept, row)
     _unchain(users, row)
-    users.owners[row] = NOBODY
+    users.kept.owners[row] = NOBODY
     users.order[row] = 0
 
 
@@ -127,31 +125,29 @@ def _unchain(users: Users, row: int) -> None:
     if before >= 0:
         users.order[before, AFTER] = after
     else:
-        users.totals[LEAST] = after
+        users.totals[OLDEST] = after
     if after >= 0:
         users.order[after, BEFORE] = before
     else:
-        users.totals[MAX] = before
+        users.totals[NEWEST] = before
 
 
 @njit(cache=True)
 def _chain(users: Users, row: int) -> None:
-    newest = users.totals[MAX]
+    newest = users.totals[NEWEST]
     users.order[row, BEFORE], users.order[row, AFTER] = newest, -1
     if newest >= 0:
         users.order[newest, AFTER] = row
     else:
-        users.totals[LEAST] = row
-    users.totals[MAX] = row
+        users.totals[OLDEST] = row
+    users.totals[NEWEST] = row
 
 
 def no_users() -> Users:
     """Return room for the first few."""
     return Users(
         no_histories(),
-        np.zeros(16, np.int64),
         np.zeros((16, 2), np.int32),
-        np.full(64, -1, np.int32),
         np.array([0, -1, -1, -1, 0], np.int64),
         np.zeros(16, np.int64),
     )
@@ -171,10 +167,9 @@ def with_user(users: Users, limits: Limits) -> Users:
     kept = with_room(users.kept, rows, *limits[1:])
     if kept is users.kept:
         return users
-    users = users._replace(kept=kept)
-    if rows <= len(users.owners):
-        return users
-    return _with_table(users._replace(owners=grown(users.owners, rows), order=grown(users.order, rows)))
+    longer = len(kept.rows) > len(users.kept.rows)
+    users = users._replace(kept=kept, order=grown(users.order, rows))
+    return _with_table(users) if longer else users
 
 
 def users_state(users: Users, items: int) -> dict[str, NDArray[Any]]:
@@ -182,7 +177,6 @@ def users_state(users: Users, items: int) -> dict[str, NDArray[Any]]:
     rows = int(users.totals[ROWS])
     return {
         **histories_state(users.kept, rows, items),
-        "owners": users.owners[:rows],
         "order": users.order[:rows],
         "totals": users.totals,
         "counts": users.counts[:items],
@@ -193,9 +187,7 @@ def restored_users(state: State) -> Users:
     """Return a copy of what `users_state` gave."""
     users = Users(
         restored_histories(state),
-        np.array(state["owners"], np.int64),
         np.array(state["order"], np.int32),
-        np.empty(0, np.int32),
         np.array(state["totals"], np.int64),
         np.array(state["counts"], np.int64),
     )
@@ -203,5 +195,4 @@ def restored_users(state: State) -> Users:
 
 
 def _with_table(users: Users) -> Users:
-    rows = np.flatnonzero(users.kept.rows[: int(users.totals[ROWS]), COUNT] > 0).astype(np.int32)
-    return users._replace(table=made_table(users.owners, rows))
+    return users._replace(kept=with_table(users.kept, np.arange(int(users.totals[ROWS]), dtype=np.int32)))

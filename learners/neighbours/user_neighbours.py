@@ -37,7 +37,7 @@ def _rarity(users: int, count: int) -> float:
 
 @njit(cache=True)
 def _mark(users: Users, scratch: Scratch, recent: NDArray[np.int32], size: int, closeness: NDArray[np.float64]) -> None:
-    """Note the user's last items that anybody touched, and their weights."""
+    """Note those of the user's last items that have events, and their weights."""
     found = 0
     for n in range(min(len(recent), len(closeness))):
         item = recent[n]
@@ -79,7 +79,7 @@ def _answer(
     """Find neighbours and scores of a user with recent items, among so many items. The first three are handles."""
     users, scratch, tables = learned.it, room.it, decayed.it
     _mark(users, scratch, recent, size, tables[0])
-    _meet(users, scratch, dots, -1 if user == NOBODY else find_row(users.table, users.owners, user))
+    _meet(users, scratch, dots, -1 if user == NOBODY else find_row(users.kept.table, users.kept.owners, user))
     keep_most_similar(scratch, k)
     spread(users.kept, scratch, tables[1])
     for item in scratch.reached[: scratch.lengths[2]]:
@@ -99,15 +99,15 @@ class UserNeighbours(Impersonal):
 
     $$sim(v) = \frac{\sum_{q: i_q \in v} w_q}{\sqrt{\sum_q w_q^2} \sqrt{|v|}}$$
 
-    ($|v|$ distinct items kept of $v$), and the `k` most similar say what is liked near what they share:
+    ($|v|$ distinct items kept of $v$), and the `k` most similar score the items near what they share:
 
     $$score(j) = idf_j \sum_{v \ni j,\, |p^v_j - p^v| \le reach} sim(v) \, e^{-|p^v_j - p^v| / \lambda_d}$$
 
     with $p^v_j$ the position, in events, of $v$'s last touch of $j$, $p^v$ the last such position of any $i_q$, and
     $idf_j = \ln(1 + users / n_j)$ over all that was ever learned, $n_j$ how often $j$ was new to a history. Of equally
-    similar users goes first who shares the newer item of the query, then who touched it last.
+    similar users the one who shares the newer item of the query goes first, then the one who touched it last.
 
-    The asking user is left out. An event of nobody teaches nothing.
+    The asking user is left out. An event without a user teaches nothing.
 
     Parameters
     ----------
@@ -124,7 +124,7 @@ class UserNeighbours(Impersonal):
     reach
         Events either side of the match.
     max_users
-        Users kept; who was active longest ago gives way. Room is taken as it is needed.
+        Users kept; a new one replaces the user active longest ago. Memory is taken as it is needed.
     items_a_user
         Distinct items kept a user, the newest; 1 KB at 128.
 
@@ -199,7 +199,7 @@ class UserNeighbours(Impersonal):
         return self._near.score_many(items)
 
     def why(self, query: Query, item: int) -> list[int]:
-        """Return the items of the query that pulled `item`, strongest first: they share in what neighbours gave."""
+        """Return the items of the query that `item` was recommended for, by their part in its score."""
         self._find(query)
         return self._near.why(self._users.kept, self._tables[1], item)
 
@@ -219,7 +219,7 @@ class UserNeighbours(Impersonal):
 
     def _find(self, query: Query) -> None:
         if self._near.begin(query):
-            self._dots = grown(self._dots, len(self._users.owners))
+            self._dots = grown(self._dots, len(self._users.kept.owners))
             _answer(
                 self._learned.of(self._users), self._near.held, self._decayed.of(self._tables), self._dots,
                 query.user, query.recent, self._near.size, self.k,

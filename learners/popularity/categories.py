@@ -13,7 +13,7 @@ from learners.interactions import Interactions, require_all_known
 
 _UNIT_LIMIT = 2.0**512  # a power of two rescales exactly
 _STEP = 0.8  # how much less each older item counts
-_UNUSED = 0.1  # worth of an item that nobody has touched yet, in events: it may be proposed, after the others
+_UNUSED = 0.1  # worth of an item without events, in events: it may be proposed, after the others
 
 
 @njit(cache=True)
@@ -67,7 +67,7 @@ def _strike(row: NDArray[np.int32], item: int) -> None:
 def _shares(
     category: NDArray[np.int32], recent: NDArray[np.int32], size: int
 ) -> tuple[NDArray[np.int32], NDArray[Any]]:
-    """Categories of the user's last items, each once, and how much of his interest each has."""
+    """Categories of the user's last items, each once, and the share of each."""
     names, shares = np.full(len(recent), -1, np.int32), np.zeros(len(recent))
     found, weight, total = 0, 1.0, 0.0
     for item in recent:
@@ -118,7 +118,7 @@ def _scores(
 
 
 class Categories(Impersonal):
-    """The most popular items of the user's recent categories: reaches items that nobody near has touched.
+    """The most popular items of the user's recent categories: reaches items without events by similar users.
 
     An item scores its decayed count times the share that its category has among the user's last items, the newest
     counting most. Items of which nothing is known share category 0.
@@ -128,9 +128,9 @@ class Categories(Impersonal):
     half_life
         Events, of all users, after which an event counts half; > 0.
     listed
-        Items remembered per category; the rest are found by others.
+        Items listed per category.
     history
-        Last distinct items of the user that tell his categories.
+        Last distinct items of the user that are looked at.
 
     Examples
     --------
@@ -156,7 +156,7 @@ class Categories(Impersonal):
         self._top = np.full((1, listed), -1, np.int32)  # [categories, listed], best first, -1: free
 
     def add_item(self, item: int) -> None:
-        """Make room for `item`; until it is put elsewhere it is of category 0."""
+        """Make room for `item`; it is in category 0 until it is put elsewhere."""
         self._weights = grown(self._weights, item + 1)
         self._category = grown(self._category, item + 1)
         for new in range(self._size, item + 1):
@@ -202,7 +202,7 @@ class Categories(Impersonal):
         return scores
 
     def set_half_life(self, half_life: float) -> None:
-        """Let an event count half after so many events, or as configured if that is sooner, until told otherwise."""
+        """Let an event count half after so many events, or as configured if that is sooner, until the next call."""
         self._growth = 2.0 ** (1.0 / min(self._half_life, half_life))
 
     def state(self) -> dict[str, NDArray[Any]]:

@@ -20,7 +20,7 @@ _OTHERS = 0  # row of all values beyond the limit
 def _count(
     items: NDArray[np.int32], weights: NDArray[np.float64], inherited: NDArray[np.float64], item: int, amount: float
 ) -> None:
-    """Add to an item of a group's row, heaviest first; in a full row the last one gives way to a new one."""
+    """Add to an item of a group's row, heaviest first; in a full row a new item replaces the last."""
     slot = 0
     while slot < len(items) and items[slot] != item and items[slot] >= 0:
         slot += 1
@@ -41,7 +41,7 @@ def _gather(
     own: tuple[NDArray[np.int32], NDArray[np.float64], NDArray[np.float64]], factors: tuple[float, float],
     everywhere: NDArray[np.float64], top: NDArray[np.int32], slots: NDArray[np.int32], blocked: NDArray[np.uint8],
 ) -> tuple[NDArray[np.int32], NDArray[np.float32]]:  # fmt: skip
-    """The group's items and then everybody's, each once and not blocked; `slots` is scratch, -1 before and after."""
+    """The group's items and then all users', each once and not blocked; `slots` is scratch, -1 before and after."""
     items, weights, inherited = own
     found, scores = np.empty(len(items) + len(top), np.int32), np.empty(len(items) + len(top), np.float32)
     n = 0
@@ -90,12 +90,12 @@ class GroupPopularity(Impersonal):
     $$score(i \mid g) = \frac{w_{gi} + \kappa \, p_i}{W_g + \kappa}$$
 
     $w_{gi}$ is the group's decayed count of the item, $W_g$ of all items, and $p_i$ the item's share of all events on
-    the site: $\kappa$ pseudo-events make a group with few events look like everybody [^1], one with many like itself.
-    A user without the trait is told nothing, and teaches only what everybody likes.
+    the site: $\kappa$ pseudo-events pull a group with few events towards all users [^1].
+    A user without the trait gets nothing, and counts only among all users.
 
-    A group keeps the counts of a limited number of items. When they are full, a new item takes the place of the
-    lightest and inherits its count, so that it is not thrown out at once [^2]; the inherited part decides who gives
-    way, but is left out of the score, which never claims more events than there were.
+    A group keeps the counts of a limited number of items. When they are full, a new item replaces the lightest and
+    inherits its count, so that it is not replaced at once [^2]. The inherited part decides what is replaced, but is
+    left out of the score, which never counts more events than there were.
 
     Parameters
     ----------
@@ -104,7 +104,7 @@ class GroupPopularity(Impersonal):
     half_life
         Events, of all users, after which an event counts half; > 0.
     listed
-        Items counted per value, and items of everybody's list that are proposed besides.
+        Items counted per value, and items of all users' list that are proposed besides.
     values
         Values with a row of their own, first come; all further ones share one.
     pseudo_events
@@ -133,7 +133,7 @@ class GroupPopularity(Impersonal):
         self.name = f"popularity_by_{trait}"
         self._growth = 2.0 ** (1.0 / half_life)
         self._values, self._pseudo_events = values, pseudo_events
-        self._everybody = Popularity(self.name, half_life, listed)
+        self._all_users = Popularity(self.name, half_life, listed)
         self._names = Vocabulary()  # of the values with rows; at most `values`
         self._unit = np.ones(1)  # weight of an event of now
         self._total = np.zeros(1)  # decayed count of all events
@@ -149,15 +149,15 @@ class GroupPopularity(Impersonal):
 
     def add_item(self, item: int) -> None:
         """Make room for `item`."""
-        self._everybody.add_item(item)
+        self._all_users.add_item(item)
         self._slots = grown(self._slots, item + 1, fill=-1)
         self._size = max(self._size, item + 1)
 
     def learn_one(self, event: Interaction) -> None:
-        """Count one event, for everybody and for the user's group."""
+        """Count one event, for all users and for the user's group."""
         require_known(self.name, event.item, self._size)
-        self._everybody.learn_one(event)
-        self._unit[0] *= self._growth  # in step with everybody's, so their weights are in one unit
+        self._all_users.learn_one(event)
+        self._unit[0] *= self._growth  # in step with that of all users, so that weights have one unit
         self._total += self._unit
         value = event.traits.get(self.trait)
         if value is not None:
@@ -173,7 +173,7 @@ class GroupPopularity(Impersonal):
         value = query.traits.get(self.trait)
         if value is None:
             return np.empty(0, np.int32), np.empty(0, np.float32)
-        row, everywhere = self._row(value), self._everybody.state()
+        row, everywhere = self._row(value), self._all_users.state()
         items, scores = _gather(
             (self._items[row], self._weights[row], self._inherited[row]), self._factors(row),
             everywhere["weights"], everywhere["top"], self._slots, blocked,
@@ -189,14 +189,14 @@ class GroupPopularity(Impersonal):
         row = self._row(value)
         scores: NDArray[np.float32] = _look_up(
             (self._items[row], self._weights[row], self._inherited[row]), self._factors(row),
-            self._everybody.state()["weights"], self._slots, items,
+            self._all_users.state()["weights"], self._slots, items,
         )  # fmt: skip
         return scores
 
     def state(self) -> dict[str, NDArray[Any]]:
-        """Return everybody's counts, the names of the groups and theirs."""
+        """Return the counts of all users, and the names and counts of the groups."""
         return {
-            **{f"everybody_{key}": array for key, array in self._everybody.state().items()},
+            **{f"everybody_{key}": array for key, array in self._all_users.state().items()},
             **{f"names_{key}": array for key, array in self._names.state().items()},
             "unit": self._unit, "total": self._total, "sums": self._sums, "items": self._items,
             "weights": self._weights, "inherited": self._inherited,
@@ -204,7 +204,7 @@ class GroupPopularity(Impersonal):
 
     def restore(self, state: State) -> None:
         """Continue from a copy of `state`."""
-        for part, prefix in ((self._everybody, "everybody_"), (self._names, "names_")):
+        for part, prefix in ((self._all_users, "everybody_"), (self._names, "names_")):
             part.restore({key.removeprefix(prefix): array for key, array in state.items() if key.startswith(prefix)})
         self._unit = np.array(state["unit"], np.float64)
         self._total = np.array(state["total"], np.float64)
@@ -229,7 +229,7 @@ class GroupPopularity(Impersonal):
         return row
 
     def _factors(self, row: int) -> tuple[float, float]:
-        """What turns the group's and everybody's stored weights into parts of the score."""
+        """What turns the stored weights of the group and of all users into parts of the score."""
         pseudo_weight, total = self._pseudo_events * float(self._unit[0]), float(self._total[0])
         own = 1.0 / (float(self._sums[row]) + pseudo_weight)
         return own, (own * pseudo_weight / total if total > 0 else 0.0)

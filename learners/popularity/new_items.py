@@ -106,7 +106,7 @@ def _collect(
 
 
 class NewItems(Impersonal):
-    r"""The newest items of the user's recent categories, those with the fewest events first: what nobody found yet.
+    r"""The newest items of the user's recent categories, those with the fewest events first.
 
     $$score(i) = (share_{c_i} + .1) \Big(1 - \frac{n - n_i}{N}\Big) \frac{1}{1 + m_i}$$
 
@@ -124,9 +124,9 @@ class NewItems(Impersonal):
     listed
         Newest items remembered a category, and of all.
     history
-        Last distinct items of the user that tell his categories.
+        Last distinct items of the user that are looked at.
     categories
-        Categories told apart; items of later ones count as having none.
+        Categories kept; items of later ones count as having none.
 
     Examples
     --------
@@ -158,7 +158,7 @@ class NewItems(Impersonal):
         self._own = np.empty(history, np.int32)  # scratch
 
     def add_item(self, item: int) -> None:
-        """Mention `item` for the first time."""
+        """Make room for `item`, new from now on."""
         self._born = grown(self._born, item + 1)
         self._counts = grown(self._counts, item + 1)
         self._category = grown(self._category, item + 1)
@@ -182,7 +182,7 @@ class NewItems(Impersonal):
             _enlist(self._born, self._newest[category], item)
 
     def learn_one(self, event: Interaction) -> None:
-        """Count one event; an item that is known well enough makes room for another."""
+        """Count one event; an item that is known well enough leaves the lists."""
         require_known(self.name, event.item, self._size)
         self._events[0] += 1
         if not self._is_new(event.item):

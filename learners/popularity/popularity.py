@@ -1,18 +1,29 @@
-"""What everybody liked lately."""
+"""What all users liked lately."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
 from learners.arrays.grow import grown
+from learners.arrays.handle import Handle
 from learners.base import Impersonal, Interaction, Query, State, require_known
 from learners.interactions import Interactions, require_all_known
 
 # A power of two rescales exactly; reached every 512 half-lives, so the pass over all items is paid for by then.
 _UNIT_LIMIT = 2.0**512
+
+
+class _Counts(NamedTuple):
+    """What is counted, for compiled code."""
+
+    weights: NDArray[np.float64]  # [items]
+    unit: NDArray[np.float64]  # [1] weight of an event of now
+    top: NDArray[np.int32]  # the first min(items, top) are in use
+    place: NDArray[np.int32]  # [items] in `top`, -1 outside
+    kind_weights: NDArray[np.float64]  # [3]
 
 
 @njit(cache=True)
@@ -41,11 +52,9 @@ def _bubble_up(
 
 
 @njit(cache=True)
-def _count_all(
-    weights: NDArray[np.float64], unit: NDArray[np.float64], top: NDArray[np.int32], place: NDArray[np.int32],
-    listed: int, items: NDArray[np.int32], kinds: NDArray[np.uint8], kind_weights: NDArray[np.float64], growth: float,
-) -> int:  # fmt: skip
-    """Count events until one makes the unit too large, that one included; return how many."""
+def _count_all(held: Any, listed: int, growth: float, items: NDArray[np.int32], kinds: NDArray[np.uint8]) -> int:
+    """Count events until one makes the unit too large, that one included; return how many. `held`: `_Counts`."""
+    weights, unit, top, place, kind_weights = held.it
     for n in range(len(items)):
         unit[0] *= growth
         weights[items[n]] += unit[0] * kind_weights[kinds[n]]
@@ -83,7 +92,7 @@ def _scores(weights: NDArray[np.float64], size: int, unit: float, items: NDArray
 
 
 class Popularity(Impersonal):
-    r"""Exponentially decayed event count, the same list for everybody.
+    r"""Exponentially decayed event count, the same list for every user.
 
     $$score_n(i) = \sum_{m \le n,\, i_m = i} w_{kind_m} \, 2^{-(n - m) / h}$$
 
@@ -129,22 +138,25 @@ class Popularity(Impersonal):
         self.name = name
         self.half_life = half_life
         self._growth = 2.0 ** (1.0 / half_life)
-        self._kind_weights = np.array(kind_weights, np.float64)
         self._size = 0
-        self._weights = np.zeros(16)
-        self._unit = np.ones(1)  # weight of an event of now
-        self._top = np.zeros(top, np.int32)  # the first min(items, top) are in use
-        self._place = np.full(16, -1, np.int32)  # of an item in `_top`, -1 outside
+        self._counts = _Counts(
+            np.zeros(16), np.ones(1), np.zeros(top, np.int32), np.full(16, -1, np.int32),
+            np.array(kind_weights, np.float64),
+        )  # fmt: skip
+        self._handle = Handle()
 
     def __repr__(self) -> str:
         return f"Popularity({self.name!r}, half_life={self.half_life})"
 
     def add_item(self, item: int) -> None:
         """Make room for `item`, in the list too while it is short."""
-        self._weights = grown(self._weights, item + 1)
-        self._place = grown(self._place, item + 1, fill=-1)
-        for new in range(self._size, min(item + 1, len(self._top))):
-            self._top[new] = self._place[new] = new  # weight 0 and the highest index: the last place is right
+        counts = self._counts
+        if item >= len(counts.weights):
+            self._counts = counts = counts._replace(
+                weights=grown(counts.weights, item + 1), place=grown(counts.place, item + 1, fill=-1)
+            )
+        for new in range(self._size, min(item + 1, len(counts.top))):
+            counts.top[new] = counts.place[new] = new  # weight 0 and the highest index: the last place is right
         self._size = max(self._size, item + 1)
 
     def learn_one(self, event: Interaction) -> None:
@@ -158,50 +170,52 @@ class Popularity(Impersonal):
         self._count(events.items, events.kinds)
 
     def _count(self, items: NDArray[np.int32], kinds: NDArray[np.uint8]) -> None:
-        done, listed = 0, min(self._size, len(self._top))
+        done, listed, held = 0, min(self._size, len(self._counts.top)), self._handle.of(self._counts)
         while done < len(items):
-            done += _count_all(
-                self._weights, self._unit, self._top, self._place, listed, items[done:], kinds[done:],
-                self._kind_weights, self._growth,
-            )  # fmt: skip
-            if self._unit[0] >= _UNIT_LIMIT:
+            done += _count_all(held, listed, self._growth, items[done:], kinds[done:])
+            if self._counts.unit[0] >= _UNIT_LIMIT:
                 self._rescale()
 
     def top_k(self, query: Query, k: int, blocked: NDArray[np.uint8]) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
         """Return the heaviest items of the list that are not blocked."""
         listed: tuple[NDArray[np.int32], NDArray[np.float32]] = _first_unblocked(
-            self._weights, self._unit[0], self._top[: self._size], k, blocked
+            self._counts.weights, self._counts.unit[0], self._counts.top[: self._size], k, blocked
         )
         return listed
 
     def score_many(self, query: Query, items: NDArray[np.int32]) -> NDArray[np.float32]:
         """Return the decayed count of each item, in events of now."""
-        scores: NDArray[np.float32] = _scores(self._weights, self._size, self._unit[0], items)
+        scores: NDArray[np.float32] = _scores(self._counts.weights, self._size, self._counts.unit[0], items)
         return scores
 
     def set_half_life(self, half_life: float) -> None:
-        """Let an event count half after so many events, or as configured if that is sooner, until told otherwise."""
+        """Let an event count half after so many events, or as configured if that is sooner, until the next call."""
         self._growth = 2.0 ** (1.0 / min(self.half_life, half_life))
 
     def state(self) -> dict[str, NDArray[Any]]:
         """Return weights, their unit and the list."""
-        return {"weights": self._weights[: self._size], "unit": self._unit, "top": self._top[: self._size]}
+        counts, known = self._counts, slice(self._size)
+        return {"weights": counts.weights[known], "unit": counts.unit, "top": counts.top[known]}
 
     def restore(self, state: State) -> None:
         """Continue from a copy of `state`."""
         self._size = len(state["weights"])
-        self._weights = np.array(state["weights"], np.float64)
-        self._unit = np.array(state["unit"], np.float64)
+        self._counts = self._counts._replace(
+            weights=np.array(state["weights"], np.float64),
+            unit=np.array(state["unit"], np.float64),
+            place=np.empty(self._size, np.int32),
+        )
         self._set_top(np.array(state["top"], np.int32))
 
     def _rescale(self) -> None:
-        """Shrink all weights; those that underflow to 0 tie now, so the list is made anew."""
-        self._weights *= 1.0 / _UNIT_LIMIT
-        self._unit *= 1.0 / _UNIT_LIMIT
-        order = np.argsort(-self._weights[: self._size], kind="stable")
-        self._set_top(order[: len(self._top)].astype(np.int32))
+        """Shrink all weights; those that underflow to 0 tie now, so the list is built again."""
+        weights, unit, top = self._counts[:3]
+        weights *= 1.0 / _UNIT_LIMIT
+        unit *= 1.0 / _UNIT_LIMIT
+        order = np.argsort(-weights[: self._size], kind="stable")
+        self._set_top(order[: len(top)].astype(np.int32))
 
     def _set_top(self, listed: NDArray[np.int32]) -> None:
-        self._top[: len(listed)] = listed
-        self._place = np.full(len(self._weights), -1, np.int32)
-        self._place[listed] = np.arange(len(listed), dtype=np.int32)
+        self._counts.top[: len(listed)] = listed
+        self._counts.place[:] = -1
+        self._counts.place[listed] = np.arange(len(listed), dtype=np.int32)

@@ -47,7 +47,7 @@ def _look_up(
 
 
 class Trending(Impersonal):
-    r"""How many times its usual share of the events an item has now, the same list for everybody.
+    r"""How many times its usual share of the events an item has now, the same list for every user.
 
     $$score(i) = \frac{F_i}{\rho S_i + 1}$$
 

@@ -1,8 +1,8 @@
 """Who is this user? A few decayed averages per user, kept in 92 bytes and updated by one event in constant time.
 
 A profile is `bytes`: nothing of it is an object of its own, it can be stored and compared as it is, and two replicas
-that took in the same events hold the same one. Logarithms and sines are rounded to 1/1024, so that it does not matter
-whose mathematical library computed them.
+that took in the same events hold the same one. Logarithms and sines are rounded to 1/1024, so that replicas
+with different mathematical libraries agree.
 """
 
 import math
@@ -126,7 +126,7 @@ def quantise(vector: Sequence[float]) -> bytes:
 
 
 def category_share(sums: Sums, category: int) -> float:
-    """Return the share of the user's categorised events, lately, that were in a category; 0 beyond his best."""
+    """Return the share of the user's categorised events, lately, that were in a category; 0 beyond the best."""
     tasted = sum(sums.tastes)
     if category == 0 or tasted <= 0 or category not in sums.categories:
         return 0.0
@@ -136,7 +136,7 @@ def category_share(sums: Sums, category: int) -> float:
 def price_closeness(sums: Sums, price: float | None) -> float:
     """Return how well a price fits what the user looks at, in [0, 1]; .5 where nothing is known of either.
 
-    exp(-z²/2), with z in deviations of his ln(1 + price), of .25 at least.
+    exp(-z²/2), with z in deviations of the user's ln(1 + price), of .25 at least.
     """
     if price is None or price < 0 or sums.priced <= 0:
         return 0.5
@@ -154,7 +154,7 @@ def _gap(old: Sums, touch: Touch) -> float:
 
 
 def _tasted(old: Sums, category: int) -> tuple[list[int], list[float]]:
-    """Count a category; where there is no room, the least liked gives way and leaves half its weight."""
+    """Count a category; where there is no room, it replaces the least liked and inherits half its weight."""
     categories, tastes = list(old.categories), [_KEEP * taste for taste in old.tastes]
     if category == 0:
         return categories, tastes

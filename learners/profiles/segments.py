@@ -51,8 +51,8 @@ class Segments:
     again at a profile that is described much worse than usual. Profiles come as bytes, quantised, and no random number
     is used: replicas agree to the bit.
 
-    A user without a profile gets the most probable segment by his attributes: naive Bayes over counts of how often each
-    attribute's value went with each segment.
+    A user without a profile gets the most probable segment by their attributes: naive Bayes over counts of how often
+    each attribute's value went with each segment.
 
     Parameters
     ----------
@@ -182,7 +182,7 @@ class Segments:
         self._river.centers[segment].update(enumerate(point.tolist()))
 
     def _is_far_off(self, error: float) -> bool:
-        """Whether a profile so far from its centre should start anew a segment that is deserted."""
+        """Whether a profile so far from its centre should restart a deserted segment."""
         sessions = self._sessions.tolist()
         settled = sum(sessions) > _SETTLED * self.segments * self._unit[0]
         deserted = min(sessions) * self.segments < _LOW_SHARE * sum(sessions)

@@ -27,19 +27,27 @@ def _to_probabilities(logits: NDArray[np.float32], intercepts: NDArray[np.float3
         row[1] = row[0] * bought / (1.0 + bought)
 
 
-class _Told(NamedTuple):
-    """What learning some rows said of the predictions before it."""
+class _Predicted(NamedTuple):
+    """How good the predictions before learning were."""
 
     total: float  # of the click head's weighted losses, nats
     weight: float
     click: float  # as predicted for the last row
-    purchase: float  # as predicted for the row that was clicked; of the time before if none was
+    purchase: float  # as predicted for the row that was clicked; the value before if none was
     expected: float  # clicks among the rows and the negatives that they stand for, as predicted
 
 
+class _Weights(NamedTuple):
+    """A head, for compiled code."""
+
+    numbers: NDArray[np.float64]  # [F + 1] the intercept last
+    rates: tuple[float, float]  # of weights and intercept
+
+
 @njit(cache=True)
-def _step(numbers: NDArray[np.float64], x: NDArray[np.float64], y: float, rates: tuple[float, float]) -> float:
+def _step(head: _Weights, x: NDArray[np.float64], y: float) -> float:
     """River's step of gradient descent: the same operations in the same order; returns what was predicted before it."""
+    numbers, rates = head
     features, dot = len(x), 0.0
     for f in range(features):
         if x[f] != 0.0:
@@ -61,25 +69,25 @@ def _step(numbers: NDArray[np.float64], x: NDArray[np.float64], y: float, rates:
 
 @njit(cache=True)
 def _learn_rows(
-    rows: NDArray[np.uint8], clicked: int, purchased: bool, sampling_rate: float, click: NDArray[np.float64],
-    purchase: NDArray[np.float64], click_rates: tuple[float, float], purchase_rates: tuple[float, float], told: _Told,
-) -> _Told:  # fmt: skip
-    total, weight, of_click, of_purchase, expected = told
+    rows: NDArray[np.uint8], clicked: int, purchased: bool, sampling_rate: float, click: _Weights, purchase: _Weights,
+    before: _Predicted,
+) -> _Predicted:  # fmt: skip
+    total, weight, of_click, of_purchase, expected = before
     x = np.empty(rows.shape[1])
     for n in range(len(rows)):
         for f in range(len(x)):
             x[f] = rows[n, f] / 255
         hit = n == clicked
-        of_click = _step(click, x, 1.0 if hit else 0.0, click_rates)
+        of_click = _step(click, x, 1.0 if hit else 0.0)
         if hit:
-            of_purchase = _step(purchase, x, 1.0 if purchased else 0.0, purchase_rates)
+            of_purchase = _step(purchase, x, 1.0 if purchased else 0.0)
         worth = 1.0 if hit else 1.0 / sampling_rate
         scaled = of_click * sampling_rate
         p = scaled / (scaled + (1.0 - of_click))
         total -= worth * math.log(max(p if hit else 1.0 - p, LEAST))
         weight += worth
         expected += worth * p
-    return _Told(total, weight, of_click, of_purchase, expected)
+    return _Predicted(total, weight, of_click, of_purchase, expected)
 
 
 class Head(linear_model.LogisticRegression):
@@ -123,7 +131,7 @@ class Head(linear_model.LogisticRegression):
         self.optimizer.n_iterations = iterations
 
     def scale_learning_rate(self, factor: float) -> None:
-        """Take steps `factor` times as long as configured until told otherwise."""
+        """Take steps `factor` times as long as configured until the next call."""
         self.optimizer.lr = self.intercept_lr = optim.schedulers.Constant(self._learning_rate * factor)
 
     def reset(self) -> None:
@@ -228,10 +236,11 @@ class TwoHeads:
             Share of the negative candidates that is among the rows, in (0, 1].
         """
         click, purchase, loss = self.click, self.purchase, self.log_loss
-        told = _Told(loss.total, loss.weight, click.predicted, purchase.predicted, 0.0)
         loss.total, loss.weight, click.predicted, purchase.predicted, expected = _learn_rows(
-            rows, clicked, purchased, sampling_rate, click.numbers, purchase.numbers, click.rates, purchase.rates, told
-        )
+            rows, clicked, purchased, sampling_rate,
+            _Weights(click.numbers, click.rates), _Weights(purchase.numbers, purchase.rates),
+            _Predicted(loss.total, loss.weight, click.predicted, purchase.predicted, 0.0),
+        )  # fmt: skip
         click.optimizer.n_iterations += len(rows)
         purchase.optimizer.n_iterations += 0 <= clicked < len(rows)
         self._exported = None
@@ -240,7 +249,7 @@ class TwoHeads:
     def score_many(self, rows: NDArray[np.uint8], sampling_rate: float = 1.0) -> NDArray[np.float32]:
         """Return click and purchase probability of every row, [n, 2], for features times 255, [n, F]."""
         steps = (self.click.optimizer.n_iterations, self.purchase.optimizer.n_iterations)
-        if self._exported is None or self._exported_at != steps:  # a head may have begun anew
+        if self._exported is None or self._exported_at != steps:  # a head may have been reset
             weights = np.array([self.click.numbers, self.purchase.numbers]).T
             weights[:-1] /= 255.0
             self._exported, self._exported_at = weights.astype(np.float32), steps

@@ -1,4 +1,4 @@
-"""Which candidate comes next: one score out of what all sources say, learned from every step."""
+"""Which candidate comes next: one score from the scores of all sources, learned from every step."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -123,7 +123,7 @@ class Mixer:
 
     $$s(x) = w \cdot x + u \cdot \max(0, V x + b), \qquad loss = -\ln \frac{e^{s(x_0)}}{\sum_i e^{s(x_i)}}$$
 
-    The item that came next ($x_0$) is told from some candidates that did not. AdaGrad [^1] with step
+    The item that came next ($x_0$) is compared with some candidates that did not. AdaGrad [^1] with step
     $\eta g / \sqrt{1 + \sum g^2}$, so that no weight ever moves further than $\eta |g|$.
 
     Parameters

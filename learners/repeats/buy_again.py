@@ -1,13 +1,14 @@
-"""What this user is due to come back for: things that are used up, in the rhythm that they are bought in."""
+"""What this user is due to buy again: things that are used up, in the rhythm that they are bought in."""
 
 import math
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
 from learners.arrays.grow import grown
+from learners.arrays.handle import Handle
 from learners.arrays.top_k import best_first
 from learners.base import PURCHASE, About, Impersonal, Interaction, Query, State, require_known
 from learners.repeats.repeats import by_recency, eligible, look_up
@@ -18,8 +19,17 @@ _TOUCHES, _PURCHASES = 0, 1  # the two clocks
 _STARTED, _RETURNED, _SUM, _SQUARES = 0, 1, 2, 3  # columns: waits begun, waits ended, ln(wait / s), its square
 _PSEUDO_WAITS = 5.0  # of the category in an item, of all in a category
 _FIRST = np.array([[0.1, 6.9, 57.0], [0.1, 14.0, 198.0]])  # before any event: share, mean, mean square per clock
-_LEAST_VARIANCE = 0.25  # of ln(wait): nobody buys by the clock
+_LEAST_VARIANCE = 0.25  # of ln(wait): no rhythm is exact
 _DAY = 86_400.0
+
+
+class _Waits(NamedTuple):
+    """What is learned, for compiled code."""
+
+    items: NDArray[np.float32]  # [items, clocks, columns]
+    category: NDArray[np.int32]  # [items] row of `groups`; 0: none
+    groups: NDArray[np.float32]  # [1 + categories, clocks, columns]; row 0: all items
+    unit: NDArray[np.float64]  # [1] weight of an event of now
 
 
 @njit(cache=True)
@@ -47,10 +57,12 @@ def _rate(share: float, mean: float, square: float, elapsed: float) -> float:
 
 @njit(cache=True)
 def _due(
-    recent: NDArray[np.int32], now: float, times: NDArray[np.float64], bought: NDArray[np.float64], size: int,
-    unit: float, items: NDArray[np.float32], category: NDArray[np.int32], groups: NDArray[np.float32],
+    held: Any, size: int, now: float, recent: NDArray[np.int32], times: NDArray[np.float64],
+    bought: NDArray[np.float64],
 ) -> NDArray[np.float32]:  # fmt: skip
     """Rates of the user's items: of any event since the last one, and of a purchase since the last purchase."""
+    items, category, groups, units = held.it
+    unit = units[0]
     rates = np.zeros(len(recent), np.float32)
     for rank, item in enumerate(recent):
         if not 0 <= item < size:
@@ -70,11 +82,12 @@ def _due(
 
 @njit(cache=True)
 def _learn(
-    item: int, kind: int, now: float, recent: NDArray[np.int32], times: NDArray[np.float64],
-    bought: NDArray[np.float64], unit: float, items: NDArray[np.float32], category: NDArray[np.int32],
-    groups: NDArray[np.float32],
+    held: Any, item: int, kind: int, now: float, recent: NDArray[np.int32], times: NDArray[np.float64],
+    bought: NDArray[np.float64],
 ) -> None:  # fmt: skip
     """End the waits that the event ends and begin new ones, for the item, its category and all."""
+    items, category, groups, units = held.it
+    unit = units[0]
     touched = last_bought = -np.inf
     for rank in range(len(recent)):
         if recent[rank] == item:
@@ -95,17 +108,17 @@ def _learn(
 
 
 class BuyAgain(Impersonal):
-    r"""The user's own items by how due they are: the rate, per day, at which he is expected back at each right now.
+    r"""The user's own items by how due they are: the rate, per day, at which a return to each is expected now.
 
     $$score(i) = \sum_{c} \frac{\rho \, f(t)}{1 - \rho \, F(t)}$$
 
-    over two clocks: events on the item since the user's last one, and purchases since his last purchase. $\rho$ is the
+    over two clocks: events on the item since the user's last one, and purchases since the last purchase. $\rho$ is the
     chance that a wait ever ends, $f$ and $F$ are density and distribution of a log-normal wait [^1], and the quotient
     is its hazard after $t$ seconds of silence. Share, mean and variance of ln(wait) are decayed averages of the item,
     with five pseudo-waits of its category, and that with five of all items: coffee comes back every week or two, a
     new sort of coffee probably too, and a wedding dress does not.
 
-    Interactions that do not tell the past teach nothing, and queries without it are answered in order of recency.
+    Interactions without `past` are ignored, and queries without it are answered in order of recency.
 
     Parameters
     ----------
@@ -140,18 +153,21 @@ class BuyAgain(Impersonal):
         self.history = history
         self._growth = 2.0 ** (1.0 / half_life)
         self._categories = categories
-        self._unit = np.ones(1)  # weight of an event of now
         self._size = 0
-        self._items = np.zeros((16, 2, 4), np.float32)  # [items, clocks, columns]
-        self._category = np.zeros(16, np.int32)  # of an item; 0: none
-        self._groups = np.zeros((1, 2, 4), np.float32)  # [1 + categories, clocks, columns]; row 0: all items
+        self._waits = _Waits(
+            np.zeros((16, 2, 4), np.float32), np.zeros(16, np.int32), np.zeros((1, 2, 4), np.float32), np.ones(1)
+        )
+        self._handle = Handle()
         self._names = Vocabulary()  # of category n in row n + 1
         self._place = np.full(16, -1, np.int32)  # scratch, all -1 between calls
 
     def add_item(self, item: int) -> None:
         """Make room for `item`."""
-        self._items = grown(self._items, item + 1)
-        self._category = grown(self._category, item + 1)
+        waits = self._waits
+        if item >= len(waits.items):
+            self._waits = waits._replace(
+                items=grown(waits.items, item + 1), category=grown(waits.category, item + 1)
+            )  # fmt: skip
         self._place = grown(self._place, item + 1, fill=-1)
         self._size = max(self._size, item + 1)
 
@@ -163,21 +179,22 @@ class BuyAgain(Impersonal):
             row = self._names.index(about.categories[0]) + 1
             if row == 0 and len(self._names) < self._categories:
                 row = self._names.intern(about.categories[0]) + 1
-                self._groups = grown(self._groups, row + 1)
-        self._category[item] = row
+                self._waits = self._waits._replace(groups=grown(self._waits.groups, row + 1))
+        self._waits.category[item] = row
 
     def learn_one(self, event: Interaction) -> None:
-        """Learn how long the user has waited, if he has been here before."""
+        """Learn how long the user has waited since their last event on the item, if there was one."""
         require_known(self.name, event.item, self._size)
         if len(event.past.times) != len(event.recent):
             return
-        self._unit[0] *= self._growth
+        waits = self._waits
+        waits.unit[0] *= self._growth
         _learn(
-            event.item, event.kind, event.time, event.recent, event.past.times, event.past.bought,
-            self._unit[0], self._items, self._category, self._groups,
+            self._handle.of(waits), event.item, event.kind, event.time, event.recent, event.past.times,
+            event.past.bought,
         )  # fmt: skip
-        if self._unit[0] >= _UNIT_LIMIT:
-            for array in (self._unit, self._items, self._groups):
+        if waits.unit[0] >= _UNIT_LIMIT:
+            for array in (waits.unit, waits.items, waits.groups):
                 array *= 1.0 / _UNIT_LIMIT
 
     def top_k(self, query: Query, k: int, blocked: NDArray[np.uint8]) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
@@ -194,19 +211,20 @@ class BuyAgain(Impersonal):
 
     def state(self) -> dict[str, NDArray[Any]]:
         """Return what was learned of items, categories and all, and the categories' names."""
+        items, category, groups, unit = self._waits
         return {
-            "unit": self._unit, "items": self._items[: self._size], "category": self._category[: self._size],
-            "groups": self._groups, **{f"names_{key}": array for key, array in self._names.state().items()},
+            "unit": unit, "items": items[: self._size], "category": category[: self._size],
+            "groups": groups, **{f"names_{key}": array for key, array in self._names.state().items()},
         }  # fmt: skip
 
     def restore(self, state: State) -> None:
         """Continue from a copy of `state`."""
-        self._unit = np.array(state["unit"], np.float64)
-        self._items = np.array(state["items"], np.float32)
-        self._category = np.array(state["category"], np.int32)
-        self._groups = np.array(state["groups"], np.float32)
+        self._waits = _Waits(
+            np.array(state["items"], np.float32), np.array(state["category"], np.int32),
+            np.array(state["groups"], np.float32), np.array(state["unit"], np.float64),
+        )  # fmt: skip
         self._names.restore({"text": state["names_text"], "ends": state["names_ends"]})
-        self._size = len(self._items)
+        self._size = len(self._waits.items)
         self._place = np.full(max(16, self._size), -1, np.int32)
 
     def _scores(self, query: Query) -> NDArray[np.float32]:
@@ -214,7 +232,6 @@ class BuyAgain(Impersonal):
         if len(query.past.times) == 0:
             return by_recency(recent)
         rates: NDArray[np.float32] = _due(
-            recent, query.time, query.past.times, query.past.bought, self._size, self._unit[0], self._items,
-            self._category, self._groups,
+            self._handle.of(self._waits), self._size, query.time, recent, query.past.times, query.past.bought,
         )  # fmt: skip
         return rates

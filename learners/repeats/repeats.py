@@ -1,12 +1,13 @@
 """What this user will come back for: repeats in the order that users are seen to return in."""
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
 from learners.arrays.grow import grown
+from learners.arrays.handle import Handle
 from learners.arrays.top_k import best_first
 from learners.base import INELIGIBLE, Impersonal, Interaction, Query, State, require_known
 from learners.interactions import Interactions, require_all_known
@@ -18,6 +19,16 @@ _GAPS = 11  # classes of the time since the last event on the item: below 4 s, 1
 _TIMES = 5  # classes of the number of events on it: 1, 2, 3-4, 5-8, more
 _NEAR = 5  # classes of recency ranks: 0, 1, 2-3, 4-9, beyond
 _KINDS = 3
+
+
+class _Tables(NamedTuple):
+    """What is counted, for compiled code: two columns each, returns and how many were possible or expected."""
+
+    ranks: NDArray[np.float64]  # [history, 2] returns, events
+    gaps: NDArray[np.float64]  # [_NEAR * _GAPS, 2] returns, expected returns
+    uses: NDArray[np.float64]  # [_TIMES * _KINDS, 2] the same
+    unit: NDArray[np.float64]  # [1] weight of an event of now
+    growth: float  # of the unit, an event
 
 
 @njit(cache=True)
@@ -38,7 +49,7 @@ def _cells(rank: int, gap: float, times: int, kind: int) -> tuple[int, int]:
 
 @njit(cache=True)
 def _base(ranks: NDArray[np.float64], rank: int, unit: float) -> float:
-    """Share of events on the item at this recency rank; beyond the ranks ever told it falls on as 1 / (1 + rank)."""
+    """Share of events on the item at this recency rank; beyond the ranks seen so far it falls as 1 / (1 + rank)."""
     known = rank
     while known > 0 and ranks[known, 1] == 0.0:
         known -= 1
@@ -55,12 +66,12 @@ def _lift(table: NDArray[np.float64], cell: int, unit: float) -> float:
 
 @njit(cache=True)
 def _learn(
-    item: int, recent: NDArray[np.int32], now: float, times: NDArray[np.float64], counts: NDArray[np.int32],
-    kinds: NDArray[np.uint8], unit: float, ranks: NDArray[np.float64], gaps: NDArray[np.float64],
-    uses: NDArray[np.float64],
+    tables: _Tables, item: int, now: float, recent: NDArray[np.int32], times: NDArray[np.float64],
+    counts: NDArray[np.int32], kinds: NDArray[np.uint8],
 ) -> None:  # fmt: skip
-    """Count for every recent item whether it was this one; each table expects what the tables before it say."""
-    for rank in range(min(len(recent), len(ranks)) - 1, -1, -1):  # a rank not told before leans on those before it
+    """Count for every recent item whether it was this one; each table expects what the tables before it predict."""
+    ranks, gaps, uses, unit = tables.ranks, tables.gaps, tables.uses, tables.unit[0]
+    for rank in range(min(len(recent), len(ranks)) - 1, -1, -1):  # a rank not seen before is estimated by those before
         came = unit if recent[rank] == item else 0.0
         gap_cell, use_cell = _cells(rank, now - times[rank], counts[rank], kinds[rank])
         chance = _base(ranks, rank, unit)
@@ -75,18 +86,18 @@ def _learn(
 
 @njit(cache=True)
 def _learn_all(
-    items: NDArray[np.int32], nows: NDArray[np.float64], starts: NDArray[np.int64], recent: NDArray[np.int32],
-    times: NDArray[np.float64], counts: NDArray[np.int32], kinds: NDArray[np.uint8], growth: float,
-    unit: NDArray[np.float64], ranks: NDArray[np.float64], gaps: NDArray[np.float64], uses: NDArray[np.float64],
+    held: Any, items: NDArray[np.int32], nows: NDArray[np.float64], starts: NDArray[np.int64],
+    recent: NDArray[np.int32], times: NDArray[np.float64], counts: NDArray[np.int32], kinds: NDArray[np.uint8],
 ) -> None:  # fmt: skip
+    tables = held.it
+    ranks, gaps, uses, unit, growth = tables
     for n in range(len(items)):
         start, end = starts[n], starts[n + 1]
         if start == end or np.isnan(times[start]):
             continue
         unit[0] *= growth
         _learn(
-            items[n], recent[start:end], nows[n], times[start:end], counts[start:end], kinds[start:end], unit[0],
-            ranks, gaps, uses,
+            tables, items[n], nows[n], recent[start:end], times[start:end], counts[start:end], kinds[start:end]
         )  # fmt: skip
         if unit[0] >= _UNIT_LIMIT:
             scale = 1.0 / _UNIT_LIMIT
@@ -98,10 +109,11 @@ def _learn_all(
 
 @njit(cache=True)
 def _chances(
-    recent: NDArray[np.int32], now: float, times: NDArray[np.float64], counts: NDArray[np.int32],
-    kinds: NDArray[np.uint8], unit: float, ranks: NDArray[np.float64], gaps: NDArray[np.float64],
-    uses: NDArray[np.float64],
+    held: Any, recent: NDArray[np.int32], now: float, times: NDArray[np.float64], counts: NDArray[np.int32],
+    kinds: NDArray[np.uint8],
 ) -> NDArray[np.float32]:  # fmt: skip
+    ranks, gaps, uses, units, _ = held.it
+    unit = units[0]
     chances = np.empty(len(recent), np.float32)
     for rank in range(len(recent)):
         gap_cell, use_cell = _cells(rank, now - times[rank], counts[rank], kinds[rank])
@@ -143,7 +155,7 @@ def look_up(
 
 
 def by_recency(recent: NDArray[np.int32], newest: float = 1.0) -> NDArray[np.float32]:
-    """Scores where nothing is told but the order: `newest` / (1 + rank)."""
+    """Scores where only the order is known: `newest` / (1 + rank)."""
     ranks = np.arange(1, len(recent) + 1, dtype=np.float32)
     return np.float32(newest) / ranks
 
@@ -155,12 +167,12 @@ class Repeats(Impersonal):
 
     $P$ is the share of all users' events that came back to that recency rank. The lifts are decayed tables of returns
     per expected return: $L$ by the class of the rank and of the time since the user's last event on the item, $L'$ by
-    how often he had one and the kind of the last. So it is learned, not given, whether people look at the same thing
+    how many the user had and the kind of the last. So it is learned, not given, whether people look at the same thing
     twice in a row, come back to what they put into the basket, or never look again at what they bought. The product
     is a chance up to the error of its parts: it may pass 1 while they learn.
 
-    Interactions that do not tell the past teach nothing, and queries without it are answered in order of recency. An
-    interaction may tell less than 50 items (a log record carries ten): the lifts hold for the rest.
+    Interactions without `past` are ignored, and queries without it are answered in order of recency. An interaction may
+    carry less than 50 items (a log record has ten): the lifts hold for the rest.
 
     Parameters
     ----------
@@ -193,11 +205,11 @@ class Repeats(Impersonal):
 
     def __init__(self, history: int = 50, half_life: float = 20_000) -> None:
         self.history = history
-        self._growth = 2.0 ** (1.0 / half_life)
-        self._unit = np.ones(1)  # weight of an event of now
-        self._ranks = np.zeros((history, 2))  # returns, events
-        self._gaps = np.zeros((_NEAR * _GAPS, 2))  # returns, expected returns
-        self._uses = np.zeros((_TIMES * _KINDS, 2))
+        self._tables = _Tables(
+            np.zeros((history, 2)), np.zeros((_NEAR * _GAPS, 2)), np.zeros((_TIMES * _KINDS, 2)), np.ones(1),
+            2.0 ** (1.0 / half_life),
+        )  # fmt: skip
+        self._handle = Handle()
         self._size = np.zeros(1, np.int64)
         self._place = np.full(16, -1, np.int32)  # scratch, all -1 between calls
 
@@ -207,7 +219,7 @@ class Repeats(Impersonal):
         self._place = grown(self._place, item + 1, fill=-1)
 
     def learn_one(self, event: Interaction) -> None:
-        """Learn which of the user's items he came back to, if any."""
+        """Learn which of their items the user came back to, if any."""
         require_known(self.name, event.item, int(self._size[0]))
         if len(event.past.times) == 0:
             return
@@ -218,12 +230,12 @@ class Repeats(Impersonal):
         require_all_known(self.name, events.items, int(self._size[0]))
         past = events.past
         _learn_all(
-            events.items, events.times, events.starts, events.recent, past.times, past.counts, past.kinds,
-            self._growth, self._unit, self._ranks, self._gaps, self._uses,
+            self._handle.of(self._tables), events.items, events.times, events.starts, events.recent, past.times,
+            past.counts, past.kinds,
         )  # fmt: skip
 
     def top_k(self, query: Query, k: int, blocked: NDArray[np.uint8]) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
-        """Return the user's items that he most probably returns to, except `INELIGIBLE` ones."""
+        """Return the items that the user most probably returns to, except `INELIGIBLE` ones."""
         recent = query.recent[: self.history]
         items, scores = eligible(recent, self._scores(query), int(self._size[0]), blocked)
         best: tuple[NDArray[np.int32], NDArray[np.float32]] = best_first(items, scores, k)
@@ -237,16 +249,13 @@ class Repeats(Impersonal):
 
     def state(self) -> dict[str, NDArray[Any]]:
         """Return the tables."""
-        return {
-            "unit": self._unit, "ranks": self._ranks, "gaps": self._gaps, "uses": self._uses, "size": self._size,
-        }  # fmt: skip
+        ranks, gaps, uses, unit, _ = self._tables
+        return {"unit": unit, "ranks": ranks, "gaps": gaps, "uses": uses, "size": self._size}
 
     def restore(self, state: State) -> None:
         """Continue from a copy of `state`."""
-        self._unit = np.array(state["unit"], np.float64)
-        self._ranks = np.array(state["ranks"], np.float64)
-        self._gaps = np.array(state["gaps"], np.float64)
-        self._uses = np.array(state["uses"], np.float64)
+        parts = [np.array(state[name], np.float64) for name in ("ranks", "gaps", "uses", "unit")]
+        self._tables = _Tables._make([*parts, self._tables.growth])
         self._size = np.array(state["size"], np.int64)
         self._place = np.full(max(16, int(self._size[0])), -1, np.int32)
 
@@ -255,7 +264,6 @@ class Repeats(Impersonal):
         if len(query.past.times) == 0:
             return by_recency(recent, _NEWEST)
         chances: NDArray[np.float32] = _chances(
-            recent, query.time, query.past.times, query.past.counts, query.past.kinds, self._unit[0],
-            self._ranks, self._gaps, self._uses,
-        )  # fmt: skip
+            self._handle.of(self._tables), recent, query.time, query.past.times, query.past.counts, query.past.kinds
+        )
         return chances

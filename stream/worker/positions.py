@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from aiokafka.errors import KafkaError
 from faust.types import TP
 
-from stream.decisions.engine import Shard
+from stream.decisions.shard import Shard
 from stream.kafka.connections import Connections, TruncatedError
 from stream.kafka.faust_polls import Poll, Positions
 from stream.records.topics import Topic

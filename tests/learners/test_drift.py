@@ -123,7 +123,7 @@ class Everything:
         self.told.append(("reset", 0.0))
 
 
-PACE = Pace(factor=5.0, half_life=60.0, calm=100.0)
+PACE = Pace(factor=5.0, half_life=60.0, cool_down=100.0)
 
 
 def alarmed(answer: str, learner: object) -> Change:
@@ -164,7 +164,7 @@ def test_every_answer_and_how_it_wears_off(
     assert dict(learner.told[-len(half_way) :] if half_way else []) == {name: undone[name] for name, _ in half_way}
     count = len(learner.told)
     change.tick()
-    assert len(learner.told) == count, "when all is calm, nothing is told"
+    assert len(learner.told) == count, "without an alarm, nothing is called"
 
 
 def test_every_answer_is_tested() -> None:

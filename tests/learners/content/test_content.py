@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from learners.base import TOUCHED, About, Interaction, Query
 from learners.checks import Check, yield_checks
 from learners.content.content import Content
-from learners.content.tokens import READ_WORDS, count_terms
+from learners.content.tokens import READ_WORDS, count_tokens
 
 WORDS = ("green", "black", "tea", "coffee", "pot", "cup", "iron", "glass", "large", "small")
 NOTHING = np.empty(0, np.int32)
@@ -64,7 +64,7 @@ def test_law(check: Check) -> None:
 
 def naive(source: Content, items: int, recent: tuple[int, ...], item: int) -> float:
     """The score of one item, from the descriptions alone."""
-    rows = {n: _unit(count_terms(about(n))) for n in range(items)}
+    rows = {n: _unit(count_tokens(about(n))) for n in range(items)}
     frequency = {term: sum(term in row for row in rows.values()) for row in rows.values() for term in row}
     profile: dict[int, float] = {}
     for n, other in enumerate(recent):
@@ -182,7 +182,7 @@ def test_restoring_another_shape_is_refused() -> None:
 
 def test_long_texts_are_read_in_part() -> None:
     text = " ".join(f"word{n}" for n in range(5 * READ_WORDS))
-    assert len(count_terms(About(text=text))) <= READ_WORDS
+    assert len(count_tokens(About(text=text))) <= READ_WORDS
 
 
 def test_a_large_catalogue_is_asked_through_the_graph() -> None:
@@ -193,7 +193,7 @@ def test_a_large_catalogue_is_asked_through_the_graph() -> None:
             source.learn_one(Interaction(n, 0, 0.0, NOTHING, NOTHING))
     assert len(large._nearest) == 600
     assert len(exact._nearest) == 0
-    assert large.state()["terms"].tobytes() == exact.state()["terms"].tobytes()
+    assert large.state()["tokens"].tobytes() == exact.state()["tokens"].tobytes()
     with_graph = _hits(large, exact)
     assert with_graph > 0.75 * 50 * 5  # 128 steps along the lists; 64 items of these and 16 of the graph are scored
     large._nearest.renew([])

@@ -32,13 +32,13 @@ def test_without_negatives_it_is_isgd_with_damped_steps() -> None:
     source = Factorization(dimensions=3, negatives=0, learning_rate=0.1, shrinkage=0.02)
     source.add_item(0)
     source._row(5)
-    p, q = source._users[0].astype(np.float64), source._items[0].astype(np.float64)
+    p, q = source._users[0].astype(np.float64), source._factors.items[0].astype(np.float64)
     for _ in range(20):
         source.learn_one(Interaction(0, 0, 0.0, NOTHING, NOTHING, user=5))
         error = (1 - p @ q) / (1 + 0.1 * (p @ p + q @ q))
         p, q = p + 0.1 * (error * q - 0.02 * p), q + 0.1 * (error * p - 0.02 * q)
     assert source._users[0].tolist() == pytest.approx(p.tolist(), rel=1e-4)
-    assert source._items[0].tolist() == pytest.approx(q.tolist(), rel=1e-4)
+    assert source._factors.items[0].tolist() == pytest.approx(q.tolist(), rel=1e-4)
 
 
 def test_no_step_is_too_long() -> None:

@@ -20,16 +20,16 @@ def test_law(check: Check) -> None:
 def test_one_pair_is_one_step_of_logistic_regression() -> None:
     source = SkipGram(dimensions=4, negatives=0, learning_rate=0.5)
     source.add_item(1)
-    before = source._inner.copy()
+    before = source._pairs.inner.copy()
     source.learn_one(Interaction(1, 0, 0.0, NOTHING, np.array([0], np.int32)))
     first = [0.5 * 0.5 / (1 + 0.125 * float(u @ u)) for u in before[:2]]  # 1 - sigma(0) = .5: outer vectors start at 0
-    assert source._outer[1].tolist() == pytest.approx((first[0] * before[0]).tolist(), rel=1e-2)
-    assert source._outer[0].tolist() == pytest.approx((first[1] * before[1]).tolist(), rel=1e-2)
-    assert source._inner[0].tolist() == before[0].tolist()
+    assert source._pairs.outer[1].tolist() == pytest.approx((first[0] * before[0]).tolist(), rel=1e-2)
+    assert source._pairs.outer[0].tolist() == pytest.approx((first[1] * before[1]).tolist(), rel=1e-2)
+    assert source._pairs.inner[0].tolist() == before[0].tolist()
     source.learn_one(Interaction(1, 0, 0.0, NOTHING, np.array([0], np.int32)))
     square = float(before[0] @ before[0])
     push = 0.5 * (1 - 1 / (1 + math.exp(-first[0] * square))) / (1 + 0.125 * (1 + first[0] ** 2) * square)
-    assert source._outer[1].tolist() == pytest.approx(((first[0] + push) * before[0]).tolist(), rel=1e-2)
+    assert source._pairs.outer[1].tolist() == pytest.approx(((first[0] + push) * before[0]).tolist(), rel=1e-2)
 
 
 def test_no_step_is_too_long() -> None:

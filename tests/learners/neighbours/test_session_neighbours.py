@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from learners import INELIGIBLE, NOBODY, TOUCHED, Interaction, Query, SessionNeighbours
+from learners.neighbours.session_search import Decays
 
 DAY_S = 86_400.0
 ITEMS = 30
@@ -110,7 +111,7 @@ def _clicks(n: int, seed: int, items: int = ITEMS) -> list[Click]:
 def test_one_by_one_equals_the_batch(
     k: int, sample: int, spw: float, snh: float, inh: float, ipw: float, idf: float
 ) -> None:
-    source = SessionNeighbours(k, sample, spw, snh, inh, ipw, idf)
+    source = SessionNeighbours(k, sample, Decays(spw, snh, inh, ipw), idf)
     sessions = _learn(source, _clicks(800, seed=1))
     assert len(sessions) > 150
     rng = random.Random("queries")
@@ -129,7 +130,7 @@ def test_one_by_one_equals_the_batch(
     st.integers(0, 5),
 )
 def test_any_clicks_equal_the_batch(clicks: list[Click], asked: list[int], k: int, more: int) -> None:
-    source = SessionNeighbours(k, k + more, distance_decay=3.0)
+    source = SessionNeighbours(k, k + more, decay=Decays(distance=3.0))
     sessions = _learn(source, clicks)
     now = len(clicks) * 3_600.0
     query = Query(NOTHING, now, _items(reversed(asked)), user=99)
@@ -176,7 +177,7 @@ def _last_sessions(clicks: Iterable[Click], most: int) -> list[Session]:
 
 
 def test_a_long_session_keeps_its_newest_items() -> None:
-    source = SessionNeighbours(items_a_session=3, distance_decay=5.0)
+    source = SessionNeighbours(items_a_session=3, decay=Decays(distance=5.0))
     _learn(source, [Click(1, item, False) for item in (0, 1, 2, 3, 1, 4)])
     asked = Query(NOTHING, 0.0, _items([4]), user=2)
     found = source.top_k(asked, 10, np.zeros(ITEMS, np.uint8))
@@ -269,7 +270,7 @@ def _newest_distinct(items: Sequence[int], most: int) -> list[tuple[int, int]]:
 
 
 def test_why_names_what_pulled() -> None:
-    source = SessionNeighbours(distance_decay=2.0)
+    source = SessionNeighbours(decay=Decays(distance=2.0))
     _learn(source, [Click(1, 0, True), Click(1, 5, False), Click(2, 1, True), Click(2, 5, False), Click(3, 2, True)])
     query = Query(NOTHING, 0.0, _items([1, 7, 0]), user=9)
     assert source.why(query, 5) == [1, 0]

@@ -102,7 +102,7 @@ def test_a_restored_copy_predicts_and_learns_alike_and_apart() -> None:
 
 def test_replicas_with_other_hash_seeds_agree() -> None:
     program = (
-        "from tests.learners import test_segments as t\n"
+        "from tests.learners.profiles import test_segments as t\n"
         "s = t._taught(t.Segments(), t._profiles(150))\n"
         "print(t._digest(s), [s.predict_one(p) for p in t._profiles(20, 'others')])"
     )

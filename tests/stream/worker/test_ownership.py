@@ -9,7 +9,7 @@ import pytest
 from faust.types import TP
 
 from stream.config import Config
-from stream.decisions.engine import Shard
+from stream.decisions.shard import Shard
 from stream.decisions.settlement import Rewards
 from stream.observe import Observer
 from stream.records.log import LOG_VERSION, Batch, Claim, Verdict

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from faust.types import TP
 
-from stream.decisions.engine import Shard
+from stream.decisions.shard import Shard
 from stream.decisions.settlement import Rewards
 from stream.kafka.faust_polls import Poll, Positions
 from stream.records.topics import VIEWS, Topic
