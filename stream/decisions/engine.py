@@ -21,9 +21,9 @@ from numpy.typing import NDArray
 
 from bandits import Policy, Slate, session_state
 from learners.profiles.profiles import describe, quantise
-from stream.config import Config
+from stream.config import Config, Rewards
 from stream.decisions.refresh import Ageing, Limits
-from stream.decisions.settlement import Rewards, replaced, settle, silence
+from stream.decisions.settlement import replaced, settle, silence
 from stream.experiments.variants import Treatment
 from stream.model.fold import SEGMENT, Model
 from stream.observe import NEW_EVENTS, Mix, Observer

@@ -42,7 +42,7 @@ class Watch:
         self._columns = {source.name: columns.index(f"{source.name}_rank") for source in sources}
         self._seen, self._repeats = columns.index("seen"), {s.name for s in sources if s.proposes_touched}
         watched += [Watched(source.name, "lower", [source], settings.sources) for source in sources]
-        self.change = Change(watched, Pace(settings.factor, settings.half_life, settings.calm), settings.delta)
+        self.change = Change(watched, Pace(settings.factor, settings.half_life, settings.cool_down), settings.delta)
         self._lowest = int(255.0 / slots + 0.5)  # 1 / (1 + rank) of the last slot, as it stands in a row
         self._heads = heads
 

@@ -7,12 +7,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stream.config import Config, Policy, Slate
+from stream.config import Config, Policy, Rewards, Slate
 from stream.decisions.engine import Engine, Shard
 from stream.decisions.publish import outcomes, recommendations
 from stream.decisions.recovery import Claimed, Recovery
 from stream.decisions.refresh import Ageing, Limits
-from stream.decisions.settlement import Rewards
 from stream.evaluation.prequential import Entry, Evaluation, Lists, Protocol
 from stream.records.log import Batch, Decision, ProfileChange, ShardState
 from stream.records.schemas import Event

@@ -142,7 +142,7 @@ class Recorded(Evaluation):
 
 
 def test_a_replica_that_starts_from_a_snapshot_under_alarm_ends_with_the_same_bits() -> None:
-    config = Config(drift=Drift(delta=0.2, calm=100.0))
+    config = Config(drift=Drift(delta=0.2, cool_down=100.0))
     whole = Recorded(config)
     report = whole.run(walk(700))
     assert whole.saved is not None

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from stream.config import Rewards
 from stream.decisions.engine import Shard
-from stream.decisions.settlement import Rewards
 from stream.records.log import LOG_VERSION, Batch, LoggedEvent, ProfileChange, Record, ShardState, Step
 from stream.state.snapshot import (
     CHUNK_BYTES,

@@ -7,9 +7,8 @@ from faust.types import TP
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stream.config import Config, Kafka
+from stream.config import Config, Kafka, Rewards
 from stream.decisions.engine import Arrival, Shard
-from stream.decisions.settlement import Rewards
 from stream.kafka.faust_polls import Poll
 from stream.observe import Observer
 from stream.records.codec import REASONS, encode
