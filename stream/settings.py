@@ -110,7 +110,7 @@ class Policy(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         str,
         _doc(
             "disagreement: leaves the ranking where a source is credibly better; q_learning, sarsa: a plain table of "
-            "values, which explores more; ranked: no exploration, the ranking as it is; or one that is installed, docs/policies.md",
+            "values, which explores more; ranked: the ranking as it is; or one that is installed, docs/policies.md",
             pattern=r"^[A-Za-z0-9_.-]{1,100}$",
         ),
     ] = "disagreement"

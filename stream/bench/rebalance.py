@@ -19,7 +19,8 @@ from stream.config import Config
 from stream.errors import CheckError
 from stream.kafka.connections import Connections
 from stream.processes.servers import WorkerProcess
-from stream.records.log import Acceptance, Batch, Claim, Step, decode_message
+from stream.records.acceptance import Acceptance
+from stream.records.log import Batch, Claim, Step, decode_message
 from stream.records.topics import LOG, all_shards
 
 STEADY_S = 5.0  # before a change and after all sources are served again

@@ -9,8 +9,9 @@ from rich.table import Table
 from stream.experiments.definition import HOLDOUT
 from stream.experiments.results import Tally
 from stream.kafka.connections import Connections
-from stream.model.fold import ModelCopy
-from stream.records.log import Acceptance, Batch, decode_message
+from stream.model.copy import ModelCopy
+from stream.records.acceptance import Acceptance
+from stream.records.log import Batch, decode_message
 from stream.records.schemas import METRICS, Experiment
 from stream.records.topics import LOG
 from stream.worker.replica import newest_model

@@ -8,8 +8,9 @@ from msgspec import Struct
 
 from stream.errors import CheckError, UsageError
 from stream.kafka.connections import Connections
-from stream.model.fold import ModelCopy
-from stream.records.log import Acceptance, Claim, decode_message
+from stream.model.copy import ModelCopy
+from stream.records.acceptance import Acceptance
+from stream.records.log import Claim, decode_message
 from stream.records.topics import LOG, MODEL_SNAPSHOTS, prefixed
 from stream.state.snapshot import SNAPSHOT_VERSION, chunks
 from stream.worker.replica import newest_model

@@ -30,6 +30,7 @@ from stream.observe import NEW_EVENTS, Mix, Observer
 from stream.ranking.candidates import Candidates
 from stream.ranking.features import Past
 from stream.ranking.negatives import TRIES, rows_of
+from stream.records.acceptance import ShardState
 from stream.records.log import (
     LOG_VERSION,
     Batch,
@@ -42,7 +43,6 @@ from stream.records.log import (
     Rows,
     SessionEnd,
     Settlement,
-    ShardState,
     Step,
 )
 from stream.state.catalogue import Catalogue

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bandits import PINNED
-from learners import INELIGIBLE
+from learners import INELIGIBLE, PURCHASE
 from learners.metrics.calibration import Calibration
 from stream.config import Config
 from stream.decisions.engine import SHOWN_USERS, Arrival, DrawnSlate, Engine, Shard, SlateRequest
@@ -27,13 +27,11 @@ from stream.evaluation.report import Measured, report
 from stream.evaluation.stopwatch import Stopwatch
 from stream.model.fold import Model
 from stream.records.log import LOG_VERSION, Claim, ItemChange, LoggedEvent, Step, logged_event
-from stream.records.schemas import KINDS
 from stream.state.users import User
 
 __all__ = ["Entry", "Evaluation", "Lists", "Protocol"]
 
 SOURCE = "users/0"
-PURCHASE = KINDS.index("purchase")
 HEADS = ("click", "purchase")
 DEFAULT = Protocol()
 

@@ -8,7 +8,8 @@ from collections.abc import Sequence
 from stream.config import Config
 from stream.decisions.recovery import Claimed, Recovery
 from stream.kafka.connections import Connections, TruncatedError
-from stream.records.log import LOG_VERSION, Acceptance, Claim, SnapshotCommitted, decode_message
+from stream.records.acceptance import Acceptance
+from stream.records.log import LOG_VERSION, Claim, SnapshotCommitted, decode_message
 from stream.records.topics import LOG, USER_SNAPSHOTS, ShardId
 from stream.state.snapshot import Assembly
 from stream.worker.writer import Writer

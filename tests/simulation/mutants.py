@@ -10,7 +10,8 @@ from faust.types import TP
 
 from stream.decisions.engine import Shard
 from stream.decisions.recovery import Recovery
-from stream.records.log import Acceptance, Batch, Claim, Message, Record, SnapshotCommitted, Verdict
+from stream.records.acceptance import Acceptance, Verdict
+from stream.records.log import Batch, Claim, Message, Record, SnapshotCommitted
 from stream.records.topics import EVENT_TOPICS, EXPERIMENTS, ITEMS, LOG
 from stream.state.snapshot import UsersCopy
 from stream.state.users import Users, close
@@ -257,8 +258,12 @@ def _unreadable(seed: int) -> Schedule:
 
 
 MUTANTS = [
-    Mutant("no base check", {"stream.records.log.Acceptance.judge": no_base_check}, _overtaken, frozenset({1, 2, 5})),
-    Mutant("no number check", {"stream.records.log.Acceptance.judge": no_number_check}, _twice, frozenset({1, 2, 5})),
+    Mutant(
+        "no base check", {"stream.records.acceptance.Acceptance.judge": no_base_check}, _overtaken, frozenset({1, 2, 5})
+    ),
+    Mutant(
+        "no number check", {"stream.records.acceptance.Acceptance.judge": no_number_check}, _twice, frozenset({1, 2, 5})
+    ),
     Mutant("log before recommendations", {"stream.worker.writer.Writer.submit": submit_at_once}, _any, frozenset({4})),
     Mutant(
         "snapshot before acceptance",
@@ -269,7 +274,7 @@ MUTANTS = [
     Mutant(
         "snapshots of former owners count",
         {
-            "stream.records.log.Acceptance.judge": stored_from_anybody,
+            "stream.records.acceptance.Acceptance.judge": stored_from_anybody,
             "stream.worker.snapshotter.Snapshotter.on_log_message": heard_and_deleted,
         },
         _any,
@@ -304,7 +309,12 @@ MUTANTS = [
         _any,
         frozenset({5}),
     ),
-    Mutant("log cut at the model", {"stream.records.log.Acceptance.cut": property(cut_at_model)}, _any, frozenset({8})),
+    Mutant(
+        "log cut at the model",
+        {"stream.records.acceptance.Acceptance.cut": property(cut_at_model)},
+        _any,
+        frozenset({8}),
+    ),
     Mutant(
         "copy while users change",
         {"stream.state.snapshot.UsersCopy.keep": keep_nothing, "stream.state.snapshot.UsersCopy.some": some_late},

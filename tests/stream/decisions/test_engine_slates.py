@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from bandits import EXHAUSTED, OTHER, session_state
 from stream.config import Policy, Ranking, Slate
 from stream.decisions.engine import SHOWN_USERS, Engine, Shown, uniforms
-from stream.model.fold import unpack_lists
+from stream.model.outcomes import unpack_lists
 from stream.ranking.features import Past
 from stream.records.log import ItemChange, ProfileChange, Rows, encode_message
 from stream.records.schemas import Item

@@ -13,7 +13,8 @@ from stream.decisions.publish import outcomes, recommendations
 from stream.decisions.recovery import Claimed, Recovery
 from stream.decisions.refresh import Ageing, Limits
 from stream.evaluation.prequential import Entry, Evaluation, Lists, Protocol
-from stream.records.log import Batch, Decision, ProfileChange, ShardState
+from stream.records.acceptance import ShardState
+from stream.records.log import Batch, Decision, ProfileChange
 from stream.records.schemas import Event
 from stream.state.snapshot import users_of
 from stream.state.users import User

@@ -13,7 +13,8 @@ from prometheus_client.parser import text_string_to_metric_families
 from learners.drift import ANSWERS
 from stream.metrics import worker as prometheus
 from stream.metrics.log_filter import Repeats
-from stream.metrics.worker import LATENCY_BUCKETS_S, LIST_AGE_BUCKETS_S, PrometheusObserver
+from stream.metrics.outcomes import LIST_AGE_BUCKETS_S
+from stream.metrics.worker import LATENCY_BUCKETS_S, PrometheusObserver
 from stream.model.drift_watch import MODELS
 from stream.observe import Losses, Mix, Observer
 from stream.records.codec import REASONS

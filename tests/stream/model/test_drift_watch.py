@@ -14,8 +14,9 @@ from learners.drift import ANSWERS
 from learners.popularity.popularity import Popularity
 from stream.config import Config, Drift, DriftAnswer
 from stream.evaluation.prequential import SOURCE, Entry, Evaluation, Protocol
+from stream.model.copy import ModelCopy
 from stream.model.drift_watch import ENGINE, Watch
-from stream.model.fold import Model, ModelCopy
+from stream.model.fold import Model
 from stream.ranking.features import feature_names
 from stream.records.log import LOG_VERSION, Claim
 from stream.records.schemas import Event

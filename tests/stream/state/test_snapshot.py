@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from stream.config import Rewards
 from stream.decisions.engine import Shard
-from stream.records.log import LOG_VERSION, Batch, LoggedEvent, ProfileChange, Record, ShardState, Step
+from stream.records.acceptance import ShardState
+from stream.records.log import LOG_VERSION, Batch, LoggedEvent, ProfileChange, Record, Step
 from stream.state.snapshot import (
     CHUNK_BYTES,
     SNAPSHOT_VERSION,
