@@ -99,10 +99,10 @@ def show(found: dict[str, Any], console: Console) -> None:
     console.print(table)
     for name, of in variants.items():
         if of["stopped_by"]:
-            console.print(f"{name} was taken off by the guard of {of['stopped_by']}: its users get {control}'s slates")
+            console.print(f"{name} was stopped by the guard of {of['stopped_by']}: its users get {control}'s slates")
     if found["sample_ratio"]["broken"]:
         console.print(
-            "users are not split as planned: some variant loses users before they are counted. Believe no lift "
+            "users are not split as planned: some variant loses users before they are counted. Trust no lift "
             "until that is explained"
         )
     if found["shadow"]:
