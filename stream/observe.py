@@ -1,4 +1,4 @@
-"""Hooks for metrics: the core calls an `Observer` that does nothing; `stream.metrics.worker` has a subclass that counts."""
+"""Hooks for metrics: the core calls an `Observer` that does nothing; `stream.metrics.worker` has one that counts."""
 
 from typing import Literal, NamedTuple
 
