@@ -140,7 +140,7 @@ def varied(config: Config, settings: Settings, where: str) -> Config:
 def variant_of(experiment: Experiment, user_id: str, now: float) -> str:
     """The variant of a user at event time `now`; empty: takes no part.
 
-    Every variant has an interval of [0, 1) to itself and grows within it, so a user who takes part stays with the variant.
+    Every variant has an interval of [0, 1) to itself and grows within it, so users who take part keep their variant.
 
     >>> both = [Variant(name="a", share=0.5), Variant(name="b", share=0.5)]
     >>> [variant_of(Experiment(name="x", variants=both, starts_at=0.0), user, 1.0) for user in ("ada", "ben", "eve")]

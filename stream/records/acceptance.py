@@ -28,6 +28,7 @@ class ShardState(NamedTuple):
 class Acceptance:
     """The rules by which a fold accepts a message: a pure function of the log, the same on every worker.
 
+    >>> from stream.records.log import Batch
     >>> rules = Acceptance()
     >>> rules.judge(Claim(2, "users/0", "a"), 7)
     'claimed'
