@@ -1,4 +1,4 @@
-"""The Faust app: one agent over all input topics. Nothing happens at import: `app` is built when it is first asked for.
+"""The Faust app: one agent over all input topics. `app` is built at its first use, not at import.
 
 `headwater worker` and `faust -A stream.app worker` start the same app; the latter takes its settings from the file
 named by HEADWATER_CONFIG and the environment.
@@ -35,7 +35,7 @@ log = logging.getLogger(__name__)
 
 
 def build(config: Config) -> faust.App:
-    """Make the app. Each step is one thing that Faust must be told."""
+    """Make the app, one setting of Faust after another."""
     logging.disable(logging.DEBUG)  # aiokafka formats debug records whatever the level: a quarter of the busy time
     hold_back_repeats()
     calm_reconnect()
@@ -48,12 +48,12 @@ def build(config: Config) -> faust.App:
     health = Health(worker, observer, positions)
     _use_polls(app, config, worker, health)
     _register_agent(app, config, worker)
-    _register_pages(app, worker, health, observer)
+    _register_endpoints(app, worker, health, observer)
     return app
 
 
 def settings(config: Config) -> dict[str, Any]:
-    """What the app is told."""
+    """The settings of the Faust app."""
     kafka = config.kafka
     return {
         "id": f"{kafka.namespace}.{kafka.group}" if kafka.namespace else kafka.group,
@@ -79,7 +79,7 @@ def settings(config: Config) -> dict[str, Any]:
 
 
 def _credentials(kafka: Kafka) -> Any:
-    """What `stream.kafka.security` tells the other clients, as Faust's credentials."""
+    """The security settings of the other clients, as Faust's credentials."""
     context = tls_context(kafka) if kafka.security_protocol.endswith("SSL") else None
     if kafka.security_protocol.startswith("SASL"):
         return faust.SASLCredentials(
@@ -95,7 +95,7 @@ def _use_polls(app: faust.App, config: Config, worker: Worker, health: Health) -
         max_records = config.kafka.max_poll_records
 
         async def before_joining(self) -> None:
-            """Load everything: the sources that this worker will get are served by others until then."""
+            """Load everything first: others serve this worker's shards until then."""
             try:
                 await asyncio.to_thread(warm_up, config)
                 await worker.start()
@@ -105,7 +105,7 @@ def _use_polls(app: faust.App, config: Config, worker: Worker, health: Health) -
                 worker.failed(error)
                 raise
             gc.collect()
-            gc.freeze()  # what is loaded now stays: later collections need not look at it
+            gc.freeze()  # what is loaded now stays: later collections skip it
             gc.set_threshold(*GC_THRESHOLDS)
 
     app.transport.Consumer = Configured  # type: ignore[misc]  # how Faust lets a consumer be replaced
@@ -134,7 +134,7 @@ def _register_agent(app: faust.App, config: Config, worker: Worker) -> None:
     app.on_partitions_revoked.connect(cast("Any", revoked))
 
 
-def _register_pages(app: faust.App, worker: Worker, health: Health, observer: PrometheusObserver) -> None:
+def _register_endpoints(app: faust.App, worker: Worker, health: Health, observer: PrometheusObserver) -> None:
     @app.service
     class WorkerService(mode.Service):
         async def on_stop(self) -> None:
@@ -169,7 +169,7 @@ def _register_pages(app: faust.App, worker: Worker, health: Health, observer: Pr
 
 def _ender(app: faust.App) -> Any:
     def failed(error: BaseException) -> None:
-        """End the process: what was not accepted by the log will be taken in again by whoever starts next."""
+        """End the process: input that the log has not accepted is taken in again by the next owner."""
         if not app.crashed:
             log.critical("%s: %s", type(error).__name__, error)
             asyncio.ensure_future(app.crash(error))  # noqa: RUF006  the app ends with it

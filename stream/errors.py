@@ -1,9 +1,9 @@
-"""Errors that a person at a terminal, or a supervisor, can act on: each class has its exit code.
+"""Errors that a user or a supervisor can act on: each class has its exit code.
 
 | code | meaning |
 | ---: | --- |
 | 0 | fine |
-| 1 | a check failed: what was asked for is not there |
+| 1 | a check failed, or the requested thing does not exist |
 | 2 | the command line, the configuration or an input file is wrong |
 | 3 | the broker cannot be reached |
 | 4 | topics are missing or are not as they must be |
@@ -25,7 +25,7 @@ class HeadwaterError(RuntimeError):
 
 
 class CheckError(HeadwaterError):
-    """What was asked for is not there, or does not hold."""
+    """A check failed, or the requested thing does not exist."""
 
 
 class UsageError(HeadwaterError):

@@ -1,15 +1,17 @@
-"""What can be watched. The core speaks to an `Observer` that does nothing; metrics are a subclass of it."""
+"""Hooks for metrics: the core calls an `Observer` that does nothing; `stream.metrics.worker` has one that counts."""
 
 from typing import Literal, NamedTuple
 
 from stream.records.log import Decision, LoggedEvent, Record, Settlement
 
-Step = Literal["decode", "decide", "publish", "fold"]  # of the loop, as the diagram of the README has it
+Step = Literal[
+    "decode", "decide", "publish", "fold"
+]  # of a worker's loop: read events, make slates, write, learn from the log
 NEW_EVENTS = 10_000  # an item is new for so many events of all users
 
 
 class Losses(NamedTuple):
-    """What the ranker predicted before it learned, in nats."""
+    """Losses of the ranker's predictions before it learned, in nats."""
 
     listwise: float | None  # None: the item taken was no candidate
     click: float
@@ -19,14 +21,14 @@ class Losses(NamedTuple):
 
 
 class Mix(NamedTuple):
-    """What a slate is made of."""
+    """Variety of a slate."""
 
     categories: int  # distinct ones
-    new: int  # items first heard of within the last `NEW_EVENTS` events
+    new: int  # items first seen within the last `NEW_EVENTS` events
 
 
 class Observer:
-    """Hooks of engine, fold and transport; every one may be left as it is."""
+    """Hooks of engine, fold and transport; a subclass overrides those it needs."""
 
     def event(self, kind: int) -> None:
         """A good event was taken in; `kind` as in schemas.KINDS."""
@@ -44,7 +46,7 @@ class Observer:
         """A record went to the dead letters."""
 
     def busy(self, step: Step, seconds: float) -> None:
-        """So many seconds of this process went into a step of the loop."""
+        """A step of the loop took so many seconds of this process."""
 
     def decided(self, decision: Decision, mix: Mix) -> None:
         """A slate was drawn."""
@@ -65,16 +67,16 @@ class Observer:
         """A watched model has become worse, and this answer (of `learners.drift.ANSWERS`) was taken."""
 
     def stopped(self, variant: str, metric: str) -> None:
-        """A guard has taken this variant of the experiment off."""
+        """A guard has stopped this variant of the experiment."""
 
     def no_room(self) -> None:
         """An event or a description of a new item was not learned: there are `sources.max_items` already."""
 
     def recovered(self, seconds: float) -> None:
-        """Sources were claimed and recovered."""
+        """Shards were claimed and recovered, in so many seconds."""
 
     def stored(self, subject: str, size: int) -> None:
-        """A snapshot of a source's users, or of the model, was written; its size in bytes."""
+        """A snapshot of a shard's users, or of the model, was written; its size in bytes."""
 
     def marked(self, offset: int, digest: str) -> None:
         """The fingerprint of this worker's model at log offset `offset`."""
@@ -83,10 +85,10 @@ class Observer:
         """Workers have different models at the same log offset; must never happen."""
 
     def skipped_offsets(self, count: int) -> None:
-        """Input offsets without a record: deleted before anybody took them in, compacted, or transaction markers."""
+        """Input offsets without a record: deleted before they were taken in, compacted, or transaction markers."""
 
     def lost(self, count: int) -> None:
-        """Input records that were deleted before anybody took them in: retention was too short."""
+        """Input records that were deleted before they were taken in: retention was too short."""
 
     def published(self, seconds: float) -> None:
         """A recommendation was acknowledged so many seconds after its event was written."""

@@ -20,7 +20,8 @@ from stream.errors import CheckError
 from stream.kafka.connections import Connections
 from stream.kafka.log_reader import ENDLESS, read_log
 from stream.processes.servers import WorkerProcess
-from stream.records.log import Acceptance, Batch, Claim, Step
+from stream.records.acceptance import Acceptance
+from stream.records.log import Batch, Claim, Step
 from stream.records.topics import all_shards
 
 STEADY_S = 5.0  # before a change and after all shards are served again

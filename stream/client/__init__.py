@@ -1,1 +1,1 @@
-"""Small programs at the topics: send a file, watch slates, read dead letters, store the model."""
+"""Programs that read or write the topics: replay, watch, dead letters, status of an experiment, a model in a file."""

@@ -11,8 +11,9 @@ from stream.experiments.results import Tally
 from stream.kafka.connections import Connections
 from stream.kafka.log_reader import read_log
 from stream.kafka.snapshots import newest_model
-from stream.model.fold import ModelCopy
-from stream.records.log import Acceptance, Batch
+from stream.model.copy import ModelCopy
+from stream.records.acceptance import Acceptance
+from stream.records.log import Batch
 from stream.records.schemas import METRICS, Experiment
 
 LOST_AT = math.log(1 / 0.001)  # evidence that users are lost: one false alarm in a thousand experiments
@@ -90,10 +91,10 @@ def show(found: dict[str, Any], console: Console) -> None:
     console.print(table)
     for name, of in variants.items():
         if of["stopped_by"]:
-            console.print(f"{name} was taken off by the guard of {of['stopped_by']}: its users get {control}'s slates")
+            console.print(f"{name} was stopped by the guard of {of['stopped_by']}: its users get {control}'s slates")
     if found["sample_ratio"]["broken"]:
         console.print(
-            "users are not split as planned: some variant loses users before they are counted. Believe no lift "
+            "users are not split as planned: some variant loses users before they are counted. Trust no lift "
             "until that is explained"
         )
     if found["shadow"]:

@@ -1,4 +1,4 @@
-"""A model in a file, and where it goes: backup, migration, inspection."""
+"""A model in a file: backup, migration, inspection."""
 
 from pathlib import Path
 from typing import NamedTuple
@@ -9,8 +9,9 @@ from msgspec import Struct
 from stream.errors import CheckError, UsageError
 from stream.kafka.connections import Connections
 from stream.kafka.snapshots import newest_model
-from stream.model.fold import ModelCopy
-from stream.records.log import Acceptance, Claim, decode_message
+from stream.model.copy import ModelCopy
+from stream.records.acceptance import Acceptance
+from stream.records.log import Claim, decode_message
 from stream.records.topics import LOG, MODEL_SNAPSHOTS, prefixed
 from stream.state.snapshot import SNAPSHOT_VERSION, chunks
 
@@ -18,7 +19,7 @@ MAGIC = "headwater model"
 
 
 class ModelFile(Struct, frozen=True, array_like=True):
-    """What a file holds: the parts of one snapshot."""
+    """The content of a file: the chunks of one snapshot."""
 
     magic: str
     version: int
@@ -43,7 +44,7 @@ async def look(connections: Connections) -> Stand:
 
 
 def write(path: Path, saved: ModelCopy) -> None:
-    """Write a model to a file, whole or not at all."""
+    """Write a model to a file, atomically."""
     scratch = path.with_name(path.name + ".part")
     try:
         scratch.write_bytes(msgspec.msgpack.encode(ModelFile(MAGIC, SNAPSHOT_VERSION, saved.encode())))
@@ -70,7 +71,7 @@ def read(path: Path) -> ModelCopy:
 async def load(connections: Connections, saved: ModelCopy) -> int:
     """Make a model the newest snapshot of a cluster; returns its log offset.
 
-    * into an empty log: what was learned starts there, at offset 0 (migration)
+    * into an empty log: the model starts there, at offset 0 (migration)
     * into the log that it was folded from, if that still holds what comes after (backup)
 
     Raises
@@ -99,7 +100,7 @@ async def load(connections: Connections, saved: ModelCopy) -> int:
 
 
 async def _check_claims(connections: Connections, saved: ModelCopy, stand: Stand) -> None:
-    """Whether the claims that the model has folded are where the log has them: else it is another log."""
+    """Check that the claims the model has folded are in the log at their offsets: else it is another log."""
     rules = Acceptance()
     rules.restore(saved.acceptance)
     for shard, state in sorted(rules.shards.items()):

@@ -1,4 +1,4 @@
-"""What a reader of `recommendations` keeps: each user's newest slate, what moved in it, and the items' titles."""
+"""State of a reader of `recommendations`: each user's newest slate, what moved in it, and the items' titles."""
 
 from collections import OrderedDict
 from typing import NamedTuple
@@ -50,7 +50,7 @@ class Slates:
         self.newest: OrderedDict[str, Refresh] = OrderedDict()
 
     def take(self, key: bytes, value: bytes | None, written_at: float) -> Refresh | None:
-        """Take in one record; None if it is no news: a tombstone, or from a former owner of the user's partition."""
+        """Take in one record; None if it is no news: a tombstone, or a slate of a fenced owner."""
         user_id = key.decode()
         old = self.newest.get(user_id)
         if value is None:
@@ -68,7 +68,7 @@ class Slates:
 
 
 class Titles:
-    """The items' titles, as the catalogue topic tells them."""
+    """The items' titles, from the catalogue topic."""
 
     def __init__(self) -> None:
         self._titles: dict[str, str] = {}

@@ -1,4 +1,4 @@
-"""Recommendations as they arrive, for people: read from Kafka, shown with titles."""
+"""Shows recommendations as they arrive, with the items' titles."""
 
 import time
 from typing import Any
@@ -19,7 +19,7 @@ TABLE_SLOTS, LINE_SLOTS = 2, 3  # that the overview, and a line, show of each sl
 
 
 class Watcher:
-    """Reads titles and recommendations; a consumer without a group, which disturbs nobody.
+    """Reads titles and recommendations; a consumer without a group.
 
     Parameters
     ----------
@@ -35,13 +35,13 @@ class Watcher:
         partitions = check(config)
         defaults = {
             "enable_auto_commit": False, "auto_offset_reset": "earliest", "fetch_max_wait_ms": POLL_MS,
-            "check_crcs": False,  # in pure Python they cost half of the time, and all this is only looked at
+            "check_crcs": False,  # in pure Python they cost half of the time, and this is only displayed
         }  # fmt: skip
         self._consumer = KafkaConsumer(**(kafka_options(config) | defaults | options))
         self._begin(partitions, prefixed(config.namespace, RECOMMENDATIONS))
 
     def poll(self, timeout_ms: int = POLL_MS) -> list[Refresh]:
-        """Slates that have arrived since; waits so long for some."""
+        """Slates that have arrived since the last call; waits at most `timeout_ms`."""
         found = []
         for tp, records in self._consumer.poll(timeout_ms=timeout_ms).items():
             for record in records:
@@ -57,7 +57,7 @@ class Watcher:
         self._consumer.close()
 
     def _begin(self, partitions: dict[str, int], recommendations: str) -> None:
-        """Read what is there: all titles, and the user's slates; skip the slates if they are everybody's."""
+        """Read all titles, and the user's slates; without a user, skip the slates that are there."""
         count = partitions[recommendations]
         wanted = range(count) if self.user is None else [partition_of(self.user, count)]
         items = [TopicPartition(self._items, n) for n in range(partitions[self._items])]
@@ -72,7 +72,7 @@ class Watcher:
 
 
 def partition_of(user: str, partitions: int) -> int:
-    """Shard of a user's records, by murmur2 as in Java and kafka-python.
+    """Partition of a user's records, by murmur2 as in Java and kafka-python.
 
     >>> partition_of("u1", 8)
     0
@@ -113,7 +113,7 @@ def detail(refresh: Refresh, titles: Titles) -> Table:
 
 
 def line(refresh: Refresh, titles: Titles) -> str:
-    """One slate in one line, where nobody draws tables."""
+    """One slate in one line, for output that is no terminal."""
     slots = refresh.slate.slots[:LINE_SLOTS]
     head = "; ".join(f"{titles[slot.item_id]} ({slot.source} {slot.propensity:.2f})" for slot in slots)
     return f"{_clock(refresh)} user {refresh.slate.user_id}: {head}"

@@ -10,7 +10,8 @@ from stream.decisions.engine import Engine
 from stream.decisions.shard import Shard
 from stream.model.fold import Model
 from stream.observe import Observer
-from stream.records.log import LOG_VERSION, Batch, Claim, Message, Verdict, logged_event
+from stream.records.acceptance import Verdict
+from stream.records.log import LOG_VERSION, Batch, Claim, Message, logged_event
 from stream.records.schemas import Event, EventType
 
 SHARD = "users/0"

@@ -18,7 +18,8 @@ from collections import OrderedDict
 from typing import NamedTuple
 
 from stream.decisions.publish import outcomes
-from stream.records.log import Acceptance, Batch, Message, ProfileChange, ShardState, SnapshotCommitted, Step
+from stream.records.acceptance import Acceptance, ShardState
+from stream.records.log import Batch, Message, ProfileChange, SnapshotCommitted, Step
 from stream.records.schemas import Outcome
 from stream.state.snapshot import users_of
 from stream.state.users import Users, apply, close

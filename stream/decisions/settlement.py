@@ -1,35 +1,8 @@
 """What an event is worth, and what it makes of the slate that the user had before: the settlement."""
 
-from typing import Annotated
-
-from msgspec import Meta, Struct
-
+from stream.config import Rewards
 from stream.records.log import Decision, LoggedEvent, Settlement
 from stream.records.schemas import OutcomeType
-
-MAX = 1e6  # of a reward; also keeps infinity out
-
-
-class Rewards(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """The one table of rewards, and the two times that bound a slate's credit."""
-
-    view: Annotated[float, Meta(ge=0, le=MAX, description="reward of a view of a slate's item")] = 1.0
-    click: Annotated[float, Meta(ge=0, le=MAX, description="of a click")] = 2.0
-    purchase: Annotated[float, Meta(ge=0, le=MAX, description="of a purchase")] = 10.0
-    session_gap_s: Annotated[float, Meta(gt=0, description="seconds of event time; longer silence ends a session")] = (
-        1800.0
-    )
-    idle_s: Annotated[
-        float,
-        Meta(gt=0, description="seconds of event time until a user without any event leaves the working memory"),
-    ] = 90 * 86_400.0
-    attribution_window_s: Annotated[
-        float, Meta(gt=0, description="seconds of event time until an unanswered slate is settled at 0")
-    ] = 1800.0
-
-    def of(self, kind: int) -> float:
-        """Reward of an event by its kind (index in schemas.KINDS)."""
-        return (self.view, self.click, self.purchase)[kind]
 
 
 def settle(open_: Decision, event: LoggedEvent, *, same_session: bool, discount: float, rewards: Rewards) -> Settlement:

@@ -2,9 +2,10 @@
 
 from collections import OrderedDict
 
+from stream.config import Rewards
 from stream.decisions.open_slates import OpenSlates
-from stream.decisions.settlement import Rewards
-from stream.records.log import LOG_VERSION, Batch, Decision, ProfileChange, Record, ShardState, Step
+from stream.records.acceptance import ShardState
+from stream.records.log import LOG_VERSION, Batch, Decision, ProfileChange, Record, Step
 from stream.state.snapshot import UsersCopy
 from stream.state.users import Users, apply, close
 

@@ -11,7 +11,8 @@ from typing import NamedTuple
 from learners import Source, registry
 from stream.errors import UsageError
 from stream.evaluation.ratings import RATERS
-from stream.model.fold import Model, about
+from stream.model.build import about
+from stream.model.fold import Model
 from stream.model.interactions import interaction
 from stream.records.log import ItemChange, Record, Step
 

@@ -11,6 +11,7 @@ import msgspec
 import numpy as np
 
 from bandits import PINNED
+from learners import PURCHASE
 from learners.metrics.calibration import Calibration
 from stream.config import Config
 from stream.decisions.arrivals import Arrival
@@ -24,11 +25,9 @@ from stream.evaluation.stopwatch import Stopwatch
 from stream.evaluation.waiting import Predicted, Recorder, Shown, WaitingLists
 from stream.model.fold import Model
 from stream.records.log import ItemChange, LoggedEvent, Step
-from stream.records.schemas import KINDS
 
 __all__ = ["Entry", "Evaluation", "Lists", "Protocol"]
 
-PURCHASE = KINDS.index("purchase")
 HEADS = ("click", "purchase")
 DEFAULT = Protocol()
 

@@ -15,18 +15,19 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from stream.config import Config
+from stream.config import Config, ConfigError, take_renamed
 from stream.errors import UsageError
 from stream.records.schemas import Experiment, Settings, Variant
 from stream.rules.file import parse_rules
 
-HOLDOUT = "holdout"  # variant of who never explores
+HOLDOUT = "holdout"  # variant of users who never see exploration
 EVERYBODY = "holdout"  # name of the stream of uniforms that all experiments share
-MAY_DIFFER = {  # what a variant may set: nothing that the shared model is made of
+MAY_DIFFER = {  # what a variant may set: nothing that the shared model depends on
     "policy": ("name", "bootstrap", "epsilon", "epsilon_floor", "epsilon_half_life", "discount"),
     "ranking": ("next_weight", "click_weight", "purchase_weight"),
     "slate": ("exclude_bought",),
 }
+RENAMED = {"apprentice": "shadow"}  # old key of an experiment's file -> new key
 MAX_SHARES = 1.0 + 1e-9
 
 
@@ -60,6 +61,11 @@ def load_experiment(path: Path, now: float, config: Config) -> Experiment:
 def parse_experiment(table: dict[str, Any], origin: str, now: float, config: Config, folder: Path) -> Experiment:
     """Read the table of an experiment's file; `folder` is where its rules files are."""
     known = {"name", "starts_at", "ramp_s", "holdout", "effect", "level", "variant", "guard", "shadow"}
+    for old, new in RENAMED.items():
+        try:
+            take_renamed(table, old, new, origin)
+        except ConfigError as error:
+            raise ExperimentError(str(error)) from error
     for key in table:
         if key not in known:
             raise ExperimentError(f"{origin}: key `{key}`: must be one of {', '.join(sorted(known))}")
@@ -80,7 +86,7 @@ def parse_experiment(table: dict[str, Any], origin: str, now: float, config: Con
 
 
 def check(experiment: Experiment, config: Config, origin: str) -> None:
-    """Whether workers with this configuration can run it.
+    """Check that workers with this configuration can run it.
 
     Raises
     ------
@@ -134,7 +140,7 @@ def varied(config: Config, settings: Settings, where: str) -> Config:
 def variant_of(experiment: Experiment, user_id: str, now: float) -> str:
     """The variant of a user at event time `now`; empty: takes no part.
 
-    Every variant has an interval of [0, 1) to itself and grows within it, so who takes part stays with the variant.
+    Every variant has an interval of [0, 1) to itself and grows within it, so users who take part keep their variant.
 
     >>> both = [Variant(name="a", share=0.5), Variant(name="b", share=0.5)]
     >>> [variant_of(Experiment(name="x", variants=both, starts_at=0.0), user, 1.0) for user in ("ada", "ben", "eve")]

@@ -1,4 +1,4 @@
-"""What variants of an experiment earn: sums in the fold of the log, and what they allow to say at any time.
+"""What variants of an experiment earn: sums in the fold of the log, with intervals that hold at any time.
 
 Part of the shared model, so every worker stops a variant at the same record; and `headwater experiment status` folds
 the same tally from the newest snapshot and the log behind it, without the rest of the model.
@@ -12,27 +12,26 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bandits.always_valid import Difference, Ratio, lift, sample_ratio_evidence
+from learners import PURCHASE
 from stream.experiments.definition import HOLDOUT, decoded, encoded, groups
 from stream.records.log import ExperimentChange, Record, Settlement, Step
-from stream.records.schemas import KINDS, METRICS, UNLEARNED, Experiment, Metric
+from stream.records.schemas import METRICS, UNLEARNED, Experiment, Metric
 from stream.state.users import number
 
-CLUSTERS = 1024  # groups of users by hash: their sums are what intervals are made of
-LOOK_EVERY = 256  # settled decisions between two looks at the guards
+CLUSTERS = 1024  # groups of users by hash, whose sums the intervals are computed from
+CHECK_EVERY = 256  # settled decisions between two checks of the guards
 DECISIONS = len(METRICS)  # row of the number of decisions, behind those of the metrics
-PURCHASE = KINDS.index("purchase")
-APPRENTICE = ("decisions", "slots", "same_slots", "hits", "same_hits", "own_hits")
 
 
-class Apprentice(NamedTuple):
-    """What became of decisions on which an shadow looked on."""
+class ShadowCounts(NamedTuple):
+    """How a shadow policy compares with the slates that were shown."""
 
     decisions: int
     slots: int
-    same_slots: int  # where it would have shown the same item
+    same_slots: int  # where the shadow's slate has the same item
     hits: int  # of the slate that was shown
-    same_hits: int  # of these, on items that it would have shown too
-    own_hits: int  # items taken that only it would have shown
+    same_hits: int  # of these, on items of the shadow's slate too
+    own_hits: int  # items taken that only the shadow's slate has
 
 
 class Tally:
@@ -42,7 +41,7 @@ class Tally:
     ----------
     experiment : None before the first
     running : whether it takes decisions
-    stopped : by name, variants that a guard has taken off, and the guard's metric
+    stopped : by name, variants that a guard has stopped, and the guard's metric
     """
 
     def __init__(self) -> None:
@@ -54,7 +53,7 @@ class Tally:
         self.stopped: dict[str, Metric] = {}
         self.users = np.zeros(len(self.groups), np.int64)
         self.sums = np.zeros((len(self.groups), DECISIONS + 1, CLUSTERS))
-        self._apprentice = np.zeros(len(APPRENTICE), np.int64)
+        self._shadow = np.zeros(len(ShadowCounts._fields), np.int64)
         self._settled = 0
 
     @property
@@ -99,12 +98,12 @@ class Tally:
             sums[2, cluster] += 1.0
             sums[3, cluster] += event.price or 0.0
         self._settled += 1
-        return self._guard() if self._settled % LOOK_EVERY == 0 else None
+        return self._guard() if self._settled % CHECK_EVERY == 0 else None
 
     def _compare(self, settled: Settlement, taken: str | None) -> None:
         hit, own = settled.hit >= 0, taken in settled.shadow
         same = sum(a == b for a, b in zip(settled.slate, settled.shadow, strict=False))
-        self._apprentice += (1, len(settled.slate), same, hit, hit and own, own and not hit)
+        self._shadow += (1, len(settled.slate), same, hit, hit and own, own and not hit)
 
     def _group(self, experiment: str, variant: str) -> int:
         mine = self.experiment is not None and experiment == self.experiment.name and variant in self.groups
@@ -138,7 +137,7 @@ class Tally:
     def lost_users(self) -> float:
         """Natural log of the evidence that users are not split as planned (see `sample_ratio_evidence`).
 
-        Of those variants that still take decisions; the holdout does not ramp up, so it is left out.
+        Of the variants that still make slates; the holdout does not ramp up, so it is left out.
         """
         if self.experiment is None:
             return 0.0
@@ -149,16 +148,16 @@ class Tally:
         return sample_ratio_evidence(users, [variant.share for variant in counted])
 
     @property
-    def shadow(self) -> Apprentice:
-        """What is known of the shadow."""
-        return Apprentice(*self._apprentice.tolist())
+    def shadow(self) -> ShadowCounts:
+        """The counts of the shadow policy so far."""
+        return ShadowCounts(*self._shadow.tolist())
 
     def state(self) -> dict[str, NDArray[Any]]:
-        """Everything, in a fixed order."""
+        """The arrays that are the whole state, in a fixed order."""
         return {
             "experiment": encoded(self.experiment), "running": np.array([self.running]),
             "stopped": np.frombuffer(msgspec.json.encode(self.stopped, order="sorted"), np.uint8),
-            "users": self.users, "sums": self.sums, "shadow": self._apprentice,
+            "users": self.users, "sums": self.sums, "shadow": self._shadow,
             "settled": np.array([self._settled], np.int64),
         }  # fmt: skip
 
@@ -167,5 +166,5 @@ class Tally:
         self._begin(decoded(saved["experiment"]))
         self.running = bool(saved["running"][0])
         self.stopped = msgspec.json.decode(saved["stopped"].tobytes(), type=dict[str, Metric])
-        self.users[...], self.sums[...], self._apprentice[...] = saved["users"], saved["sums"], saved["shadow"]
+        self.users[...], self.sums[...], self._shadow[...] = saved["users"], saved["sums"], saved["shadow"]
         self._settled = int(saved["settled"][0])

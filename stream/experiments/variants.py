@@ -1,4 +1,4 @@
-"""How slates are made for whom: the configured way, and the ways of an experiment's variants."""
+"""Which treatment makes a user's slate: the configured one, or that of an experiment's variant."""
 
 from collections.abc import Callable
 from typing import NamedTuple
@@ -23,28 +23,28 @@ class Treatment(NamedTuple):
     discount: float  # worth of the next slate's value
 
 
-MakeSetup = Callable[[Config, str], Treatment]  # configuration, text of its rules ("": those that the workers have)
+MakeTreatment = Callable[[Config, str], Treatment]  # configuration, text of its rules ("": the workers' own)
 
 
 class Variants:
-    """The treatments of the experiment that runs, or none. What they learn is theirs alone.
+    """The treatments of the running experiment, if any; each learns from its own decisions only.
 
-    The control is the configured treatment itself: its policy goes on learning from everybody who takes no part.
+    The control is the configured treatment itself: its policy also learns from users who take no part.
     """
 
-    def __init__(self, config: Config, make: MakeSetup) -> None:
+    def __init__(self, config: Config, make: MakeTreatment) -> None:
         self.config, self.make = config, make
         self.configured = make(config, "")
         self.end()
 
     def end(self) -> None:
-        """From here on all slates are made the configured way."""
+        """Use the configured treatment for all slates from here on."""
         self.experiment: Experiment | None = None
         self.treatments: dict[str, Treatment] = {}
         self.shadow: Policy | None = None
 
     def begin(self, experiment: Experiment) -> None:
-        """Set an experiment up; its policies know nothing yet.
+        """Start an experiment with untrained policies.
 
         Raises
         ------
@@ -66,7 +66,7 @@ class Variants:
         self.experiment = experiment
 
     def stop(self, variant: str) -> None:
-        """Make the slates of a variant the configured way from here on."""
+        """Use the configured treatment for a variant's slates from here on."""
         self.treatments.pop(variant, None)
 
     def of(self, user_id: str, now: float) -> Treatment:
@@ -76,21 +76,21 @@ class Variants:
         return self.treatments.get(variant_of(self.experiment, user_id, now), self.configured)
 
     def named(self, experiment: str, variant: str) -> Treatment | None:
-        """The treatment that made a slate; None if its experiment has ended, or a guard has taken it off."""
+        """The treatment that made a slate; None if its experiment has ended, or a guard has stopped it."""
         if not variant:
             return self.configured
         running = self.experiment is not None and self.experiment.name == experiment
         return self.treatments.get(variant) if running else None
 
     def learn_one(self, settled: Settlement, outcome: Outcome) -> float | None:
-        """Teach the policy that made a slate, and the one that looked on; the former's TD error."""
+        """Teach the policy that made a slate, and the shadow policy; returns the TD error of the first."""
         if self.shadow is not None and settled.shadow:
             self.shadow.learn_one(outcome)
         treatment = self.named(settled.experiment, settled.variant)
         return None if treatment is None else treatment.policy.learn_one(outcome)
 
     def policies(self) -> dict[str, Policy]:
-        """All that the variants learn, by the names of parts of the model."""
+        """The policies of the variants, by the names of parts of the model."""
         found = {
             f"variant {name}": treatment.policy
             for name, treatment in self.treatments.items()

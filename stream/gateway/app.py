@@ -25,7 +25,7 @@ from stream.gateway.problems import Problem
 from stream.gateway.read_model import ReadModel
 from stream.gateway.reader import Reader
 from stream.gateway.writer import Writer
-from stream.metrics.worker import GatewayMetrics
+from stream.metrics.gateway import GatewayMetrics
 
 LOOPBACK = {"127.0.0.1", "::1", "localhost"}
 STATS_S = 1.0

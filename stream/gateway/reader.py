@@ -23,7 +23,6 @@ RECORDS = 500  # at once: requests get their turn in between
 RETRY_S = 1.0
 PULLS = 3  # newest items of a user that reasons are made of
 _OUTCOME = msgspec.json.Decoder(Outcome)
-_KINDS: dict[str, EventType] = {topic.name: kind for kind, topic in EVENT_TOPICS.items()}
 
 log = logging.getLogger(__name__)
 
@@ -46,7 +45,7 @@ class Reader:
             prefixed(config.kafka.namespace, RECOMMENDATIONS): self._slate,
             prefixed(config.kafka.namespace, OUTCOMES): self._outcome,
         }
-        self._kinds = {prefixed(config.kafka.namespace, topic): _KINDS[topic.name] for topic in EVENT_TOPICS.values()}
+        self._kinds = {prefixed(config.kafka.namespace, topic): kind for kind, topic in EVENT_TOPICS.items()}
         self._task: asyncio.Task[None] | None = None
 
     async def start(self) -> None:

@@ -1,1 +1,1 @@
-"""Prometheus and Grafana: every metric is declared here, and the dashboards are made from code."""
+"""Prometheus metrics in groups by subject, Grafana's dashboards, and a filter for repeated log lines."""

@@ -1,6 +1,6 @@
-"""Grafana's boards as code, in the order of an operator's questions; `python -m stream.metrics.dashboards` writes them.
+"""Grafana's dashboards as code; `python -m stream.metrics.dashboards` writes them.
 
-A panel answers one question in one sentence. Every query is tried by a test against a real Prometheus.
+Panels stand in the order of an operator's questions. A test runs every query against a real Prometheus.
 """
 
 import json
@@ -16,17 +16,17 @@ WIDTH, HEIGHT, COLUMNS = 8, 8, 24
 
 
 class Panel(NamedTuple):
-    """One picture."""
+    """One chart."""
 
     title: str
-    says: str  # what it shows, and what to make of it
+    says: str  # what it shows, and how to read it
     unit: str  # of Grafana: s, reqps, percentunit, bytes, short, ...
     queries: dict[str, str]  # legend -> PromQL
-    bad_from: float | None = None  # red from there on
+    bad_from: float | None = None  # red from this value on
 
 
 class Board(NamedTuple):
-    """One page."""
+    """One dashboard."""
 
     uid: str
     title: str
@@ -72,12 +72,12 @@ PIPELINE = Board("headwater-pipeline", "headwater: pipeline", "Does it keep up, 
     Panel("From event to recommendation", "Time from an event's Kafka timestamp to its acknowledged slate.", "s",
           quantiles("headwater_event_to_recommendation_seconds"), 0.5),
     Panel("Waiting in Kafka", "Records that no worker has taken in yet; rising for minutes: start another worker. In "
-          "a backlog slates are put off, until it is worked off or for ten seconds at most.",
+          "a backlog slates are deferred, until it is worked off or for ten seconds at most.",
           "short", {"{{topic}}": "sum by (topic) (headwater_consumer_lag_events)",
-                    "users whose slates are put off": "sum(headwater_slates_put_off)"}, 5_000),
+                    "users with a deferred slate": "sum(headwater_slates_put_off)"}, 5_000),
     Panel("What the time goes into", "Share of one core per step of the loop, all workers together.", "percentunit",
           {"{{step}}": rate("headwater_busy_seconds_total", "step")}),
-    Panel("Not learned yet", "Records and messages under way between proposal and fold; both return to about 0.",
+    Panel("Not learned yet", "Records and messages written to the log and not folded yet; both return to about 0.",
           "short", {"records in flight": "sum(headwater_in_flight_records)",
                     "messages of the log": "max(headwater_log_lag_messages)"}, 10_000),
     Panel("Records that cannot be read", "Dead letters per second, by reason; `headwater dead list` shows them.",
@@ -89,20 +89,20 @@ PIPELINE = Board("headwater-pipeline", "headwater: pipeline", "Does it keep up, 
           {"lost": "sum(headwater_lost_records_total)", "skipped": "max(headwater_records_skipped_total)",
            "disagreements": "sum(headwater_fingerprint_disagreements_total)",
            "offsets without a record": "sum(headwater_skipped_offsets_total)"}, 1),
-    Panel("Workers that serve", "1 for each worker that is ready; the other line counts sources not recovered yet.",
+    Panel("Workers that serve", "1 for each worker that is ready; the other line counts shards not recovered yet.",
           "short", {"ready": "sum(headwater_ready)", "recovering": "sum(headwater_sources_recovering)",
-                    "sources owned": "sum(headwater_sources_owned)"}),
-    Panel("Log and model", "Where each model stands in headwater.log; lines lie on one another.", "short",
+                    "shards owned": "sum(headwater_sources_owned)"}),
+    Panel("Log and model", "Log offset of each worker's model; the lines coincide.", "short",
           {"{{instance}}": "headwater_model_offset"}),
     Panel("Age of the model", "Since the newest message that it has learned was written.", "s",
           {"{{instance}}": "headwater_model_age_seconds"}, 30),
     Panel("Snapshots", "Seconds since the newest snapshot of each kind; the log is cut behind them.", "s",
           {"{{type}}": "time() - max by (type) (headwater_snapshot_timestamp_seconds)"}, 900),
-    Panel("Size of snapshots", "Of the newest one: the model, or the users of one source.", "bytes",
+    Panel("Size of snapshots", "Of the newest one: the model, or the users of one shard.", "bytes",
           {"{{type}}": "max by (type) (headwater_snapshot_size_bytes)"}),
     Panel("Snapshots written", "Per second, by kind.", "reqps",
           {"{{type}}": rate("headwater_snapshots_stored_total", "type")}),
-    Panel("Recovery", "Time from the claim of sources until they are served, when workers come and go.", "s",
+    Panel("Recovery", "Time from the claim of shards until they are served, when workers start and stop.", "s",
           {"mean": "sum(headwater_recovery_seconds_sum) / sum(headwater_recovery_seconds_count)"}, 60),
     Panel("Memory of the workers", "Resident; flat once users and items are at their bounds.", "bytes",
           {"{{instance}}": 'process_resident_memory_bytes{job="headwater"}'}),
@@ -111,13 +111,13 @@ PIPELINE = Board("headwater-pipeline", "headwater: pipeline", "Does it keep up, 
     Panel("Users and items", "In working memory, and known to the model.", "short",
           {"users": "sum(headwater_users)", "items": "max(headwater_items)",
            "items without room": "max(headwater_items_without_room_total)"}),
-    Panel("Processor", "Share of one core, per worker; near 1: the next event waits.", "percentunit",
+    Panel("Processor", "Share of one core, per worker; near 1: events wait.", "percentunit",
           {"{{instance}}": f'rate(process_cpu_seconds_total{{job="headwater"}}[{RATE}])'}, 0.9),
     Panel("Gateway requests", "Answers per second, by status.", "reqps",
           {"{{status}}": rate("headwater_gateway_requests_total", "status")}),
     Panel("Gateway time", "From a request to its answer.", "s",
           {**quantiles("headwater_gateway_request_seconds")}, 0.1),
-    Panel("Gateway", "Slates and items held, open streams, requests that came too fast, and whether it is ready.",
+    Panel("Gateway", "Slates and items held, open streams, requests over the rate limit, and whether it is ready.",
           "short", {"slates": "max(headwater_gateway_slates)", "items": "max(headwater_gateway_items)",
                     "listeners": "sum(headwater_gateway_listeners)", "ready": "sum(headwater_gateway_ready)",
                     "limited": rate("headwater_gateway_limited_total")}),
@@ -125,8 +125,8 @@ PIPELINE = Board("headwater-pipeline", "headwater: pipeline", "Does it keep up, 
 
 RECOMMENDATIONS = Board("headwater-recommendations", "headwater: recommendations", "Is what users see any good?", (
     Panel("Slates", "Slates drawn per second.", "reqps", {"slates": rate("headwater_decisions_opened_total")}),
-    Panel("What became of them", "hit: the user's next event was on the slate; silent: none came in time; replaced and "
-          "void say nothing of it.", "reqps", {"{{outcome}}": rate("headwater_decisions_settled_total", "outcome")}),
+    Panel("Outcomes", "hit: the user's next event was on the slate; silent: none came in time; leave replaced "
+          "and void out of estimates.", "reqps", {"{{outcome}}": rate("headwater_decisions_settled_total", "outcome")}),
     Panel("Hit rate", "Share of answered and silent slates that were hit.", "percentunit",
           {"hit rate": f"{rate('headwater_hits_total')} / {SETTLED}"}),
     Panel("What hits are", "Slates whose item was viewed, clicked or bought next, per second.", "reqps",
@@ -139,7 +139,7 @@ RECOMMENDATIONS = Board("headwater-recommendations", "headwater: recommendations
           {"revenue": f"{rate('headwater_revenue_total')} / {SETTLED}"}),
     Panel("Slots that the ranking does not fill", "Share of slots by source, the blended ranking left out: where the "
           "policy explores, or knows better.", "percentunit", {"{{source}}": f"{OTHERS} / {SLOTS}"}),
-    Panel("Hits per thousand slots", "By source: what a slot given to it brings.", "short",
+    Panel("Hits per thousand slots", "By source, per slot that it fills.", "short",
           {"{{source}}": f"1000 * {BY_SOURCE} / {rate('headwater_slots_total', 'source')}"}),
     Panel("Click-through rate", "Clicks on a slate's item per settled slate.", "percentunit",
           {"clicks": f"{CLICKED} / {SETTLED}"}),
@@ -148,7 +148,7 @@ RECOMMENDATIONS = Board("headwater-recommendations", "headwater: recommendations
     Panel("Diversity", "Distinct categories per slot of a slate: 1 is all different; 0.05 is one category on 20 slots.",
           "percentunit", {"categories per slot": f"{rate('headwater_slate_categories_total')} / "
                                                  f"{rate('headwater_slots_total')}"}),
-    Panel("Share of new items", "Slots with items first heard of within the last 10,000 events.", "percentunit",
+    Panel("Share of new items", "Slots with items first seen within the last 10,000 events.", "percentunit",
           {"new": f"{rate('headwater_slots_new_total')} / {rate('headwater_slots_total')}"}),
     Panel("Age of slates when they are answered", "Event time from a slate to the event that answered it.", "s",
           quantiles("headwater_list_age_seconds")),
@@ -178,21 +178,21 @@ LEARNING = Board("headwater-learning", "headwater: learning and bandit", "Does i
           {"{{instance}}": f"rate(headwater_records_folded_total[{RATE}])"}),
     Panel("TD error", "Running mean of the policy's absolute error, in units of reward; large after a change.",
           "short", {"{{instance}}": "headwater_td_error"}),
-    Panel("Exploration", "The policy's rate, and the share of slots that showed what was less likely than not.",
+    Panel("Exploration", "The policy's rate, and the share of slots that showed an item less likely than not.",
           "percentunit", {"rate": "max(headwater_exploration_ratio)",
                           "explored": f"{rate('headwater_slots_explored_total')} / {rate('headwater_slots_total')}"}),
     Panel("Drift", "Models that became worse than chance explains, per hour, and answers taken.", "short",
           {"{{model}} {{answer}}": "sum by (model, answer) (increase(headwater_drift_total[1h])) > 0 or "
                                    "label_replace(vector(0), 'model', 'none', '', '')"}),
-    Panel("Fingerprints", "Workers by the fingerprint of their model at the newest offset that they have marked: one "
-          "line for all, but for the moments between two marks.", "short",
+    Panel("Fingerprints", "Workers by the fingerprint of their model in their newest report: one line for all, except "
+          "while reports come in.", "short",
           {"{{fingerprint}}": 'count_values("fingerprint", headwater_fingerprint)'}),
-    Panel("Marks", "Log offset of each worker's newest fingerprint.", "short",
+    Panel("Fingerprint reports", "Log offset of each worker's newest fingerprint.", "short",
           {"{{instance}}": "headwater_fingerprint_offset"}),
 ))  # fmt: skip
 
 EXPERIMENTS = Board("headwater-experiments", "headwater: experiments", "Which variant is better? `headwater experiment "
-                    "status` tells with intervals; this shows how it came about.", (
+                    "status` has the intervals; this shows the course.", (
     Panel("Decisions", "Settled per second, by variant.", "reqps",
           {"{{variant}}": rate("headwater_experiment_decisions_settled_total", "variant")}),
     Panel("Reward of a decision", "By variant.", "short",
@@ -204,7 +204,7 @@ EXPERIMENTS = Board("headwater-experiments", "headwater: experiments", "Which va
     Panel("Reward since the start", "Mean of a decision, by experiment and variant.", "short",
           {"{{experiment}} {{variant}}": "sum by (experiment, variant) (headwater_experiment_reward_total) / sum by "
                                          "(experiment, variant) (headwater_experiment_decisions_settled_total)"}),
-    Panel("Taken off by a guard", "Variants that were credibly worse than allowed.", "short",
+    Panel("Stopped by a guard", "Variants that were credibly worse than allowed.", "short",
           {"{{variant}} by {{metric}}": "max by (variant, metric) (headwater_experiment_stops_total) or "
                                         "label_replace(vector(0), 'variant', 'none', '', '')"}, 1),
 ))  # fmt: skip
@@ -255,7 +255,7 @@ def files() -> dict[Path, str]:
 
 
 def main(arguments: Sequence[str]) -> str | None:
-    """Write the files, or with `--check` compare them; what is returned is the reason to fail."""
+    """Write the files, or with `--check` compare them; returns the reason to fail."""
     generated = files()
     if "--check" not in arguments:
         FOLDER.mkdir(parents=True, exist_ok=True)

@@ -1,10 +1,10 @@
-"""A broker that is away makes its clients say the same a hundred times a second: one line of a kind is enough."""
+"""Limits repeated log lines: Kafka clients repeat theirs a hundred times a second while a broker is unreachable."""
 
 import logging
 
 CLIENTS = "aiokafka"
 PERIOD_S = 10.0
-MAX_KINDS = 500  # remembered; a client with more of them starts anew
+MAX_KINDS = 500  # remembered; with more of them all are forgotten
 
 
 class Repeats(logging.Filter):
@@ -33,7 +33,7 @@ class Repeats(logging.Filter):
 
 
 def hold_back_repeats() -> None:
-    """Let the Kafka clients of this process, all imported by now, repeat themselves less."""
+    """Limit the lines of this process's Kafka clients, which must be imported by now."""
     repeats = Repeats()
     for name in sorted(logging.Logger.manager.loggerDict):
         if name.split(".")[0] == CLIENTS:

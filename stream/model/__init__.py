@@ -1,1 +1,1 @@
-"""The shared model: the fold of the log that every worker computes alike."""
+"""The shared model: learners and policies as a fold of the log, copies of it, and what each part learns from a step."""

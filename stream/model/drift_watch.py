@@ -13,9 +13,9 @@ from learners.metrics.log_loss import LEAST
 from stream import config
 from stream.records.log import Settlement
 
-WORST_LOSS = 5.0  # nats; larger losses count as that, and ADWIN sees their share of it
+WORST_LOSS = 5.0  # nats; losses are clipped here and divided by it for ADWIN
 ENGINE, MIXER, CLICK, PURCHASE = "engine", "mixer", "click", "purchase"
-MODELS = (ENGINE, MIXER, CLICK, PURCHASE)  # that are no sources
+MODELS = (ENGINE, MIXER, CLICK, PURCHASE)  # besides the sources
 
 
 class Watch:
@@ -24,8 +24,8 @@ class Watch:
     Parameters
     ----------
     columns : of the rows that the ranking learns
-    mixer : what orders the candidates by a listwise loss, if there is such a thing
-    slots : a source hits if the item taken is among so many that it proposed first
+    mixer : the model with the listwise loss, if there is one
+    slots : a source hits if the item taken is among its first `slots` candidates
     """
 
     def __init__(
@@ -42,8 +42,8 @@ class Watch:
         self._columns = {source.name: columns.index(f"{source.name}_rank") for source in sources}
         self._seen, self._repeats = columns.index("seen"), {s.name for s in sources if s.proposes_touched}
         watched += [Watched(source.name, "lower", [source], settings.sources) for source in sources]
-        self.change = Change(watched, Pace(settings.factor, settings.half_life, settings.calm), settings.delta)
-        self._lowest = int(255.0 / slots + 0.5)  # 1 / (1 + rank) of the last slot, as it stands in a row
+        self.change = Change(watched, Pace(settings.factor, settings.half_life, settings.cool_down), settings.delta)
+        self._lowest = int(255.0 / slots + 0.5)  # 1 / (1 + rank) of the last slot, as quantised in a row
         self._heads = heads
 
     def settled(self, settled: Settlement) -> list[tuple[str, str]]:
@@ -59,14 +59,14 @@ class Watch:
 
         Parameters
         ----------
-        taken : row of the item that was taken; None: it was no candidate, so no source had it
+        taken : row of the item that was taken; None: it was no candidate
         click, listwise : loss of the click head and of the mixer before they learned, in nats
         """
         new = taken is None or taken[self._seen] == 0
         values = {
             name: float(taken is not None and taken[n] >= self._lowest)
             for name, n in self._columns.items()
-            if new or name in self._repeats  # the others do not propose what the user knows
+            if new or name in self._repeats  # the others do not propose items that the user has seen
         }
         values[CLICK] = _share(click)
         if taken is not None:

@@ -1,4 +1,4 @@
-"""What learners are told of the steps in the log: items by their numbers, a user's past as arrays."""
+"""The learners' inputs from the steps of the log: items by their numbers, a user's history as arrays."""
 
 from collections.abc import Sequence
 
@@ -11,10 +11,10 @@ from stream.state.users import PAST, number, unpack_past
 
 
 def interaction(vocabulary: Vocabulary, step: Step, event: LoggedEvent, item: int) -> Interaction:
-    """What learners are told of a step's event on an item."""
+    """The learners' input from a step's event on an item."""
     places, session_items = vocabulary.places(step.recent), step.session_items
     recent, past = np.array(places, np.int32), unpack_past(step.past, event.time) if step.past else NO_HISTORY
-    if -1 in places:  # no room was left for one of them
+    if -1 in places:  # there was no room for one of them
         known = recent >= 0
         recent, session_items = recent[known], int(np.count_nonzero(known[:session_items]))
         if step.past:
@@ -24,22 +24,22 @@ def interaction(vocabulary: Vocabulary, step: Step, event: LoggedEvent, item: in
     )
 
 
-def interactions(vocabulary: Vocabulary, told: Sequence[tuple[Step, LoggedEvent, int]]) -> Interactions:
-    """The same of many steps, without a Python object for each."""
-    places = [place for step, _, _ in told for place in vocabulary.places(step.recent)]
-    lengths = [len(step.recent) for step, _, _ in told]
-    past = b"".join([step.past for step, _, _ in told])
+def interactions(vocabulary: Vocabulary, steps: Sequence[tuple[Step, LoggedEvent, int]]) -> Interactions:
+    """The same for many steps with their events and items, without a Python object for each."""
+    places = [place for step, _, _ in steps for place in vocabulary.places(step.recent)]
+    lengths = [len(step.recent) for step, _, _ in steps]
+    past = b"".join([step.past for step, _, _ in steps])
     if -1 in places or len(past) != len(places) * PAST.itemsize:
-        return Interactions.of([interaction(vocabulary, *each) for each in told])
-    times = np.array([event.time for _, event, _ in told])
+        return Interactions.of([interaction(vocabulary, *each) for each in steps])
+    times = np.array([event.time for _, event, _ in steps])
     return Interactions(
-        np.array([item for _, _, item in told], np.int32),
-        np.array([event.kind for _, event, _ in told], np.uint8),
+        np.array([item for _, _, item in steps], np.int32),
+        np.array([event.kind for _, event, _ in steps], np.uint8),
         times,
-        np.array([number(step.user_id) for step, _, _ in told], np.int64),
+        np.array([number(step.user_id) for step, _, _ in steps], np.int64),
         starts_of(lengths),
         np.array(places, np.int32),
-        np.array([step.session_items for step, _, _ in told], np.int64),
+        np.array([step.session_items for step, _, _ in steps], np.int64),
         unpack_past(past, np.repeat(times, lengths)),
-        [step.traits for step, _, _ in told],
+        [step.traits for step, _, _ in steps],
     )

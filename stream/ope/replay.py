@@ -19,7 +19,8 @@ from bandits import Outcome as Feedback
 from bandits.ope import alternatives, ratios
 from stream.config import Config
 from stream.errors import CheckError
-from stream.model.fold import configured_policy, unpack_lists
+from stream.model.build import configured_policy
+from stream.model.outcomes import unpack_lists
 from stream.records.schemas import UNLEARNED, Outcome
 
 FOLDS = 5  # of users: no decision is predicted by a model that has seen its user

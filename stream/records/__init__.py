@@ -1,1 +1,1 @@
-"""What travels: wire formats, topics, schemas and the messages of the log."""
+"""What travels: wire records, topics, messages of the log and the rules by which a fold accepts them."""

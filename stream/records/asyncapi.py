@@ -1,7 +1,7 @@
-"""The contract in files that other tools read: `deploy/asyncapi.yaml` (AsyncAPI 3.0) and `deploy/schemas`.
+"""Writes the contract for other tools: `deploy/asyncapi.yaml` (AsyncAPI 3.0) and `deploy/schemas`.
 
 All of it comes from `schemas.py` and `topics.py`. `python -m stream.records.asyncapi` writes the files, with `--check`
-it only compares them; the tests do the same.
+it only compares them; the tests do the same. It needs PyYAML, a development dependency: nothing else may import it.
 """
 
 import json
@@ -11,6 +11,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import msgspec
+import yaml
 from msgspec import Struct
 
 from stream.records.codec import encode
@@ -54,7 +55,8 @@ EXAMPLES: tuple[Struct, ...] = (
         user_id="u-42", decision_id="118.41.0", outcome="hit", reward=2.0, hit=1, event_id="e-7002",
         decided_at=NOON, settled_at=NOON + 31, policy="q_learning", items=["i-31", "i-5"],
         sources=["ranked", "popularity"], propensities=[0.925, 0.025], discount=0.0, state=4,
-        offering=["ranked", "popularity"], offered_ranks=bytes([0, 128, 129, 0]), lists=bytes([0, 0, 2, 0, 1, 0, 255, 255]),
+        offering=["ranked", "popularity"], offered_ranks=bytes([0, 128, 129, 0]),
+        lists=bytes([0, 0, 2, 0, 1, 0, 255, 255]),
     ),
     Experiment(
         name="bolder", starts_at=NOON, ramp_s=86_400.0, holdout=0.02, guards=[Guard(metric="purchases", allowed=0.02)],
@@ -74,7 +76,7 @@ OWN = (LOG, USER_SNAPSHOTS, MODEL_SNAPSHOTS)  # written and read by workers only
 
 
 def document() -> dict[str, object]:
-    """Make the AsyncAPI document, from headwater's side: it receives events and sends recommendations."""
+    """The AsyncAPI document, from headwater's side: it receives events and sends recommendations."""
     references, schemas = msgspec.json.schema_components(WIRE_RECORDS, ref_template="#/components/schemas/{name}")
     messages = {
         record.__name__: _message(record, payload, example)
@@ -104,7 +106,7 @@ def document() -> dict[str, object]:
 
 def _message(record: type[Struct], payload: dict[str, object], example: Struct) -> dict[str, object]:
     keys = {topic.key for topic in TOPICS if topic.record is record}
-    (key,) = keys  # one record, one key: whoever reads several topics can rely on it
+    (key,) = keys  # one record, one key: readers of several topics rely on it
     return {
         "summary": (record.__doc__ or "").splitlines()[0],
         "contentType": "application/json",
@@ -151,31 +153,20 @@ def _message_name(topic: Topic) -> str:
     return topic.record.__name__ if topic.record else LOG_MESSAGE
 
 
+class _Dumper(yaml.SafeDumper):
+    """Block YAML without anchors: equal parts are written out."""
+
+    def ignore_aliases(self, data: object) -> bool:
+        return True
+
+
 def to_yaml(value: object) -> str:
-    r"""Plain data as block YAML: one entry a line, keys bare where they can be, scalars as in JSON.
+    r"""Plain data as block YAML, keys in their order.
 
     >>> to_yaml({"tags": ["a", {"b.c": None}], "to let": {}})
-    'tags:\n  - "a"\n  -\n    b.c: null\n"to let": {}\n'
+    'tags:\n- a\n- b.c: null\nto let: {}\n'
     """
-    return "".join(f"{line}\n" for line in _lines(value, ""))
-
-
-def _lines(value: object, indent: str) -> Iterator[str]:
-    entries: Iterator[tuple[str, object]] = iter(())
-    if isinstance(value, dict):
-        bare = re.compile(r"[A-Za-z$_][\w.$-]*")
-        entries = (
-            (f"{key if bare.fullmatch(key) else json.dumps(key, ensure_ascii=False)}:", child)
-            for key, child in value.items()
-        )
-    elif isinstance(value, list):
-        entries = (("-", child) for child in value)
-    for head, child in entries:
-        if child and isinstance(child, dict | list):
-            yield f"{indent}{head}"
-            yield from _lines(child, indent + "  ")
-        else:
-            yield f"{indent}{head} {json.dumps(child, ensure_ascii=False)}"
+    return yaml.dump(value, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=120)
 
 
 def files() -> dict[Path, str]:
@@ -190,7 +181,7 @@ def files() -> dict[Path, str]:
 
 
 def main(arguments: Sequence[str]) -> str | None:
-    """Write the files, or with `--check` compare them; what is returned is the reason to fail."""
+    """Write the files, or with `--check` compare them; returns the reason to fail."""
     generated = files()
     if "--check" not in arguments:
         (DEPLOY / "schemas").mkdir(parents=True, exist_ok=True)

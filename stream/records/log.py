@@ -1,14 +1,13 @@
-"""The messages of `headwater.log`, the only truth, in their final shape; and the rules by which a fold accepts them.
+"""The messages of `headwater.log`, from which all state is folded, and the records inside them.
 
 A *claim* makes its writer the owner of a shard; the offset at which the log holds it is the claim's id, `epoch`. A
 *batch* carries the records that the owner made of one poll, the number of the batch within the claim, and the input
-positions after it. Whoever folds the log accepts or ignores a batch as a whole, by the same comparisons, so all that is
-folded from accepted batches (users, open decisions, model) agrees everywhere. *SnapshotCommitted* says that a snapshot is whole;
-what lies before all snapshots may be cut off. A *mark* is one worker's fingerprint of the model.
+positions after it. *SnapshotCommitted* says that a snapshot is complete; a *FingerprintReport* holds the fingerprint of
+one worker's model. `records.acceptance` has the rules by which every fold accepts or ignores a message.
 """
 
 from collections.abc import Iterable
-from typing import Literal, NamedTuple
+from typing import Literal
 
 import msgspec
 from msgspec import Struct
@@ -31,7 +30,7 @@ class LoggedEvent(Struct, frozen=True, array_like=True, gc=False):
     session_id: str | None
     decision_id: str | None
     price: float | None = None
-    traits: dict[str, str] = {}  # groups that the event tells of: country, device
+    traits: dict[str, str] = {}  # groups by the event's context: country, device
 
 
 def logged_event(event: Event, kind: EventType, offset: int, traits: Iterable[str] = ()) -> LoggedEvent:
@@ -67,16 +66,15 @@ class Decision(Struct, frozen=True, array_like=True, gc=False):
     state: int  # of the policy
     items: list[str]  # every item of the lists, once; the slate's come first, in order
     sources: bytes  # uint8 [slots]: the list each slot was drawn from
-    offered_ranks: (
-        bytes  # uint8 [slots, lists]: index of each list's head; + 128: it was another item; 255: the list was dry
-    )
+    # uint8 [slots, lists]: index of each list's head; + 128: the slot shows another item; 255: the list was exhausted
+    offered_ranks: bytes
     propensities: bytes  # float32 [slots]: P(item | items above)
     scores: bytes  # float32 [slots]: ranking score
-    lists: bytes  # uint16 [lists, k]: candidate lists as indices in `items`, 65535 pads
+    lists: bytes  # uint16 [lists, k]: candidate lists as indices in `items`, padded with 65535
     experiment: str = ""  # that the user takes part in
-    variant: str = ""  # of it, that made the slate
+    variant: str = ""  # of the experiment, that made the slate
     enrols: bool = False  # whether it is the user's first of this variant
-    shadow: list[str] = []  # slate of the policy that only looks on
+    shadow: list[str] = []  # slate of the shadow policy, which is not shown
 
     @property
     def slate(self) -> list[str]:
@@ -85,7 +83,7 @@ class Decision(Struct, frozen=True, array_like=True, gc=False):
 
 
 class Settlement(Struct, frozen=True, array_like=True, gc=False):
-    """What became of a decision. It repeats what learners need of it: replicas do not know each other's users."""
+    """The outcome of a decision. It repeats what learners need of it: replicas do not know each other's users."""
 
     decision_id: str
     outcome: OutcomeType
@@ -100,14 +98,14 @@ class Settlement(Struct, frozen=True, array_like=True, gc=False):
     sources: bytes
     offered_ranks: bytes
     propensities: bytes
-    lists: bytes = b""  # of the decision: without them no other policy could be judged by what became of it
+    lists: bytes = b""  # of the decision, for the evaluation of other policies
     experiment: str = ""
     variant: str = ""
     shadow: list[str] = []
 
 
 class ItemSnapshot(Struct, frozen=True, array_like=True, gc=False):
-    """What the catalogue said of an event's item when it was taken in: of it the user's profile is made."""
+    """What the catalogue held of an event's item when the event was taken in; user profiles are made from it."""
 
     category: int  # of the item, 0: unknown
     price: float | None
@@ -121,7 +119,7 @@ class SessionEnd(Struct, frozen=True, array_like=True, gc=False):
 
 
 class Step(Struct, frozen=True, array_like=True, tag="step", gc=False):
-    """One step of a user: an event (or silence), what it settled, and the decision made on it."""
+    """One step of a user: an event (or silence), the decision that it settled, and the decision made on it."""
 
     user_id: str
     event: LoggedEvent | None  # None: the watermark passed an open decision
@@ -131,7 +129,7 @@ class Step(Struct, frozen=True, array_like=True, tag="step", gc=False):
     decision: Decision | None
     rows: Rows | None
     traits: dict[str, str] = {}  # groups that the user belongs to at the event: country, device, segment
-    past: bytes = b""  # what the user had done with each of `recent`, see `users.pack_past`
+    past: bytes = b""  # the user's history with each of `recent`, see `users.pack_past`
     touched: ItemSnapshot | None = None
     ended: SessionEnd | None = None  # the session before, if the event begins a new one
 
@@ -148,7 +146,7 @@ class Step(Struct, frozen=True, array_like=True, tag="step", gc=False):
 
 
 class SealedStep(Step, frozen=True, array_like=True, tag="step", gc=False):
-    """The same as a replica reads it: the decision, most of the bytes, stays packed until somebody asks for it."""
+    """A step as a replica reads it: the decision, most of the bytes, stays encoded until `made` is called."""
 
     decision: msgspec.Raw  # type: ignore[assignment]
 
@@ -182,7 +180,7 @@ Record = Step | ProfileChange | ItemChange | ExperimentChange
 
 
 class Claim(Struct, frozen=True, array_like=True, tag="claim", gc=False):
-    """`token` belongs to the one who writes it and to this claim alone."""
+    """Makes its writer the owner of a shard; `token` is unique to the writer and the claim."""
 
     version: int
     shard: str
@@ -190,7 +188,7 @@ class Claim(Struct, frozen=True, array_like=True, tag="claim", gc=False):
 
 
 class Batch(Struct, frozen=True, array_like=True, tag="batch", gc=False):
-    """All that a shard's owner made of one poll."""
+    """The records that a shard's owner made of one poll."""
 
     version: int
     shard: str
@@ -200,7 +198,7 @@ class Batch(Struct, frozen=True, array_like=True, tag="batch", gc=False):
     watermark: float  # highest event time of the shard so far
     records: list[Record]
     outcomes_acked: int = 0  # log offset before which all outcomes of the shard are acknowledged
-    idle_before: float = 0.0  # event time: who was last touched before it leaves the working memory after the records
+    idle_before: float = 0.0  # event time: users last active before it leave the working memory after the records
 
 
 class SealedBatch(Batch, frozen=True, array_like=True, tag="batch", gc=False):
@@ -210,7 +208,7 @@ class SealedBatch(Batch, frozen=True, array_like=True, tag="batch", gc=False):
 
 
 class SnapshotCommitted(Struct, frozen=True, array_like=True, tag="stored", gc=False):
-    """A snapshot is whole: every chunk of it has been acknowledged. Written by the shard's owner."""
+    """A snapshot is complete: every chunk of it is acknowledged. Written by the shard's owner."""
 
     version: int
     shard: str
@@ -222,7 +220,7 @@ class SnapshotCommitted(Struct, frozen=True, array_like=True, tag="stored", gc=F
 
     @property
     def subject(self) -> str:
-        """What it is a snapshot of: the model, or the users of a shard."""
+        """What the snapshot holds: "model", or the shard whose users it holds."""
         return self.what if self.what == "model" else self.shard
 
 
@@ -230,7 +228,7 @@ class FingerprintReport(Struct, frozen=True, array_like=True, tag="mark", gc=Fal
     """The fingerprint of one worker's model, for the others to compare with theirs."""
 
     version: int
-    shard: str  # none: a mark concerns all
+    shard: str  # empty: a report concerns all shards
     worker: str
     keeper: bool  # whether it takes the snapshots of the model
     offset: int  # of the log, up to which (without) the model was folded
@@ -258,11 +256,11 @@ def encode_message(message: Message) -> bytes:
 
 
 def decode_message(data: bytes, offset: int, *, sealed: bool = False) -> Message:
-    """Read a log message; anything foreign stops the fold: to skip it would let replicas drift apart.
+    """Read a log message; anything foreign stops the fold, since replicas that skip it would differ.
 
     Parameters
     ----------
-    sealed : leave the decisions of steps packed, which takes a quarter of the time; `Step.made` opens them
+    sealed : leave the decisions of steps encoded, which takes a quarter of the time; `Step.made` decodes them
     """
     try:
         message = (_SEALED if sealed else _DECODER).decode(data)
@@ -277,105 +275,3 @@ def decode_message(data: bytes, offset: int, *, sealed: bool = False) -> Message
             "run the headwater version that wrote it"
         )
     return message
-
-
-Verdict = Literal["claimed", "accepted", "stored", "marked", "fenced", "duplicate", "gap"]
-
-
-class ShardState(NamedTuple):
-    """What the fold knows of one shard."""
-
-    epoch: int  # the last claim
-    seq: int  # of the batch to come
-    next: dict[str, int]
-    watermark: float
-    changed: int = 0  # log offset after the last batch accepted
-    outcomes_acked: int = 0  # log offset before which all outcomes are acknowledged
-    since: int = 0  # log offset of the first claim ever: before it there is nothing of the shard
-
-
-class Acceptance:
-    """The fold's rules: a pure function of the log, the same on every worker.
-
-    >>> rules = Acceptance()
-    >>> rules.judge(Claim(2, "users/0", "a"), 7)
-    'claimed'
-    >>> rules.judge(Batch(2, "users/0", 7, 0, {"events.view": 3}, 0.0, []), 8)
-    'accepted'
-    >>> rules.judge(Batch(2, "users/0", 7, 0, {"events.view": 3}, 0.0, []), 9)
-    'duplicate'
-    >>> rules.judge(Batch(2, "users/0", 2, 5, {"events.view": 9}, 0.0, []), 10)
-    'fenced'
-    >>> rules.judge(SnapshotCommitted(2, "users/0", 7, "users", 9, 0, 1), 11)
-    'stored'
-    >>> rules.judge(SnapshotCommitted(2, "users/0", 7, "model", 8, 0, 1), 12)
-    'stored'
-    >>> rules.cut
-    8
-    """
-
-    def __init__(self) -> None:
-        self.shards: dict[str, ShardState] = {}
-        self.stored: dict[str, SnapshotCommitted] = {}  # subject -> its newest snapshot
-        self.backward = 0  # batches whose `next` went back: a bug, to be alarmed on
-
-    def judge(self, message: Message, offset: int) -> Verdict:
-        """Take the message at `offset` into account and say what becomes of it.
-
-        1. A claim: its writer owns the shard from here on. The last claim in the log wins, whoever wrote it.
-        2. A batch of another claim than the last one comes from a former owner: ignored.
-        3. A batch with another number than expected is a second copy, or stands behind a hole: ignored.
-        4. Else it is accepted: the next number is expected, the input positions move.
-        5. A snapshot counts if the shard's owner wrote it and it is newer than the one known. Whatever a former owner
-           has stored was stored before the claim, so its chunks stand before all of the new owner's: what precedes
-           the first chunk of the newest one that counts can be deleted, however late that is done.
-        """
-        if isinstance(message, FingerprintReport):
-            return "marked"
-        old = self.shards.get(message.shard, ShardState(-1, 0, {}, 0.0))
-        if isinstance(message, Claim):  # 1
-            self.shards[message.shard] = old._replace(
-                epoch=offset, seq=0, since=old.since if old.epoch >= 0 else offset
-            )
-            return "claimed"
-        if message.epoch != old.epoch:  # 2
-            return "fenced"
-        if isinstance(message, SnapshotCommitted):  # 5
-            known = self.stored.get(message.subject)
-            if known is not None and message.offset <= known.offset:
-                return "duplicate"
-            self.stored[message.subject] = message
-            return "stored"
-        if message.seq != old.seq:  # 3
-            return "duplicate" if message.seq < old.seq else "gap"
-        if any(message.next.get(topic, position) < position for topic, position in old.next.items()):
-            self.backward += 1
-        self.shards[message.shard] = ShardState(  # 4
-            old.epoch,
-            old.seq + 1,
-            old.next | message.next,
-            max(old.watermark, message.watermark),
-            offset + 1,
-            max(old.outcomes_acked, message.outcomes_acked),
-            old.since,
-        )
-        return "accepted"
-
-    @property
-    def cut(self) -> int:
-        """Offset before which nobody needs the log: everything of it is in whole snapshots."""
-        needed = {"model": 0} | {
-            shard: state.since for shard, state in self.shards.items() if shard.startswith("users/")
-        }
-        return min(
-            self.stored[subject].offset if subject in self.stored else start for subject, start in needed.items()
-        )
-
-    def snapshot(self) -> bytes:
-        """Everything, for a snapshot of the model."""
-        return msgspec.msgpack.encode((self.shards, self.stored, self.backward))
-
-    def restore(self, data: bytes) -> None:
-        """Continue from what `snapshot` returned."""
-        kind = tuple[dict[str, ShardState], dict[str, SnapshotCommitted], int]
-        self.shards, self.stored, self.backward = msgspec.msgpack.decode(data, type=kind)

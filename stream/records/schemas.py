@@ -1,9 +1,9 @@
-"""The wire vocabulary: every record that crosses headwater's border, as JSON.
+"""Every record on headwater's public topics, as JSON.
 
 Producers write `Event`, `Item` and `Profile`, `headwater experiment` writes `Experiment`; workers write
-`Recommendation`, `Outcome` and `DeadLetter`. Each
-carries `schema_version`; unknown fields are ignored, so a newer producer does not break an older worker. The JSON
-Schemas under `deploy/schemas` and `deploy/asyncapi.yaml` are generated from this file and `topics.py`.
+`Recommendation`, `Outcome` and `DeadLetter`. Each carries `schema_version`; unknown fields are ignored, so a newer
+producer does not break an older worker. The JSON Schemas under `deploy/schemas` and `deploy/asyncapi.yaml` are
+generated from this file and `topics.py`.
 """
 
 from typing import Annotated, Literal
@@ -15,9 +15,13 @@ SCHEMA_VERSION = 1
 MAX_ID_BYTES = 256  # of any id, encoded as UTF-8
 MAX_EVENT_BYTES = 64 * 1024  # a larger event is a mistake; items may be as large as the topic allows
 EventType = Literal["view", "click", "purchase"]
-KINDS: tuple[EventType, ...] = ("view", "click", "purchase")  # the index is the `kind` that learners know
+KINDS: tuple[EventType, ...] = (
+    "view",
+    "click",
+    "purchase",
+)  # the index is the `kind` of `learners.base`: VIEW, CLICK, PURCHASE
 OutcomeType = Literal["hit", "miss", "silent", "void", "replaced"]
-UNLEARNED: tuple[OutcomeType, ...] = ("void", "replaced")  # they say nothing of the slate
+UNLEARNED: tuple[OutcomeType, ...] = ("void", "replaced")  # nothing is learned from them
 Id = Annotated[str, Meta(min_length=1, max_length=MAX_ID_BYTES, description="at most 256 bytes of UTF-8")]
 Timestamp = Annotated[float, Meta(description="seconds since 1970-01-01 UTC; fractions allowed")]
 Money = Annotated[float, Meta(ge=0, description="in the shop's own currency")]
@@ -78,7 +82,7 @@ class Item(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
 
 
 class Profile(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
-    """What an account service knows of a user. Key: `user_id`; an empty value (tombstone) means: forget this user."""
+    """The attributes of a user. Key: `user_id`; an empty value (tombstone) forgets the user."""
 
     user_id: Id
     attributes: Attributes = {}
@@ -101,11 +105,11 @@ class Recommendation(Struct, frozen=True, kw_only=True):
     decision_id: Annotated[Id, Meta(description="send it back in `Event.decision_id`")]
     event_id: Annotated[
         Id | None,
-        Meta(description="the event that caused this slate; none if it was refreshed, or put off in a backlog"),
+        Meta(description="the event that caused this slate; none if it was refreshed, or deferred in a backlog"),
     ]
     timestamp: Annotated[Timestamp, Meta(description="event time at which it was made")]
     model_version: Annotated[int, Meta(ge=0, description="offset in headwater.log that the model had folded")]
-    epoch: Annotated[int, Meta(ge=0, description="the owner's claim; ignore a slate with a lower base than seen")]
+    epoch: Annotated[int, Meta(ge=0, description="the owner's claim; ignore a slate with a lower epoch than seen")]
     policy: str
     slots: list[Slot]
     experiment: Annotated[str, Meta(description="that the user takes part in; empty: none")] = ""
@@ -137,7 +141,7 @@ class Outcome(Struct, frozen=True, kw_only=True):
     lists: Annotated[bytes, Meta(description=_LISTS)] = b""
     experiment: Annotated[str, Meta(description="that the user took part in; empty: none")] = ""
     variant: Annotated[str, Meta(description="of the experiment that made the slate")] = ""
-    shadow: Annotated[list[Id], Meta(description="what the shadow would have shown; empty: there was none")] = []
+    shadow: Annotated[list[Id], Meta(description="what the shadow policy would have shown; empty: there was none")] = []
     schema_version: Version = 1
 
 
@@ -147,11 +151,11 @@ class Variant(Struct, frozen=True, kw_only=True, omit_defaults=True):
     name: Name
     share: Annotated[float, Meta(gt=0, le=1, description="of all users, when ramped up")]
     settings: Annotated[Settings, Meta(description="what differs: section, key, value, as in a configuration")] = {}
-    rules: Annotated[str, Meta(description="text of a rules file that holds in place of the workers' own")] = ""
+    rules: Annotated[str, Meta(description="text of a rules file that replaces the workers' own")] = ""
 
 
 class Guard(Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """A variant that is credibly worse than this is taken off."""
+    """A variant that is credibly worse than this is stopped."""
 
     metric: Metric
     allowed: Annotated[float, Meta(ge=0, lt=1, description="loss that is still allowed, as a share of the control")] = (
@@ -167,7 +171,8 @@ class Experiment(Struct, frozen=True, kw_only=True, omit_defaults=True):
     starts_at: Annotated[Timestamp, Meta(description="event time; before it nobody takes part")]
     ramp_s: Annotated[float, Meta(ge=0, description="seconds until the shares are reached, evenly")] = 0.0
     holdout: Annotated[
-        float, Meta(ge=0, lt=1, description="share of all users, the same in every experiment, who never explore")
+        float,
+        Meta(ge=0, lt=1, description="share of all users, the same in every experiment, who never see exploration"),
     ] = 0.0
     effect: Annotated[
         float, Meta(gt=0, le=1, description="lift to be found soonest, as a share; intervals hold for any other too")
@@ -177,13 +182,14 @@ class Experiment(Struct, frozen=True, kw_only=True, omit_defaults=True):
     )
     guards: Annotated[list[Guard], Meta(max_length=4)] = []
     shadow: Annotated[
-        Settings | None, Meta(description="settings of a policy that learns, and whose slates are logged, not shown")
+        Settings | None,
+        Meta(description="settings of a shadow policy: it learns, and its slates are logged, not shown"),
     ] = None
     schema_version: Version = 1
 
 
 class DeadLetter(Struct, frozen=True, kw_only=True):
-    """A record that could not be read, with all that is needed to mend and resend it. Key: the original key."""
+    """A record that could not be read, with all that is needed to correct and resend it. Key: the original key."""
 
     topic: str
     partition: int

@@ -11,7 +11,7 @@ DEFAULT_PARTITIONS = 8
 
 
 class Topic(NamedTuple):
-    """One topic as headwater wants it."""
+    """One topic and its settings."""
 
     name: str  # without the namespace
     key: str
@@ -52,7 +52,7 @@ LOG = Topic(
     "headwater.log",
     "none",
     None,
-    "what happened, packed; the only truth",
+    "claims, batches of steps, snapshots committed; all state is folded from it",
     FOREVER | {"max.message.bytes": str(LOG_BYTES)},
     1,
 )
@@ -61,7 +61,7 @@ USER_SNAPSHOTS = Topic(
     "headwater.users",
     "none",
     None,
-    "snapshots of the users of a partition",
+    "snapshots of the users of a shard",
     FOREVER | {"max.message.bytes": str(CHUNK_LIMIT)},
 )
 MODEL_SNAPSHOTS = Topic(
@@ -74,6 +74,7 @@ MODEL_SNAPSHOTS = Topic(
 )
 
 EVENT_TOPICS: dict[EventType, Topic] = {"view": VIEWS, "click": CLICKS, "purchase": PURCHASES}
+EVENT_KINDS: dict[str, EventType] = {topic.name: kind for kind, topic in EVENT_TOPICS.items()}
 USER_TOPICS = (VIEWS, CLICKS, PURCHASES, USERS)  # one shard = the same partition of these four
 INPUT_TOPICS = (*USER_TOPICS, ITEMS, EXPERIMENTS)
 KEYED_BY_USER = (*USER_TOPICS, RECOMMENDATIONS, OUTCOMES, USER_SNAPSHOTS)  # must have equal partition counts
@@ -96,12 +97,12 @@ class ShardId(NamedTuple):
 
     @classmethod
     def of(cls, topic: Topic, partition: int) -> "ShardId":
-        """The one that partition of an input topic belongs to."""
+        """The shard that a partition of an input topic belongs to."""
         return cls("items" if topic is ITEMS else "experiments" if topic is EXPERIMENTS else "users", partition)
 
     @classmethod
     def parse(cls, text: str) -> "ShardId":
-        """Read back what `str` wrote."""
+        """Read what `str` wrote."""
         group, partition = text.split("/")
         return cls(cast("Any", group), int(partition))
 

@@ -13,7 +13,7 @@ import msgspec
 from msgspec import Struct
 
 from stream.errors import HeadwaterError
-from stream.records.log import ShardState
+from stream.records.acceptance import ShardState
 from stream.state.users import User, Users
 
 SNAPSHOT_VERSION = 3

@@ -10,7 +10,7 @@ import numpy as np
 from msgspec import Struct
 from numpy.typing import NDArray
 
-from learners import NEVER, Past
+from learners import NEVER, PURCHASE, Past
 from learners.profiles.profiles import Touch, update
 from stream.records.log import Batch, Decision, ItemSnapshot, LoggedEvent, ProfileChange, Step
 from stream.records.schemas import Scalar
@@ -20,7 +20,6 @@ RECENT_ITEMS = 50  # of which so many are proposed again
 CONTEXT_ITEMS = 10  # and so many travel in the log as the learners' context
 SESSION_ITEMS = 20  # events of the session, the learners' weight of an older one is below 0.5 %
 EVENT_IDS = 128  # a producer's retry arrives within so many of the user's own events
-PURCHASE = 2
 PAST = np.dtype([("gap", "<f4"), ("bought", "<f4"), ("count", "u1"), ("kind", "u1")])  # of an item, as it is logged
 
 

@@ -22,13 +22,11 @@ from stream.records.codec import (
     decode_tombstone,
 )
 from stream.records.log import ExperimentChange, ItemChange, ProfileChange, logged_event
-from stream.records.schemas import DeadLetter, EventType
-from stream.records.topics import EVENT_TOPICS, EXPERIMENTS, INPUT_TOPICS, ITEMS, USERS, ShardId, Topic, prefixed
+from stream.records.schemas import DeadLetter
+from stream.records.topics import EVENT_KINDS, EXPERIMENTS, INPUT_TOPICS, ITEMS, USERS, ShardId, Topic, prefixed
 
 BATCH_RECORDS = 200  # of one log message: fits topics.LOG_BYTES even if all ids are as long as they may be
 log = logging.getLogger(__name__)
-
-EVENT_KINDS: dict[str, EventType] = {topic.name: kind for kind, topic in EVENT_TOPICS.items()}
 
 
 class Taken(NamedTuple):

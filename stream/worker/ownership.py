@@ -17,11 +17,12 @@ from aiokafka.errors import KafkaError
 from faust.types import TP
 
 from stream.config import Config
-from stream.decisions.shard import Shard
 from stream.decisions.recovery import Recovery
+from stream.decisions.shard import Shard
 from stream.kafka.connections import TruncatedError
 from stream.observe import Observer
-from stream.records.log import Batch, Claim, Message, Verdict
+from stream.records.acceptance import Verdict
+from stream.records.log import Batch, Claim, Message
 from stream.worker.intake import Intake
 from stream.worker.outbox import outcome_records
 from stream.worker.positions import InputPositions

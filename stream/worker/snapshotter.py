@@ -23,9 +23,10 @@ from aiokafka.errors import KafkaError
 from stream.config import Config
 from stream.decisions.shard import Shard
 from stream.kafka.connections import Connections
-from stream.model.fold import ModelCopy
+from stream.model.copy import ModelCopy
 from stream.observe import Observer
-from stream.records.log import LOG_VERSION, Batch, FingerprintReport, Message, SnapshotCommitted, Verdict
+from stream.records.acceptance import Verdict
+from stream.records.log import LOG_VERSION, Batch, FingerprintReport, Message, SnapshotCommitted
 from stream.records.topics import LOG, MODEL_SNAPSHOTS, SNAPSHOT_SHARD, USER_SNAPSHOTS, ShardId, Topic
 from stream.state.snapshot import UsersCopy, chunks
 from stream.worker.fingerprints import FingerprintReports

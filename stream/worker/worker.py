@@ -32,7 +32,8 @@ from stream.kafka.connections import Connections
 from stream.kafka.faust_polls import Poll, Positions
 from stream.model.fold import Model
 from stream.observe import Observer
-from stream.records.log import Batch, Message, Verdict
+from stream.records.acceptance import Verdict
+from stream.records.log import Batch, Message
 from stream.records.topics import DEAD
 from stream.worker.intake import Intake
 from stream.worker.outbox import outcome_records, slate_records, written_at

@@ -11,7 +11,8 @@ import pytest
 import yaml
 
 from stream.metrics.dashboards import BOARDS, dashboard, files
-from stream.metrics.worker import GatewayMetrics, PrometheusObserver
+from stream.metrics.gateway import GatewayMetrics
+from stream.metrics.worker import PrometheusObserver
 
 DEPLOY = Path(__file__).resolve().parents[2] / "deploy"
 RULES: Any = yaml.safe_load((DEPLOY / "prometheus" / "rules.yml").read_text())

@@ -15,7 +15,7 @@ from kafka import TopicPartition
 from stream.cli import cli
 from stream.client.model_file import Stand, look
 from stream.kafka.connections import Connections
-from stream.model.fold import ModelCopy
+from stream.model.copy import ModelCopy
 from stream.processes.broker import Broker
 from stream.processes.servers import WorkerProcess
 from stream.records.topics import LOG, MODEL_SNAPSHOTS, RECOMMENDATIONS, USER_SNAPSHOTS, all_shards

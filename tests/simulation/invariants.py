@@ -9,7 +9,9 @@ import msgspec
 from stream.config import Config
 from stream.decisions.publish import outcomes, recommendations
 from stream.decisions.shard import Shard
-from stream.model.fold import Model, ModelCopy
+from stream.model.copy import ModelCopy
+from stream.model.fold import Model
+from stream.records.acceptance import ShardState
 from stream.records.codec import encode
 from stream.records.log import (
     Batch,
@@ -18,7 +20,6 @@ from stream.records.log import (
     ItemChange,
     Message,
     ProfileChange,
-    ShardState,
     SnapshotCommitted,
     Step,
     decode_message,

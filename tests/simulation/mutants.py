@@ -10,7 +10,8 @@ from faust.types import TP
 
 from stream.decisions.recovery import Recovery
 from stream.decisions.shard import Shard
-from stream.records.log import Acceptance, Batch, Claim, Message, Record, SnapshotCommitted, Verdict
+from stream.records.acceptance import Acceptance, Verdict
+from stream.records.log import Batch, Claim, Message, Record, SnapshotCommitted
 from stream.records.topics import EVENT_TOPICS, EXPERIMENTS, ITEMS, LOG
 from stream.state.snapshot import UsersCopy
 from stream.state.users import Users, close
@@ -258,8 +259,15 @@ def _unreadable(seed: int) -> Schedule:
 
 
 MUTANTS = [
-    Mutant("no epoch check", {"stream.records.log.Acceptance.judge": no_epoch_check}, _overtaken, frozenset({1, 2, 5})),
-    Mutant("no number check", {"stream.records.log.Acceptance.judge": no_number_check}, _twice, frozenset({1, 2, 5})),
+    Mutant(
+        "no epoch check",
+        {"stream.records.acceptance.Acceptance.judge": no_epoch_check},
+        _overtaken,
+        frozenset({1, 2, 5}),
+    ),
+    Mutant(
+        "no number check", {"stream.records.acceptance.Acceptance.judge": no_number_check}, _twice, frozenset({1, 2, 5})
+    ),
     Mutant("log before recommendations", {"stream.worker.writer.Writer.submit": submit_at_once}, _any, frozenset({4})),
     Mutant(
         "snapshot before acceptance",
@@ -270,7 +278,7 @@ MUTANTS = [
     Mutant(
         "snapshots of fenced owners count",
         {
-            "stream.records.log.Acceptance.judge": stored_from_anybody,
+            "stream.records.acceptance.Acceptance.judge": stored_from_anybody,
             "stream.worker.snapshotter.Snapshotter.on_log_message": delete_after_any,
         },
         _any,
@@ -313,7 +321,7 @@ MUTANTS = [
     ),
     Mutant(
         "log truncated at the model",
-        {"stream.records.log.Acceptance.cut": property(truncate_at_model)},
+        {"stream.records.acceptance.Acceptance.cut": property(truncate_at_model)},
         _any,
         frozenset({8}),
     ),

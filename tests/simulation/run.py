@@ -8,9 +8,8 @@ from types import MappingProxyType
 from typing import Any, NamedTuple
 from unittest.mock import patch
 
-from stream.config import Config, Kafka, Slate
+from stream.config import Config, Kafka, Rewards, Slate
 from stream.config import Worker as WorkerSettings
-from stream.decisions.settlement import Rewards
 from stream.observe import Observer
 from stream.records.log import Batch
 from stream.records.topics import SNAPSHOT_SHARD

@@ -8,7 +8,20 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stream.config import MASK, PREFIX, SECRETS, Config, ConfigError, Kafka, Policy, load, to_environment, to_toml
+from stream.config import (
+    MASK,
+    PREFIX,
+    REMOVED_IN,
+    RENAMED,
+    SECRETS,
+    Config,
+    ConfigError,
+    Kafka,
+    Policy,
+    load,
+    to_environment,
+    to_toml,
+)
 
 KEYS = [
     (section, key) for section in Config.__struct_fields__ for key in getattr(Config(), section).__struct_fields__
@@ -175,3 +188,51 @@ def test_settings_cannot_be_changed() -> None:
     with pytest.raises(AttributeError):
         setattr(Config().policy, "name", "sarsa")  # noqa: B010  a plain assignment is refused by the type checker
     assert Config().policy == Policy()
+
+
+def warnings(caplog: pytest.LogCaptureFixture) -> list[str]:
+    return [record.getMessage() for record in caplog.records if record.name == "stream.config"]
+
+
+@pytest.mark.parametrize(("section", "old", "new"), [(*names, new) for names, new in RENAMED.items()])
+def test_an_old_name_is_accepted_with_one_warning(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, section: str, old: str, new: str
+) -> None:
+    default = getattr(getattr(Config(), section), new)
+    value = default + 1
+    path = written(tmp_path, f"[{section}]\n{old} = {value}\n")
+    assert getattr(getattr(load(path, {}), section), new) == value
+    (line,) = warnings(caplog)
+    assert f"{path}: [{section}]: {old} is now called {new}" in line
+    assert line.endswith(REMOVED_IN)
+    caplog.clear()
+    variable, renamed = f"{PREFIX}{section}_{old}".upper(), f"{PREFIX}{section}_{new}".upper()
+    assert getattr(getattr(load(None, {variable: str(value)}), section), new) == value
+    (line,) = warnings(caplog)
+    assert line.startswith(f"environment: {variable} is now called {renamed};")
+
+
+@pytest.mark.parametrize(("section", "old", "new"), [(*names, new) for names, new in RENAMED.items()])
+def test_both_names_of_one_setting_are_refused(tmp_path: Path, section: str, old: str, new: str) -> None:
+    path = written(tmp_path, f"[{section}]\n{old} = 9\n{new} = 9\n")
+    with pytest.raises(ConfigError, match=rf"^configuration {path}: \[{section}\]: .*got both: remove {old}"):
+        load(path, {})
+    first, second = (f"{PREFIX}{section}_{key}".upper() for key in (old, new))
+    with pytest.raises(ConfigError, match=f"^environment: .*got both: remove {first}"):
+        load(None, {first: "9", second: "9"})
+
+
+def test_the_environment_wins_over_an_old_name_in_the_file(tmp_path: Path) -> None:
+    path = written(tmp_path, "[drift]\ncalm = 9.0\n")
+    assert load(path, {"HEADWATER_DRIFT_COOL_DOWN": "7"}).drift.cool_down == 7.0
+
+
+def test_the_new_names_are_settings_and_the_old_ones_are_not() -> None:
+    for (section, old), new in RENAMED.items():
+        assert (section, new) in KEYS
+        assert (section, old) not in KEYS
+
+
+def test_new_names_alone_warn_of_nothing(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    load(written(tmp_path, to_toml(Config())), to_environment(Config()))
+    assert not warnings(caplog)

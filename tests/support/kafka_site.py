@@ -14,8 +14,9 @@ from kafka import KafkaConsumer, KafkaProducer, TopicPartition
 
 from stream.config import Config, Kafka
 from stream.kafka.admin import create_or_verify
+from stream.records.acceptance import Acceptance
 from stream.records.codec import encode
-from stream.records.log import Acceptance, Batch, Decision, ItemChange, ProfileChange, Record, Step, decode_message
+from stream.records.log import Batch, Decision, ItemChange, ProfileChange, Record, Step, decode_message
 from stream.records.schemas import DeadLetter, Event, EventType, Outcome, Recommendation
 from stream.records.topics import DEAD, EVENT_TOPICS, LOG, OUTCOMES, RECOMMENDATIONS, Topic, prefixed
 

@@ -10,7 +10,8 @@ from stream.decisions.local import LocalWorker
 from stream.decisions.slates import DrawnSlate, SlateRequest
 from stream.model.fold import Model
 from stream.observe import Mix, Observer
-from stream.records.log import Batch, Decision, ItemChange, LoggedEvent, Message, Settlement, Step, Verdict
+from stream.records.acceptance import Verdict
+from stream.records.log import Batch, Decision, ItemChange, LoggedEvent, Message, Settlement, Step
 from stream.records.schemas import Item
 from stream.state.users import User
 

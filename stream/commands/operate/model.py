@@ -11,7 +11,7 @@ from stream.config import Config
 from stream.errors import CheckError
 from stream.kafka.admin import check
 from stream.kafka.connections import Connections
-from stream.model.fold import ModelCopy
+from stream.model.copy import ModelCopy
 
 FILE = click.Path(dir_okay=False, path_type=Path)
 

@@ -6,9 +6,8 @@ import msgspec
 import numpy as np
 import pytest
 
-from stream.config import Policy
+from stream.config import Policy, Rewards
 from stream.decisions.engine import Engine
-from stream.decisions.settlement import Rewards
 from stream.decisions.shard import Shard
 from stream.observe import Mix
 from stream.records.log import ItemChange, ProfileChange

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from bandits import EXHAUSTED, OTHER, session_state
 from stream.config import Policy, Slate
-from stream.model.fold import unpack_lists
+from stream.model.outcomes import unpack_lists
 from stream.records.log import ItemChange, ProfileChange, encode_message
 from stream.records.schemas import Item
 from tests.support.site import PURCHASE, Site, T, decision_of, did, shown, steps

@@ -16,29 +16,27 @@ from stream.decisions.recovery import Claimed, Recovery
 from stream.decisions.shard import Shard
 from stream.model.fold import Model
 from stream.observe import Observer
+from stream.records.acceptance import Acceptance, ShardState
 from stream.records.codec import encode
 from stream.records.log import (
     LOG_VERSION,
-    Acceptance,
     Batch,
     Claim,
     LoggedEvent,
     Message,
     ProfileChange,
-    ShardState,
     Step,
     decode_message,
     encode_message,
 )
 from stream.records.schemas import Event
-from stream.records.topics import EVENT_TOPICS, USER_TOPICS
+from stream.records.topics import EVENT_KINDS, USER_TOPICS
 from stream.state.users import Users
 from stream.worker.intake import Intake
 
 T = 1_700_000_000.0
 GAP = 1800.0
 LISTS = Model(Config()).lists
-TOPICS = {topic.name: kind for kind, topic in EVENT_TOPICS.items()}
 
 
 # By hand
@@ -132,7 +130,7 @@ CONFIG = Config(slate=Slate(slots=3))
 
 
 def written(drawn: list[tuple[str, str, str, int, int]]) -> Input:
-    topics: Input = {TP(name, 0): [] for name in TOPICS}
+    topics: Input = {TP(name, 0): [] for name in EVENT_KINDS}
     for n, (name, user, item, event_id, wait) in enumerate(drawn):
         event = Event(event_id=str(event_id), user_id=user, item_id=item, timestamp=T + n + wait)
         log = topics[TP(name, 0)]
@@ -222,7 +220,7 @@ def interrupted(shard: Input, size: int, after: int, under_way: int, late: bool)
 
 DRAWN = st.lists(
     st.tuples(
-        st.sampled_from(sorted(TOPICS)), st.sampled_from("uvw"), st.sampled_from("abcd"), st.integers(0, 40),
+        st.sampled_from(sorted(EVENT_KINDS)), st.sampled_from("uvw"), st.sampled_from("abcd"), st.integers(0, 40),
         st.sampled_from([0, 0, 0, -5, 60, 4000]),
     ),
     min_size=1, max_size=24,
@@ -270,7 +268,7 @@ def test_a_decision_is_settled_at_most_once_by_a_later_record_than_the_one_that_
 @pytest.mark.parametrize("under_way", [0, 1, 2, 7])
 @pytest.mark.parametrize("after", range(8))
 def test_every_crash_point_of_one_run(after: int, under_way: int) -> None:
-    names = sorted(TOPICS)
+    names = sorted(EVENT_KINDS)
     shard = written([(names[n * n % 3], "uvw"[n % 3], "abcd"[n * n % 4], n, 0) for n in range(20)])
     whole, _ = uninterrupted(shard, 1)
     assert len(whole) == 1 + max(len(log) for log in shard.values())

@@ -7,16 +7,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stream.config import Config, Policy, Slate
+from stream.config import Config, Policy, Rewards, Slate
 from stream.decisions.engine import Engine
 from stream.decisions.open_slates import OpenSlates
 from stream.decisions.publish import outcomes, recommendations
 from stream.decisions.recovery import Claimed, Recovery
 from stream.decisions.refresh import Limits, stale
-from stream.decisions.settlement import Rewards
 from stream.decisions.shard import Shard
 from stream.evaluation.prequential import Entry, Evaluation, Lists, Protocol
-from stream.records.log import Batch, Decision, ProfileChange, ShardState
+from stream.records.acceptance import ShardState
+from stream.records.log import Batch, Decision, ProfileChange
 from stream.records.schemas import Event
 from stream.state.snapshot import users_of
 from stream.state.users import User

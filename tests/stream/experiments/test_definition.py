@@ -138,3 +138,14 @@ def test_files_that_are_none(tmp_path: Path) -> None:
     (tmp_path / "bad.toml").write_text("name = ")
     with pytest.raises(ExperimentError, match="is not TOML"):
         load_experiment(tmp_path / "bad.toml", NOW, Config())
+
+
+def test_the_old_key_of_a_shadow_policy_is_accepted_with_a_warning(caplog: pytest.LogCaptureFixture) -> None:
+    text = (DEPLOY / "experiment.example.toml").read_text()
+    found = read(text + '\n[apprentice]\npolicy = { name = "sarsa" }\n', DEPLOY)
+    assert found.shadow == {"policy": {"name": "sarsa"}}
+    (line,) = [record.getMessage() for record in caplog.records]
+    assert "apprentice is now called shadow; the old name is accepted until version" in line
+    both = '\n[apprentice]\npolicy = { name = "sarsa" }\n[shadow]\npolicy = { name = "sarsa" }\n'
+    with pytest.raises(ExperimentError, match="apprentice, shadow: must be given once, as shadow"):
+        read(text + both, DEPLOY)

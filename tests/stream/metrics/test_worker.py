@@ -2,48 +2,22 @@
 
 import inspect
 import re
-from collections.abc import Callable
 from typing import Any, get_args
 
-import msgspec
-import numpy as np
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from learners.drift import ANSWERS
 from stream.metrics import worker as prometheus
 from stream.metrics.log_filter import Repeats
-from stream.metrics.worker import LATENCY_BUCKETS_S, LIST_AGE_BUCKETS_S, PrometheusObserver
-from stream.model.drift_watch import MODELS
+from stream.metrics.outcomes import LIST_AGE_BUCKETS_S
+from stream.metrics.worker import LATENCY_BUCKETS_S, PrometheusObserver
 from stream.observe import Losses, Mix, Observer
 from stream.records.codec import REASONS
-from stream.records.log import Decision, ItemChange, LoggedEvent, Settlement
+from stream.records.log import ItemChange
 from stream.records.schemas import KINDS, OutcomeType
+from tests.support.metrics import LISTS, decision, moved, samples, settlement
 
 AGES = (*(f"{age:.1f}" for age in LIST_AGE_BUCKETS_S), "+Inf")
-LISTS = ("ranked", "popularity", "recently_seen")
-T = 1_700_000_000.0
-
-
-def settlement(outcome: Any = "hit", hit: int = 1, reward: float = 2.0) -> Settlement:
-    # Of the three lists, one offered what slot 1 showed, one something else, one was dry.
-    heads, propensities = bytes([0, 1, 2, 5, 128, 255]), np.array([0.5, 0.8], np.float32).tobytes()
-    return Settlement(
-        "d", outcome, hit, reward, 0.0, T, T, "sarsa", 0, ["secret-item", "b"], bytes([2, 1]), heads, propensities
-    )
-
-
-def decision(sources: list[int], propensities: list[float]) -> Decision:
-    floats = np.array(propensities, np.float32).tobytes()
-    return Decision("d", T, "sarsa", 0.25, 0, 0, ["secret-item", "b"], bytes(sources), b"", floats, b"", b"")
-
-
-def purchase(price: float | None) -> LoggedEvent:
-    return LoggedEvent(0, 0, "e", "b", 2, T, None, None, price)
-
-
-def of_variant() -> Settlement:
-    return msgspec.structs.replace(settlement(), experiment="x", variant="bold")
 
 
 HOOKS: dict[str, tuple[Any, ...]] = {
@@ -71,29 +45,7 @@ HOOKS: dict[str, tuple[Any, ...]] = {
 }
 
 
-def samples(observer: PrometheusObserver) -> dict[str, float]:
-    """Every series of headwater's own, as `name{label=value}`."""
-    return {
-        sample.name + "".join(f"{{{name}={value}}}" for name, value in sorted(sample.labels.items())): sample.value
-        for family in text_string_to_metric_families(observer.render().decode())
-        for sample in family.samples
-        if sample.name.startswith("headwater_")
-    }
-
-
-def moved(act: Callable[[PrometheusObserver], None]) -> dict[str, float]:
-    """By how much each series moved."""
-    observer = PrometheusObserver(LISTS)
-    before = samples(observer)
-    act(observer)
-    return {
-        name: value - before.get(name, 0.0)
-        for name, value in samples(observer).items()
-        if value != before.get(name, 0.0)
-    }
-
-
-def test_every_hook_is_known_here() -> None:
+def test_every_hook_has_an_example_here() -> None:
     assert {name for name, _ in inspect.getmembers(Observer, inspect.isfunction)} == set(HOOKS)
 
 
@@ -166,25 +118,6 @@ def test_what_a_hook_moves(hook: str, arguments: tuple[Any, ...], expected: dict
     assert moved(lambda observer: getattr(observer, hook)(*arguments)) == pytest.approx(expected)
 
 
-def test_hits_are_told_by_type_with_what_was_paid_and_by_variant() -> None:
-    found = moved(lambda observer: observer.settled(of_variant(), purchase(12.5)))
-    assert found["headwater_hits_by_type_total{type=purchase}"] == 1
-    assert found["headwater_revenue_total"] == 12.5
-    trial = {name: value for name, value in found.items() if "{experiment=x}{variant=bold}" in name}
-    assert {name.partition("{")[0]: value for name, value in trial.items()} == {
-        "headwater_experiment_decisions_settled_total": 1,
-        "headwater_experiment_hits_total": 1,
-        "headwater_experiment_reward_total": 2.0,
-    }
-    viewed = moved(lambda observer: observer.settled(settlement(), msgspec.structs.replace(purchase(9.0), kind=0)))
-    assert "headwater_revenue_total" not in viewed
-
-
-def test_sizes_are_gauges() -> None:
-    found = moved(lambda observer: observer.sized({"mixer": 512}))
-    assert found == {"headwater_state_bytes{part=mixer}": 512}
-
-
 def test_latency_is_a_histogram_in_seconds() -> None:
     def publish(observer: PrometheusObserver) -> None:
         for seconds in (0.004, 0.04, -0.001):
@@ -196,15 +129,6 @@ def test_latency_is_a_histogram_in_seconds() -> None:
     assert found[f"{name}_sum"] == pytest.approx(0.044), "clocks differ: never below 0"
     assert [found.get(f"{name}_bucket{{le={le}}}") for le in ("0.002", "0.005", "0.05", "+Inf")] == [1, 2, 3, 3]
     assert list(LATENCY_BUCKETS_S) == sorted(LATENCY_BUCKETS_S)
-
-
-def test_running_means_come_to_the_mean() -> None:
-    observer = PrometheusObserver(LISTS)
-    for n in range(8000):
-        observer.settled(settlement() if n % 4 == 0 else settlement("miss", -1, 0.0))
-        if n == 7:
-            assert samples(observer)["headwater_prequential_hit_ratio"] == pytest.approx(0.25), "from the first ones on"
-    assert samples(observer)["headwater_prequential_hit_ratio"] == pytest.approx(0.25, abs=0.01)
 
 
 def test_all_values_of_a_label_are_there_from_the_start() -> None:
@@ -253,49 +177,14 @@ def test_names_keep_the_rules() -> None:
             }
 
 
-def test_every_model_and_answer_is_there_from_the_start_and_drift_is_logged(caplog: pytest.LogCaptureFixture) -> None:
-    observer = PrometheusObserver(LISTS)
-    series = {name for name in samples(observer) if name.startswith("headwater_drift_total")}
-    assert len(series) == len(ANSWERS) * len({*MODELS, *LISTS[1:]})
-    with caplog.at_level("INFO", "stream.metrics.worker"):
-        observer.drifted("mixer", "faster_step")
-    assert caplog.messages == ["drift: mixer has become worse; answer: faster_step"]
-
-
-def test_no_user_and_no_item_is_in_it() -> None:
+def test_no_user_or_item_is_in_the_metrics() -> None:
     observer = PrometheusObserver(LISTS)
     for hook, arguments in HOOKS.items():
         getattr(observer, hook)(*arguments)
     assert b"secret" not in observer.render()
 
 
-def test_two_observers_share_nothing() -> None:
-    one, other = PrometheusObserver(LISTS), PrometheusObserver(LISTS)
-    one.duplicate()
-    assert samples(other)["headwater_duplicate_events_total"] == 0
-
-
-def test_lists_can_be_named_later() -> None:
-    observer = PrometheusObserver()
-    observer.name_lists(LISTS)
-    observer.decided(decision([1], [1.0]), Mix(1, 0))
-    assert samples(observer)["headwater_slots_total{source=popularity}"] == 1
-
-
-def test_every_decision_counts_however_many_come_between_two_looks() -> None:
-    observer = PrometheusObserver(LISTS)
-    for _ in range(450):
-        observer.decided(decision([1, 0], [0.95, 0.2]), Mix(2, 1))
-    found = samples(observer)
-    assert found["headwater_decisions_opened_total"] == 450
-    assert found["headwater_slots_total{source=popularity}"] == 450
-    assert found["headwater_slots_total{source=ranked}"] == 450
-    assert found["headwater_slots_explored_total"] == 450
-    assert found["headwater_slots_new_total"] == 450
-    assert samples(observer) == found, "a look changes nothing"
-
-
-def test_why_a_record_was_skipped_is_said_once_in_a_while(
+def test_the_reason_of_skipped_records_is_logged_at_a_limited_rate(
     caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(prometheus.skips, "filters", [Repeats()])  # nothing of other tests is remembered

@@ -15,8 +15,9 @@ from learners.popularity.popularity import Popularity
 from stream.config import Config, Drift, DriftAnswer
 from stream.decisions.local import SHARD
 from stream.evaluation.prequential import Entry, Evaluation, Protocol
+from stream.model.copy import ModelCopy
 from stream.model.drift_watch import ENGINE, Watch
-from stream.model.fold import Model, ModelCopy
+from stream.model.fold import Model
 from stream.ranking.features import feature_names
 from stream.records.log import LOG_VERSION, Claim
 from stream.records.schemas import Event
@@ -143,7 +144,7 @@ class Recorded(Evaluation):
 
 
 def test_a_replica_that_starts_from_a_snapshot_under_alarm_ends_with_the_same_bits() -> None:
-    config = Config(drift=Drift(delta=0.2, calm=100.0))
+    config = Config(drift=Drift(delta=0.2, cool_down=100.0))
     whole = Recorded(config)
     report = whole.run(walk(700))
     assert whole.saved is not None

@@ -1,18 +1,17 @@
 """The shared model as a fold of the log: equal logs, equal models."""
 
-from typing import Any, cast, get_type_hints
+from typing import Any, cast
 
 import msgspec
 import numpy as np
 import pytest
 
-from learners import CoVisitation, Impersonal, Interaction, Interactions, Source, Vocabulary
+from learners import CoVisitation, Impersonal, Interaction, Interactions, Source
 from stream.config import Config, Policy, Slate, Sources
 from stream.decisions.engine import Engine
-from stream.decisions.shard import Shard
 from stream.decisions.slates import SlateRequest
-from stream.model.fold import Model, ModelCopy, configured_policy, unpack_lists
-from stream.model.interactions import interaction, interactions
+from stream.model.copy import ModelCopy
+from stream.model.fold import Model
 from stream.observe import Losses, Observer
 from stream.ranking.score import HEAD_NEGATIVES
 from stream.records.log import (
@@ -31,12 +30,9 @@ from stream.records.log import (
     encode_message,
 )
 from stream.records.schemas import Item
-from stream.state.snapshot import ForeignSnapshotError
-from stream.state.users import Seen, User, number, pack_past
+from stream.state.users import User, number
+from tests.support.logs import CONFIG, LOG, T, folded, written
 from tests.support.site import Site, did
-
-T = 1_700_000_000.0
-CONFIG = Config(slate=Slate(slots=4), policy=Policy(name="sarsa", epsilon=0.3))
 
 
 class Tally(Observer):
@@ -57,40 +53,10 @@ class Tally(Observer):
         self.losses += [] if losses is None else [losses.click]
 
 
-def written(events: int = 60, config: Config = CONFIG) -> list[bytes]:
-    """A log as an owner writes it: a small catalogue, then some users' events, three a batch."""
-    model = Model(config)
-    engine, shard = Engine(config, model), Shard("users/0", 0, config.rewards)
-    log = [encode_message(Claim(LOG_VERSION, "users/0", "token"))]
-    catalogue: list[Any] = [
-        ItemChange(item, Item(item_id=item, categories=["x" if item < "d" else "y"])) for item in "abcdefgh"
-    ]
-    arrivals: list[Any] = [
-        ("uvw"[n % 3], LoggedEvent(n % 3, n, f"e{n}", "abcdefghij"[n * n % 10], n % 3, T + 60.0 * n, None, None))
-        for n in range(events)
-    ]
-    model.fold(decode_message(log[0], 0), 0)
-    for poll in [catalogue, *(arrivals[n : n + 3] for n in range(0, events, 3))]:
-        message = engine.batch(shard, poll, {})
-        log.append(encode_message(message))
-        model.fold(message, model.offset)
-    return log
-
-
-def folded(log: list[bytes], observer: Observer | None = None) -> Model:
-    model = Model(CONFIG, observer)
-    for data in log:
-        model.fold(decode_message(data, model.offset), model.offset)
-    return model
-
-
 def message(log: list[bytes], n: int) -> Batch:
     found = decode_message(log[n], n)
     assert isinstance(found, Batch)
     return found
-
-
-LOG = written()
 
 
 def test_two_replicas_are_equal_bit_for_bit() -> None:
@@ -102,7 +68,7 @@ def test_two_replicas_are_equal_bit_for_bit() -> None:
     assert written() == LOG
 
 
-def test_what_was_ignored_teaches_nothing() -> None:
+def test_ignored_messages_teach_nothing() -> None:
     second_copy, former_owner = LOG[5], encode_message(msgspec.structs.replace(message(LOG, 5), epoch=-7))
     model = folded([*LOG[:8], second_copy, former_owner, *LOG[8:]])
     learned, others = (copy._replace(acceptance=b"").fingerprint() for copy in (model.copy(), folded(LOG).copy()))
@@ -110,7 +76,7 @@ def test_what_was_ignored_teaches_nothing() -> None:
     assert model.offset == len(LOG) + 2
 
 
-def test_asking_for_slates_changes_nothing() -> None:
+def test_drawing_slates_changes_nothing() -> None:
     model = folded(LOG)
     before = model.fingerprint()
     Engine(CONFIG, model).draw([SlateRequest("u", User(), T, "a question")])
@@ -166,7 +132,7 @@ def test_everything_is_learned_once() -> None:
     assert len(model.vocabulary) == len({*"abcdefgh"} | {step.event.item_id for step in steps if step.event})
 
 
-class RebelError(Exception):
+class PickyError(Exception):
     """What a broken learner raises."""
 
 
@@ -178,7 +144,7 @@ def test_a_record_that_raises_is_counted_and_skipped_on_every_replica(monkeypatc
 
         def refuse(events: Interactions) -> None:
             if 4 in events.items:
-                raise RebelError
+                raise PickyError
             learn_many(events)
 
         monkeypatch.setattr(source, "learn_many", refuse)
@@ -210,7 +176,7 @@ def test_of_a_source_that_learns_one_by_one_only_the_event_that_raises_is_skippe
 
         def learn_one(self, event: Interaction) -> None:
             if event.item == 1:
-                raise RebelError
+                raise PickyError
             learned.append(event.item)
 
     model = Model(CONFIG)
@@ -222,25 +188,6 @@ def test_of_a_source_that_learns_one_by_one_only_the_event_that_raises_is_skippe
     model.fold(Claim(LOG_VERSION, "users/0", "token"), 0)
     assert model.fold(Batch(LOG_VERSION, "users/0", 0, 0, {}, T, [*steps]), 1) == "accepted"
     assert (learned, model.skipped) == ([0, 2, 3], 2)
-
-
-def test_many_steps_are_told_as_each_of_them() -> None:
-    vocabulary = Vocabulary("abcd")
-    event = LoggedEvent(0, 0, "e", "a", 2, T, None, None)
-    past = pack_past([Seen(1, False, 0, T - 60.0), Seen(3, True, 2, T - 5.0, T - 5.0)], T)
-    told = [
-        (Step("u", event, ["b", "c"], 1, None, None, None, past=past), event, 0),
-        (Step("v", msgspec.structs.replace(event, time=T + 9.0, kind=1), [], 0, None, None, None), event, 3),
-        (Step("w", event, ["d", "a"], 2, None, None, None, {"country": "NL"}, past), event, 1),
-    ]
-    lost = [*told, (Step("x", event, ["c", "lost"], 2, None, None, None, past=past), event, 2)]
-    for steps in (told, lost):
-        many = list(interactions(vocabulary, steps).each())
-        for found, expected in zip(many, (interaction(vocabulary, *each) for each in steps), strict=True):
-            for field in Interaction._fields:
-                one, other = getattr(found, field), getattr(expected, field)
-                for a, b in zip(one, other) if field == "past" else [(one, other)]:
-                    assert np.array_equal(a, b) if isinstance(b, np.ndarray) else a == b, field
 
 
 @pytest.mark.parametrize(
@@ -268,7 +215,7 @@ def test_many_steps_are_told_as_each_of_them() -> None:
     ],
     ids=["state", "offered_ranks", "rows"],
 )
-def test_a_record_that_makes_no_sense_stops_nothing(step: Step) -> None:
+def test_an_inconsistent_record_is_skipped(step: Step) -> None:
     seen = Tally()
     model = folded(LOG, seen)
     batch = msgspec.structs.replace(message(LOG, len(LOG) - 1), seq=len(LOG) - 1, records=[step, ItemChange("z", None)])
@@ -277,7 +224,7 @@ def test_a_record_that_makes_no_sense_stops_nothing(step: Step) -> None:
     assert model.vocabulary.index("z") >= 0
 
 
-def test_running_out_of_memory_is_this_workers_trouble(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_running_out_of_memory_stops_the_worker(monkeypatch: pytest.MonkeyPatch) -> None:
     def exhausted(event: Any) -> None:
         raise MemoryError
 
@@ -334,40 +281,12 @@ def test_the_catalogue_grows() -> None:
     assert 2500 in Engine(CONFIG, model).draw([SlateRequest("u", User(), T, "x")])[0].candidates.lists[0]
 
 
-def test_the_lists_are_the_ranking_then_the_sources_and_repeats_are_last() -> None:
-    lists = Model(CONFIG).lists
-    assert lists[:3] == ("ranked", "popularity", "popularity_fast"), "features compare these two"
-    assert lists[-1] == "repeats"
-    assert len(set(lists)) == len(lists)
-
-
-def test_heads_of_the_longest_lists_fit_a_byte() -> None:
-    """A head's index, and 128 more where the slot shows another item."""
-    (limits,) = get_type_hints(Slate, include_extras=True)["slots"].__metadata__
-    assert limits.le <= 127
-
-
-def test_exploration_follows_the_configuration() -> None:
-    def epsilon(**options: Any) -> float:
-        return Model(Config(policy=Policy(**options))).policy.epsilon
-
-    assert epsilon(name="sarsa", epsilon=0.3, epsilon_floor=0.1) == pytest.approx(0.3)
-    assert epsilon(name="sarsa", epsilon=0.0, epsilon_floor=0.1) == 0.0, "the floor is no higher than the start"
-    assert epsilon(name="ranked") == 0.0
-    assert configured_policy(Config(policy=Policy(name="q_learning")), 3, 5).sources == 3
-
-
-def test_lists_are_packed_with_65535_where_they_are_short() -> None:
-    packed = np.array([0, 1, 65535, 2, 65535, 65535], "<u2").tobytes()
-    assert unpack_lists(packed, 2).tolist() == [[0, 1, -1], [2, -1, -1]]
-
-
 # Snapshots
 
 
 @pytest.mark.parametrize("at", [1, 2, 7, len(LOG)])
 @pytest.mark.parametrize("policy", ["sarsa", "q_learning", "disagreement", "ranked"])
-def test_a_restored_model_goes_on_as_the_other_would_have(at: int, policy: Any) -> None:
+def test_a_restored_model_continues_like_the_original(at: int, policy: Any) -> None:
     config = Config(slate=Slate(slots=4), policy=Policy(name=policy, epsilon=0.3))
     log = written(config=config)
     whole, first, heir = Model(config), Model(config), Model(config)
@@ -388,15 +307,6 @@ def test_a_restored_model_goes_on_as_the_other_would_have(at: int, policy: Any) 
     assert slates[0] == slates[1]
 
 
-def test_a_copy_is_not_touched_by_what_is_learned_later() -> None:
-    model = folded(LOG[:9])
-    copy = model.copy()
-    before = copy.fingerprint()
-    for offset in range(9, len(LOG)):
-        model.fold(decode_message(LOG[offset], offset), offset)
-    assert copy.fingerprint() == before != model.fingerprint()
-
-
 def test_restoring_nothing_is_an_empty_model() -> None:
     model = folded(LOG)
     model.restore(None)
@@ -415,20 +325,12 @@ def test_expiring_items_still_expire_after_a_restore() -> None:
     assert heir.catalogue.blocked[:3].tolist() == model.catalogue.blocked[:3].tolist() == [1, 1, 0]
 
 
-def test_items_described_again_and_again_take_no_room() -> None:
+def test_items_described_again_take_no_more_memory() -> None:
     model = Model(CONFIG)
     model.fold(Claim(LOG_VERSION, "items/0", "t"), 0)
     again: list[Record] = [ItemChange("a", Item(item_id="a", expires_at=T + n)) for n in range(500)]
     model.fold(Batch(LOG_VERSION, "items/0", 0, 0, {}, T - 1, again), 1)
     assert len(model.catalogue._expiring) < 30
-
-
-def test_another_configuration_is_refused() -> None:
-    saved = folded(LOG).copy()
-    with pytest.raises(ForeignSnapshotError, match=r"must hold .*policy q_learning; got .*policy sarsa"):
-        Model(Config(policy=Policy(name="q_learning"))).restore(saved)
-    with pytest.raises(ForeignSnapshotError, match="policy sarsa does not fit the configuration"):
-        Model(Config(slate=Slate(slots=5), policy=Policy(name="sarsa"))).restore(saved)
 
 
 def test_items_beyond_the_limit_are_counted_and_not_learned() -> None:
@@ -438,21 +340,6 @@ def test_items_beyond_the_limit_are_counted_and_not_learned() -> None:
         model.fold(decode_message(data, model.offset), model.offset)
     assert (model.vocabulary.ids, model.skipped) == (["a", "b", "c"], 0)
     assert seen.refused > 5
-
-
-def test_learners_are_told_nothing_of_items_without_room() -> None:
-    """What the user did with the others keeps its place beside them."""
-    model = Model(CONFIG)
-    for item in "ab":
-        model.vocabulary.intern(item)
-    event = LoggedEvent(0, 0, "e", "a", 0, T, None, None)
-    past = pack_past([Seen(n, bought=False, kind=n, time=T - n) for n in (1, 2, 0)], T)
-    told = interaction(model.vocabulary, Step("u", event, ["a", "lost", "b"], 2, None, None, None, past=past), event, 0)
-    assert (told.recent.tolist(), told.session.tolist()) == ([0, 1], [0])
-    assert (told.past.counts.tolist(), told.past.kinds.tolist()) == ([1, 0], [1, 0])
-    assert told.past.times.tolist() == [T - 1, T]
-    untold = interaction(model.vocabulary, Step("u", event, ["lost", "b"], 0, None, None, None), event, 0)
-    assert (untold.recent.tolist(), len(untold.past.times)) == ([1], 0)
 
 
 class Crowded(Observer):
@@ -465,7 +352,7 @@ class Crowded(Observer):
 # Forgetting
 
 
-def test_a_forgotten_user_leaves_no_number_in_the_model() -> None:
+def test_a_forgotten_user_leaves_no_trace_in_the_model() -> None:
     site = Site("abcdef", policy=Policy(name="ranked"))
     for n in range(12):
         site.take(did("shy", "abc"[n % 3], T + n), did("bold", "cde"[n % 3], T + n))

@@ -8,7 +8,7 @@ import pytest
 from bandits import EXHAUSTED, PINNED
 from stream.config import Policy, Slate
 from stream.decisions.publish import outcomes, recommendations
-from stream.model.fold import unpack_lists
+from stream.model.outcomes import unpack_lists
 from stream.records.log import ItemChange
 from stream.records.schemas import Item, Scalar
 from stream.state.users import Seen

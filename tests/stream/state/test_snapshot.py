@@ -8,9 +8,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stream.decisions.settlement import Rewards
+from stream.config import Rewards
 from stream.decisions.shard import Shard
-from stream.records.log import LOG_VERSION, Batch, LoggedEvent, ProfileChange, Record, ShardState, Step
+from stream.records.acceptance import ShardState
+from stream.records.log import LOG_VERSION, Batch, LoggedEvent, ProfileChange, Record, Step
 from stream.state.snapshot import (
     CHUNK_BYTES,
     SNAPSHOT_VERSION,

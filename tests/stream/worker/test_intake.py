@@ -7,9 +7,8 @@ from faust.types import TP
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stream.config import Config, Kafka
+from stream.config import Config, Kafka, Rewards
 from stream.decisions.arrivals import Arrival
-from stream.decisions.settlement import Rewards
 from stream.decisions.shard import Shard
 from stream.kafka.faust_polls import Poll
 from stream.observe import Observer

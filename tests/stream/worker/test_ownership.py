@@ -8,11 +8,11 @@ from typing import Any
 import pytest
 from faust.types import TP
 
-from stream.config import Config
+from stream.config import Config, Rewards
 from stream.decisions.shard import Shard
-from stream.decisions.settlement import Rewards
 from stream.observe import Observer
-from stream.records.log import LOG_VERSION, Batch, Claim, Verdict
+from stream.records.acceptance import Verdict
+from stream.records.log import LOG_VERSION, Batch, Claim
 from stream.worker.intake import Intake
 from stream.worker.ownership import LONGEST_PAUSE_S, PAUSE_S, Ownership, _pause
 from stream.worker.snapshotter import ECHO_TIMEOUT_S

@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 from faust.types import TP
 
+from stream.config import Rewards
 from stream.decisions.shard import Shard
-from stream.decisions.settlement import Rewards
 from stream.kafka.faust_polls import Poll, Positions
 from stream.records.topics import VIEWS, Topic
 from stream.worker.positions import InputPositions

@@ -7,7 +7,8 @@ import pytest
 
 from stream.config import Config
 from stream.model.fold import Model
-from stream.records.log import LOG_VERSION, Claim, Message, Verdict, encode_message
+from stream.records.acceptance import Verdict
+from stream.records.log import LOG_VERSION, Claim, Message, encode_message
 from stream.records.topics import LOG, MODEL_SNAPSHOTS
 from stream.state.snapshot import chunks
 from stream.worker.replica import LogTruncatedError, Replica

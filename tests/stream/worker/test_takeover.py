@@ -8,7 +8,8 @@ import pytest
 
 from stream.config import Config
 from stream.kafka.connections import TruncatedError
-from stream.records.log import LOG_VERSION, Acceptance, Claim, Message, SnapshotCommitted
+from stream.records.acceptance import Acceptance
+from stream.records.log import LOG_VERSION, Claim, Message, SnapshotCommitted
 from stream.worker.takeover import Takeover
 from tests.support.topic_logs import ListConnections
 

@@ -1,0 +1,46 @@
+"""Metrics of a gateway."""
+
+from collections.abc import Callable, Mapping
+
+from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+
+from stream.metrics.declare import Declare
+
+REQUEST_BUCKETS_S = (0.001, 0.002, 0.005, 0.007, 0.01, 0.02, 0.05, 0.1, 0.25, 1, 5)
+
+
+class GatewayMetrics:
+    """Counts requests, in a registry of its own.
+
+    Parameters
+    ----------
+    held : what some gauges read when they are scraped: slates, items, listeners, ready
+    """
+
+    content_type = CONTENT_TYPE_LATEST
+
+    def __init__(self, held: Mapping[str, Callable[[], float]]) -> None:
+        declare = Declare()
+        self.registry = declare.registry
+        self._requests = declare.counter("gateway_requests", "requests answered", "route", "method", "status")
+        self._seconds = declare.histogram(
+            "gateway_request_seconds", "from a request to its answer, without streams", REQUEST_BUCKETS_S, "route"
+        )
+        self.limited = declare.counter("gateway_limited", "requests over the rate limit")
+        for name, text in (
+            ("slates", "users whose slates are held"),
+            ("items", "items of the catalogue that are held"),
+            ("listeners", "open streams"),
+            ("ready", "1 when everything that was there at the start has been read"),
+        ):
+            declare.gauge(f"gateway_{name}", text).set_function(held[name])
+
+    def render(self) -> bytes:
+        """The text that Prometheus scrapes."""
+        return generate_latest(self.registry)
+
+    def count(self, route: str, method: str, status: int, seconds: float) -> None:
+        """One request was answered."""
+        self._requests.labels(route, method, str(status)).inc()
+        if not route.endswith("/stream"):
+            self._seconds.labels(route).observe(seconds)

@@ -1,0 +1,42 @@
+"""Copies of a model: encoding, restoring, fingerprints."""
+
+import numpy as np
+import pytest
+
+from stream.config import Config, Policy, Slate
+from stream.model.copy import ModelCopy
+from stream.model.fold import Model
+from stream.records.log import (
+    decode_message,
+)
+from stream.state.snapshot import ForeignSnapshotError
+from tests.support.logs import LOG, folded
+
+
+def test_later_learning_does_not_change_a_copy() -> None:
+    model = folded(LOG[:9])
+    copy = model.copy()
+    before = copy.fingerprint()
+    for offset in range(9, len(LOG)):
+        model.fold(decode_message(LOG[offset], offset), offset)
+    assert copy.fingerprint() == before != model.fingerprint()
+
+
+def test_another_configuration_is_refused() -> None:
+    saved = folded(LOG).copy()
+    with pytest.raises(ForeignSnapshotError, match=r"must hold .*policy q_learning; got .*policy sarsa"):
+        Model(Config(policy=Policy(name="q_learning"))).restore(saved)
+    with pytest.raises(ForeignSnapshotError, match="policy sarsa does not fit the configuration"):
+        Model(Config(slate=Slate(slots=5), policy=Policy(name="sarsa"))).restore(saved)
+
+
+def test_a_copy_is_decoded_as_it_was_encoded() -> None:
+    copy = folded(LOG).copy()
+    again = ModelCopy.decode(copy.encode())
+    assert again[:3] == copy[:3]
+    assert again.fingerprint() == copy.fingerprint()
+    for name, part in copy.parts.items():
+        assert list(again.parts[name]) == list(part)
+        for key, array in part.items():
+            assert again.parts[name][key].dtype == array.dtype
+            assert np.array_equal(again.parts[name][key], array)
