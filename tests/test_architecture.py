@@ -130,7 +130,7 @@ def test_time_and_randomness_are_arguments(module: str) -> None:
 
 def test_metrics_are_declared_in_one_file() -> None:
     users = {module: imports(module) for module in MODULES if "prometheus_client" in roots(module)}
-    assert set(users) == {"stream.metrics.worker", "stream.processes.servers", "stream.gateway.app"}
+    assert set(users) == {"stream.metrics.worker", "stream.processes.servers", "stream.gateway.fleet"}
     named = {name for name in users["stream.processes.servers"] if name.startswith("prometheus_client")}
     assert named == {"prometheus_client.parser"}, "to read what the worker tells"
 
