@@ -1,1 +1,1 @@
-"""Files of events: which layout a file has, and its events one by one."""
+"""Files of events: `layouts` defines the columns of each format, `readers` reads any of them in order of time."""

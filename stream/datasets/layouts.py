@@ -1,4 +1,4 @@
-"""What the columns of known event logs mean: one function a layout, from the fields of a line to what they say."""
+"""What the columns of known event logs mean. A new layout is a function from fields to a `Line`, and an entry below."""
 
 import math
 from collections.abc import Callable, Sequence
@@ -8,15 +8,15 @@ from typing import NamedTuple
 
 from stream.records.schemas import MAX_ID_BYTES, EventType, Item
 
-LATEST_S = 1e11  # the year 5138: larger numbers are milliseconds
+LATEST_S = 1e11  # the year 5138: a larger number is in milliseconds
 PLAIN: dict[str, EventType] = {"view": "view", "click": "click", "purchase": "purchase"}
 TAOBAO: dict[str, EventType] = {"pv": "view", "cart": "click", "fav": "click", "buy": "purchase"}
 REES46: dict[str, EventType] = {"view": "view", "cart": "click", "purchase": "purchase"}
-PURCHASE_RATING, CLICK_RATING = 4.5, 3.5  # of five stars: bought, liked
+PURCHASE_RATING, CLICK_RATING = 4.5, 3.5  # of five stars
 
 
 class Line(NamedTuple):
-    """What one line says."""
+    """The event of one line."""
 
     kind: EventType
     user_id: str
@@ -24,25 +24,27 @@ class Line(NamedTuple):
     time: float  # unix seconds
     session_id: str | None = None
     price: float | None = None
-    about: tuple[str, ...] = ()  # of the item, for `Layout.describe`
+    about: tuple[str, ...] = ()  # fields about the item, for `Layout.describe`
 
 
 class Layout(NamedTuple):
-    """Columns that a file must have (by its header, in any order, if it has one), and how to read them.
+    """The columns of a file, in any order if it has a header, and how to read them.
 
     `parse` gets the fields of `columns` and `optional`, in that order, an absent one as an empty string. It raises
-    ValueError for a line that makes no sense, and returns None for one that is none of our business.
+    ValueError for an invalid line, saying what must hold and what came, and returns None for a line to be skipped.
+    Without a header, `recognises` says whether the fields of a first line are of this layout.
     """
 
     columns: tuple[str, ...]
     parse: Callable[[Sequence[str]], Line | None]
     optional: tuple[str, ...] = ()
     header: bool = True
+    recognises: Callable[[Sequence[str]], bool] = lambda _: False
     describe: Callable[[str, tuple[str, ...]], Item] | None = None
 
 
 def seconds(text: str) -> float:
-    """Unix seconds of a number or an ISO 8601 time (UTC unless it says otherwise).
+    """Unix seconds of a number or an ISO 8601 time (UTC if it has no offset).
 
     >>> seconds("1511544070"), seconds("2017-11-24T17:21:10Z"), seconds("2017-11-24 17:21:10 UTC")
     (1511544070.0, 1511544070.0, 1511544070.0)
@@ -56,7 +58,7 @@ def seconds(text: str) -> float:
     raise ValueError(f"the time must be in seconds since 1970; got {text!r}, which looks like another unit")
 
 
-@lru_cache(maxsize=4096)  # logs repeat their seconds
+@lru_cache(maxsize=4096)  # consecutive lines often have the same second
 def _iso_seconds(text: str) -> float:
     try:
         time = datetime.fromisoformat(text.removesuffix(" UTC"))
@@ -97,6 +99,10 @@ def _taobao(fields: Sequence[str]) -> Line:
     if kind is None:
         raise ValueError(f"the fourth column must be one of {', '.join(TAOBAO)}; got {behaviour!r}")
     return Line(kind, _id("user", user), _id("item", item), seconds(timestamp), about=(category,))
+
+
+def _is_taobao(fields: Sequence[str]) -> bool:
+    return len(fields) == 5 and fields[3] in TAOBAO
 
 
 def _describe_taobao(item_id: str, about: tuple[str, ...]) -> Item:
@@ -144,7 +150,8 @@ def film(movie_id: str, title: str, genres: str) -> Item:
 LAYOUTS = {
     "csv": Layout(("user_id", "item_id", "event", "timestamp"), _plain, optional=("session_id",)),
     "taobao": Layout(
-        ("user", "item", "category", "behaviour", "timestamp"), _taobao, header=False, describe=_describe_taobao
+        ("user", "item", "category", "behaviour", "timestamp"), _taobao, header=False, recognises=_is_taobao,
+        describe=_describe_taobao,
     ),
     "rees46": Layout(
         (

@@ -1,15 +1,15 @@
-"""Event logs in files, as one stream of wire records in the order of time.
+"""Event logs in files, as one stream of wire records in order of time.
 
-| format | what it is |
+| format | layout |
 | --- | --- |
 | csv | header `user_id,item_id,event,timestamp[,session_id]`; events view, click, purchase; unix seconds or ISO 8601 |
 | jsonl | one wire event a line, with its `type` |
 | taobao | user, item, category, pv, cart, fav or buy, unix seconds; no header. cart and fav are clicks |
-| rees46 | header `event_time,event_type,product_id,...,user_session`; cart is a click, other types are left out |
+| rees46 | header `event_time,event_type,product_id,...,user_session`; cart is a click, other types are skipped |
 | movielens | a folder, or its ratings.csv with movies.csv beside; ratings from 4.5 are purchases, from 3.5 clicks |
 
-Any file may be packed by gzip, as its name says (`.gz`). A file that ends within a line was cut: that line is left out,
-with a warning.
+Any file may be compressed by gzip, with a name that ends in `.gz`. If a file ends within an invalid line, it was cut
+off there: the line is left out with a warning.
 """
 
 import csv
@@ -23,19 +23,19 @@ from typing import IO, cast
 
 import msgspec
 
-from stream.datasets.layouts import LAYOUTS, TAOBAO, Layout, Line, film, seconds
+from stream.datasets.layouts import LAYOUTS, Layout, Line, film, seconds
 from stream.errors import UsageError
 from stream.records.schemas import Event, EventType, Item
 
 FORMATS = ("csv", "jsonl", *(name for name in LAYOUTS if name != "csv"))
 Entry = Item | tuple[EventType, Event]
-Found = tuple[EventType, Event, tuple[str, ...]]  # the last: what the line says of the item
+Found = tuple[EventType, Event, tuple[str, ...]]  # the last: fields about the item
 log = logging.getLogger(__name__)
 _EVENT = msgspec.json.Decoder(Event)
 
 
 class FormatError(UsageError, ValueError):
-    """A file, or a line of it, is not what its format asks for."""
+    """A file, or a line of it, does not have its format."""
 
 
 OnBad = Callable[[FormatError], None]
@@ -44,13 +44,13 @@ OnBad = Callable[[FormatError], None]
 def read(path: str | Path, format: str | None = None, on_bad: OnBad | None = None) -> Iterator[Entry]:  # noqa: A002  as the option
     """Events of a file by time (equal times in the file's order), each item right before the first event with it.
 
-    Items come only from formats that tell something of them. `event_id` is `<format>-<line number>`, but for jsonl,
+    Items come only from formats that describe them. `event_id` is `<format>-<line number>`, but for jsonl,
     whose events have their own.
 
     Parameters
     ----------
     format : one of `FORMATS`; guessed from the first line if None
-    on_bad : called with each line that cannot be read, which is then left out; without it such a line raises
+    on_bad : called with the error of each invalid line, which is then skipped; without it the error is raised
 
     Raises
     ------
@@ -85,10 +85,8 @@ def guess(path: Path) -> str:
     if line.startswith("{"):
         return "jsonl"
     for name, layout in LAYOUTS.items():
-        if layout.header and set(layout.columns) <= set(fields):
+        if set(layout.columns) <= set(fields) if layout.header else layout.recognises(fields):
             return name
-    if len(fields) == len(LAYOUTS["taobao"].columns) and fields[3] in TAOBAO:
-        return "taobao"
     raise FormatError(
         f"{path} line 1: is no known format: {line[:80]!r}; a CSV file begins with the header "
         f"{','.join(LAYOUTS['csv'].columns)}; or name one of {', '.join(FORMATS)} with --format"
@@ -96,8 +94,8 @@ def guess(path: Path) -> str:
 
 
 def films(folder: Path) -> dict[str, Item]:
-    """The films of a MovieLens folder by id, or nothing where there is no movies.csv."""
-    path = _packed_or_not(folder / "movies.csv")
+    """The films of a MovieLens folder by id; empty without movies.csv."""
+    path = _compressed_or_not(folder / "movies.csv")
     if not path.exists():
         return {}
     items = {}
@@ -112,11 +110,11 @@ def films(folder: Path) -> dict[str, Item]:
 
 
 def ratings_of(path: Path) -> Path:
-    """The ratings of a MovieLens folder; a file is taken as it is."""
-    return _packed_or_not(path / "ratings.csv") if path.is_dir() else path
+    """The ratings file of a MovieLens folder; any other path unchanged."""
+    return _compressed_or_not(path / "ratings.csv") if path.is_dir() else path
 
 
-def _packed_or_not(path: Path) -> Path:
+def _compressed_or_not(path: Path) -> Path:
     packed = path.with_name(f"{path.name}.gz")
     return packed if packed.exists() and not path.exists() else path
 
@@ -134,7 +132,7 @@ def _raise(error: FormatError) -> None:
 
 @contextmanager
 def _open(path: Path) -> Iterator[IO[str]]:
-    """Text of a file, packed or not; whatever makes it unreadable is a FormatError."""
+    """Text of a file, compressed or not; every error of reading becomes a FormatError."""
     unpack = gzip.open if path.suffix == ".gz" else open
     try:
         with unpack(path, "rt", encoding="utf-8-sig", newline="") as file:
@@ -158,7 +156,7 @@ def _events(path: Path, name: str, on_bad: OnBad) -> Iterator[Found]:
 
 
 class _Lines:
-    """Iterator over lines that knows the newest one, and what to do when it is bad."""
+    """The lines of a file; the one place where errors get the file and the line."""
 
     def __init__(self, file: IO[str], path: Path, on_bad: OnBad) -> None:
         self.file, self.path, self.on_bad = file, path, on_bad
@@ -170,6 +168,7 @@ class _Lines:
             yield line
 
     def bad(self, number: int, error: ValueError) -> None:
+        """Report an invalid line; the last one, without a line end, was cut off."""
         where = f"{self.path} line {number}"
         if self.newest.endswith("\n"):
             self.on_bad(FormatError(f"{where}: {error}"))
@@ -205,7 +204,7 @@ def _columns(lines: _Lines, name: str) -> Iterator[Found]:
         try:
             if len(row) != width:
                 raise ValueError(f"must have {width} columns; got {len(row)}")
-            row.append("")  # what an absent optional column reads
+            row.append("")  # the value of an absent optional column, at place -1
             line = layout.parse([row[place] for place in places])
         except ValueError as error:
             lines.bad(rows.line_num, error)

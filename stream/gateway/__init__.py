@@ -1,6 +1,7 @@
-"""HTTP in front of the topics, for services that do not speak Kafka, and the console for people.
+"""HTTP in front of the topics, for services that do not speak Kafka, and a console for people.
 
-`reader` follows the topics, `read_model` keeps what they say, `api` answers from there and writes what it is given; `access`
-and `problems` say who may do what, and what is wrong. `feed` tells those who listen. Nothing here learns for the
-engine: a gateway can be started, stopped and multiplied at will.
+`reader` follows the topics into `read_model`; `api` answers requests from there and has `writer` write to Kafka;
+`documents` holds the JSON of the answers, `feed` the server-sent events, `fleet` the requests to workers. `middleware`
+counts, limits and authorises (`access`), and turns errors into `problems`; `app` starts and stops it all. A gateway
+has no part in learning: start, stop and multiply it at will.
 """

@@ -1,21 +1,22 @@
-"""Who may do what, and how often: keys with scopes, and a bucket of tokens for each."""
+"""Who may do what, and how often: keys with scopes, and a token bucket for each caller."""
 
 import hmac
 import math
-from collections import OrderedDict
 from typing import NamedTuple
+
+from cachetools import LRUCache
 
 from stream.errors import UsageError
 
 SCOPES = ("read", "write", "admin")
-LEAST_KEY = 16  # characters
-CALLERS = 10_000  # whose buckets are kept; a forgotten one is full again
+MIN_KEY = 16  # characters
+MAX_CALLERS = 10_000  # whose buckets are kept; a caller who was dropped starts with a full one
 
 
 class Caller(NamedTuple):
-    """Who asks."""
+    """Who sends a request."""
 
-    name: str  # of the bucket: a number of the key, or the address
+    name: str  # of the bucket: the number of the key, or the address
     scopes: frozenset[str]
 
 
@@ -25,7 +26,7 @@ class Keys:
     Raises
     ------
     UsageError
-        if that is not what was configured; keys are never repeated in messages
+        for any other text; messages never repeat a key
     """
 
     def __init__(self, text: str) -> None:
@@ -33,10 +34,10 @@ class Keys:
         for n, part in enumerate(filter(None, (part.strip() for part in text.split(","))), 1):
             scopes, separator, key = part.partition(":")
             found = frozenset(scopes.split("+"))
-            if not separator or not found <= set(SCOPES) or len(key) < LEAST_KEY:
+            if not separator or not found <= set(SCOPES) or len(key) < MIN_KEY:
                 raise UsageError(
                     f"gateway.keys: key {n}: must be SCOPES:KEY with scopes of {', '.join(SCOPES)} joined by + and at "
-                    f"least {LEAST_KEY} characters of key"
+                    f"least {MIN_KEY} characters of key"
                 )
             self._keys.append((key.encode(), found))
 
@@ -44,9 +45,9 @@ class Keys:
         return bool(self._keys)
 
     def caller(self, key: str | None, address: str) -> Caller | None:
-        """Whom a key belongs to, None if to nobody; without any keys everybody may do everything.
+        """The caller with a key, None if the key is unknown; if no keys are configured, anybody with all scopes.
 
-        Every key is compared in full, so the time that it takes tells nothing of them.
+        Every key is compared in constant time, so the duration reveals nothing about them.
         """
         if not self._keys:
             return Caller(address, frozenset(SCOPES))
@@ -58,7 +59,7 @@ class Keys:
 
 
 class Buckets:
-    """Tokens of each caller: `rate` a second come in, up to `burst`; a request takes one.
+    """A token bucket for each caller: `rate` tokens a second, at most `burst`; a request takes one.
 
     >>> buckets = Buckets(rate=1.0, burst=2.0)
     >>> [buckets.take("ada", now) for now in (0.0, 0.0, 0.0, 1.5)]
@@ -67,15 +68,12 @@ class Buckets:
 
     def __init__(self, rate: float, burst: float) -> None:
         self.rate, self.burst = rate, burst
-        self._left: OrderedDict[str, tuple[float, float]] = OrderedDict()  # tokens, as of when
+        self._left: LRUCache[str, tuple[float, float]] = LRUCache(MAX_CALLERS)  # tokens, and when they were counted
 
     def take(self, name: str, now: float) -> float:
-        """Take one; 0 if there was one, else the seconds until there will be."""
+        """Take a token: 0 if there was one, else the whole seconds until there will be."""
         tokens, at = self._left.get(name, (self.burst, now))
         tokens = min(self.burst, tokens + (now - at) * self.rate)
         wait = 0.0 if tokens >= 1.0 else math.ceil((1.0 - tokens) / self.rate)
         self._left[name] = (tokens - 1.0 if wait == 0.0 else tokens), now
-        self._left.move_to_end(name)
-        if len(self._left) > CALLERS:
-            self._left.popitem(last=False)
         return float(wait)

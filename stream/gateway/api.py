@@ -1,9 +1,12 @@
-"""The requests: what comes in is checked, what goes out is read from `ReadModel`."""
+"""The handlers of all requests: check what came, write to Kafka or read from `ReadModel`, answer.
+
+Server-sent events are written here: each message is encoded once for all listeners, those that wait go out in one
+write, and a stream ends with the server. aiohttp-sse (3.0) encodes and writes one message of one listener at a time.
+"""
 
 import asyncio
 import time
 from typing import Any, NamedTuple
-from urllib.parse import quote
 
 import aiohttp
 import msgspec
@@ -11,22 +14,22 @@ import orjson
 from aiohttp import web
 
 from stream.config import Config
+from stream.gateway import fleet
+from stream.gateway.documents import slate_document, trending_document
 from stream.gateway.feed import Feed, FullError
-from stream.gateway.fleet import addresses
 from stream.gateway.problems import Problem
 from stream.gateway.read_model import ReadModel
-from stream.gateway.reader import Reader, told
+from stream.gateway.reader import Reader
 from stream.gateway.writer import Writer
 from stream.records.codec import Rejection, decode_item, decode_profile
 from stream.records.schemas import MAX_ID_BYTES
 from stream.records.topics import ITEMS, USERS
 
-MAX = 40  # items of an answer, as of a slate
-FOUND = 50  # items of a search
+MAX_ITEMS = 40  # of an answer, as of a slate
+MAX_FOUND = 50  # items of a search
 TOPICS = frozenset({"event", "slate", "outcome", "stats"})
 KEEP_ALIVE_S = 15.0
-WORKER_S = 2.0
-HELD = web.AppKey("read_model", ReadModel)
+READ_MODEL = web.AppKey("read_model", ReadModel)
 READER = web.AppKey("reader", Reader)
 WRITER = web.AppKey("writer", Writer)
 FEED = web.AppKey("feed", Feed)
@@ -36,7 +39,7 @@ STOPPING = web.AppKey("stopping", asyncio.Event)
 
 
 class Endpoint(NamedTuple):
-    """One request that can be made."""
+    """A method and a path, the scope that a key needs, and the handler."""
 
     method: str
     path: str
@@ -64,7 +67,7 @@ async def write_events(request: web.Request) -> web.Response:
     written = len(documents) - len(refused)
     unwritten = [each for each in refused if each.reason == "not_written"]
     status = 200 if not refused else 207 if written else 503 if unwritten else 422
-    errors = [{"index": each.place, "reason": each.reason, "detail": each.detail} for each in refused]
+    errors = [{"index": each.position, "reason": each.reason, "detail": each.detail} for each in refused]
     if not written:
         headers = {"Retry-After": "5"} if unwritten else {}
         raise Problem(status, "no event was written", headers=headers, accepted=0, errors=errors)
@@ -72,47 +75,39 @@ async def write_events(request: web.Request) -> web.Response:
 
 
 async def recommendations(request: web.Request) -> web.Response:
-    """The newest slate of a user; what is trending, marked by `fallback`, if there is none."""
-    user_id, read_model = _id(request, "user_id"), request.app[HELD]
-    k, exclude = _count(request, MAX), _excluded(request)
+    """The newest slate of a user; trending items, marked by `fallback`, if there is none."""
+    user_id, read_model = _id(request, "user_id"), request.app[READ_MODEL]
+    k, exclude = _count(request, MAX_ITEMS), _excluded(request)
     slate = read_model.newest(user_id)
     if slate is not None:
-        return _json(told(slate, read_model, k, exclude))
-    items = [
-        {"item_id": item, "title": read_model.title(item), "score": score, "source": "trending", "propensity": None,
-         "reason": "it is on the rise" if score > 0 else "it is in the catalogue"}
-        for item, score in read_model.trending(k, exclude)
-    ]  # fmt: skip
-    return _json({
-        "user_id": user_id, "decision_id": None, "event_id": None, "timestamp": time.time(), "policy": None,
-        "experiment": "", "variant": "", "fallback": "trending", "items": items,
-    })  # fmt: skip
+        return _json(slate_document(slate, read_model, k, exclude))
+    return _json(trending_document(user_id, read_model.trending(k, exclude), read_model, time.time()))
 
 
 async def similar(request: web.Request) -> web.Response:
-    """Items that the same users touched."""
-    item_id, read_model = _id(request, "item_id"), request.app[HELD]
+    """Items that the same users interacted with."""
+    item_id, read_model = _id(request, "item_id"), request.app[READ_MODEL]
     if not read_model.knows(item_id):
-        raise Problem(404, f"item {item_id!r}: neither the catalogue nor an event has named it")
-    found = read_model.similar(item_id, _count(request, MAX), _excluded(request))
+        raise Problem(404, f"item {item_id!r}: must be in the catalogue or in an event; it is in neither")
+    found = read_model.similar(item_id, _count(request, MAX_ITEMS), _excluded(request))
     items = [{"item_id": item, "title": read_model.title(item), "score": score} for item, score in found]
     return _json({"item_id": item_id, "title": read_model.title(item_id), "items": items})
 
 
 async def explanation(request: web.Request) -> web.Response:
-    """Why a user sees what he sees: asked of the worker that serves him."""
+    """Why a user sees their slate: the explanation of the worker that serves them."""
     user_id = _id(request, "user_id")
-    workers = await addresses(request.app[SETTINGS].gateway.workers)
+    workers = await fleet.addresses(request.app[SETTINGS].gateway.workers)
     if not workers:
-        raise Problem(501, "no worker can be asked: set gateway.workers to the addresses of the workers' pages")
-    answers = await asyncio.gather(*(_asked(request.app[CLIENT], worker, user_id) for worker in workers))
+        raise Problem(501, "no worker is known: set gateway.workers to the workers' HTTP addresses")
+    answers = await asyncio.gather(*(fleet.explanation(request.app[CLIENT], worker, user_id) for worker in workers))
     found = next((answer for answer in answers if isinstance(answer, dict)), None)
     if found is None:
         silent = [worker for worker, answer in zip(workers, answers, strict=True) if answer is None]
         if silent:
             raise Problem(503, f"no answer from {', '.join(silent)}", headers={"Retry-After": "5"})
         raise Problem(404, f"user {user_id!r}: no worker has an open slate of this user")
-    read_model = request.app[HELD]
+    read_model = request.app[READ_MODEL]
     for slot in found["slots"]:
         slot["title"] = read_model.title(slot["item_id"])
         for pull in slot["pulled_by"]:
@@ -120,48 +115,39 @@ async def explanation(request: web.Request) -> web.Response:
     return _json(found)
 
 
-async def _asked(client: aiohttp.ClientSession, worker: str, user_id: str) -> dict[str, Any] | int | None:
-    """The explanation, a status if the worker has none, None if it does not answer."""
-    try:
-        async with client.get(f"{worker}/explanation/{quote(user_id, safe='')}") as response:
-            return orjson.loads(await response.read()) if response.status == 200 else response.status
-    except (aiohttp.ClientError, TimeoutError, orjson.JSONDecodeError):
-        return None
-
-
 async def forget(request: web.Request) -> web.Response:
-    """Ask for everything about a user to be forgotten: a tombstone in catalog.users."""
+    """Forget a user: writes a tombstone to catalog.users, on which workers delete everything about them."""
     user_id = _id(request, "user_id")
     await request.app[WRITER].one(USERS, user_id, None)
     return _json({"user_id": user_id, "forgotten": "asked: workers do it with the user's next turn in the log"}, 202)
 
 
 async def put_user(request: web.Request) -> web.Response:
-    """Set a user's attributes: a record of catalog.users."""
-    user_id, body = _id(request, "user_id"), _named(await _body(request), "user_id", request)
-    _accepted(decode_profile(user_id.encode(), body))
+    """Set a user's attributes: writes a record to catalog.users."""
+    user_id, body = _id(request, "user_id"), _with_id(await _body(request), "user_id", request)
+    _raise_rejection(decode_profile(user_id.encode(), body))
     await request.app[WRITER].one(USERS, user_id, body)
     return _json({"user_id": user_id}, 202)
 
 
 async def put_item(request: web.Request) -> web.Response:
-    """Describe an item: a record of catalog.items."""
-    item_id, body = _id(request, "item_id"), _named(await _body(request), "item_id", request)
-    _accepted(decode_item(item_id.encode(), body))
+    """Describe an item: writes a record to catalog.items."""
+    item_id, body = _id(request, "item_id"), _with_id(await _body(request), "item_id", request)
+    _raise_rejection(decode_item(item_id.encode(), body))
     await request.app[WRITER].one(ITEMS, item_id, body)
     return _json({"item_id": item_id}, 202)
 
 
 async def drop_item(request: web.Request) -> web.Response:
-    """Take an item off every list: a tombstone in catalog.items."""
+    """Remove an item from the catalogue: writes a tombstone to catalog.items."""
     item_id = _id(request, "item_id")
     await request.app[WRITER].one(ITEMS, item_id, None)
     return _json({"item_id": item_id}, 202)
 
 
 async def search(request: web.Request) -> web.Response:
-    """Items of the catalogue whose title contains a text; some of those that are trending without one."""
-    read_model, k = request.app[HELD], _count(request, FOUND)
+    """Items of the catalogue whose title contains `query`; trending items without it."""
+    read_model, k = request.app[READ_MODEL], _count(request, MAX_FOUND)
     text = request.query.get("query", "").casefold()
     if not text:
         found = [item for item, _ in read_model.trending(k)]
@@ -172,7 +158,7 @@ async def search(request: web.Request) -> web.Response:
 
 
 async def stream(request: web.Request) -> web.StreamResponse:
-    """Server-sent events: fresh slates, and on wish events, outcomes and figures, as they happen.
+    """Server-sent events: new slates and, if asked for, events, outcomes and figures, as they happen.
 
     `topics`: of event, slate, outcome, stats; default slate. `user`: only this user's.
     """
@@ -196,11 +182,11 @@ async def stream(request: web.Request) -> web.StreamResponse:
                 ended.cancel()
             return response
     except FullError:
-        raise Problem(503, "too many listen already", headers={"Retry-After": "30"}) from None
+        raise Problem(503, "all streams are taken; try again later", headers={"Retry-After": "30"}) from None
 
 
 async def _next(queue: "asyncio.Queue[bytes]", ended: "asyncio.Future[Any]") -> bytes:
-    """The next messages, or a sign of life after a while without any."""
+    """The messages that wait, or a comment after `KEEP_ALIVE_S` without any, which keeps proxies from closing."""
     waiting = asyncio.ensure_future(queue.get())
     await asyncio.wait({waiting, ended}, timeout=KEEP_ALIVE_S, return_when=asyncio.FIRST_COMPLETED)
     if not waiting.done():
@@ -237,12 +223,12 @@ def _id(request: web.Request, name: str) -> str:
     return found
 
 
-def _count(request: web.Request, most: int) -> int:
+def _count(request: web.Request, limit: int) -> int:
     text = request.query.get("k", "")
     if not text:
-        return min(20, most)
-    if not text.isascii() or not text.isdigit() or not 1 <= int(text[:9]) <= most:
-        raise Problem(422, f"k: must be a whole number from 1 to {most}; got {text[:40]!r}")
+        return min(20, limit)
+    if not text.isascii() or not text.isdigit() or not 1 <= int(text[:9]) <= limit:
+        raise Problem(422, f"k: must be a whole number from 1 to {limit}; got {text[:40]!r}")
     return int(text)
 
 
@@ -251,14 +237,14 @@ def _excluded(request: web.Request) -> frozenset[str]:
 
 
 async def _body(request: web.Request) -> bytes:
-    """The body, of JSON: a page of another site cannot send that without being asked first."""
+    """The body; it must be declared as JSON, which browsers send to other origins only after a preflight."""
     if request.content_type != "application/json":
         raise Problem(415, f"Content-Type: must be application/json; got {request.content_type}")
     return await request.read()
 
 
-def _named(body: bytes, field: str, request: web.Request) -> bytes:
-    """The document with the id of the path, which it need not repeat, but must not contradict."""
+def _with_id(body: bytes, field: str, request: web.Request) -> bytes:
+    """The document with the id of the path; it may leave the id out but not name another."""
     try:
         found = orjson.loads(body)
     except orjson.JSONDecodeError as error:
@@ -270,6 +256,6 @@ def _named(body: bytes, field: str, request: web.Request) -> bytes:
     return orjson.dumps(found)
 
 
-def _accepted(read: Any) -> None:
-    if isinstance(read, Rejection):
-        raise Problem(422, read.detail, reason=read.reason)
+def _raise_rejection(decoded: Any) -> None:
+    if isinstance(decoded, Rejection):
+        raise Problem(422, decoded.detail, reason=decoded.reason)

@@ -1,4 +1,4 @@
-"""Server-sent events: what happens, told to everybody who listens; who does not keep up is told less."""
+"""Server-sent events: messages for all listeners; a listener that does not keep up loses the oldest."""
 
 import asyncio
 from collections.abc import Iterator
@@ -7,24 +7,24 @@ from typing import Any, NamedTuple
 
 import orjson
 
-QUEUED = 200  # messages that wait for one listener; then the oldest is dropped
-LISTENERS = 200
+MAX_QUEUED = 200  # messages that wait for one listener; then the oldest is dropped
+MAX_LISTENERS = 200
 
 
 class FullError(Exception):
-    """There are as many listeners as there may be."""
+    """There are `MAX_LISTENERS` listeners already."""
 
 
 class Listener(NamedTuple):
-    """One who listens."""
+    """One open stream."""
 
-    user: str | None  # only this user's slates and events; None: everybody's
+    user: str | None  # only messages about this user; None: about all
     topics: frozenset[str]
     queue: "asyncio.Queue[bytes]"
 
 
 def message(topic: str, data: Any) -> bytes:
-    r"""One event as the HTML standard has it.
+    r"""One event in the format of the HTML standard.
 
     >>> message("slate", {"user": "ada"})
     b'event: slate\ndata: {"user":"ada"}\n\n'
@@ -44,10 +44,16 @@ class Feed:
 
     @contextmanager
     def listening(self, topics: frozenset[str], user: str | None) -> Iterator["asyncio.Queue[bytes]"]:
-        """A queue of messages, as long as somebody listens."""
-        if len(self) >= LISTENERS:
+        """A queue that receives messages inside the `with` block.
+
+        Raises
+        ------
+        FullError
+            if there is no room for another listener
+        """
+        if len(self) >= MAX_LISTENERS:
             raise FullError
-        number, queue = self._next, asyncio.Queue[bytes](QUEUED)
+        number, queue = self._next, asyncio.Queue[bytes](MAX_QUEUED)
         self._next += 1
         self._by_number[number] = Listener(user, topics, queue)
         try:
@@ -56,20 +62,20 @@ class Feed:
             del self._by_number[number]
 
     def wanted(self, topic: str, user: str | None = None) -> bool:
-        """Whether anybody wants to hear of it: what nobody hears need not be put into words."""
-        return any(_concerns(listener, topic, user) for listener in self._by_number.values())
+        """Whether a message would reach a listener, so that it is worth making."""
+        return any(_is_for(listener, topic, user) for listener in self._by_number.values())
 
     def publish(self, topic: str, data: Any, user: str | None = None) -> None:
-        """Tell all whom it concerns."""
-        concerned = [listener for listener in self._by_number.values() if _concerns(listener, topic, user)]
-        if not concerned:
+        """Put a message into the queue of every listener to the topic and the user."""
+        listeners = [listener for listener in self._by_number.values() if _is_for(listener, topic, user)]
+        if not listeners:
             return
         text = message(topic, data)
-        for listener in concerned:
+        for listener in listeners:
             if listener.queue.full():
                 listener.queue.get_nowait()
             listener.queue.put_nowait(text)
 
 
-def _concerns(listener: Listener, topic: str, user: str | None) -> bool:
+def _is_for(listener: Listener, topic: str, user: str | None) -> bool:
     return topic in listener.topics and (user is None or listener.user in (None, user))

@@ -1,4 +1,4 @@
-"""The gateway's requests as an OpenAPI 3.1 document, made from the handlers and the schemas of the topics."""
+"""The OpenAPI 3.1 document, made from the endpoints and the schemas of the topics."""
 
 import re
 from typing import Any
@@ -29,7 +29,7 @@ STATUS = {"put_user": "202", "put_item": "202", "forget": "202", "drop_item": "2
 
 
 def document(version: str) -> dict[str, Any]:
-    """Make the document."""
+    """The document, for a version of headwater."""
     _, schemas = msgspec.json.schema_components([Event, Item, Profile], ref_template="#/components/schemas/{name}")
     paths: dict[str, dict[str, Any]] = {}
     for endpoint in ENDPOINTS:

@@ -1,4 +1,4 @@
-"""Errors as documents that a program can read: RFC 9457, problem details for HTTP APIs."""
+"""Errors as JSON documents: RFC 9457, problem details for HTTP APIs."""
 
 from http import HTTPStatus
 from typing import Any
@@ -21,7 +21,7 @@ class Problem(Exception):  # noqa: N818  the word of the RFC
         self.status, self.detail, self.headers, self.more = status, detail, headers or {}, more
 
     def response(self) -> web.Response:
-        """The document."""
+        """The response with the document."""
         document = {"title": HTTPStatus(self.status).phrase, "status": self.status, "detail": self.detail} | self.more
         return web.Response(
             body=orjson.dumps(document), status=self.status, content_type=CONTENT_TYPE, headers=self.headers

@@ -1,22 +1,23 @@
-"""What a gateway keeps of the topics: slates, items, what is in fashion, what goes with what, and the last minutes.
+"""What a gateway keeps of the topics: slates, items, trending and similar items, and figures of the last minutes.
 
-Fed by `reader`, asked by `api`; knows neither Kafka nor HTTP.
+`reader` fills it, `api` queries it; it knows neither Kafka nor HTTP.
 """
 
-from collections import Counter, OrderedDict, deque
+from collections import Counter, deque
 from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
 import msgspec
 import numpy as np
+from cachetools import FIFOCache, LRUCache
 
 from learners import ELIGIBLE, INELIGIBLE, CoVisitation, Interaction, Query, Trending, Vocabulary
 from stream.records.schemas import KINDS, UNLEARNED, Event, EventType, Item, Outcome, Recommendation
 
 RECENT = 10  # items of a user that similar items and reasons are made of
-USERS = 50_000  # whose recent items are kept
-EVENTS = 20_000  # whose writing times are kept, until their slates come
-MAX_ITEMS = 2_000_000  # of whom similar ones are known
+MAX_USERS = 50_000  # whose recent items are kept
+MAX_EVENTS = 20_000  # whose write times are kept until their slates arrive
+MAX_ITEMS = 2_000_000  # of which similar ones are known
 WINDOW_S = 300  # of the curves
 RANKS = 5  # columns of the table of hits: ranks 1, 2, 3-4, 5-8, 9 and more
 NOTHING = np.empty(0, np.int32)
@@ -36,14 +37,14 @@ class Second(NamedTuple):
 
 
 class ReadModel:
-    """Everything, bounded: about 2 KB a user with a slate, 1 KB an item."""
+    """All that a gateway knows: about 2 KB a user with a slate, 1 KB an item."""
 
     def __init__(self) -> None:
         self.slates: dict[str, bytes] = {}  # newest record of each user, as it came
         self.epochs: dict[str, int] = {}
         self.items: dict[str, Item] = {}
-        self.recent: OrderedDict[str, deque[tuple[str, EventType]]] = OrderedDict()
-        self.written: OrderedDict[str, float] = OrderedDict()  # event -> when it was written, unix seconds
+        self.recent: LRUCache[str, deque[tuple[str, EventType]]] = LRUCache(MAX_USERS)
+        self.written: FIFOCache[str, float] = FIFOCache(MAX_EVENTS)  # event -> when it was written, unix seconds
         self.latencies: deque[float] = deque(maxlen=500)  # seconds from event to slate, of the newest
         self.seconds: deque[Second] = deque(maxlen=WINDOW_S)
         self.slots: Counter[str] = Counter()  # by source, of the slates since the start
@@ -54,7 +55,7 @@ class ReadModel:
         self._available = np.empty(0, np.uint8)
 
     def item(self, item_id: str, item: Item | None) -> None:
-        """The catalogue says something of an item; None: it is gone."""
+        """Take in a record of the catalogue; None: the item was removed."""
         if item is None:
             self.items.pop(item_id, None)
         else:
@@ -62,24 +63,21 @@ class ReadModel:
         self._note_availability(item_id, available=item is not None and item.available)
 
     def event(self, kind: EventType, event: Event, written: float) -> None:
-        """A user did something."""
+        """Take in an event."""
         index = self._intern(event.item_id)
         recent = self.recent.setdefault(event.user_id, deque(maxlen=RECENT))
-        self.recent.move_to_end(event.user_id)
         before = dict.fromkeys(item for item, _ in reversed(recent))
         if index >= 0:
             known = self._vocabulary.indices([item for item in before if item != event.item_id])
-            told = Interaction(index, KINDS.index(kind), event.timestamp, known, NOTHING)
-            self._together.learn_one(told)
-            self._trending.learn_one(told)
+            interaction = Interaction(index, KINDS.index(kind), event.timestamp, known, NOTHING)
+            self._together.learn_one(interaction)
+            self._trending.learn_one(interaction)
         recent.append((event.item_id, kind))
         self.written[event.event_id] = written
-        _cut(self.recent, USERS)
-        _cut(self.written, EVENTS)
         self._count(written, events=1)
 
     def slate(self, user_id: str, record: bytes | None, written: float) -> Recommendation | None:
-        """A slate was published; None if it is no news: the user is forgotten, or a former owner wrote it."""
+        """Take in a record of `recommendations`; None for a tombstone and for a slate of a fenced owner."""
         if record is None:
             self.forget(user_id)
             return None
@@ -95,7 +93,7 @@ class ReadModel:
         return slate
 
     def outcome(self, outcome: Outcome, written: float) -> None:
-        """A decision was settled."""
+        """Take in a settled decision."""
         if outcome.outcome in UNLEARNED:
             return
         for rank, source in enumerate(outcome.sources):
@@ -109,26 +107,26 @@ class ReadModel:
         self._count(written, answered=answered, hits=int(outcome.hit is not None), reward=outcome.reward)
 
     def forget(self, user_id: str) -> None:
-        """Nothing is kept of a user."""
+        """Delete everything about a user."""
         for kept in (self.slates, self.epochs, self.recent):
             kept.pop(user_id, None)
 
     def newest(self, user_id: str) -> Recommendation | None:
-        """The user's slate."""
+        """The user's newest slate."""
         record = self.slates.get(user_id)
         return None if record is None else _SLATE.decode(record)
 
     def title(self, item_id: str) -> str:
-        """Of an item, or its id."""
+        """Title of an item, its id if it has none."""
         item = self.items.get(item_id)
         return item.title or item_id if item is not None else item_id
 
     def history(self, user_id: str) -> list[tuple[str, EventType]]:
-        """The user's last items and what he did with them, newest first, each once."""
+        """The user's last items with the type of event, newest first, each once."""
         return list({item: (item, kind) for item, kind in reversed(self.recent.get(user_id, ()))}.values())
 
     def trending(self, k: int, exclude: Iterable[str] = ()) -> list[tuple[str, float]]:
-        """What rises, best first; what is simply there when too little happens."""
+        """Trending items, best first, filled up with available items of the catalogue at score 0."""
         left_out = set(exclude)
         found = self._names(self._trending.top_k(self._query([]), k + len(left_out), self._blocked()), left_out)
         for item_id, item in self.items.items():
@@ -139,13 +137,13 @@ class ReadModel:
         return found[:k]
 
     def similar(self, item_id: str, k: int, exclude: Iterable[str] = ()) -> list[tuple[str, float]]:
-        """What the same people touched, best first."""
+        """Items that the same users interacted with, best first."""
         left_out = {item_id, *exclude}
         found = self._together.top_k(self._query([item_id]), k + len(left_out), self._blocked())
         return self._names(found, left_out)[:k]
 
     def pulled_by(self, items: Sequence[str], history: Sequence[str]) -> list[str | None]:
-        """For each of some items, which one of a history goes best with it, if any does."""
+        """For each of some items, the item of a history that it occurs with most, None if with none."""
         numbers = np.array([self._vocabulary.index(item) for item in items], np.int32)  # -1: unknown, which scores 0
         if len(numbers) == 0 or not history:
             return [None] * len(items)
@@ -158,7 +156,7 @@ class ReadModel:
         return item_id in self.items or self._vocabulary.index(item_id) >= 0
 
     def latency(self, share: float) -> float | None:
-        """Quantile of the seconds from event to slate, of the newest."""
+        """Quantile of the seconds from event to slate, over the newest ones."""
         return float(np.quantile(list(self.latencies), share)) if self.latencies else None
 
     def _count(self, written: float, **found: Any) -> None:
@@ -195,8 +193,3 @@ class ReadModel:
         ids = self._vocabulary.ids
         named = [(ids[index], float(score)) for index, score in zip(*(part.tolist() for part in found), strict=True)]
         return [(item, score) for item, score in named if item not in left_out]
-
-
-def _cut(kept: "OrderedDict[str, Any]", most: int) -> None:
-    while len(kept) > most:
-        kept.popitem(last=False)

@@ -1,4 +1,4 @@
-"""Writes what requests bring to its topics, as a producer of events would: checked, keyed, acknowledged by all."""
+"""Writes events and catalogue records to their topics: checked, keyed, acknowledged by all in-sync replicas."""
 
 import asyncio
 import time
@@ -20,7 +20,7 @@ SEND_S = 10.0
 
 
 class _Addressed(msgspec.Struct):
-    """The two fields that say where an event belongs."""
+    """The two fields that decide the topic and the key."""
 
     type: str | None = None
     user_id: str | None = None
@@ -32,13 +32,13 @@ _ADDRESS = msgspec.json.Decoder(_Addressed)
 class Refused(NamedTuple):
     """An event of a request that was not written."""
 
-    place: int  # in the request
+    position: int  # in the request
     reason: str
     detail: str
 
 
 class Writer:
-    """One producer."""
+    """One producer for all requests."""
 
     def __init__(self, config: Config) -> None:
         self.config = config
@@ -52,19 +52,19 @@ class Writer:
         await self._producer.start()
 
     async def stop(self) -> None:
-        """Send what is under way, and disconnect."""
+        """Send what is buffered, and disconnect."""
         await self._producer.stop()
 
     async def events(self, documents: list[msgspec.Raw]) -> list[Refused]:
-        """Write events, each to the topic of its type; those that the workers could not read are refused."""
+        """Write events, each to the topic of its type; returns those that are invalid or were not acknowledged."""
         refused, waiting = list[Refused](), list[asyncio.Future[object]]()
         indices = list[int]()
         for index, document in enumerate(documents):
-            read = _read(bytes(document))
-            if isinstance(read, Rejection):
-                refused.append(Refused(index, read.reason, read.detail))
+            decoded = _decode(bytes(document))
+            if isinstance(decoded, Rejection):
+                refused.append(Refused(index, decoded.reason, decoded.detail))
                 continue
-            kind, event = read
+            kind, event = decoded
             waiting.append(await self._send(EVENT_TOPICS[kind], event.user_id, bytes(document)))
             indices.append(index)
         for index, answer in zip(indices, await asyncio.gather(*waiting, return_exceptions=True), strict=True):
@@ -101,7 +101,7 @@ class Writer:
         return sent
 
 
-def _read(document: bytes) -> tuple[EventType, Event] | Rejection:
+def _decode(document: bytes) -> tuple[EventType, Event] | Rejection:
     try:
         address = _ADDRESS.decode(document)
     except msgspec.ValidationError as error:

@@ -1,1 +1,1 @@
-"""Off-policy evaluation: what would another policy have earned on the decisions on record?"""
+"""Off-policy evaluation: what another policy would have earned on the recorded decisions."""

@@ -1,4 +1,4 @@
-"""Where settled decisions come from: the topic `outcomes`, once and up to its end, or a file of its messages."""
+"""Settled decisions from the topic `outcomes`, up to its present end, or from a file of its messages."""
 
 import gzip
 from collections.abc import Iterable, Iterator
@@ -28,7 +28,7 @@ def messages_of_file(path: Path) -> Iterator[bytes]:
 
 
 def messages_of_topic(config: Kafka) -> Iterator[bytes]:
-    """Every message of the topic, up to where it ends now; a consumer without a group, which disturbs nobody."""
+    """Every message of the topic up to its present end, by a consumer without a group."""
     count = check(config)[prefixed(config.namespace, OUTCOMES)]
     options = kafka_options(config) | {"enable_auto_commit": False, "auto_offset_reset": "earliest"}
     with closing(KafkaConsumer(**options)) as consumer:
@@ -42,5 +42,5 @@ def messages_of_topic(config: Kafka) -> Iterator[bytes]:
 
 
 def read(messages: Iterable[bytes], where: str) -> list[Outcome]:
-    """Decode all of them; `where` names their origin in errors."""
+    """Decode all messages; `where` names their origin in errors."""
     return [decode(message, f"{where}, message {n}") for n, message in enumerate(messages, 1)]

@@ -1,8 +1,8 @@
 """The Open Bandit Dataset: what a fashion shop showed, at random and by Thompson sampling, with true propensities.
 
 One folder a policy (`random`, `bts`), in it one a campaign (`all`, `men`, `women`) with a CSV file of the same name.
-Every line is one item in one of three positions. The policies look at no context, so a policy's chance of an item in a
-position is the mean of the propensities that its own log tells of them.
+Every line is one item in one of three positions. The policies use no context, so a policy's probability of an item in
+a position is the mean of the propensities in its own log.
 
 References
 ----------
@@ -26,7 +26,7 @@ from stream.errors import UsageError
 POLICIES = ("random", "bts")
 COLUMNS = ("item_id", "position", "click", "propensity_score")
 FOLDS = 5
-SHRINK = 100.0  # impressions by which an item leans on the mean of all: clicks are rare
+SHRINK = 100.0  # impressions by which an item is shrunk towards the mean of all: clicks are rare
 LEVEL = 0.95
 
 Floats = NDArray[np.float64]
@@ -42,7 +42,7 @@ class Impressions(NamedTuple):
 
 
 def campaigns(directory: Path) -> list[str]:
-    """Campaigns of which both policies' logs are there.
+    """Campaigns with logs of both policies.
 
     Raises
     ------
@@ -90,7 +90,7 @@ def _opened(path: Path) -> Iterator[IO[str]]:
 
 
 def chances(log: Impressions, items: int, positions: int) -> Floats:
-    """Chance of every item in every position, [positions, items]; 0 if it never stood there."""
+    """Probability of every item in every position, [positions, items]; 0 if it was never shown there."""
     sums, counts = np.zeros((2, positions, items))
     np.add.at(sums, (log.position, log.item), log.propensity)
     np.add.at(counts, (log.position, log.item), 1.0)
@@ -99,7 +99,7 @@ def chances(log: Impressions, items: int, positions: int) -> Floats:
 
 
 def compare(directory: Path, campaign: str, *, clip: float, resamples: int, seed: str) -> dict[str, Any]:
-    """Estimate each policy's click rate from the other's log, beside what it really had."""
+    """Estimate each policy's click rate from the other's log, and compare it with the true one."""
     logs = {policy: read(directory, policy, campaign) for policy in POLICIES}
     items = 1 + max(int(log.item.max()) for log in logs.values())
     positions = 1 + max(int(log.position.max()) for log in logs.values())

@@ -1,8 +1,8 @@
-"""What would another policy have earned? Off-policy estimates from the settled decisions of the topic `outcomes`.
+"""Replays settled decisions of the topic `outcomes` for a candidate policy: the input of off-policy estimates.
 
-A candidate sees the log in the order in which it happened: for every decision it says how probable each item of the
-slate would have been, after learning from all that was settled by then and from nothing else. The ratio to the logged
-propensities is all that the estimators of `bandits.ope` need. The models behind the lists are those of the log.
+A candidate follows the log in order of time: for every decision it gives the probability of each item of the slate,
+after learning from exactly the decisions that were settled by then. The estimators of `bandits.ope` need only the ratio
+to the logged propensities. The models behind the lists are those of the log.
 """
 
 from collections import Counter
@@ -23,8 +23,8 @@ from stream.model.build import configured_policy
 from stream.model.outcomes import unpack_lists
 from stream.records.schemas import UNLEARNED, Outcome
 
-FOLDS = 5  # of users: no decision is predicted by a model that has seen its user
-SHRINK = 20.0  # examined slots by which a cell of the reward model leans on the mean of all
+FOLDS = 5  # of users: a decision is predicted by a model without its user
+SHRINK = 20.0  # examined slots by which a cell of the reward model is shrunk towards the mean of all
 OFFERS = 3  # sources that offer an item, 3 and more are one cell
 RANKS = 5  # buckets of an item's rank in the ranking, the last: not in it
 
@@ -59,7 +59,7 @@ class Log(NamedTuple):
 
 
 class Candidate(Protocol):
-    """What might have drawn the slates instead."""
+    """A policy that might have drawn the slates instead."""
 
     @property
     def name(self) -> str:
@@ -76,7 +76,7 @@ class Candidate(Protocol):
 
 
 class Fixed:
-    """Always the same source; the next live one when it is dry."""
+    """Always the same source; when it is exhausted, the next one that is not."""
 
     def __init__(self, offering: Sequence[str], source: str) -> None:
         if source not in offering:
@@ -85,7 +85,7 @@ class Fixed:
         self._order = np.roll(np.arange(len(offering)), -offering.index(source))
 
     def probabilities(self, decision: Decision, offered_ranks: NDArray[np.uint8]) -> Floats:
-        """1 where the first live source's head is shown."""
+        """1 where the first source that is not exhausted offers the item, else 0."""
         in_order = offered_ranks[:, self._order]
         first = (in_order != EXHAUSTED).argmax(axis=1)
         return np.asarray(in_order[np.arange(len(offered_ranks)), first] < OTHER, np.float64)
@@ -95,12 +95,12 @@ class Fixed:
 
 
 class Uniform:
-    """Any live source, all equally probable."""
+    """Any source that is not exhausted, all equally probable."""
 
     name = "uniform"
 
     def probabilities(self, decision: Decision, offered_ranks: NDArray[np.uint8]) -> Floats:
-        """Share of the live sources whose head is shown."""
+        """Share of the sources that are not exhausted which offer the item."""
         live = (offered_ranks != EXHAUSTED).sum(axis=1)
         return np.asarray((offered_ranks < OTHER).sum(axis=1) / live)
 
@@ -109,22 +109,22 @@ class Uniform:
 
 
 class Learning:
-    """A policy of headwater's, from its first state on."""
+    """A policy of headwater, from its initial state."""
 
     def __init__(self, name: str, policy: Policy) -> None:
         self.name, self.policy = name, policy
 
     def probabilities(self, decision: Decision, offered_ranks: NDArray[np.uint8]) -> Floats:
-        """As the policy says."""
+        """The propensities that the policy records."""
         return self.policy.recorded_propensities(decision.state, decision.lists, offered_ranks)
 
     def learn(self, feedback: Feedback) -> None:
-        """As the worker's own policy does."""
+        """Learn as a worker's policy does."""
         self.policy.learn_one(feedback)
 
 
 def candidate(name: str, config: Config, log: Log) -> Learning:
-    """Make the policy of a configuration, sized for a log."""
+    """The policy of a configuration, sized for a log."""
     slots = max(len(decision.sources) for decision in log.decisions)
     policy = configured_policy(config, len(log.offering), max(slots, config.slate.slots))
     return Learning(name, policy)
@@ -202,7 +202,7 @@ def _arrays(outcome: Outcome, user: int, following: int) -> Decision:
 
 
 class Slots(NamedTuple):
-    """What a candidate makes of a log, [decisions, slots]; 1 and 0 where a slate is short or an item was pinned."""
+    """A candidate replayed on a log, [decisions, slots]; ratio 1 and values 0 for missing and pinned slots."""
 
     ratio: Floats
     model: Floats
@@ -229,7 +229,7 @@ def _cells(lists: NDArray[np.int32], items: NDArray[np.int32], state: int) -> ND
 class RewardModel:
     """Mean reward of an examined slot, by state, rank and number of sources; examination (j + 1)^-0.5.
 
-    A cell leans on the mean of all. Each fold of users is predicted by the others.
+    A cell is shrunk towards the mean of all. Each fold of users is predicted by the others.
     """
 
     def __init__(self, log: Log, slots: int) -> None:
@@ -254,10 +254,10 @@ class RewardModel:
 
 
 def follow(log: Log, wanted: Candidate, model: RewardModel, progress: Callable[[], None] | None = None) -> Slots:
-    """Let a candidate live through the log.
+    """Replay a log for a candidate, which for every decision takes two steps.
 
-    1. it learns from what was settled before the decision was made
-    2. it says how probable every item was that could have stood in each slot
+    1. learns from the decisions that were settled before this one was made
+    2. gives the probability of every item that could have been in each slot
     """
     size = (len(log.decisions), len(model.theta))
     found = Slots(np.ones(size), np.zeros(size), np.zeros(size))
@@ -267,13 +267,13 @@ def follow(log: Log, wanted: Candidate, model: RewardModel, progress: Callable[[
         while learned < len(settled) and log.decisions[settled[learned]].settled_at <= decision.decided_at:  # 1
             wanted.learn(_feedback(log, log.decisions[settled[learned]]))
             learned += 1
-        _judge(decision, wanted, model, found, n)  # 2
+        _evaluate(decision, wanted, model, found, n)  # 2
         if progress is not None:
             progress()
     return found
 
 
-def _judge(decision: Decision, wanted: Candidate, model: RewardModel, into: Slots, n: int) -> None:
+def _evaluate(decision: Decision, wanted: Candidate, model: RewardModel, into: Slots, n: int) -> None:
     could = alternatives(decision.lists, decision.offered_ranks)
     chance = wanted.probabilities(decision, could.offered_ranks)
     values = model.values(decision, could.item, could.slot)

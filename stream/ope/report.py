@@ -1,4 +1,4 @@
-"""From what a candidate would have shown to what it would have earned: estimates, intervals, warnings, as plain values.
+"""Estimates of what candidates would have earned, with intervals and warnings, as plain values.
 
 | part | estimators | of what |
 | --- | --- | --- |
@@ -40,11 +40,11 @@ Floats = NDArray[np.float64]
 
 
 class Estimator(NamedTuple):
-    """One estimator's addends, the weights that say how much of the log it rests on, and its largest addend."""
+    """One estimator's addends, the weights that its overlap is computed from, and the bound on an addend."""
 
     addends: Addends
     weights: Floats
-    bound: float | None = None  # of an addend; None: not known beforehand
+    bound: float | None = None  # on an addend; None: not known
 
 
 def report(log: Log, candidates: Mapping[str, Slots], *, clip: float, resamples: int, seed: str) -> dict[str, Any]:
@@ -133,7 +133,7 @@ def _estimate(found: Estimator, shown: Addends, users: NDArray[np.int64], resamp
 def _bootstrapped(
     addends: Addends, shown: Addends | None, users: NDArray[np.int64], resamples: int, seed: str
 ) -> dict[str, Any]:
-    """Interval of the estimate and, drawn alike, of its difference to what was shown."""
+    """Interval of the estimate and, over the same resamples, of its difference to the logged policy."""
     if not resamples:
         return {}
     columns = [addends.numerator, addends.denominator, *(() if shown is None else (shown.numerator, shown.denominator))]

@@ -1,4 +1,4 @@
-"""Off-policy estimates for people."""
+"""Off-policy estimates as tables."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -10,7 +10,7 @@ PARTS = {"slates": "whole slates, reward per decision", "first_slot": "first slo
 
 
 def print_estimates(report: Mapping[str, Any], console: Console) -> None:
-    """Print a table a part, candidates below the policy that was logged."""
+    """Print one table for each part of the report, then warnings."""
     for part, title in PARTS.items():
         logged = report["logged"][part]
         table = Table(title=f"{title}; logged: {logged['value']:.4f}{_interval(logged)}")
@@ -22,9 +22,9 @@ def print_estimates(report: Mapping[str, Any], console: Console) -> None:
                 name = ""
             table.add_section()
         console.print(table)
-    told = f"{report['decisions']:,} decisions of {report['users']:,} users"
+    counts = f"{report['decisions']:,} decisions of {report['users']:,} users"
     left_out = ", ".join(f"{count:,} {why}" for why, count in report["left_out"].items())
-    console.print(told + (f"; left out: {left_out}" if left_out else ""))
+    console.print(counts + (f"; left out: {left_out}" if left_out else ""))
     _print_warnings(report, console)
 
 
@@ -53,7 +53,7 @@ def _print_warnings(report: Mapping[str, Any], console: Console) -> None:
 
 
 def print_open_bandit(report: Mapping[str, Any], console: Console) -> None:
-    """Print a table a campaign and direction."""
+    """Print one table for each campaign and direction."""
     for campaign, directions in report.items():
         for direction, found in directions.items():
             low, high = found["truth_interval"]

@@ -1,1 +1,1 @@
-"""Merchandising rules: from a file to masks, boosts, caps and pins that hold before anything is drawn."""
+"""Merchandising rules: from a file to masks, boosts, caps and pins, applied before a slate is drawn."""

@@ -1,11 +1,11 @@
-"""What the shop wants of a slate, applied between the ranking and the draw.
+"""A rules file applied to one user's slate, between the ranking and the draw.
 
     proposals ─> eligible, not excluded, not bought ─> ranking ─> boosts ─> diversity ─> caps and pins ─> draw
 
-What may not be shown is taken out of what sources propose, so no list ever holds it. Boosts move ranking scores,
-diversity reorders the ranking. Caps and pins go along to the draw (`bandits.slates.constraints`), so the
-propensities know of them. Rules are no part of the model: workers with different files fold the same log to the same
-model.
+Items that may not be shown are removed from what sources propose, so no list holds them. Boosts change ranking scores,
+diversity reorders the ranking. Caps and pins are constraints of the draw (`bandits.slates.constraints`), so
+propensities account for them. Rules are no part of the model: workers with different files fold the same log to the
+same model.
 """
 
 from collections.abc import Sequence
@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from bandits import NO_CONSTRAINTS, Constraints
 from learners import INELIGIBLE, Query, Source, Vocabulary, best_first
 from stream.records.schemas import Scalar
-from stream.rules.compile import CODES, compile_conditions, field_keys, user_operands, user_satisfies
+from stream.rules.compile import compile_comparisons, compile_conditions, field_keys, user_operands, user_satisfies
 from stream.rules.file import RuleBook, When
 from stream.rules.kernels import Operands, boosted, eligible, first_holding, holds_any
 from stream.rules.lists import cut_lists, diversified, group_items
@@ -27,15 +27,15 @@ from stream.state.catalogue import Catalogue
 from stream.state.users import User
 
 DIVERSIFIED = 100  # best items of the ranking that diversity chooses from
-MAX_VARIED = 60  # places of the ranking that it orders, where caps will leave some of them out
-WIDER = 8  # times more is asked of a source where rules leave too little, up to twice
-AUDIENCES = 4096  # different combinations of users' attributes that are remembered
+MAX_VARIED = 60  # ranks that diversity orders; more than k, since caps leave some out
+WIDER = 8  # factor by which k grows for a source where rules leave too few items, up to twice
+MAX_AUDIENCES = 4096  # combinations of users' attributes whose rules are cached
 
 
 class Audience(NamedTuple):
-    """What rules say to users with certain attributes."""
+    """What holds for all users with the same attributes."""
 
-    timed: NDArray[np.bool_]  # [pins + boosts + excludes]: whether the rule is for them
+    timed: NDArray[np.bool_]  # [pins + boosts + excludes]: whether the audience of the rule includes them
     operands: Operands
 
 
@@ -53,7 +53,7 @@ class Rules:
     Parameters
     ----------
     book : the rules
-    exclude_bought : what holds of bought items that no rule concerns
+    exclude_bought : whether bought items that no rule concerns are hidden
     """
 
     def __init__(
@@ -63,32 +63,30 @@ class Rules:
         parts = (book.boosts, book.excludes, book.eligibles, book.boughts)
         self.program = compile_conditions([rule.items for part in parts for rule in part])
         numbers = iter(range(sum(len(part) for part in parts)))
-        self.boosts, self.excludes, self.eligibles, self.boughts = (
+        self.boosts, self.excludes, eligibles, self.boughts = (
             np.array([next(numbers) for _ in part], np.int64) for part in parts
         )
         self.factors = np.array([(rule.multiply, rule.add) for rule in book.boosts], np.float64).reshape(-1, 2)
-        self.fields = field_keys([rule.item for rule in book.eligibles])
-        self.ops = np.array([CODES[rule.op] for rule in book.eligibles], np.int32)
-        self.show_if_lacking = np.array([rule.show_if_item_lacks for rule in book.eligibles], np.bool_)
+        self.comparisons = compile_comparisons(book.eligibles, eligibles)
         self.cap_fields = field_keys([cap.field for cap in book.caps])
         self.at_most = np.array([cap.at_most for cap in book.caps], np.int32)
         self.first = np.array([cap.first for cap in book.caps], np.int32)
         self._when: list[When] = [rule.when for part in (book.pins, book.boosts, book.excludes) for rule in part]
         self._start, self._end = (np.array([getattr(when, name) for when in self._when]) for name in ("start", "end"))
         self._names = sorted(_user_attributes(book))
-        self._audience = lru_cache(AUDIENCES)(self._judge)
+        self._audience = lru_cache(MAX_AUDIENCES)(self._judge)
         self._keys = np.zeros(0, np.int64)
-        self._keyed = 0 if _names_items(book) else None  # items whose id is hashed already
+        self._keyed = 0 if _names_items(book) else None  # items whose id is hashed already; None: no rule names an item
 
     def offer(self, user: User, now: float, slots: int) -> "Offer":
-        """The rules as they hold for a user's slate at event time `now`, unix seconds."""
+        """The rules that hold for a user's slate at event time `now`, unix seconds."""
         get = user.attributes.get
         audience: Audience = self._audience(tuple((value.__class__, value) for value in map(get, self._names)))
         timed = audience.timed & (self._start <= now) & (now < self._end)
         return Offer(self, timed, audience.operands, self._hidden(user, now), now, slots)
 
     def table(self) -> Table:
-        """The catalogue's facts, with the items' ids where rules name any."""
+        """The catalogue's facts, with hashes of the items' ids if rules name items."""
         table = self.catalogue.facts.table
         if self._keyed is None:
             return table
@@ -108,7 +106,7 @@ class Rules:
         )
 
     def _hidden(self, user: User, now: float) -> NDArray[np.int32]:
-        """What the user has bought and may not be shown now."""
+        """Items that the user has bought and may not be shown now."""
         if not (self.book.boughts or self.exclude_bought):
             return np.zeros(0, np.int32)
         index = self.vocabulary.index
@@ -129,8 +127,8 @@ class Offer:
     Attributes
     ----------
     hidden : bought items that may not be shown
-    deep : whether `finish` wants lists longer than k, to choose from
-    pins : items that have a slot of their own, by slot, once `propose` was called
+    deep : whether `finish` needs lists longer than k
+    pins : item by slot, after `propose`
     """
 
     def __init__(
@@ -149,7 +147,7 @@ class Offer:
     def propose(
         self, sources: Sequence[Source], query: Query, k: int, blocked: NDArray[np.uint8]
     ) -> list[NDArray[np.int32]]:
-        """Up to k items of every source that rules allow; one that gives too few is asked for more."""
+        """Up to k items of every source that rules allow; `blocked` marks items that no source may give."""
         found = [source.top_k(query, k, blocked)[0] for source in sources]
         pins = self._available_pins(blocked)
         fine = self.showable(np.concatenate([np.array([item for _, item in pins], np.int32), *found]))
@@ -167,11 +165,8 @@ class Offer:
         """Which items are eligible for the user, not excluded and not hidden as bought."""
         rules = self.rules
         fine = np.ones(len(items), np.bool_)
-        if len(rules.eligibles):
-            fine &= eligible(
-                self._table, rules.program, rules.eligibles, rules.fields, rules.ops, rules.show_if_lacking,
-                self._operands, items,
-            )  # fmt: skip
+        if rules.book.eligibles:
+            fine &= eligible(self._table, rules.program, rules.comparisons, self._operands, items)
         if len(rules.excludes):
             fine &= ~holds_any(self._table, rules.program, self._excludes, items)
         if len(self.hidden):
@@ -181,28 +176,27 @@ class Offer:
     def finish(
         self, items: NDArray[np.int32], scores: NDArray[np.float32], lists: NDArray[np.int32], k: int
     ) -> Ranking:
-        """Boost, rank, diversify, and cut the lists so that none breaks a cap by itself; list 0 is to be filled."""
+        """Boost, rank and diversify; cut the lists so that none alone breaks a cap. The ranking goes to list 0."""
         rules = self.rules
-        if len(rules.boosts):  # even if none holds now: the first one to hold must not wait for a compiler
+        if len(rules.boosts):  # even if none holds now, so that it is compiled before the first that does
             chosen = rules.boosts[self._boosts]
             scores = boosted(self._table, rules.program, chosen, rules.factors[self._boosts], items, scores)
         ranked = self._ranked(items, scores, len(items) if rules.book.caps else k)
         if rules.book.caps:
             lists, groups, used = self._cut(ranked, lists, k)
-            return Ranking(scores, lists, self._terms(groups, used))
+            return Ranking(scores, lists, self._constraints(groups, used))
         lists[0, : len(ranked)] = ranked
         return Ranking(
-            scores, lists, self._terms(NO_CONSTRAINTS.groups, NO_CONSTRAINTS.used) if self.pins else NO_CONSTRAINTS
+            scores,
+            lists,
+            self._constraints(NO_CONSTRAINTS.groups, NO_CONSTRAINTS.used) if self.pins else NO_CONSTRAINTS,
         )
 
     def _available_pins(self, blocked: NDArray[np.uint8]) -> list[tuple[int, int]]:
-        """Slot and item of the pins that hold now and whose items can be shown at all, in the order of the file."""
-        catalogue, index = self.rules.catalogue, self.rules.vocabulary.index
+        """Slot and item of the pins that hold now and whose items are available, in the order of the file."""
+        expires, index = self.rules.catalogue.expires, self.rules.vocabulary.index
         found = [(pin.slot, item) for pin in self._wanted if (item := index(pin.item)) >= 0]
-        return [
-            (slot, item) for slot, item in found
-            if blocked[item] != INELIGIBLE and catalogue.expires[item] > self._now
-        ]  # fmt: skip
+        return [(slot, item) for slot, item in found if blocked[item] != INELIGIBLE and expires[item] > self._now]
 
     def _unpinned(self, items: NDArray[np.int32]) -> NDArray[np.int32]:
         for pin in self.pins.values():
@@ -232,7 +226,7 @@ class Offer:
     def _cut(
         self, ranked: NDArray[np.int32], lists: NDArray[np.int32], k: int
     ) -> tuple[NDArray[np.int32], NDArray[np.int32], NDArray[np.int32]]:
-        """Lists of k items, their groups, and what pins take of the caps."""
+        """Lists of k items, their groups, and how many items of each group are pinned."""
         rules = self.rules
         slots = sorted(self.pins)
         pins = np.array([self.pins[slot] for slot in slots], np.int32)
@@ -246,7 +240,7 @@ class Offer:
         of_rows = np.ascontiguousarray(groups[:, len(pins) :]).reshape(-1, *rows.shape)
         return *cut_lists(rows, of_rows, rules.at_most, rules.first, used, k), used
 
-    def _terms(self, groups: NDArray[np.int32], used: NDArray[np.int32]) -> Constraints:
+    def _constraints(self, groups: NDArray[np.int32], used: NDArray[np.int32]) -> Constraints:
         slots = sorted(self.pins)
         return Constraints(
             groups, self.rules.at_most, self.rules.first, used,

@@ -1,4 +1,4 @@
-"""The conditions of a rules file as arrays, and what a user's attributes say to them."""
+"""The conditions of a rules file as arrays, and a user's attributes evaluated against them."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -21,6 +21,7 @@ from stream.rules.kernels import (
     MISSING,
     NONE,
     SHOW,
+    Comparisons,
     Operands,
     Program,
 )
@@ -55,7 +56,7 @@ def compile_conditions(rules: Sequence[tuple[Condition, ...]]) -> Program:
 
 
 def user_satisfies(conditions: tuple[Condition, ...], attributes: Mapping[str, Scalar]) -> bool:
-    """Whether all conditions hold of a user, by the rules that hold of items.
+    """Whether all conditions hold of a user, with the same meaning as for items.
 
     >>> dutch = (Condition("attributes.country", "in", ("NL", "BE")),)
     >>> user_satisfies(dutch, {"country": "NL"}), user_satisfies(dutch, {})
@@ -87,8 +88,18 @@ def _in_order(code: int, value: float, bound: float) -> bool:
     return value > bound if code == GREATER else value >= bound
 
 
+def compile_comparisons(rules: Sequence[Eligible], numbers: NDArray[np.int64]) -> Comparisons:
+    """The comparisons of rules of eligibility, which have these numbers in the program."""
+    return Comparisons(
+        numbers,
+        field_keys([rule.item for rule in rules]),
+        np.array([CODES[rule.op] for rule in rules], np.int32),
+        np.array([rule.show_if_item_lacks for rule in rules], np.bool_),
+    )
+
+
 def user_operands(rules: Sequence[Eligible], attributes: Mapping[str, Scalar]) -> Operands:
-    """What a user brings to the rules of eligibility."""
+    """A user's side of the comparisons."""
     given = [entries(attributes.get(_name(rule.user))) for rule in rules]
     values = np.zeros((len(rules), max((len(each) for each in given), default=0)), np.int64)
     number, verdict = np.full(len(rules), np.nan), np.full(len(rules), COMPARE, np.int32)
@@ -103,7 +114,7 @@ def user_operands(rules: Sequence[Eligible], attributes: Mapping[str, Scalar]) -
 
 
 def field_keys(fields: Sequence[str]) -> NDArray[np.int64]:
-    """Keys of some fields."""
+    """The keys under which the facts hold some fields."""
     return np.array([field_key(field) for field in fields], np.int64)
 
 

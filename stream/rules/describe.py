@@ -1,4 +1,4 @@
-"""A rules file in words: what headwater has understood."""
+"""A rules file in words, as headwater has read it."""
 
 import math
 from collections.abc import Callable, Iterator, Mapping

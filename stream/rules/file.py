@@ -1,4 +1,4 @@
-"""A rules file, read and checked: what the merchandiser wrote, as plain values. Its meaning is in `rules.py`."""
+"""A rules file, read and checked, as plain values; `apply` gives them their meaning."""
 
 import math
 import tomllib
@@ -15,20 +15,20 @@ ELIGIBLE_OPS: tuple[EligibleOp, ...] = ("=", "!=", "<", "<=", ">", ">=", "contai
 
 
 class When(NamedTuple):
-    """For whom and how long a rule holds."""
+    """The users and the time that a rule holds for."""
 
-    audience: tuple[Condition, ...] = ()  # about the user; none: everybody
+    audience: tuple[Condition, ...] = ()  # on the user; none: all users
     start: float = -math.inf  # event time, unix seconds
-    end: float = math.inf  # from then on no more
+    end: float = math.inf  # exclusive
 
 
 class Cap(NamedTuple):
-    """At most so many items of one value of a field."""
+    """At most `at_most` items with the same value of a field."""
 
     name: str
     field: str
     at_most: int
-    first: int  # slots from the top among which they are counted
+    first: int  # slots from the top that are counted
 
 
 class Pin(NamedTuple):
@@ -59,7 +59,7 @@ class Exclude(NamedTuple):
 
 
 class Eligible(NamedTuple):
-    """Only items whose field compares so with the user's."""
+    """Only items whose field compares with the user's as `op` says."""
 
     name: str
     items: tuple[Condition, ...]  # that the rule concerns; none: all
@@ -71,7 +71,7 @@ class Eligible(NamedTuple):
 
 
 class Bought(NamedTuple):
-    """What becomes of items that the user has bought."""
+    """When items that the user has bought are shown again."""
 
     name: str
     items: tuple[Condition, ...]

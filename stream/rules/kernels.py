@@ -1,4 +1,4 @@
-"""Rules as loops over candidates: which conditions hold, what is eligible, what is alike."""
+"""Rules as compiled loops over candidates: which conditions hold of them, which a user may see, boosts."""
 
 from typing import NamedTuple
 
@@ -11,11 +11,11 @@ from stream.state.attributes import Table, field_key
 
 ANY, NONE, LESS, LESS_OR_EQUAL, GREATER, GREATER_OR_EQUAL, EXISTS, MISSING = range(8)
 HIDE, SHOW, COMPARE = range(3)
-ITEM = field_key("item")  # the one field that is not among the facts
+ITEM = field_key("item")  # the one field that the facts do not hold
 
 
 class Program(NamedTuple):
-    """The conditions of all rules. Rule r holds of an item if its atoms [start[r], stop[r]) all do."""
+    """The conditions of all rules. Rule r holds of an item if its atoms [start[r], stop[r]) all hold."""
 
     start: NDArray[np.int32]  # [rules]
     stop: NDArray[np.int32]  # [rules]
@@ -27,18 +27,27 @@ class Program(NamedTuple):
     pairs: NDArray[np.int64]  # [pairs, 2]: field, value; by value within an atom
 
 
-class Operands(NamedTuple):
-    """What a user brings to the rules of eligibility."""
+class Comparisons(NamedTuple):
+    """The rules of eligibility: how an item's field must compare with the user's."""
 
-    verdict: NDArray[np.int32]  # [rules]: HIDE or SHOW what has the field, or COMPARE
-    number: NDArray[np.float64]  # [rules]: nan if the user's value is none
-    values: NDArray[np.int64]  # [rules, values]: 0 pads
-    size: NDArray[np.int32]  # [rules]: values in use
+    rule: NDArray[np.int64]  # [comparisons]: number in the program, which says of what items
+    field: NDArray[np.int64]  # [comparisons]: its key
+    op: NDArray[np.int32]  # [comparisons]
+    show_if_lacking: NDArray[np.bool_]  # [comparisons]: items without the field
+
+
+class Operands(NamedTuple):
+    """A user's side of the comparisons."""
+
+    verdict: NDArray[np.int32]  # [comparisons]: HIDE or SHOW what has the field, or COMPARE
+    number: NDArray[np.float64]  # [comparisons]: nan unless the user's value is a number
+    values: NDArray[np.int64]  # [comparisons, values]: 0 pads
+    size: NDArray[np.int32]  # [comparisons]: values in use
 
 
 @register_jitable
 def listed(pairs: NDArray[np.int64], field: int, value: int) -> bool:
-    """Whether pairs in the order of their values hold this field and value."""
+    """Whether pairs, sorted by value, contain this field and value."""
     low, high = 0, len(pairs)
     while low < high:
         middle = (low + high) // 2
@@ -64,23 +73,22 @@ def in_order(op: int, value: float, bound: float) -> bool:
 
 
 @register_jitable
-def narrow(
-    facts: NDArray[np.int64], start: NDArray[np.int64], size: NDArray[np.int32], keys: NDArray[np.int64],
-    items: NDArray[np.int32], field: int, op: int, bound: float, pairs: NDArray[np.int64], fine: NDArray[np.bool_],
-) -> None:  # fmt: skip
+def narrow(table: Table, program: Program, atom: int, items: NDArray[np.int32], fine: NDArray[np.bool_]) -> None:
     """Keep of the items marked `fine` those that one condition holds of.
 
     Of a missing field only MISSING holds; of several values, ANY wants one that is listed and NONE no such.
     """
-    numbers = facts.view(np.float64)
+    field, op, bound = program.field[atom], program.op[atom], program.bound[atom]
+    pairs = program.pairs[program.low[atom] : program.high[atom]]
+    facts, numbers = table.facts, table.facts.view(np.float64)
     for n in range(len(items)):
         if not fine[n]:
             continue
         item = items[n]
         present = met = False
         if field == ITEM:
-            present, met = True, listed(pairs, ITEM, keys[item])
-        for row in range(start[item], start[item] + size[item]):
+            present, met = True, listed(pairs, ITEM, table.keys[item])
+        for row in range(table.start[item], table.start[item] + table.size[item]):
             kind = facts[row, 0] - field  # 0: a text of this field, 1: a number
             if kind == 0 or kind == 1:
                 present = True
@@ -96,13 +104,13 @@ def narrow(
 
 @register_jitable
 def rule_holds(table: Table, program: Program, rule: int, items: NDArray[np.int32]) -> NDArray[np.bool_]:
-    """Which items a rule's conditions all hold of. Loops over items are inside: a call with many arrays is dear."""
+    """Which items all conditions of a rule hold of.
+
+    Loops over items are inside such functions: a call with many arrays costs more than its work.
+    """
     fine = np.ones(len(items), np.bool_)
     for atom in range(program.start[rule], program.stop[rule]):
-        narrow(
-            table.facts, table.start, table.size, table.keys, items, program.field[atom], program.op[atom],
-            program.bound[atom], program.pairs[program.low[atom] : program.high[atom]], fine,
-        )  # fmt: skip
+        narrow(table, program, atom, items, fine)
     return fine
 
 
@@ -131,7 +139,7 @@ def boosted(
     table: Table, program: Program, rules: NDArray[np.int64], factors: NDArray[np.float64], items: NDArray[np.int32],
     scores: NDArray[np.float32],
 ) -> NDArray[np.float32]:  # fmt: skip
-    """Scores after rule upon rule: score · factors[r, 0] + factors[r, 1] where it holds."""
+    """Scores after each rule in turn: score · factors[r, 0] + factors[r, 1] where it holds."""
     found = scores.copy()
     for position, rule in enumerate(rules):
         fine = rule_holds(table, program, rule, items)
@@ -142,43 +150,45 @@ def boosted(
 
 
 @register_jitable
-def unsuited(
-    facts: NDArray[np.int64], start: NDArray[np.int64], size: NDArray[np.int32], item: int, field: int, op: int,
-    verdict: int, number: float, values: NDArray[np.int64], show_if_lacking: bool,
-) -> bool:  # fmt: skip
-    """Whether an item does not suit a user by one rule of eligibility; `number` and `values` are the user's."""
-    numbers = facts.view(np.float64)
-    present = met = False
-    for row in range(start[item], start[item] + size[item]):
-        kind = facts[row, 0] - field
-        if kind == 0 or kind == 1:
-            present = True
-            if op <= NONE:
-                for value in values:
-                    met |= facts[row, 1] == value
-            elif kind == 1:
-                met |= in_order(op, numbers[row, 1], number)
-    if not present:
-        return not show_if_lacking
-    if verdict != COMPARE:
-        return bool(verdict == HIDE)
-    return met if op == NONE else not met
+def hide_unsuited(
+    table: Table, comparisons: Comparisons, e: int, operands: Operands, items: NDArray[np.int32],
+    concerned: NDArray[np.bool_], shown: NDArray[np.bool_],
+) -> None:  # fmt: skip
+    """Clear in `shown` the concerned items that comparison e hides from the user."""
+    field, op, number = comparisons.field[e], comparisons.op[e], operands.number[e]
+    values, verdict, lacking = (
+        operands.values[e, : operands.size[e]],
+        operands.verdict[e],
+        comparisons.show_if_lacking[e],
+    )
+    facts, numbers = table.facts, table.facts.view(np.float64)
+    for n in range(len(items)):
+        if not concerned[n]:
+            continue
+        present = met = False
+        for row in range(table.start[items[n]], table.start[items[n]] + table.size[items[n]]):
+            kind = facts[row, 0] - field  # 0: a text of this field, 1: a number
+            if kind == 0 or kind == 1:
+                present = True
+                if op <= NONE:
+                    for value in values:
+                        met |= facts[row, 1] == value
+                elif kind == 1:
+                    met |= in_order(op, numbers[row, 1], number)
+        if not present:
+            shown[n] &= lacking
+        elif verdict != COMPARE:
+            shown[n] &= verdict != HIDE
+        else:
+            shown[n] &= not met if op == NONE else met
 
 
 @njit(cache=True)
 def eligible(
-    table: Table, program: Program, rules: NDArray[np.int64], fields: NDArray[np.int64], ops: NDArray[np.int32],
-    show_if_lacking: NDArray[np.bool_], operands: Operands, items: NDArray[np.int32],
-) -> NDArray[np.bool_]:  # fmt: skip
-    """Which items suit a user by all rules of eligibility."""
-    found = np.ones(len(items), np.bool_)
-    facts, start, size = table.facts, table.start, table.size
-    for e, rule in enumerate(rules):
-        fine = rule_holds(table, program, rule, items)
-        verdict, number, values = operands.verdict[e], operands.number[e], operands.values[e, : operands.size[e]]
-        for n in range(len(items)):
-            if fine[n] and unsuited(
-                facts, start, size, items[n], fields[e], ops[e], verdict, number, values, show_if_lacking[e]
-            ):
-                found[n] = False
-    return found
+    table: Table, program: Program, comparisons: Comparisons, operands: Operands, items: NDArray[np.int32]
+) -> NDArray[np.bool_]:
+    """Which items a user may see by all rules of eligibility."""
+    shown = np.ones(len(items), np.bool_)
+    for e, rule in enumerate(comparisons.rule):
+        hide_unsuited(table, comparisons, e, operands, items, rule_holds(table, program, rule, items), shown)
+    return shown

@@ -1,4 +1,4 @@
-"""Rules about lists as a whole: diversity, and lists that break no cap by themselves.
+"""Rules about whole lists: diversity, and lists cut so that none alone breaks a cap.
 
 Diversity is maximal marginal relevance [^1]: place after place goes to the item i with the largest
 
@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from stream.state.attributes import Table
 
-ALIKE_FACTS = 16  # of an item, by which its likeness to others is judged
+ALIKE_FACTS = 16  # of an item, that its likeness to others is computed from
 
 
 @register_jitable
@@ -43,7 +43,7 @@ def alike(facts: NDArray[np.int64], start: int, end: int, begin: int, stop: int)
 def diversified(
     table: Table, items: NDArray[np.int32], scores: NDArray[np.float32], diversity: float, places: int
 ) -> NDArray[np.int32]:
-    """The items of a ranking anew: the first `places` by maximal marginal relevance, ties by rank; then the others.
+    """The items of a ranking reordered: `places` by maximal marginal relevance, ties by rank; then the others.
 
     Parameters
     ----------
@@ -131,14 +131,14 @@ def cut_lists(
 ) -> tuple[NDArray[np.int32], NDArray[np.int32]]:  # fmt: skip
     """Lists of k items from longer ones, such that none breaks a cap by itself; and their groups.
 
-    What is one too many for the first slots follows behind them; what is one too many for all is left out. Without
-    this a list cut at k might hold nothing but items of one brand, of which two may be shown.
+    Items above a cap on the first slots move behind those slots; items above a cap on all slots are left out. Without
+    this a list cut at k might hold only items of one brand, of which two may be shown.
 
     Parameters
     ----------
     rows : [lists, items], best first, -1 pads
     groups : of the lists' items, [caps, lists, items]
-    pinned : [caps, groups], counted beforehand
+    pinned : [caps, groups], pinned items, which count first
     """
     lists, kept = np.full((len(rows), k), -1, np.int32), np.full((len(at_most), len(rows), k), -1, np.int32)
     for a in range(len(rows)):

@@ -1,6 +1,7 @@
-"""Reading one table of a rules file: every key is asked for, what is left over is a mistake; and conditions.
+"""Reading one table of a rules file: each key by its type, unknown keys are errors; and conditions.
 
-Every error says: which file, which rule, which key, what must hold, what came, and what was probably meant.
+Every error names the file, the rule and the key, what must hold, what came, and what was probably meant. msgspec's
+structs would read the tables too, but their errors name neither the value that came, nor the keys that exist.
 """
 
 import difflib
@@ -25,7 +26,7 @@ class RulesError(UsageError):
 
 
 class Condition(NamedTuple):
-    """One comparison of a field with given values: an element of the language."""
+    """One comparison of a field with given values."""
 
     field: str
     op: Op
@@ -33,17 +34,17 @@ class Condition(NamedTuple):
 
 
 def near(word: object, known: Iterable[str]) -> str:
-    """`; did you mean ...?` if something known looks like it."""
+    """`; did you mean ...?` if a known word is similar."""
     found = difflib.get_close_matches(str(word), list(known), 1)
     return f"; did you mean `{found[0]}`?" if found else ""
 
 
 class TableReader:
-    """A TOML table that knows where it stands.
+    """A TOML table, with its place in the file for errors.
 
     Parameters
     ----------
-    where : how errors begin: the file and the rule
+    where : the file and the rule, with which errors begin
     """
 
     def __init__(self, where: str, table: object) -> None:
@@ -51,23 +52,23 @@ class TableReader:
         if not isinstance(table, dict):
             raise RulesError(f"{where}: must be a table; got {table!r}")
         self._table: dict[str, Any] = table
-        self._asked: list[str] = []
+        self._read: list[str] = []
 
     def __contains__(self, key: str) -> bool:
         return key in self._table
 
     def fail(self, key: str, must: str, hint: str = "") -> RulesError:
-        """The error of a key, to be raised."""
+        """Make the error of a key, for the caller to raise."""
         got = f"got {self._table[key]!r}" if key in self._table else "it is missing"
         return RulesError(f"{self.where}: key `{key}`: {must}; {got}{hint}")
 
     def take(self, key: str) -> Any:
         """The value of a key, None if there is none."""
-        self._asked.append(key)
+        self._read.append(key)
         return self._table.get(key)
 
     def text(self, key: str, default: str | None = None) -> str:
-        """A text that is not empty; required without a default."""
+        """A text that is not empty; the key is required if there is no default."""
         value = self.take(key)
         if value is None and default is not None:
             return default
@@ -76,7 +77,7 @@ class TableReader:
         return value
 
     def word(self, key: str, words: Iterable[str], default: str | None = None) -> str:
-        """One of some words."""
+        """One of `words`."""
         known = list(words)
         value = self.take(key)
         if value is None and default is not None:
@@ -113,7 +114,7 @@ class TableReader:
         return value.timestamp()
 
     def field(self, key: str, fields: tuple[str, ...]) -> str:
-        """Name of a field of items or users, the short ones written out."""
+        """Name of a field of items or users; short names are expanded."""
         value = self.take(key)
         name = SHORT.get(value, value) if isinstance(value, str) else value
         known = isinstance(value, str) and (value in fields or (name.startswith("attributes.") and len(name) > 11))
@@ -124,7 +125,7 @@ class TableReader:
         return str(name)
 
     def conditions(self, key: str, fields: tuple[str, ...], *, required: bool = False) -> tuple[Condition, ...]:
-        """A list of conditions, all of which must hold; none: everything."""
+        """A list of conditions, all of which must hold; an empty one holds of everything."""
         value = self.take(key)
         if value is None and not required:
             return ()
@@ -135,11 +136,11 @@ class TableReader:
         )
 
     def end(self) -> None:
-        """Refuse keys that nobody asked for."""
+        """Raise for the first key that was not read."""
         for key in self._table:
-            if key not in self._asked:
+            if key not in self._read:
                 raise RulesError(
-                    f"{self.where}: key `{key}`: must be one of {', '.join(self._asked)}{near(key, self._asked)}"
+                    f"{self.where}: key `{key}`: must be one of {', '.join(self._read)}{near(key, self._read)}"
                 )
 
 
@@ -179,7 +180,7 @@ def _value(table: TableReader, field: str, value: object) -> Value:
             raise table.fail("value", "must be one entry without commas; for several use op `in` with a list")
         return value
     if isinstance(value, bool) or _is_number(value):
-        return value  # type: ignore[return-value]  # a number, as was just seen
+        return value  # type: ignore[return-value]  # a number, as _is_number has checked
     raise table.fail("value", "must be a text, a number, true or false")
 
 

@@ -1,4 +1,4 @@
-"""The gateway as a process, before a real Kafka and a real worker; the console in a real browser."""
+"""The gateway as a process, with a real Kafka and a real worker; the console in a real browser."""
 
 import asyncio
 import http.client
@@ -39,7 +39,7 @@ class Answer(NamedTuple):
 
 
 class Running(NamedTuple):
-    """A site with a worker, a gateway that serves everybody here, and one that wants keys."""
+    """A site with a worker, a gateway without keys, and one with keys."""
 
     site: Site
     gateway: GatewayProcess
@@ -49,7 +49,7 @@ class Running(NamedTuple):
         self, method: str, path: str, body: Any = None, headers: dict[str, str] | None = None, *, key: str = "",
         locked: bool = False,
     ) -> Answer:  # fmt: skip
-        """One request; a body that is no bytes is sent as JSON."""
+        """Send one request; a body other than bytes is sent as JSON."""
         connection = http.client.HTTPConnection("127.0.0.1", (self.locked if locked else self.gateway).port, timeout=20)
         sent = dict(headers or {})
         if body is not None:
@@ -140,7 +140,7 @@ def test_similar_search_and_explanation(running: Running) -> None:
     assert pulled
 
 
-def test_some_of_a_list_may_be_refused(running: Running) -> None:
+def test_a_list_is_written_but_for_its_bad_events(running: Running) -> None:
     bad = [event("p", "f1", "p-1"), event("p", "f1", "p-2", "wish"), event("p", "f1", "p-3", timestamp=1.0)]
     answer = running.ask("POST", "/v1/events", bad)
     assert (answer.status, answer.body["accepted"]) == (207, 1)
@@ -177,14 +177,14 @@ def test_slates_are_streamed(running: Running) -> None:
     running.ask("POST", "/v1/events", event("heard", "f2", "heard-1"))
     lines = [answer.readline().decode().strip() for _ in range(6)]
     connection.close()
-    told = {lines[n].removeprefix("event: "): json.loads(lines[n + 1].removeprefix("data: ")) for n in (0, 3)}
-    assert told.keys() == {"event", "slate"}
-    assert told["event"]["title"] == "Heat"
-    assert told["slate"]["event_id"] == "heard-1"
+    streamed = {lines[n].removeprefix("event: "): json.loads(lines[n + 1].removeprefix("data: ")) for n in (0, 3)}
+    assert streamed.keys() == {"event", "slate"}
+    assert streamed["event"]["title"] == "Heat"
+    assert streamed["slate"]["event_id"] == "heard-1"
 
 
 JSON, GOOD = "application/json", event("bad", "f1", "bad-1")
-BAD: list[tuple[str, str, Any, dict[str, str], int, str]] = [  # method, path, body, headers, status, what is said
+BAD: list[tuple[str, str, Any, dict[str, str], int, str]] = [  # method, path, body, headers, status, detail
     ("GET", "/v1", None, {}, 404, "/docs lists all"),
     ("GET", "/v1/users//recommendations", None, {}, 404, "no such page"),
     ("POST", "/v1/users/ada/recommendations", {}, {}, 405, "must be GET; got POST"),
@@ -194,7 +194,7 @@ BAD: list[tuple[str, str, Any, dict[str, str], int, str]] = [  # method, path, b
     ("GET", "/v1/users/ada/recommendations?k=-1", None, {}, 422, "got '-1'"),
     ("GET", "/v1/users/ada/recommendations?k=many", None, {}, 422, "got 'many'"),
     ("GET", f"/v1/users/{'x' * 257}/recommendations", None, {}, 422, "at most 256 bytes"),
-    ("GET", "/v1/items/unheard/similar", None, {}, 404, "neither the catalogue nor an event"),
+    ("GET", "/v1/items/unheard/similar", None, {}, 404, "must be in the catalogue or in an event"),
     ("GET", "/v1/users/nobody/explanation", None, {}, 404, "no worker has an open slate"),
     ("GET", "/v1/stream?topics=gossip", None, {}, 422, "must be of event, outcome, slate, stats"),
     ("POST", "/v1/events", b"{}", {"content-type": "text/plain"}, 415, "must be application/json; got text/plain"),
@@ -219,12 +219,12 @@ BAD: list[tuple[str, str, Any, dict[str, str], int, str]] = [  # method, path, b
 
 
 @pytest.mark.parametrize("bad", BAD, ids=range(len(BAD)))
-def test_bad_requests_are_told_what_is_wrong(running: Running, bad: Any) -> None:
-    method, path, body, headers, status, said = bad
+def test_errors_say_what_must_hold(running: Running, bad: Any) -> None:
+    method, path, body, headers, status, detail = bad
     answer = running.ask(method, path, body, headers)
     assert answer.status == status
     assert answer.headers["Content-Type"] == "application/problem+json"
-    assert said in answer.body["detail"]
+    assert detail in answer.body["detail"]
     assert answer.body["status"] == status
 
 
@@ -268,7 +268,7 @@ def test_the_document_names_every_request(running: Running) -> None:
     assert "default-src 'self'" in page.headers["Content-Security-Policy"]
 
 
-def test_every_line_of_the_guide_runs(running: Running) -> None:
+def test_the_commands_in_the_guide_run(running: Running) -> None:
     (block,) = re.findall(r"^```bash\n(.*?)^```", GUIDE.read_text(), re.MULTILINE | re.DOTALL)
     environment = {**os.environ, "GATEWAY": running.gateway.pages}
     done = subprocess.run(
@@ -287,8 +287,8 @@ def test_metrics_count_requests(running: Running) -> None:
     assert "headwater_gateway_slates " in page
 
 
-def test_it_ends_in_order(running: Running, tmp_path: Path) -> None:
-    """SIGTERM: not ready any more, streams end, requests under way are answered, exit code 0."""
+def test_sigterm_ends_it_in_order(running: Running, tmp_path: Path) -> None:
+    """SIGTERM: /readyz answers 503, streams end, requests in progress are answered, exit code 0."""
     with GatewayProcess(running.site.config, tmp_path / "log") as gateway:
         gateway.wait_ready()
         connection = http.client.HTTPConnection("127.0.0.1", gateway.port, timeout=20)
@@ -359,7 +359,7 @@ def test_the_console_shows_how_a_click_changes_the_slate(running: Running, tmp_p
     asyncio.run(play())
 
 
-def test_without_a_broker_it_says_so(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+def test_the_command_fails_without_a_broker_or_keys(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     from stream import cli
 
     assert cli.main(["gateway", "--port", "0", "--broker", "127.0.0.1:1"]) == 3

@@ -1,41 +1,11 @@
 """What a gateway keeps of the topics."""
 
-from stream.gateway.feed import QUEUED, Feed
-from stream.gateway.read_model import EVENTS, RECENT, USERS, ReadModel
-from stream.gateway.reader import reason, told
-from stream.records.codec import encode
-from stream.records.schemas import Event, Item, Outcome, Recommendation, Slot
-
-T = 1_700_000_000.0
+from stream.gateway.read_model import MAX_EVENTS, MAX_USERS, RECENT, ReadModel
+from stream.records.schemas import Item, Outcome
+from tests.support.gateway import T, full, slate, viewed
 
 
-def viewed(read_model: ReadModel, user: str, *items: str, at: float = T) -> None:
-    for n, item in enumerate(items):
-        event = Event(event_id=f"{user}-{item}-{at}", user_id=user, item_id=item, timestamp=at + n)
-        read_model.event("view", event, at + n)
-
-
-def slate(user: str = "ada", epoch: int = 1, items: str = "xyz", event: str | None = None) -> bytes:
-    return encode(
-        Recommendation(
-            user_id=user, decision_id=f"{epoch}.0.0", event_id=event, timestamp=T, model_version=1, epoch=epoch,
-            policy="ranked", slots=[Slot(item, 0.5, "ranked", 1.0) for item in items],
-        )
-    )  # fmt: skip
-
-
-def full() -> ReadModel:
-    """Five users went from a to b, five from c to d; the catalogue knows all four and e."""
-    read_model = ReadModel()
-    for item in "abcde":
-        read_model.item(item, Item(item_id=item, title=item.upper()))
-    for n in range(5):
-        viewed(read_model, f"u{n}", "a", "b", at=T + 10 * n)
-        viewed(read_model, f"v{n}", "c", "d", at=T + 10 * n)
-    return read_model
-
-
-def test_similar_is_what_the_same_people_touched() -> None:
+def test_similar_items_have_the_same_users() -> None:
     read_model = full()
     assert [item for item, _ in read_model.similar("a", 3)] == ["b"]
     assert read_model.similar("a", 3, ["b"]) == []
@@ -44,7 +14,7 @@ def test_similar_is_what_the_same_people_touched() -> None:
     assert read_model.similar("a", 3) == []
 
 
-def test_trending_fills_up_with_the_catalogue_and_leaves_out_what_is_gone() -> None:
+def test_trending_fills_up_with_the_catalogue_and_leaves_out_removed_items() -> None:
     read_model = full()
     viewed(read_model, "w", *"dddd", at=T + 500)
     found = [item for item, _ in read_model.trending(5)]
@@ -55,7 +25,7 @@ def test_trending_fills_up_with_the_catalogue_and_leaves_out_what_is_gone() -> N
     assert "d" not in [item for item, _ in read_model.trending(5)]
 
 
-def test_the_newest_slate_is_kept_and_a_former_owners_is_not() -> None:
+def test_the_newest_slate_is_kept_and_a_fenced_owners_is_not() -> None:
     read_model = ReadModel()
     assert read_model.newest("ada") is None
     read_model.slate("ada", slate(epoch=2), T)
@@ -99,50 +69,20 @@ def test_hits_are_counted_by_source_and_rank_and_void_ones_are_not() -> None:
     assert read_model.seconds[-1][3:] == (9, 8, 16.0)
 
 
-def test_reasons_are_words() -> None:
+def test_an_item_is_pulled_by_the_one_it_occurs_with_most() -> None:
     read_model = full()
-    assert read_model.pulled_by(["b", "d", "e", "unheard"], ["c", "a"]) == ["a", "c", None, None]
+    assert read_model.pulled_by(["b", "d", "e", "unknown"], ["c", "a"]) == ["a", "c", None, None]
     assert read_model.pulled_by(["b"], []) == [None]
-    assert reason("popularity", "a", [], None) == "many like it"
-    assert reason("ranked", "b", ["a"], "A") == "goes with A"
-    assert reason("ranked", "a", ["a"], None) == "you have looked at it before"
-    assert reason("ranked", "e", [], None) == "a good guess for anybody"
-    read_model.slate("ada", slate(items="bde"), T)
-    viewed(read_model, "ada", "a")
-    newest = read_model.newest("ada")
-    assert newest is not None
-    answered = told(newest, read_model, 2, frozenset("b"))
-    assert [(item["item_id"], item["title"]) for item in answered["items"]] == [("d", "D"), ("e", "E")]
-    assert answered["fallback"] is None
 
 
-def test_histories_are_bounded_and_forgotten() -> None:
+def test_histories_are_bounded_and_deleted() -> None:
     read_model = ReadModel()
     viewed(read_model, "ada", *(f"i{n % 30}" for n in range(60)))
     assert len(read_model.history("ada")) == RECENT
     assert read_model.history("ada")[0] == ("i29", "view")
     read_model.forget("ada")
     assert read_model.history("ada") == []
-    for n in range(USERS + 5):
+    for n in range(MAX_USERS + 5):
         viewed(read_model, f"u{n}", "x")
-    assert len(read_model.recent) == USERS
-    assert len(read_model.written) == EVENTS
-
-
-def test_who_listens_is_told_what_he_asked_for_and_a_slow_one_less() -> None:
-    feed = Feed()
-    assert not feed.wanted("slate", "ada")
-    with (
-        feed.listening(frozenset({"slate"}), "ada") as mine,
-        feed.listening(frozenset({"slate", "stats"}), None) as all_,
-    ):
-        assert feed.wanted("slate", "ada")
-        assert not feed.wanted("outcome", "ada")
-        for n in range(QUEUED + 10):
-            feed.publish("slate", n, "ada")
-        feed.publish("slate", "bens", "ben")
-        feed.publish("stats", "figures")
-        assert mine.qsize() == QUEUED
-        assert b"data: 10\n" in mine.get_nowait()
-        assert all_.qsize() == QUEUED
-    assert len(feed) == 0
+    assert len(read_model.recent) == MAX_USERS
+    assert len(read_model.written) == MAX_EVENTS

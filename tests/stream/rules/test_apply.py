@@ -49,7 +49,7 @@ def place(tmp_path: Path) -> Path:
         ("field = 'price', op = '<', value = 9 }, { field = 'category', op = '=', value = 'x'", "bcd"),
     ],
 )
-def test_what_conditions_say(condition: str, left: str, place: Path) -> None:
+def test_conditions_hide_items(condition: str, left: str, place: Path) -> None:
     site = ruled(
         place,
         f"[[exclude]]\nitems = [{{ {condition} }}]",
@@ -125,7 +125,7 @@ def test_eligibility(text: str, attributes: dict[str, Scalar], left: str, place:
     assert set(shown(site)) == set(left)
 
 
-def test_a_source_whose_best_are_not_eligible_is_asked_for_more(place: Path) -> None:
+def test_a_source_with_too_few_eligible_items_is_queried_deeper(place: Path) -> None:
     """The 300 most popular items are not for u: 100 proposals of each source would leave none."""
     items = [Item(item_id=f"{n}", attributes={"in": "NL" if n < 300 else "BE"}) for n in range(400)]
     site = ruled(place, COUNTRY, *items)
@@ -153,7 +153,7 @@ again = "never"
 
 
 @pytest.mark.parametrize("excluded", [True, False])
-def test_what_was_bought_comes_back_by_category(excluded: bool, place: Path) -> None:
+def test_bought_items_are_shown_again_by_category(excluded: bool, place: Path) -> None:
     items = [Item(item_id=name, categories=[name]) for name in ("coffee", "song", "sofa", "tea")]
     site = ruled(place, BOUGHT, *items, exclude_bought=excluded)
     site.take(*(did("u", item.item_id, T + n, PURCHASE) for n, item in enumerate(items)))
@@ -164,7 +164,7 @@ def test_what_was_bought_comes_back_by_category(excluded: bool, place: Path) -> 
     assert set(shown(site, "v", T + 14 * DAY)) == {"coffee", "song", "sofa", "tea"}
 
 
-def test_the_last_purchase_counts_even_if_it_is_told_late(place: Path) -> None:
+def test_the_last_purchase_counts_even_if_its_event_is_late(place: Path) -> None:
     site = ruled(place, BOUGHT, Item(item_id="c", categories=["coffee"]), *things("x"))
     site.take(did("u", "c", T, PURCHASE), did("u", "c", T + 5 * DAY, PURCHASE), did("u", "c", T + 3 * DAY, PURCHASE))
     assert site.shard.users["u"].seen["c"] == Seen(3, True, PURCHASE, T + 5 * DAY, T + 5 * DAY)
@@ -174,7 +174,7 @@ def test_the_last_purchase_counts_even_if_it_is_told_late(place: Path) -> None:
 # Boosts and diversity
 
 
-def test_boosts_move_the_ranking_and_nobody_elses_scores(place: Path) -> None:
+def test_boosts_change_the_scores_of_the_ranking_only(place: Path) -> None:
     items = (*things("abc", categories=["x"]), *things("de", categories=["y"]))
     plain = ruled(place, "", *items)
     text = (
@@ -258,7 +258,7 @@ user = "attributes.age"
 """
 
 
-def test_pins_stand_where_they_must_and_the_first_of_two_wins(place: Path) -> None:
+def test_pins_take_their_slots_and_the_first_of_two_wins(place: Path) -> None:
     items = (*things("abcdefpq"), Item(item_id="r", attributes={"min_age": 18.0}))
     site = ruled(place, PINS + "[[pin]]\nitem = 'r'\nslot = 1", *items)
     known(site, "u", country="NL", age=17.0)
@@ -285,7 +285,7 @@ def test_pins_move_up_where_the_lists_end(place: Path) -> None:
 
 
 @pytest.mark.parametrize("policy", POLICIES)
-def test_a_pinned_slot_goes_round_the_whole_loop(policy: str, place: Path) -> None:
+def test_a_pinned_slot_is_published_settled_and_learned(policy: str, place: Path) -> None:
     """Propensity 1, no heads, score 0, source `pinned`; a hit on it is a hit, and nothing that learns stumbles."""
     text = "[[pin]]\nitem = 'p'\nslot = 2\n[[cap]]\nfield = 'category'\nat_most = 2\n"
     items = (*things("abcdp", categories=["x"]), *things("efgh", categories=["y"]), *things("ijkl"))
@@ -314,7 +314,7 @@ def test_a_pinned_slot_goes_round_the_whole_loop(policy: str, place: Path) -> No
     assert {settled.slate[1] for settled in hits} == {"p"}
 
 
-def test_users_whose_slates_are_made_together_have_each_their_own_rules(place: Path) -> None:
+def test_users_of_one_batch_have_their_own_rules(place: Path) -> None:
     items = (*things("abcdefpq"), Item(item_id="r", attributes={"min_age": 18.0}))
     site = ruled(place, PINS + "[[pin]]\nitem = 'r'\nslot = 1", *items)
     known(site, "u", country="NL", age=17.0)

@@ -46,12 +46,12 @@ def test_knob_0_leaves_the_ranking_as_it_is() -> None:
     assert order(made_of("a", "a", "a", "b", ""), [0.9, 0.9, 0.5, 0.2, 0.1], 0.0) == [0, 1, 2, 3, 4]
 
 
-def test_equal_scores_and_items_that_nothing_is_known_of() -> None:
+def test_equal_scores_and_items_without_facts() -> None:
     assert order(made_of("", "", ""), [0.5, 0.5, 0.5], 0.7) == [0, 1, 2]
     assert order(made_of("a", "a", "b"), [0.5, 0.5, 0.5], 0.7) == [0, 2, 1]
 
 
-def test_numbers_are_no_likeness_and_attributes_are() -> None:
+def test_texts_make_items_alike_and_numbers_do_not() -> None:
     one, cheap, alike = (
         Item(item_id="0", price=1.0, attributes={"brand": "x", "size": 3.0}),
         Item(item_id="1", price=1.0, attributes={"brand": "y", "size": 3.0}),
@@ -103,11 +103,11 @@ def cut(rows: list[list[int]], groups: list[list[list[int]]], caps: list[tuple[i
     return [[item for item in row if item >= 0] for row in lists.tolist()]
 
 
-def test_what_is_one_too_many_is_left_out() -> None:
+def test_items_above_a_cap_are_left_out() -> None:
     assert cut([[1, 2, 3, 4, 5]], [[[0, 0, 0, 1, -1]]], [(2, 40)], 4) == [[1, 2, 4, 5]]
 
 
-def test_what_is_one_too_many_for_the_first_slots_follows_behind_them() -> None:
+def test_items_above_a_cap_on_the_first_slots_follow_behind_them() -> None:
     assert cut([[1, 2, 3, 4, 5]], [[[0, 0, 0, 1, 1]]], [(1, 3)], 5) == [[1, 4, 2, 3, 5]]
     assert cut([[1, 2, 3]], [[[0, 0, 0]]], [(1, 2)], 3) == [[1, 2, 3]], "where nothing else is there"
 

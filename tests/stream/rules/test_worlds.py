@@ -94,7 +94,7 @@ EVENTS = st.tuples(st.sampled_from("uvw"), st.sampled_from("abcdefghk"), st.inte
     st.lists(EVENTS, min_size=1, max_size=15),
     st.sampled_from(POLICIES),
 )
-def test_what_may_not_be_shown_is_in_no_list(
+def test_hidden_items_are_in_no_list(
     tmp_path_factory: pytest.TempPathFactory,
     records: list[Item],
     people: dict[str, dict[str, Scalar]],

@@ -1,0 +1,33 @@
+"""Read models of a gateway, and the records that fill them."""
+
+from stream.gateway.read_model import ReadModel
+from stream.records.codec import encode
+from stream.records.schemas import Event, Item, Recommendation, Slot
+
+T = 1_700_000_000.0
+
+
+def viewed(read_model: ReadModel, user: str, *items: str, at: float = T) -> None:
+    for n, item in enumerate(items):
+        event = Event(event_id=f"{user}-{item}-{at}", user_id=user, item_id=item, timestamp=at + n)
+        read_model.event("view", event, at + n)
+
+
+def slate(user: str = "ada", epoch: int = 1, items: str = "xyz", event: str | None = None) -> bytes:
+    return encode(
+        Recommendation(
+            user_id=user, decision_id=f"{epoch}.0.0", event_id=event, timestamp=T, model_version=1, epoch=epoch,
+            policy="ranked", slots=[Slot(item, 0.5, "ranked", 1.0) for item in items],
+        )
+    )  # fmt: skip
+
+
+def full() -> ReadModel:
+    """Five users viewed a then b, five viewed c then d; the catalogue has these four and e."""
+    read_model = ReadModel()
+    for item in "abcde":
+        read_model.item(item, Item(item_id=item, title=item.upper()))
+    for n in range(5):
+        viewed(read_model, f"u{n}", "a", "b", at=T + 10 * n)
+        viewed(read_model, f"v{n}", "c", "d", at=T + 10 * n)
+    return read_model
