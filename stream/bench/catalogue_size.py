@@ -5,7 +5,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-from stream.bench.scenarios import Site, chosen, measure
+from stream.bench.scenarios import chosen, measure
+from stream.bench.site import Site
 from stream.bench.workloads import World
 from stream.config import Config
 

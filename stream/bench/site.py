@@ -1,0 +1,93 @@
+"""A site without Kafka that the scenarios work on: an engine, a model and a log, fed by an endless workload."""
+
+from collections.abc import Sequence
+from itertools import islice
+
+from stream.bench.workloads import World, catalogue, sessions
+from stream.config import Config
+from stream.decisions.engine import Arrival, Engine, Shard
+from stream.model.fold import Model
+from stream.records.log import (
+    LOG_VERSION,
+    Batch,
+    Claim,
+    ItemChange,
+    LoggedEvent,
+    Message,
+    decode_message,
+    logged_event,
+)
+
+SOURCE = "users/0"
+PER_MESSAGE = 200  # records, as the worker cuts them
+START = 1_700_000_000.0  # event time, unix seconds
+
+
+class Site:
+    """An engine, a model and the end of their log.
+
+    Parameters
+    ----------
+    warm_up : events learned before
+    known : users with one event each, before those
+    """
+
+    def __init__(self, config: Config, world: World, warm_up: int, known: int = 0) -> None:
+        self.config, self.world = config, world
+        self.model = Model(config)
+        self.engine = Engine(config, self.model)
+        self.shard = Shard(SOURCE, 0, config.rewards)
+        self.events = sessions(world, START)
+        self.taken = self.offset = 0
+        self.fold(Claim(LOG_VERSION, SOURCE, "bench"))
+        items = (ItemChange(item.item_id, item) for item in catalogue(world))
+        while part := list(islice(items, PER_MESSAGE)):
+            self.fold(self.shard.message([*part], {}, last=True))
+        for first in range(0, known, PER_MESSAGE):  # users with one event each
+            made = [self._visit(n) for n in range(first, min(known, first + PER_MESSAGE))]
+            for message in self.engine.batches(self.shard, [(made, {})], START):
+                self.fold(message)
+        self.shard.deferred.clear()
+        while self.taken < warm_up:
+            for message in self.backlog(3_000):
+                self.fold(message)
+
+    def _visit(self, n: int) -> Arrival:
+        item = f"i{n % self.world.items}"
+        return f"u{n}", LoggedEvent(0, 0, f"visit-{n}", item, 0, START, None, None)
+
+    def arrivals(self, n: int) -> list[tuple[str, LoggedEvent]]:
+        """Take the next `n` events of the workload."""
+        found = []
+        for kind, event in islice(self.events, n):
+            found.append((event.user_id, logged_event(event, kind, self.taken)))
+            self.taken += 1
+        return found
+
+    def batches(self, arrivals: Sequence[tuple[str, LoggedEvent]]) -> list[Batch]:
+        """Make the batches of events that have come at once, as the worker does."""
+        cuts = range(0, len(arrivals), PER_MESSAGE)
+        return self.engine.batches(
+            self.shard, [([*arrivals[cut : cut + PER_MESSAGE]], {"events.view": self.taken}) for cut in cuts]
+        )
+
+    def backlog(self, n: int) -> list[Batch]:
+        """Make the batches of the next `n` events."""
+        return self.batches(self.arrivals(n))
+
+    def fold(self, message: Message) -> None:
+        """Fold one message, the next of the log."""
+        self.model.fold(message, self.offset)
+        self.offset += 1
+
+    def replicate(self, data: Sequence[bytes]) -> int:
+        """Read log messages and fold them, as a replica does; returns the records."""
+        messages = [decode_message(each, self.offset + n, sealed=True) for n, each in enumerate(data)]
+        for message in messages:
+            self.fold(message)
+        return count_records(messages)
+
+
+def count_records(messages: Sequence[Message]) -> int:
+    """Count the records of all batches."""
+    return sum(len(message.records) for message in messages if isinstance(message, Batch))
