@@ -43,7 +43,7 @@ ROOMS: dict[str, dict[str, str]] = {
 COMMANDS = {name: (room, text) for room, commands in ROOMS.items() for name, text in commands.items()}
 
 EPILOG = """\b
-A loop in four terminals:
+The loop, in four terminals:
   headwater broker --port 9092
   headwater topics && headwater worker
   headwater replay events.csv --rate 100

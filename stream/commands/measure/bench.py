@@ -119,7 +119,7 @@ def command(config: Config, options: Options) -> None:
     Restart: from the start of a worker until it serves, after kill -9. Rebalance: the longest wait of an event when
     a second worker joins, ends, is killed, without and with static membership. Gateway: milliseconds from when a
     request was due until its answer has been read. Soak: resident memory, minute by minute; exit code 1 if it grows
-    after the fifth. Scenarios: microseconds per unit, the median of some portions, and half the distance of the
+    after the fifth. Scenarios: microseconds per unit, the median over portions, and half the distance of the
     quartiles.
     """
     logging.disable(logging.WARNING)
