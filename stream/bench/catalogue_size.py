@@ -1,4 +1,4 @@
-"""What more items and more users cost: the same work in worlds of different size, each in a process of its own."""
+"""The cost of more items and users: the same work in worlds of different size, each in a process of its own."""
 
 import multiprocessing
 from collections.abc import Iterator
@@ -24,9 +24,9 @@ class Grown(NamedTuple):
     items: int
     known_users: int
     us: float  # per unit, median
-    times: float  # as much as in the small world
+    times: float  # of the time in the small world
     resident_mb: float  # of the process: model, users, libraries
-    bytes_each: float  # resident bytes of each item or user more than in the small world
+    bytes_each: float  # resident bytes per item or user beyond the small world
 
 
 def measure_growth(config: Config, large: int = LARGE) -> Iterator[Grown]:

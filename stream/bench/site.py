@@ -19,7 +19,7 @@ from stream.records.log import (
 )
 
 SOURCE = "users/0"
-PER_MESSAGE = 200  # records, as the worker cuts them
+PER_MESSAGE = 200  # records, as in the worker
 START = 1_700_000_000.0  # event time, unix seconds
 
 
