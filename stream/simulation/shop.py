@@ -201,7 +201,7 @@ def paced(rate: float) -> Callable[[int], float]:
 
 
 def report(found: Sequence[Run]) -> dict[str, Any]:
-    """Average over seeds, with standard errors; gains are over always showing the ranking, in percent, paired by seed."""
+    """Average over seeds, with standard errors; gains over always showing the ranking, in percent, paired by seed."""
     by_policy: dict[str, dict[int, Trial]] = {}
     for each in found:
         by_policy.setdefault(each.policy, {})[each.seed] = each.trial
