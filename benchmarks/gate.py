@@ -1,8 +1,8 @@
 """Has the engine become slower? `python benchmarks/gate.py [BASE [SCENARIO ...]]`: base against head.
 
-Both work off scenarios of `headwater bench`, at the same time, in processes of their own, and do one portion each in
-turn: what else the machine does meets both alike. What is compared is the median ratio of neighbouring portions;
-there are no absolute times. A scenario that is too slow is measured once more before it counts.
+Both run scenarios of `headwater bench` in processes of their own, one portion each in turn, so that other load on the
+machine slows both alike. The figure is the median ratio of neighbouring portions; there are no absolute times. A
+scenario that is too slow is measured once more before it counts.
 
 BASE is a commit or a folder with a tree of headwater; by default where this branch left `origin/main`, or the commit
 before. Exit code 1 if a scenario is slower than its tolerance allows, 0 if none is, or if there is nothing to compare.
@@ -33,8 +33,8 @@ USERS, ITEMS, EVENTS, UNITS, PORTIONS = 2_000, 1_000, 2_000, 200, 15
 
 
 def serve() -> None:
-    """Be one side: do a portion of each scenario that is asked for by a line, and answer with seconds per unit."""
-    rooms = Path("stream/bench/scenarios.py").exists()  # a base from before the rooms has them at the top
+    """Run one side: for each line, do a portion of the scenario it names, and print the seconds per unit."""
+    rooms = Path("stream/bench/scenarios.py").exists()  # a base from before the rooms has the files at the top
     bench = importlib.import_module("stream.bench.scenarios" if rooms else "stream.scenarios")
     workloads = importlib.import_module("stream.bench.workloads" if rooms else "stream.workloads")
     config = importlib.import_module("stream.config").Config()
@@ -59,7 +59,7 @@ def serve() -> None:
 
 @contextmanager
 def side(tree: Path) -> Iterator[subprocess.Popen[str]]:
-    """Start one side; it prepares itself while the other does."""
+    """Start one side, which prepares in parallel with the other."""
     command = [sys.executable, str(Path(__file__).resolve()), "--serve"]
     child = subprocess.Popen(
         command, cwd=tree, env={**os.environ, "PYTHONPATH": str(tree)}, stdin=subprocess.PIPE, stdout=subprocess.PIPE,

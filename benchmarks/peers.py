@@ -1,6 +1,6 @@
 """Recommenders of other libraries on the same steps as the engine: `python benchmarks/peers.py FILE`.
 
-Not part of the package: `pip install implicit` first. Every peer is a learner like any other, so log, protocol, steps,
+Not part of the package: `pip install implicit` first. Each is a learner like any other, so log, protocol, steps,
 lists and intervals are those of `headwater evaluate`. Two are rebuilt from all events so far, as a service would do it
 in batches; between two builds they know nothing of the others' events, but the user's own events reach them at once.
 
@@ -31,7 +31,7 @@ from learners import INELIGIBLE, Impersonal, Interaction, Query, State
 from learners.arrays.top_k import best_first
 from stream.config import Config
 from stream.datasets.readers import read
-from stream.evaluation import baselines as baselines
+from stream.evaluation import baselines
 from stream.evaluation.prequential import Evaluation, Protocol
 from stream.evaluation.protocol import first_events
 

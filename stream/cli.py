@@ -11,9 +11,8 @@ import click
 
 from stream.errors import INTERRUPTED, HeadwaterError
 
-ROOMS: dict[
-    str, dict[str, str]
-] = {  # a folder of `stream.commands`: its commands, in the order in which one meets them
+# Folders of `stream.commands` with their commands, in the order of a first visit.
+ROOMS: dict[str, dict[str, str]] = {
     "run": {
         "demo": "Watch it learn: MovieLens through a real Kafka and a real worker",
         "broker": "Run a Kafka of one node on this machine, for development",
@@ -34,9 +33,9 @@ ROOMS: dict[
     },
     "measure": {
         "evaluate": "Measure recommendations on a file of events, without Kafka",
-        "simulate": "Let simulated shoppers judge policies, with the truth at hand",
-        "ope": "Ask what another policy would have earned, before it goes live",
-        "tune": "Search better settings on the first events of a file",
+        "simulate": "Compare policies on simulated shoppers, whose tastes are known",
+        "ope": "Estimate what another policy would have earned",
+        "tune": "Search for better settings on the first events of a file",
         "bench": "Measure speed, through a real Kafka or part by part",
         "chaos": "Kill workers and the broker at random; check exactly-once",
     },
@@ -44,7 +43,7 @@ ROOMS: dict[
 COMMANDS = {name: (room, text) for room, commands in ROOMS.items() for name, text in commands.items()}
 
 EPILOG = """\b
-A loop in four terminals:
+The loop, in four terminals:
   headwater broker --port 9092
   headwater topics && headwater worker
   headwater replay events.csv --rate 100
@@ -56,10 +55,10 @@ Exit codes: 0 fine · 1 a check failed · 2 wrong usage or configuration ·
 
 
 class LazyGroup(click.Group):
-    """Knows its commands by `COMMANDS`; imports one when it is asked for."""
+    """A group that lists its commands from `COMMANDS` and imports one only to run it."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        """Names, in the order of the table."""
+        """Return the names, in the order of the table."""
         return list(COMMANDS)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
@@ -98,7 +97,7 @@ def cli(context: click.Context, config: str | None, broker: str | None) -> None:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one command; its errors become one line on standard error and an exit code (see `stream.errors`)."""
+    """Run one command; an error becomes one line on standard error and an exit code (see `stream.errors`)."""
     try:
         code = cli.main(arguments, prog_name="headwater", standalone_mode=False)
     except click.UsageError as error:

@@ -1,11 +1,12 @@
-"""What more items and more users cost: the same work in worlds of different size, each in a process of its own."""
+"""The cost of more items and users: the same work in worlds of different size, each in a process of its own."""
 
 import multiprocessing
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-from stream.bench.scenarios import Site, chosen, measure
+from stream.bench.scenarios import chosen, measure
+from stream.bench.site import Site
 from stream.bench.workloads import World
 from stream.config import Config
 
@@ -23,9 +24,9 @@ class Grown(NamedTuple):
     items: int
     known_users: int
     us: float  # per unit, median
-    times: float  # as much as in the small world
+    times: float  # of the time in the small world
     resident_mb: float  # of the process: model, users, libraries
-    bytes_each: float  # resident bytes of each item or user more than in the small world
+    bytes_each: float  # resident bytes per item or user beyond the small world
 
 
 def measure_growth(config: Config, large: int = LARGE) -> Iterator[Grown]:

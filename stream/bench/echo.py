@@ -27,7 +27,7 @@ from stream.worker.writer import OutgoingRecord, SendError, Writer
 
 
 def build(config: Config) -> faust.App:
-    """Make the app; its page is `/readyz`."""
+    """Make the app, which serves `/readyz`."""
     logging.disable(logging.DEBUG)  # as the worker does
     calm_reconnect()
     app = faust.App(**settings(config))
@@ -49,19 +49,19 @@ def build(config: Config) -> faust.App:
     async def echo(stream: Any) -> None:
         slots = [Slot(f"item-{n}", 1.0 / (n + 1), "ranked", 0.9) for n in range(config.slate.slots)]
         async for poll in stream:
-            letters = [
+            answers = [
                 _answer(kinds[tp.topic], record, slots) for tp, records in poll for record in records if record.key
             ]
-            await asyncio.gather(*await writer.send("echo", letters))
+            await asyncio.gather(*await writer.send("echo", answers))
 
     async def assigned(_: Any, assigned: set[TP], **__: Any) -> None:
-        app.add_future(begin(assigned))  # Kafka does not wait
+        app.add_future(begin(assigned))  # the rebalance must not wait for it
 
     async def begin(tps: set[TP]) -> None:
         for tp, first in (await positions.earliest(tps)).items():
             await positions.seek(tp, first)
 
-    # The signal's type asks for more than it calls with.
+    # The signal's type asks for more parameters than it passes.
     app.on_partitions_assigned.connect(cast("Any", assigned))
 
     @app.page("/readyz")

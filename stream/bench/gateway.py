@@ -1,7 +1,7 @@
-"""Speed of a gateway on this machine: requests at fixed rates, whatever it answers, beside broker, worker and meter.
+"""Speed of a gateway on this machine: requests at fixed rates, beside broker, worker and meter.
 
-A request's time runs from when it was due, not from when it was sent: a gateway that stalls is charged for all that
-waited meanwhile (coordinated omission).
+A request's time runs from when it was due, not from when it was sent: while a gateway stalls, what waits counts too
+(coordinated omission).
 """
 
 import asyncio
@@ -22,7 +22,7 @@ from stream.processes.servers import GatewayProcess, WorkerProcess
 from stream.records.codec import encode
 from stream.records.topics import EVENT_TOPICS, prefixed
 
-USERS = 2_000  # with a slate
+USERS = 2_000  # who have a slate
 HISTORY = 10_000  # events before
 WRITES = 0.1  # share of the requests; the others read slates
 TICK_S = 0.002
@@ -46,7 +46,7 @@ class GatewayLoad(NamedTuple):
 
 
 async def measure_gateway(config: Config, rates: tuple[float, ...], seconds: float) -> list[GatewayLoad]:
-    """Serve made-up users, then read and write at each of the rates."""
+    """Make slates for some users, then read and write at each of the rates."""
     config = prepared(config, "gateway")
     async with producer_of(config) as producer:
         partitions = len(await producer.partitions_for(prefixed(config.kafka.namespace, EVENT_TOPICS["view"])))

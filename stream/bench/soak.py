@@ -1,10 +1,10 @@
-"""Does memory stay flat: one worker, a population whose users and items reach their bounds within minutes.
+"""Whether memory stays flat: one worker, with users and items that reach their bounds within minutes.
 
-* regulars: few users who go on and on; each has seen as many items as is remembered of a user after some minutes
-* guests: each comes once and never again, and leaves the working memory after `IDLE_S`, by the rule of the fold
+* regulars: few users who act all the time; after some minutes each has touched as many items as are kept of a user
+* guests: each comes once, and leaves the working memory after `IDLE_S`, by the rule of the fold
 * more items than the worker may learn
 
-What then still grows has no bound.
+What still grows then has no bound.
 """
 
 import asyncio
@@ -22,25 +22,25 @@ from stream.config import Config
 from stream.processes.servers import WorkerProcess
 from stream.records.schemas import Event, EventType
 
-REGULARS, ITEMS, ROOM = 50, 1_200, 1_000  # of the items there is room for so many
-NEIGHBOURS = 5_000  # sessions and users to look for neighbours in
+REGULARS, ITEMS, MAX_ITEMS = 50, 1_200, 1_000  # the worker may learn fewer items than there are
+NEIGHBOURS = 5_000  # sessions and users kept as neighbours
 GUESTS = 0.5  # share of the events: at 200/s, `engine.SHOWN_USERS` and NEIGHBOURS have come after a minute
 IDLE_S = 60.0
 SNAPSHOT_S = 30.0  # everything is stored twice a minute
 SAMPLE_S = 2.0
-SETTLED_MINUTE = 5  # everything is at its bound by then
-BACKLOG_S = 10.0  # a worker with more than so many seconds of events waiting does not keep up
-GROWTH = 1.05  # of the last minute's memory to that of `SETTLED_MINUTE`: what the allocator may need to settle
+SETTLED_MINUTE = 5  # by then everything is at its bound
+BACKLOG_S = 10.0  # if more than so many seconds of events wait, the worker does not keep up
+GROWTH = 1.05  # limit of the last minute's memory over that of `SETTLED_MINUTE`: what the allocator may need
 
 
 class Minute(NamedTuple):
-    """What was seen of the worker within one minute."""
+    """Figures of the worker in one minute."""
 
     minute: int
     resident_mb: float  # median
     most_mb: float
     events: int  # taken in since the start
-    waiting: int  # records that it has not taken in yet, at the end
+    waiting: int  # records not taken in yet, at the end
 
 
 class Soak(NamedTuple):
@@ -51,12 +51,12 @@ class Soak(NamedTuple):
 
     @property
     def most_waiting(self) -> int:
-        """Records that waited at the end of some minute: a backlog fills buffers, which are bounded but large."""
+        """Most records that waited at the end of a minute: a backlog fills buffers, which are bounded but large."""
         return max((minute.waiting for minute in self.minutes), default=0)
 
     @property
     def growth(self) -> float:
-        """Memory of the last minute by that of minute 5, or of the first one in a shorter run.
+        """Memory of the last minute over that of minute 5, or over the last one in a shorter run.
 
         >>> minutes = [Minute(n, 400.0 + n, 500.0, 0, 0) for n in range(1, 31)]
         >>> round(Soak(300.0, minutes).growth, 3)
@@ -67,12 +67,12 @@ class Soak(NamedTuple):
 
     @property
     def flat(self) -> bool:
-        """Whether memory did not grow; a run too short to say so is flat."""
+        """Whether memory did not grow; a run that is too short to tell counts as flat."""
         return len(self.minutes) <= SETTLED_MINUTE or self.growth <= GROWTH
 
 
 def population(name: str = "soak-1") -> Iterator[tuple[EventType, Event]]:
-    """Events without an end.
+    """Generate events without end.
 
     >>> events = population()
     >>> [next(events)[1].user_id for _ in range(6)]
@@ -89,12 +89,12 @@ def population(name: str = "soak-1") -> Iterator[tuple[EventType, Event]]:
 async def measure_soak(
     config: Config, minutes: int, rate: float, tell: Callable[[Minute], None], minute_s: float = 60.0
 ) -> Soak:
-    """Send at a steady rate and look at the worker's memory; `tell` is called after each minute."""
+    """Send at a steady rate and sample the worker's memory; `tell` is called after each minute."""
     replace = msgspec.structs.replace
     config = replace(
         prepared(config, "soak"),
         rewards=replace(config.rewards, idle_s=IDLE_S, attribution_window_s=IDLE_S / 2),
-        sources=replace(config.sources, max_items=ROOM, max_sessions=NEIGHBOURS, max_users=NEIGHBOURS),
+        sources=replace(config.sources, max_items=MAX_ITEMS, max_sessions=NEIGHBOURS, max_users=NEIGHBOURS),
         worker=replace(config.worker, snapshot_s=SNAPSHOT_S),
     )
     found: list[Minute] = []

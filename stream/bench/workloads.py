@@ -1,6 +1,6 @@
-"""Made-up events to measure with: seeded, endless if wanted, under permanent names.
+"""Generated events to measure with: seeded, under permanent names.
 
-What a name stands for never changes, so that figures of two versions can be compared.
+The events of a name never change, so that figures of two versions can be compared.
 """
 
 import math
@@ -17,13 +17,13 @@ USERS, ITEMS, CATEGORIES = 5_000, 10_000, 100
 KINDS: tuple[EventType, ...] = (*("view",) * 8, "click", "purchase")
 # Sessions of the Taobao log, cut at half an hour of silence: 14,122 of 815 users, 84,475 events.
 SESSION_EVENTS = 6.0  # mean; half of them have at most 3
-GAP_S, GAP_SPREAD = 54.0, 1.375  # between two events of a session: median, and sigma of the logarithm (mean: 139 s)
-REPEATS = 0.25  # events on an item that the user has touched
+GAP_S, GAP_SPREAD = 54.0, 1.375  # between two events of a session: median, and sigma of the logarithm (mean 139 s)
+REPEATS = 0.25  # share of events on an item that the user has touched
 WORDS = 2_000  # of the titles
 
 
 class World(NamedTuple):
-    """How many there are, and how fast events come in their own time."""
+    """Size of the population and rate of its events in event time."""
 
     users: int
     items: int
@@ -31,7 +31,7 @@ class World(NamedTuple):
 
 
 def catalogue(world: World, name: str = "sessions-1") -> Iterator[Item]:
-    """All items, each with a title of five words, a category and a price.
+    """Generate all items, each with a title of five words, a category and a price.
 
     >>> item = next(catalogue(World(10, 10)))
     >>> item.title, item.categories, item.price
@@ -45,17 +45,17 @@ def catalogue(world: World, name: str = "sessions-1") -> Iterator[Item]:
 
 
 def sessions(world: World, start: float, name: str = "sessions-1") -> Iterator[tuple[EventType, Event]]:
-    """Sessions like those of the Taobao log, without an end, in the order of their time; a user has one at a time.
+    """Generate sessions like those of the Taobao log, without end, by time; a user has one at a time.
 
     >>> kind, event = next(sessions(World(1_000, 100), start=1e9))
     >>> kind, event.user_id, event.item_id
     ('view', 'u202', 'i71')
     """
     rng = random.Random(f"headwater/bench/{name}/events")
-    # So many sessions are under way, each at its own user, that their events come at the rate.
+    # As many sessions at once, each of another user, as give the rate.
     gap_s = GAP_S * math.exp(GAP_SPREAD**2 / 2)
     under_way = max(1, min(world.users // 2, int(world.rate * gap_s)))
-    stretch = under_way / (world.rate * gap_s)  # few users: they have to be faster
+    stretch = under_way / (world.rate * gap_s)  # below 1 if users are too few: their gaps get shorter
     heap: list[tuple[float, int, str, list[str]]] = []
     busy: set[str] = set()
     for n in range(under_way):
@@ -80,7 +80,7 @@ def _idle(rng: random.Random, world: World, busy: set[str]) -> str:
 
 
 def _chosen(rng: random.Random, world: World, past: list[str]) -> str:
-    """A quarter are repeats; others stay in a category, popular ones are taken often."""
+    """Choose an item: a quarter are repeats, others mostly stay in a category, popular ones come often."""
     if past and rng.random() < REPEATS:
         return past[-1 - int(len(past) * rng.random() ** 3)]
     category = int(past[-1][1:]) % CATEGORIES if past and rng.random() < 0.7 else int(CATEGORIES * rng.random())
@@ -90,7 +90,7 @@ def _chosen(rng: random.Random, world: World, past: list[str]) -> str:
 def workload(
     events: int, name: str = "shop-1", *, users: int = USERS, items: int = ITEMS
 ) -> Iterator[tuple[EventType, Event]]:
-    """Made-up shoppers: popular items are taken often, sessions stay in a category, a quarter of events are repeats.
+    """Generate shoppers: popular items come often, users mostly stay in a category, a quarter are repeats.
 
     >>> kind, event = next(workload(1))
     >>> kind, event.user_id, event.item_id

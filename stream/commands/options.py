@@ -1,11 +1,11 @@
-"""What the commands share: settings of `--config`, `--broker` and the environment, some options, pictures."""
+"""What the commands share: the settings, options collected into one object, options of several commands, pictures."""
 
 import functools
 import importlib
 import os
 from collections.abc import Callable
 from pathlib import Path
-from typing import Concatenate, ParamSpec, TypeVar
+from typing import Any, Concatenate, ParamSpec, TypeVar
 
 import click
 
@@ -14,11 +14,12 @@ from stream.errors import UsageError
 
 P = ParamSpec("P")
 R = TypeVar("R")
+Options = TypeVar("Options")
 PICTURES = {".png", ".svg"}
 
 resamples_option = click.option(
     "--resamples", type=click.IntRange(0), default=1000, show_default=True,
-    help="Of the bootstrap over users; 0: no intervals.",
+    help="Bootstrap resamples over users, for the intervals; 0: no intervals.",
 )  # fmt: skip
 within_option = click.option(
     "--within", type=click.FloatRange(min=0), default=30.0, show_default=True,
@@ -27,9 +28,9 @@ within_option = click.option(
 
 
 def configured(function: Callable[Concatenate[Config, P], R]) -> Callable[P, R]:
-    """Give a command the options --config and --broker, and the settings they make as its first argument.
+    """Add the options --config and --broker, and pass the settings loaded with them as the first argument.
 
-    The same options before the command's name hold where they are not repeated after it.
+    The same options before the command's name hold unless they are repeated after it.
     """
 
     @click.option("--config", metavar="FILE", help="Settings, as TOML.")
@@ -44,8 +45,30 @@ def configured(function: Callable[Concatenate[Config, P], R]) -> Callable[P, R]:
     return command
 
 
+def collected(
+    options: Callable[..., Options],
+) -> Callable[[Callable[[Config, Options], R]], Callable[Concatenate[Config, ...], R]]:
+    """Pass a command's many options as one object: a frozen dataclass with a field for each, of the same name.
+
+    >>> @collected(dict)
+    ... def command(config: Config, options: dict[str, Any]) -> dict[str, Any]:
+    ...     return options
+    >>> command(Config(), seeds=3, as_json=True)
+    {'seeds': 3, 'as_json': True}
+    """
+
+    def decorate(function: Callable[[Config, Options], R]) -> Callable[Concatenate[Config, ...], R]:
+        @functools.wraps(function)
+        def command(config: Config, **given: Any) -> R:
+            return function(config, options(**given))
+
+        return command
+
+    return decorate
+
+
 def picture(plot: Path, name: str) -> Callable[..., None]:
-    """Find what draws before the long run, so that a missing library costs no time; `name` is its function."""
+    """Import the drawing function `name` of `plot.py` before a long run, so that a missing library shows at once."""
     if plot.suffix not in PICTURES:
         raise UsageError(f"--plot: the file must end in {' or '.join(sorted(PICTURES))}; got {plot}")
     try:
@@ -58,12 +81,12 @@ def picture(plot: Path, name: str) -> Callable[..., None]:
 
 
 def examples(*lines: str) -> str:
-    """Epilog of a command's help."""
+    """Format the examples at the end of a command's help."""
     return "\n  ".join(("\b\nExamples:", *lines))
 
 
 def settings(config: str, broker: str) -> Config:
-    """Load the settings from a file and the environment; `broker` wins over both. Empty: not given."""
+    """Load the settings from a file and the environment; `broker` overrides both. An empty string: not given."""
     environment = dict(os.environ)
     if broker:
         environment["HEADWATER_KAFKA_BROKER"] = broker

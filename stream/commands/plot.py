@@ -12,14 +12,14 @@ from matplotlib.figure import Figure
 
 SIZE = (9.0, 7.0)  # inches
 DPI = 120
-DISTINCT = 10  # colours before they come again
+DISTINCT = 10  # colours before they repeat
 MARKERS = "osv"
 
 
 def draw(curve: dict[str, Any], path: Path) -> None:
     """Draw the curve of a report: hit rate of every learner above, log-loss of the click head below.
 
-    Steps are drawn at equal distances: by the clock, a quiet night would take most of the picture.
+    Steps stand at equal distances: on an axis of time, a quiet night would take most of the picture.
 
     Parameters
     ----------
@@ -41,7 +41,7 @@ def draw(curve: dict[str, Any], path: Path) -> None:
     hits.set_ylim(bottom=0.0)
     hits.legend(loc="upper left", bbox_to_anchor=(1.0, 1.0), frameon=False)
     losses.plot(ends, curve["click_log_loss"], color="black", marker="o", markersize=3.0, linewidth=1.0)
-    losses.set_ylabel("log-loss of P(click),\nnats a candidate")
+    losses.set_ylabel("log-loss of P(click),\nnats per candidate")
     losses.set_ylim(bottom=0.0)
     losses.set_xlabel(f"measured steps, {_day(curve['from'][0])} to {_day(curve['to'][-1])} UTC")
     losses.xaxis.set_major_formatter("{x:,.0f}")
@@ -55,7 +55,7 @@ def draw_latency(rows: Sequence[Any], path: Path) -> None:
 
     Parameters
     ----------
-    rows : of `headwater bench`, see `bench.Latency`
+    rows : of type `stream.bench.latency.Latency`
     path : .png or .svg
     """
     figure = Figure(figsize=SIZE, layout="constrained")
@@ -83,7 +83,7 @@ def draw_rewards(curves: dict[str, list[float]], decisions: int, path: Path) -> 
 
     Parameters
     ----------
-    curves : mean reward a decision in windows of equal length, by policy
+    curves : mean reward per decision in windows of equal length, by policy
     decisions : of the whole run; tastes drift half way
     path : .png or .svg
     """
@@ -98,9 +98,9 @@ def draw_rewards(curves: dict[str, list[float]], decisions: int, path: Path) -> 
             linestyle=":" if policy == "oracle" else "-",
         )  # fmt: skip
     axes.axvline(decisions / 2, color="grey", linewidth=0.8, linestyle="--", label="tastes drift")
-    axes.set_title("What slates bring by themselves, over time")
+    axes.set_title("Expected reward of the slates, over time")
     axes.set_xlabel("decisions")
-    axes.set_ylabel("expected reward a decision")
+    axes.set_ylabel("expected reward per decision")
     axes.xaxis.set_major_formatter("{x:,.0f}")
     axes.legend(loc="upper left", bbox_to_anchor=(1.0, 1.0), frameon=False)
     _dress(axes)

@@ -1,4 +1,4 @@
-"""MovieLens as the demo plays it: films, history, and ratings as if their users were online together."""
+"""MovieLens as the demo sends it: films, history, and ratings as if their users were online together."""
 
 from collections import deque
 from collections.abc import Iterable, Iterator
@@ -10,7 +10,7 @@ from stream.errors import UsageError
 from stream.records.schemas import Event, EventType, Item
 
 FOLDER = Path(__file__).resolve().parents[2] / "deploy" / "demo" / "movielens-latest-small"
-HISTORY_EVENTS, HISTORY_SHARE = 20_000, 0.2  # whatever is less
+HISTORY_EVENTS, HISTORY_SHARE = 20_000, 0.2  # the smaller of both
 ONLINE_USERS = 200  # at once: at 200 events/s each of them acts once a second
 
 Rating = tuple[EventType, Event]
@@ -26,7 +26,7 @@ class MovieLens(NamedTuple):
 
 
 def load(folder: Path = FOLDER) -> MovieLens:
-    """Read the files; UsageError where there are none."""
+    """Read the files; a UsageError if there are none."""
     if not (folder / "movies.csv").exists():
         raise UsageError(
             f"{folder}: the demo's films are missing; they are part of a checkout of headwater, not of its package: "
@@ -38,7 +38,7 @@ def load(folder: Path = FOLDER) -> MovieLens:
 
 
 def interleaved(events: Iterable[Rating], at_once: int) -> Iterator[Rating]:
-    """Events as if `at_once` users were online together: one event each in turn; who has none left makes room.
+    """Order events as if `at_once` users were online together: one event each in turn, then the next user.
 
     >>> log: list[Rating] = [("view", Event(event_id=f"{user}{n}", user_id=user, item_id="i", timestamp=n))
     ...                      for user, ratings in (("a", 3), ("b", 1), ("c", 2)) for n in range(ratings)]

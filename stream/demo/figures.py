@@ -1,4 +1,4 @@
-"""The demo's figures in words: a line, a summary, and what both and the picture are made of."""
+"""The demo's figures as text: a line, a summary, and the parts of both and of the picture."""
 
 import re
 from collections.abc import Collection
@@ -23,15 +23,15 @@ _SOURCE = re.compile(r'headwater_slots_total\{source="(.+)"\}')
 
 
 class Share(NamedTuple):
-    """What one source did in the live part."""
+    """The slots of one source in the live part."""
 
     source: str
     share: float  # of all slots
-    hits: float  # in a thousand of its slots
+    hits: float  # per thousand of its slots
 
 
 def plain_line(frame: Frame) -> str:
-    """All figures in one line."""
+    """Format all figures as one line."""
     score = frame.score
     head = f"{frame.phase} {frame.elapsed_s:4.0f} s: {frame.sent:,} events, {frame.rate:,.0f}/s"
     if not score.live:
@@ -43,7 +43,7 @@ def plain_line(frame: Frame) -> str:
 
 
 def summary(frame: Frame) -> Table:
-    """The figures of the live part; every process shared this machine."""
+    """Make a table of the figures of the live part; every process shared this machine."""
     score = frame.score
     p50, p99 = (milliseconds(score.latencies, share) for share in (0.5, 0.99))
     rows = {
@@ -65,7 +65,7 @@ def summary(frame: Frame) -> Table:
 
 
 def shares(frame: Frame) -> list[Share]:
-    """What the sources did, the largest share first."""
+    """List the sources, the largest share first."""
     names = sorted(found[1] for metric in frame.now if (found := _SOURCE.fullmatch(metric)))
     slots = {name: frame.gained(f'headwater_slots_total{{source="{name}"}}') for name in names}
     hits = {name: frame.gained(f'headwater_hits_total{{source="{name}"}}') for name in names}
@@ -77,13 +77,13 @@ def shares(frame: Frame) -> list[Share]:
 
 
 def worker(frame: Frame) -> str:
-    """The worker's own counts, since its start."""
+    """Format the worker's own counts since its start."""
     counts = ", ".join(f"{frame.now.get(metric, 0.0):,.0f} {name}" for name, metric in WORKER.items())
     return f"{counts}, {frame.now.get('process_resident_memory_bytes', 0.0) / 2**20:,.0f} MiB"
 
 
 def milliseconds(latencies: Collection[float], share: float) -> str:
-    """Percentile of latencies in seconds, to be read.
+    """Format a percentile of latencies, which are in seconds.
 
     >>> milliseconds([0.010, 0.020, 0.090], 0.5), milliseconds([], 0.5)
     ('20 ms', '-')
@@ -92,7 +92,7 @@ def milliseconds(latencies: Collection[float], share: float) -> str:
 
 
 def readable(title: str) -> str:
-    """Title with its article in front.
+    """Put a title's article in front.
 
     >>> readable("American President, The (1995)"), readable("Road Warrior, The (Mad Max 2) (1981)")
     ('The American President (1995)', 'The Road Warrior (Mad Max 2) (1981)')
@@ -101,7 +101,7 @@ def readable(title: str) -> str:
 
 
 def sparkline(values: list[float], width: int) -> str:
-    """The last values as blocks, from nothing to the highest.
+    """Draw the last values as blocks, from zero to the highest.
 
     >>> sparkline([0.0, 0.05, 0.1], width=8)
     '▁▅█'

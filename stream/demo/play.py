@@ -1,8 +1,8 @@
-"""The demo: MovieLens through a real Kafka and a real worker, with everything measured from outside.
+"""The demo: MovieLens through a real Kafka and a real worker, measured from outside.
 
-1. a broker, topics, a worker and the catalogue, all of its own
-2. history: the oldest ratings, quickly, at their own times
-3. live: the later ones as if their users were online now, each in the user's own order
+1. start a broker, topics and a worker, and send the catalogue
+2. history: the oldest ratings, quickly, with their own timestamps
+3. live: the later ones as if their users were online now, each user's in order
 """
 
 import tempfile
@@ -29,26 +29,29 @@ from stream.processes.servers import GatewayProcess, WorkerProcess
 from stream.records.topics import TOPICS, prefixed
 
 NAMESPACE = "demo"
-HISTORY_RATE = 2_500.0  # events/s that a worker answers without a backlog, sharing two cores with all the rest
+HISTORY_RATE = 2_500.0  # events/s that a worker answers without a backlog when all share two cores
 CATCH_UP_S = 20.0  # for the worker to learn the rest of the history
-LAST_SLATES_S = 1.0  # to come back when the last event was sent
+LAST_SLATES_S = 1.0  # for slates to come back after the last event
 STOP_S = 4.0  # for that, and to end worker and broker
-CHECK_INTERVAL_S = 0.04  # between two looks at the recommendations
+CHECK_INTERVAL_S = 0.04  # between two polls of the recommendations
 FRAME_S = 0.5  # between two pictures
-METRICS_S = 3.0  # between two looks at the worker's metrics
-FETCH: dict[str, Any] = {"fetch_min_bytes": 32 * 1024, "fetch_max_wait_ms": 50}  # the clocks that measure are elsewhere
-MOCK_FETCH = {"fetch_max_wait_ms": 5}  # it answers late, and with one batch of each partition
-MOCK_RATE = 100.0  # events/s: what it hands out so, before it drops the oldest records
+METRICS_S = 3.0  # between two reads of the worker's metrics
+FETCH: dict[str, Any] = {
+    "fetch_min_bytes": 32 * 1024,
+    "fetch_max_wait_ms": 50,
+}  # latency is of timestamps
+MOCK_FETCH = {"fetch_max_wait_ms": 5}  # the mock answers late, and with one batch per partition
+MOCK_RATE = 100.0  # events/s that the mock delivers so; beyond, it drops the oldest records
 
 Metrics = dict[str, float]
 Tell = Callable[[str], None]
 
 
 class Frame(NamedTuple):
-    """All that a picture shows."""
+    """The contents of one picture."""
 
-    kafka: str  # what it went through
-    console: str  # its address, empty without one
+    kafka: str  # real or a mock, in words
+    console: str  # its address; empty without one
     phase: str  # "history" or "live"
     elapsed_s: float  # of the phase
     left_s: float  # until the end
@@ -65,12 +68,12 @@ class Frame(NamedTuple):
 
     @property
     def reward(self) -> float:
-        """Mean reward of the slates that an event answered in the live part."""
+        """Mean reward of the slates that were answered by an event in the live part."""
         answered = (self.gained(f'headwater_decisions_settled_total{{outcome="{name}"}}') for name in ("hit", "miss"))
         return self.gained("headwater_reward_total") / max(1.0, sum(answered))
 
     def gained(self, metric: str) -> float:
-        """What a counter of the worker has gained in the live part."""
+        """Growth of a counter of the worker in the live part."""
         return self.now.get(metric, 0.0) - self.before.get(metric, 0.0)
 
 
@@ -78,13 +81,13 @@ Show = Callable[[Frame], None]
 
 
 class Play:
-    """Sends, reads and measures, all in one thread: between two events there is time to look.
+    """Sends, reads and measures in one thread: between two events it polls.
 
     Parameters
     ----------
-    kafka : what it goes through, in words
-    console : where the console is
-    log : of the worker
+    kafka : real or a mock, in words
+    console : address of the console
+    log : file of the worker's log
     show : called with every picture
     """
 
@@ -99,7 +102,7 @@ class Play:
         self.now: Metrics = {}
         self.phase, self.sent = "", 0
         self._begun = self._measured_at = self._shown_at = self._looked_at = time.monotonic()
-        self._end = self._done = float("inf")  # when to stop sending, and when that was
+        self._end = self._done = float("inf")  # when to stop sending, and when sending stopped
 
     def history(self, events: list[Rating]) -> None:
         """Send events at their own times, then wait until the worker has learned them."""
@@ -108,7 +111,7 @@ class Play:
         self._wait_for_worker(CATCH_UP_S)
 
     def live(self, events: Iterable[Rating], rate: float, end: float) -> None:
-        """Send events as of now, until that monotonic time, and measure what becomes of them."""
+        """Send events dated now, until the monotonic time `end`, and measure the answers."""
         self._begin("live", end)
         self.before = self.now
         self.score.live = True
@@ -117,7 +120,7 @@ class Play:
         self._wait_for_worker(LAST_SLATES_S)
 
     def frame(self) -> Frame:
-        """What there is to show now."""
+        """The picture of this moment."""
         now = time.monotonic()
         elapsed, left = min(now, self._done) - self._begun, max(0.0, self._end - now)
         return Frame(
@@ -151,9 +154,9 @@ class Play:
         self._done = time.monotonic()
 
     def _wait_for_worker(self, within_s: float) -> None:
-        """Look on until the worker has taken in everything sent so far."""
-        patience = time.monotonic() + within_s
-        while self.now.get("headwater_events_total", 0.0) < self.sender.events and time.monotonic() < patience:
+        """Poll until the worker has taken in everything sent so far."""
+        deadline = time.monotonic() + within_s
+        while self.now.get("headwater_events_total", 0.0) < self.sender.events and time.monotonic() < deadline:
             time.sleep(CHECK_INTERVAL_S)
             self._look(METRICS_S / 10)
 
@@ -173,18 +176,18 @@ class Play:
         if self.worker.exit_code is not None:
             lines = self.log.read_text("utf-8", "replace").splitlines()
             said = last_lines("\n".join(line for line in lines if "[INFO]" not in line))
-            raise CheckError(f"the worker ended with exit code {self.worker.exit_code}; it said:\n{said}")
+            raise CheckError(f"the worker ended with exit code {self.worker.exit_code}; it logged:\n{said}")
 
 
 def run(config: Config, seconds: float, rate: float, show: Show, tell: Tell, folder: Path = FOLDER) -> Frame:
-    """Play the demo and return its last picture; then nothing is left running, and no data are left behind.
+    """Play the demo and return its last picture; no process and no data are left behind.
 
     Parameters
     ----------
-    seconds : from start to end, all told; but half of them at least, once the worker is ready
+    seconds : from start to end; but the part after the worker is ready takes at least half of them
     rate : events per second of the live part
     show : called with every picture
-    tell : called with a sentence on what is being prepared
+    tell : called with a sentence on each step of the preparation
     """
     started = time.monotonic()
     data = load(folder)

@@ -1,4 +1,4 @@
-"""What the demo measures of its own events: latency, hits of published slates, and what becomes of a few users."""
+"""What the demo measures: latency of slates, hits of published slates, and the newest slate of each user."""
 
 from collections import Counter, deque
 from collections.abc import Collection
@@ -7,31 +7,31 @@ from typing import NamedTuple
 from stream.client.slates import Refresh, Slates
 from stream.records.schemas import Event, EventType
 
-DEPTH = 20  # places of the lists that are compared
-POPULAR_EVERY = 100  # events between two looks at what is most popular
-RECENT = 2000  # latencies that the screen's percentiles look back on
+DEPTH = 20  # length of the lists that are compared
+POPULAR_EVERY = 100  # events between two sorts of the popular items
+RECENT = 2000  # latencies in the screen's percentiles
 WINDOW = 500  # live events for one point of the learning curve
 
 
 class Sent(NamedTuple):
-    """An event on its way."""
+    """An event that was sent."""
 
     kind: EventType
     item_id: str
     at: float  # unix seconds
-    place: int  # of the item on the slate that the user had, from 0; -1: it was not there, -2: there was no slate
+    place: int  # of the item on the user's slate, from 0; -1: not on it, -2: the user had no slate
     live: bool
 
 
 class Moment(NamedTuple):
-    """What one event did to one slate."""
+    """An event and the slate that it caused."""
 
     sent: Sent
     refresh: Refresh
 
 
 class Score:
-    """Test, then count: an event is looked up in the lists of before it. Only live events are measured."""
+    """Test, then count: an event is looked up in the lists made before it. Only live events are measured."""
 
     def __init__(self) -> None:
         self.live = False
@@ -47,7 +47,7 @@ class Score:
         self._popular: frozenset[str] = frozenset()
 
     def sent(self, kind: EventType, event: Event, slates: Slates, at: float) -> None:
-        """An event goes out."""
+        """Count an event that is sent now."""
         place = _place(event, slates)
         if self.live:
             self.events += 1
@@ -66,7 +66,7 @@ class Score:
             self._popular = frozenset(item for item, _ in self._counts.most_common(DEPTH))
 
     def arrived(self, refresh: Refresh) -> None:
-        """A slate came back."""
+        """Count a slate that came back."""
         sent = self._sent.pop(refresh.slate.event_id or "", None)
         if sent is None:
             return
@@ -88,7 +88,7 @@ class Score:
 
 
 def percentile(values: Collection[float], share: float) -> float:
-    """Value that this share of the values does not exceed; nan without values.
+    """Return the value that this share of the values does not exceed; nan without values.
 
     >>> percentile([0.03, 0.01, 0.02, 0.04], 0.5), percentile([1.0], 0.99)
     (0.02, 1.0)

@@ -1,4 +1,4 @@
-"""The demo on a terminal: figures above, a few users' slates below. Where there is no terminal: plain lines."""
+"""The demo on a terminal: figures above, a few users' slates below. Without a terminal: plain lines."""
 
 import time
 
@@ -14,11 +14,11 @@ from stream.demo.play import Frame
 from stream.demo.score import DEPTH, WINDOW, Moment
 
 COLUMNS, LINES = 100, 30  # the smallest screen that holds the picture
-SLATE_LINES = 19  # that are no slots
+SLATE_LINES = 19  # of the screen, around the slots
 USERS = 3
 SOURCES = 7
 BAR = 34  # characters
-HOLD_S = 3.0  # a slate stays so long, to be read
+HOLD_S = 3.0  # how long a slate stays, to be read
 PLAIN_S = 5.0  # between two plain lines
 STORY = {"view": ("watched", "bold"), "click": ("liked", "bold cyan"), "purchase": ("loved", "bold magenta")}
 
@@ -36,7 +36,7 @@ class Screen:
         self.console.print(text, style="dim")
 
     def show(self, frame: Frame) -> None:
-        """Draw."""
+        """Draw a frame."""
         if self._live is None:
             self._live = Live(console=self.console, screen=True, auto_refresh=False)
             self._live.start()
@@ -44,7 +44,7 @@ class Screen:
         self._live.update(picture(frame, self._spotlights, self.console.height), refresh=True)
 
     def close(self) -> None:
-        """Give the terminal back."""
+        """Restore the terminal."""
         if self._live is not None:
             self._live.stop()
 
@@ -61,17 +61,17 @@ class Plain:
         self.console.print(text, soft_wrap=True, highlight=False)
 
     def show(self, frame: Frame) -> None:
-        """Print a line, if it is time for one."""
+        """Print a line, unless the last one was just printed."""
         if time.monotonic() - self._shown_at >= PLAIN_S:
             self._shown_at = time.monotonic()
             self.tell(plain_line(frame))
 
     def close(self) -> None:
-        """Nothing to give back."""
+        """Do nothing."""
 
 
 class Spotlight:
-    """A place for one user's slate."""
+    """A place on the screen for one user's slate."""
 
     def __init__(self) -> None:
         self.user = ""
@@ -80,7 +80,7 @@ class Spotlight:
 
 
 def turn(spotlights: list[Spotlight], moments: dict[str, Moment], now: float) -> None:
-    """Show the next moment of each user whose slate was held long enough; who has none makes room for another user."""
+    """Move each spotlight on: to the next moment of its user, or to another user if there is none."""
     for spotlight in spotlights:
         if now - spotlight.since < HOLD_S:
             continue
@@ -92,7 +92,7 @@ def turn(spotlights: list[Spotlight], moments: dict[str, Moment], now: float) ->
 
 
 def picture(frame: Frame, spotlights: list[Spotlight], height: int) -> RenderableType:
-    """The whole screen."""
+    """Compose the whole screen."""
     slots = min(DEPTH, height - SLATE_LINES)
     return Group(
         _header(frame),

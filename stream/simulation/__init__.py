@@ -1,1 +1,1 @@
-"""Shoppers whose tastes are known judge policies, alone or with the whole engine."""
+"""Shoppers with known tastes, to compare policies alone or in the whole engine."""

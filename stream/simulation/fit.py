@@ -1,4 +1,4 @@
-"""Shoppers fitted to a log: who likes which categories, which items are good, who buys."""
+"""Shoppers fitted to a log: tastes for categories, quality of items, habits of users."""
 
 from collections.abc import Sequence
 
@@ -12,16 +12,16 @@ from stream.records.schemas import KINDS, Item
 
 ITEMS = 1_500  # the most frequent ones
 USERS = 2_000
-LEAN = 5.0  # events by which a shopper's tastes lean on everybody's
-SUBS = 5  # of a category: items that the same people touch are alike, here by the order of their ids
+LEAN = 5.0  # weight of the average tastes in a shopper's own, in events
+SUBS = 5  # sub-categories of a category, drawn at random
 
 
 def fitted(entries: Sequence[Entry], seed: str) -> Tastes:
     """Fit tastes to events on items with categories.
 
-    A shopper's utility for a category is the log of how much more often he touches it than all do; an item's quality
-    is the log of how often it is touched, in units of its standard deviation; habits are his shares of views, clicks
-    and purchases.
+    A shopper's utility for a category is the log of their share of events on it over everybody's; an item's quality
+    is the log of how often it is touched, in units of its standard deviation; habits are the shopper's shares of views,
+    clicks and purchases.
 
     Raises
     ------

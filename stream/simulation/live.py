@@ -1,4 +1,4 @@
-"""Simulated shoppers on Kafka: they read the topic of recommendations and answer with events."""
+"""Simulated shoppers on Kafka: they read the topic `recommendations` and answer with events."""
 
 from contextlib import ExitStack
 from types import TracebackType
@@ -11,7 +11,7 @@ from stream.records.schemas import Event, EventType, Item
 
 
 class OverKafka:
-    """Workers behind a broker, seen from outside: slates are read, items and events are sent."""
+    """Workers behind a broker: slates are read, items and events are sent."""
 
     def __init__(self, config: Kafka) -> None:
         self._config = config
@@ -29,15 +29,15 @@ class OverKafka:
         self._stack.close()
 
     def describe(self, item: Item) -> None:
-        """To `catalog.items`."""
+        """Send an item to `catalog.items`."""
         self._sender.item(item)
 
     def slate(self, user_id: str) -> list[str]:
-        """The newest that has arrived."""
+        """Return the newest slate that has arrived."""
         self._watcher.poll(0)
         refresh = self._watcher.slates.newest.get(user_id)
         return [] if refresh is None else [slot.item_id for slot in refresh.slate.slots]
 
     def take(self, kind: EventType, event: Event) -> None:
-        """To the topic of its kind."""
+        """Send an event to the topic of its kind."""
         self._sender.event(kind, event)

@@ -32,18 +32,18 @@ Floats = NDArray[Any]
 
 
 class Served(Protocol):
-    """Who shows slates to shoppers, and hears what they do."""
+    """What serves the shoppers: it shows slates and takes events."""
 
     def describe(self, item: Item) -> None:
-        """An item arrives."""
+        """Take in a new item."""
         ...
 
     def slate(self, user_id: str) -> list[str]:
-        """What the shopper sees now; empty if he never came."""
+        """Return what the shopper sees now; empty if they never came."""
         ...
 
     def take(self, kind: EventType, event: Event) -> None:
-        """A shopper did something."""
+        """Take in an event of a shopper."""
         ...
 
 
@@ -79,7 +79,7 @@ def serve(
     Parameters
     ----------
     seed : part of the users' and events' ids
-    clock : event time of decision n, unix seconds; may wait
+    clock : returns the event time of decision n, unix seconds; may wait
     """
     decisions, items = shop.decisions, len(shop.facts.category)
     found = Trial.empty(decisions)
@@ -106,7 +106,7 @@ def serve(
 
 
 def _arrivals(shop: Shop) -> list[tuple[float, int]]:
-    """When items arrive, the first last."""
+    """When items arrive, the first at the end."""
     return sorted(((float(born), item) for item, born in enumerate(shop.facts.born)), reverse=True)
 
 
@@ -140,7 +140,7 @@ def runs(
     tastes: Tastes | None = None,
     discount: float = 0.0,
 ) -> Iterator[Run]:
-    """Policies alone, and references, in shops that differ by their seed."""
+    """Run policies alone, and references, in shops that differ by their seed."""
     for name in policies:
         for n in range(seeds):
             policy = name if name in REFERENCES else make(name)
@@ -150,7 +150,7 @@ def runs(
 def engine_runs(
     setting: Setting, policies: Sequence[str], seeds: int, decisions: int, config: Config, tastes: Tastes | None = None
 ) -> Iterator[Run]:
-    """The whole engine, with each policy."""
+    """Run the whole engine with each policy."""
     for name in policies:
         policy = msgspec.structs.replace(config.policy, name=name)
         slate = msgspec.structs.replace(config.slate, slots=SLOTS)
@@ -165,7 +165,7 @@ def engine_runs(
 def trial_of(
     setting: Setting, experiment: Experiment, decisions: int, config: Config, tastes: Tastes | None = None
 ) -> Tally:
-    """An experiment on simulated shoppers: the whole engine serves them, each by the variant of the user."""
+    """Run an experiment on simulated shoppers: the engine serves each by the variant of the user."""
     with_slots = msgspec.structs.replace(config, slate=msgspec.structs.replace(config.slate, slots=SLOTS))
     served = InProcess(with_slots)
     served.run(ExperimentChange(experiment.name, experiment))
@@ -175,7 +175,7 @@ def trial_of(
 
 
 def paced(rate: float) -> Callable[[int], float]:
-    """A clock that keeps so many decisions a second, and tells the time of the wall."""
+    """Make a clock that waits to keep `rate` decisions per second, and returns the wall-clock time."""
     started = time.monotonic()
 
     def clock(n: int) -> float:
@@ -188,7 +188,7 @@ def paced(rate: float) -> Callable[[int], float]:
 
 
 def report(found: Sequence[Run]) -> dict[str, Any]:
-    """Means over seeds with standard errors; gains over always showing the ranking are paired by seed, in percent."""
+    """Average over seeds, with standard errors; gains over always showing the ranking, in percent, paired by seed."""
     by_policy: dict[str, dict[int, Trial]] = {}
     for each in found:
         by_policy.setdefault(each.policy, {})[each.seed] = each.trial

@@ -11,7 +11,7 @@ ROOT = Path(__file__).parents[2]
 def test_what_became_slower_is_named_and_nothing_else(tmp_path: Path) -> None:
     for package in ("bandits", "learners", "stream", "benchmarks"):
         shutil.copytree(ROOT / package, tmp_path / package)
-    changed = tmp_path / "stream" / "codec.py"
+    changed = tmp_path / "stream" / "records" / "codec.py"
     before, start, rest = changed.read_text("utf-8").partition("def decode_event(")
     signature, docstring, body = rest.partition('"""')
     changed.write_text(before + start + signature + 'sum(range(1000))\n    """' + body, "utf-8")

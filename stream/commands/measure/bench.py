@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
 from typing import Any
@@ -12,35 +13,51 @@ import orjson
 from rich.console import Console
 from rich.table import Table
 
+from stream.bench.backlog import measure_backlog
 from stream.bench.catalogue_size import measure_growth
 from stream.bench.gateway import measure_gateway
-from stream.bench.load import (
-    Latency,
-    measure_backlog,
-    measure_latency,
-    measure_restart,
-    measure_sweep,
-    measure_transport,
-)
+from stream.bench.latency import Latency, measure_latency, measure_sweep
 from stream.bench.rebalance import measure_rebalance
-from stream.bench.scenarios import Site, chosen, measure
+from stream.bench.restart import measure_restart
+from stream.bench.scenarios import chosen, measure
+from stream.bench.site import Site
 from stream.bench.soak import BACKLOG_S, GROWTH, SETTLED_MINUTE, Minute, measure_soak
+from stream.bench.transport import measure_transport
 from stream.bench.workloads import World
-from stream.commands.options import configured, examples, picture
+from stream.commands.options import collected, configured, examples, picture
 from stream.config import Config
 from stream.errors import CheckError
 from stream.processes.broker import Broker, BrokerSettings
 
-SOAK_PROPERTIES = {  # so that a long run does not fill the disk
+SOAK_PROPERTIES = {  # a long run must not fill the disk
     "log.segment.bytes": str(32 << 20),
     "log.retention.bytes": str(128 << 20),
     "log.retention.check.interval.ms": "10000",
 }
-
-
 UNITS = 1_000  # of a portion
 WHOLE = 1_000.0  # from here on figures are shown without decimals
-RATES, SOAK_RATE, GATEWAY_RATES = (500.0,), 300.0, (500.0, 1_000.0, 2_000.0)
+RATES, SOAK_RATE, GATEWAY_RATES = (500.0,), 300.0, (500.0, 1_000.0, 2_000.0)  # events or requests per second
+
+
+@dataclass(frozen=True)
+class Options:
+    """What was asked for."""
+
+    backlog: int
+    workers: int
+    rates: tuple[float, ...]
+    seconds: float
+    restart: int
+    only: str | None  # one of the measures that leave out all others
+    soak: int  # minutes
+    plot: Path | None
+    patterns: tuple[str, ...]  # of scenarios
+    users: int
+    items: int
+    events: int
+    portions: int
+    profile: bool
+    as_json: bool
 
 
 @click.command(
@@ -60,57 +77,40 @@ RATES, SOAK_RATE, GATEWAY_RATES = (500.0,), 300.0, (500.0, 1_000.0, 2_000.0)
     )
 )
 @click.option("--backlog", type=click.IntRange(0), default=60_000, show_default=True, help="Events; 0: leave it out.")
-@click.option("--workers", type=click.IntRange(1, 8), default=1, show_default=True, help="That share the backlog.")
+@click.option("--workers", type=click.IntRange(1, 8), default=1, show_default=True, help="Workers for the backlog.")
 @click.option("--rate", "rates", type=click.FloatRange(1), multiple=True, show_default="500; 300 for --soak",
               help="Events per second at which latency is measured; repeatable.")  # fmt: skip
 @click.option("--seconds", type=click.FloatRange(1), default=20, show_default=True, help="How long, per rate.")
 @click.option("--restart", type=click.IntRange(0), default=0, show_default=True,
               help="Users and items in state when a worker is killed and started again; 0: leave it out.")  # fmt: skip
-@click.option("--transport", "only", flag_value="transport", help="Only: an answer to every event, but no engine: what "
-              "is left of the time when nothing is learned or chosen.")  # fmt: skip
+@click.option("--transport", "only", flag_value="transport", help="Only: an answer to every event without the engine, "
+              "to see what the transport costs.")  # fmt: skip
 @click.option(
     "--rebalance", "only", flag_value="rebalance", help="Only: how long events wait when workers come and go."
 )
-@click.option("--soak", type=click.IntRange(0), default=0, help="Minutes in which nothing but the worker's memory is "
-              "watched, with users and items at their bounds; at least 10 to say anything.")  # fmt: skip
+@click.option("--soak", type=click.IntRange(0), default=0, help="Only: a worker's memory for so many minutes, users "
+              "and items at their bounds; at least 10 to say anything.")  # fmt: skip
 @click.option("--gateway", "only", flag_value="gateway", help="Only: a gateway, at each --rate (default: 500, "
               "1000, 2000) of requests, of which a tenth write events.")  # fmt: skip
 @click.option("--sweep", "only", flag_value="sweep", help="Only: latency at 125, 250, 500, ... events per "
-              "second, until it does not keep up.")  # fmt: skip
+              "second, until the worker does not keep up.")  # fmt: skip
 @click.option(
     "--plot", type=click.Path(dir_okay=False, path_type=Path), help="Draw latency against rate, .png or .svg."
 )
 @click.option(
-    "--growth", "only", flag_value="growth", help="Only: what a million items or users cost, in this process; minutes."
+    "--growth", "only", flag_value="growth", help="Only: what a million items or users cost, without Kafka; minutes."
 )
 @click.option("--scenario", "patterns", multiple=True, metavar="PATTERN", help="Only: parts of the engine in this "
               "process, without Kafka, by name as in a shell ('*': all); repeatable.")  # fmt: skip
-@click.option("--users", type=click.IntRange(100), default=100_000, show_default=True, help="Of the scenarios' world.")
-@click.option("--items", type=click.IntRange(100), default=10_000, show_default=True, help="Of the scenarios' world.")
+@click.option("--users", type=click.IntRange(100), default=100_000, show_default=True, help="With --scenario.")
+@click.option("--items", type=click.IntRange(100), default=10_000, show_default=True, help="With --scenario.")
 @click.option("--events", type=click.IntRange(1), default=10_000, show_default=True, help="Learned before scenarios.")
-@click.option("--portions", type=click.IntRange(1), default=9, show_default=True, help="Of a scenario that are timed.")
-@click.option("--profile", is_flag=True, help="Tell of each scenario where its time goes.")
+@click.option("--portions", type=click.IntRange(1), default=9, show_default=True, help="Timed for each scenario.")
+@click.option("--profile", is_flag=True, help="Print for each scenario where its time goes.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @configured
-def command(
-    config: Config,
-    backlog: int,
-    workers: int,
-    rates: tuple[float, ...],
-    seconds: float,
-    restart: int,
-    soak: int,
-    plot: Path | None,
-    patterns: tuple[str, ...],
-    users: int,
-    items: int,
-    events: int,
-    portions: int,
-    only: str | None,
-    *,
-    profile: bool,
-    as_json: bool,
-) -> None:
+@collected(Options)
+def command(config: Config, options: Options) -> None:
     """Measure speed, through a real Kafka or part by part.
 
     Starts a broker and a worker of its own; generator, meter, worker and broker share this machine's cores.
@@ -119,52 +119,54 @@ def command(
     Restart: from the start of a worker until it serves, after kill -9. Rebalance: the longest wait of an event when
     a second worker joins, ends, is killed, without and with static membership. Gateway: milliseconds from when a
     request was due until its answer has been read. Soak: resident memory, minute by minute; exit code 1 if it grows
-    after the fifth. Scenarios: microseconds per unit, the median of some portions, and half the distance of the
+    after the fifth. Scenarios: microseconds per unit, the median over portions, and half the distance of the
     quartiles.
     """
     logging.disable(logging.WARNING)
-    if soak:
-        _soak(config, soak, rates[0] if rates else SOAK_RATE, as_json=as_json)
+    if options.soak:
+        _soak(config, options.soak, options.rates[0] if options.rates else SOAK_RATE, as_json=options.as_json)
         return
+    draw = None if options.plot is None else picture(options.plot, "draw_latency")
+    if options.only == "growth":
+        found: list[Any] = list(measure_growth(config))
+    elif options.patterns:
+        found = _scenarios(config, options)
+    else:
+        with Broker() as broker:
+            found = asyncio.run(_through_kafka(_at(config, broker), options))
+        if draw is not None:
+            draw([each for each in found if isinstance(each, Latency)], options.plot)
+    _print(found, as_json=options.as_json)
+
+
+def _scenarios(config: Config, options: Options) -> list[Any]:
+    wanted = chosen(config, options.patterns)  # a wrong name shows before the long preparation
+    site = Site(config, World(options.users, options.items), options.events)
+    found = []
+    for scenario in wanted:
+        measured, profile = measure(scenario, site, units=UNITS, portions=options.portions, profile=options.profile)
+        found.append(measured)
+        if profile:
+            click.echo(f"{scenario.name}: {scenario.about}\n{profile}", err=True)
+    return found
+
+
+async def _through_kafka(config: Config, options: Options) -> list[Any]:
+    rates, seconds = options.rates or RATES, options.seconds
+    if options.only == "gateway":
+        return list(await measure_gateway(config, options.rates or GATEWAY_RATES, seconds))
+    if options.only == "transport":
+        return await measure_transport(config, options.backlog, rates, seconds)
+    if options.only == "rebalance":
+        return list(await measure_rebalance(config, rates[0]))
+    if options.only == "sweep":
+        return list(await measure_sweep(config, seconds))
     found: list[Any] = []
-    draw = None if plot is None else picture(plot, "draw_latency")
-    if only == "growth":
-        _print(list(measure_growth(config)), as_json=as_json)
-        return
-    if patterns:
-        wanted = chosen(config, patterns)  # a wrong name shows before the long preparation
-        site = Site(config, World(users, items), events)
-        for scenario in wanted:
-            measured, told = measure(scenario, site, units=UNITS, portions=portions, profile=profile)
-            found.append(measured)
-            if told:
-                click.echo(f"{scenario.name}: {scenario.about}\n{told}", err=True)
-        _print(found, as_json=as_json)
-        return
-    with Broker() as broker:
-        config = _at(config, broker)
-        if only is not None:
-            found += asyncio.run(_only(only, config, backlog, rates, seconds))
-        else:
-            if backlog:
-                found.append(asyncio.run(measure_backlog(config, backlog, workers)))
-            if restart:
-                found.append(asyncio.run(measure_restart(config, restart)))
-            found += [asyncio.run(measure_latency(config, rate, seconds)) for rate in rates or RATES]
-    if draw is not None:
-        draw([each for each in found if isinstance(each, Latency)], plot)
-    _print(found, as_json=as_json)
-
-
-async def _only(what: str, config: Config, backlog: int, rates: tuple[float, ...], seconds: float) -> list[Any]:
-    """One of the measures that leave out all others."""
-    if what == "gateway":
-        return list(await measure_gateway(config, rates or GATEWAY_RATES, seconds))
-    if what == "transport":
-        return await measure_transport(config, backlog, rates or RATES, seconds)
-    if what == "rebalance":
-        return list(await measure_rebalance(config, (rates or RATES)[0]))
-    return list(await measure_sweep(config, seconds))
+    if options.backlog:
+        found.append(await measure_backlog(config, options.backlog, options.workers))
+    if options.restart:
+        found.append(await measure_restart(config, options.restart))
+    return found + [await measure_latency(config, rate, seconds) for rate in rates]
 
 
 def _print(found: list[Any], *, as_json: bool) -> None:

@@ -27,13 +27,13 @@ from stream.errors import CheckError
         "headwater chaos --minutes 5 --workers 4 --rate 500 --json",
     )
 )
-@click.option("--seed", type=click.IntRange(0), default=1, show_default=True, help="Names the faults and the events.")
+@click.option("--seed", type=click.IntRange(0), default=1, show_default=True, help="Of the faults and the events.")
 @click.option("--minutes", type=click.FloatRange(0.1), default=1, show_default=True, help="Of faults; from 2 on, the "
-              "broker dies too.")  # fmt: skip
+              "broker is killed too.")  # fmt: skip
 @click.option("--workers", type=click.IntRange(1, 20), default=3, show_default=True)
 @click.option("--rate", type=click.FloatRange(1, 20_000), default=1000, show_default=True, help="Events per second.")
 @click.option("--static", is_flag=True, help="Static membership: each worker has a `kafka.instance_id`.")
-@click.option("--logs", type=click.Path(path_type=Path), metavar="DIR", help="Keep the workers' output there.")
+@click.option("--logs", type=click.Path(path_type=Path), metavar="DIR", help="Keep the workers' logs there.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @configured
 def command(
@@ -49,12 +49,12 @@ def command(
 ) -> None:
     """Kill workers and the broker at random; check exactly-once.
 
-    Starts a Kafka and workers of its own, sends them a steady stream of events, and kills, ends and stops them as the
-    seed says. Meanwhile it reads headwater.log like an auditor; at the end every acknowledged event must have been
-    accepted exactly once, all models and users must be what an uninterrupted fold of the log makes, and no event may
+    Starts a Kafka and workers of its own, sends them a steady stream of events, and kills, ends and pauses them in an
+    order drawn from the seed. Meanwhile it audits headwater.log. At the end every acknowledged event must have been
+    accepted exactly once, all models and users must equal those of an uninterrupted fold of the log, and no event may
     have waited longer than the faults explain: a session time-out and the longest restart of the run for each.
     """
-    logging.disable(logging.CRITICAL)  # of clients that do not find the broker: that is what it is about
+    logging.disable(logging.CRITICAL)  # clients log that they do not find the broker, which is expected
     signal.signal(signal.SIGTERM, _end)
     if logs is not None:
         logs.mkdir(parents=True, exist_ok=True)
@@ -69,7 +69,7 @@ def command(
     else:
         _show(Console(), result)
     if not result.good:
-        raise CheckError(f"nothing may be lost, doubled, different or late: {_verdict(result)}")
+        raise CheckError(f"no event may be lost, doubled or late, and no model may differ: {_verdict(result)}")
 
 
 def _plain(result: Result) -> dict[str, object]:

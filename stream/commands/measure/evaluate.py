@@ -1,6 +1,7 @@
 """`headwater evaluate`."""
 
 import time
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast, get_args
 
@@ -9,7 +10,7 @@ import orjson
 from rich.console import Console
 from rich.progress import Progress
 
-from stream.commands.options import configured, examples, picture, resamples_option
+from stream.commands.options import collected, configured, examples, picture, resamples_option
 from stream.config import Config
 from stream.datasets.layouts import seconds
 from stream.datasets.readers import FORMATS, guess, read
@@ -27,11 +28,44 @@ class Time(click.ParamType):
     name = "time"
 
     def convert(self, value: str | float, param: click.Parameter | None, ctx: click.Context | None) -> float:
-        """Read it, or say what would do."""
+        """Return unix seconds."""
         try:
             return seconds(str(value))
         except ValueError as error:
             self.fail(str(error), param, ctx)
+
+
+@dataclass(frozen=True)
+class Options:
+    """What was asked for."""
+
+    file: Path
+    format_: str | None
+    learners: tuple[str, ...]
+    ks: tuple[int, ...]
+    lists: Lists
+    refreshes: float
+    train_fraction: float
+    train_until: float | None  # unix seconds
+    freeze: bool
+    by: Grouping
+    known_items: bool
+    candidates: Scope
+    compare: tuple[tuple[str, str], ...]
+    resamples: int
+    plot: Path | None
+    timing: bool
+    limit: int | None
+    as_json: bool
+
+    @property
+    def protocol(self) -> Protocol:
+        """How to measure."""
+        return Protocol(
+            ks=tuple(sorted(set(self.ks))), lists=self.lists, train_fraction=self.train_fraction,
+            train_until=self.train_until, freeze=self.freeze, by=self.by, known_items=self.known_items,
+            refreshes=self.refreshes, candidates=self.candidates,
+        )  # fmt: skip
 
 
 @click.command(
@@ -55,16 +89,16 @@ class Time(click.ParamType):
 )  # fmt: skip
 @click.option(
     "--lists", type=click.Choice(get_args(Lists)), default="published", show_default=True,
-    help="published: as made after the user's event before; refreshed: the same, but old ones are made anew as the "
-    "worker does; fresh: as made when the event arrives.",
+    help="published: as made after the user's previous event; refreshed: the same, but old lists are refreshed as the "
+    "worker does it; fresh: as made when the event arrives.",
 )  # fmt: skip
 @click.option(
     "--refreshes", type=click.FloatRange(0), default=1.0, show_default=True,
-    help="With --lists refreshed: so many lists can be made anew per event; settings `slate.refresh_*` say which.",
+    help="With --lists refreshed: how many lists may be refreshed per event; settings `slate.refresh_*` say which.",
 )  # fmt: skip
 @click.option(
     "--train-fraction", type=click.FloatRange(0, 1, max_open=True), default=0.0,
-    help="Share of the events that is learned first, without being measured.",
+    help="Share of the events that are learned first, without being measured.",
 )  # fmt: skip
 @click.option("--train-until", type=Time(), help="The same, as a time: unix seconds or ISO 8601.")
 @click.option("--freeze", is_flag=True, help="Measure without learning; lists are fresh.")
@@ -72,7 +106,7 @@ class Time(click.ParamType):
     "--by", type=click.Choice(get_args(Grouping)), default="user", show_default=True,
     help="session: every session is a user of its own, without a past, and is trained or tested as a whole.",
 )  # fmt: skip
-@click.option("--known-items", is_flag=True, help="Leave events on items that training does not know out of the test.")
+@click.option("--known-items", is_flag=True, help="Measure only events on items that the training contains.")
 @click.option(
     "--candidates", type=click.Choice(get_args(Scope)), default="all", show_default=True,
     help="novel: list and measure only items that are new to the user.",
@@ -83,54 +117,48 @@ class Time(click.ParamType):
 )  # fmt: skip
 @resamples_option
 @click.option("--plot", type=click.Path(dir_okay=False, path_type=Path), help="Draw quality over time, .png or .svg.")
-@click.option("--timing", is_flag=True, help="Tell time per learn and query; then no two reports are the same bytes.")
+@click.option("--timing", is_flag=True, help="Report the time per learn and query; then two reports differ.")
 @click.option("--limit", type=click.IntRange(1), help="Only the first events.")
 @click.option("--json", "as_json", is_flag=True, help="Print everything as JSON.")
 @configured
-def command(
-    config: Config, file: Path, format_: str | None, learners: tuple[str, ...], ks: tuple[int, ...], lists: Lists,
-    refreshes: float, train_fraction: float, train_until: float | None, freeze: bool, by: Grouping, known_items: bool,
-    candidates: Scope, compare: tuple[tuple[str, str], ...], resamples: int, plot: Path | None, timing: bool,
-    limit: int | None, as_json: bool,
-) -> None:  # fmt: skip
+@collected(Options)
+def command(config: Config, options: Options) -> None:
     """Measure recommendations on a file of events, without Kafka.
 
     Test, then learn: each event is first looked up in the list that its user had, then learned, by the same engine and
     the same fold as in the worker. FILE is CSV with the columns user_id,item_id,event,timestamp[,session_id], where
     event is view, click or purchase; or one of the other formats. The same file and seed give the same bytes.
     """
-    protocol = Protocol(
-        tuple(sorted(set(ks))), lists, 0, train_fraction, train_until, freeze, by, known_items, refreshes, candidates
-    )
+    protocol, file = options.protocol, options.file
     _check(protocol)
-    draw = None if plot is None else picture(plot, "draw")
-    format_ = format_ or guess(file)
-    entries = first_events(read(file, format_), limit)
-    rated = read_ratings(file, format_) if {ALL, *RATERS} & set(learners) else {}
+    draw = None if options.plot is None else picture(options.plot, "draw")
+    format_ = options.format_ or guess(file)
+    entries = first_events(read(file, format_), options.limit)
+    rated = read_ratings(file, format_) if {ALL, *RATERS} & set(options.learners) else {}
     evaluation = Evaluation(
-        config, protocol, learners=learners, ratings=rated, resamples=resamples, compare=compare,
-        clock=time.perf_counter if timing else None,
+        config, protocol, learners=options.learners, ratings=rated, resamples=options.resamples,
+        compare=options.compare, clock=time.perf_counter if options.timing else None,
     )  # fmt: skip
     _run(evaluation, entries)
     report = evaluation.report()
     if not report["steps"]:
         raise CheckError(f"{file}: {_nothing(len(entries), protocol)}")
     if draw is not None:
-        draw(report["curve"], plot)
-    if as_json:
+        draw(report["curve"], options.plot)
+    if options.as_json:
         click.echo(orjson.dumps(report, option=orjson.OPT_INDENT_2 | orjson.OPT_SORT_KEYS))
     else:
         print_report(cast("dict[str, Any]", report), Console())
 
 
 def _check(protocol: Protocol) -> None:
-    """Refuse what makes no sense together."""
+    """Refuse options that contradict each other."""
     trained = protocol.train_until is not None or protocol.train_fraction > 0
     if protocol.train_until is not None and protocol.train_fraction > 0:
-        raise UsageError("--train-until and --train-fraction say the same in two ways; give one of them")
+        raise UsageError("--train-until and --train-fraction both say where the training ends: give one of them")
     for option, given in (("--freeze", protocol.freeze), ("--known-items", protocol.known_items)):
         if given and not trained:
-            raise UsageError(f"{option} needs a training: say with --train-until or --train-fraction where it ends")
+            raise UsageError(f"{option} needs a training: give its end by --train-until or --train-fraction")
 
 
 def _run(evaluation: Evaluation, entries: list[Entry]) -> None:

@@ -1,6 +1,7 @@
 """`headwater ope`."""
 
 import os
+from dataclasses import dataclass
 from pathlib import Path
 
 import click
@@ -8,7 +9,7 @@ import orjson
 from rich.console import Console
 from rich.progress import Progress
 
-from stream.commands.options import configured, examples, resamples_option
+from stream.commands.options import collected, configured, examples, resamples_option
 from stream.config import PREFIX, Config, load
 from stream.errors import UsageError
 from stream.ope.log import messages_of_file, messages_of_topic, read
@@ -16,6 +17,21 @@ from stream.ope.open_bandit import campaigns, compare
 from stream.ope.replay import Candidate, Fixed, Log, RewardModel, Slots, Uniform, candidate, follow, prepare
 from stream.ope.report import report
 from stream.ope.tables import print_estimates, print_open_bandit
+
+
+@dataclass(frozen=True)
+class Options:
+    """What was asked for."""
+
+    file: Path | None
+    policies: tuple[Path, ...]
+    fixed: tuple[str, ...]
+    uniform: bool
+    clip: float
+    resamples: int
+    save: Path | None
+    open_bandit: Path | None
+    as_json: bool
 
 
 @click.command(
@@ -31,49 +47,47 @@ from stream.ope.tables import print_estimates, print_open_bandit
     "--policy", "policies", multiple=True, type=click.Path(exists=True, dir_okay=False, path_type=Path),
     help="Settings, as TOML, whose [policy] would draw the slates; repeatable.  [default: the worker's own]",
 )  # fmt: skip
-@click.option("--fixed", multiple=True, metavar="SOURCE", help="Always this source, `ranked` for one; repeatable.")
+@click.option("--fixed", multiple=True, metavar="SOURCE", help="Always this source, such as `ranked`; repeatable.")
 @click.option("--uniform", is_flag=True, help="Any source, all equally probable.")
 @click.option(
     "--clip", type=click.FloatRange(1), default=10.0, show_default=True,
     help="Largest weight of the clipped estimators and of switch-DR.",
 )  # fmt: skip
 @resamples_option
-@click.option("--save", type=click.Path(dir_okay=False, path_type=Path), help="Keep what was read, as JSON lines.")
+@click.option("--save", type=click.Path(dir_okay=False, path_type=Path), help="Save the messages read, as JSON lines.")
 @click.option(
     "--open-bandit", type=click.Path(exists=True, file_okay=False, path_type=Path), metavar="DIR",
     help="Check the estimators on the Open Bandit Dataset instead.",
 )  # fmt: skip
 @click.option("--json", "as_json", is_flag=True, help="Print everything as JSON.")
 @configured
-def command(
-    config: Config, file: Path | None, policies: tuple[Path, ...], fixed: tuple[str, ...], uniform: bool, clip: float,
-    resamples: int, save: Path | None, open_bandit: Path | None, as_json: bool,
-) -> None:  # fmt: skip
-    """Ask what another policy would have earned, before it goes live.
+@collected(Options)
+def command(config: Config, options: Options) -> None:
+    """Estimate what another policy would have earned.
 
-    Reads settled decisions from the topic `outcomes`, or from FILE with its messages as JSON lines. A candidate lives
-    through the log as if it had been there: it learns from what was settled, and says how probable the slates that were
-    shown would have been. Warns where too few of them would have been. docs/ope.md says which figure to believe when.
+    Reads settled decisions from the topic `outcomes`, or from FILE with its messages as JSON lines. Each candidate is
+    run over the log: it learns from what was settled, and gives the probability with which it would have drawn the
+    slates that were shown. Warns if too few of them are probable. docs/ope.md says which figure to believe when.
     """
-    if open_bandit is not None:
-        _check_dataset(config, open_bandit, clip, resamples, as_json=as_json)
+    if options.open_bandit is not None:
+        _check_dataset(config, options.open_bandit, options)
         return
+    file = options.file
     messages = list(messages_of_topic(config.kafka) if file is None else messages_of_file(file))
-    if save is not None:
-        save.write_bytes(b"".join(message.strip() + b"\n" for message in messages))
+    if options.save is not None:
+        options.save.write_bytes(b"".join(message.strip() + b"\n" for message in messages))
     log = prepare(read(messages, "topic outcomes" if file is None else str(file)))
-    candidates = _candidates(config, log, policies, fixed, uniform=uniform)
-    found = report(log, _followed(log, candidates), clip=clip, resamples=resamples, seed=config.policy.seed)
-    if as_json:
+    slots = _followed(log, _candidates(config, log, options))
+    found = report(log, slots, clip=options.clip, resamples=options.resamples, seed=config.policy.seed)
+    if options.as_json:
         click.echo(orjson.dumps(found, option=orjson.OPT_INDENT_2))
     else:
         print_estimates(found, Console())
 
 
-def _candidates(
-    config: Config, log: Log, policies: tuple[Path, ...], fixed: tuple[str, ...], *, uniform: bool
-) -> list[Candidate]:
-    """What was asked for; if nothing was, the worker's own policy, its ranking, and uniform draws."""
+def _candidates(config: Config, log: Log, options: Options) -> list[Candidate]:
+    """Those that were asked for; by default the worker's own policy, its ranking, and uniform draws."""
+    policies, fixed, uniform = options.policies, options.fixed, options.uniform
     if not policies and not fixed and not uniform:
         return [candidate(config.policy.name, config, log), Fixed(log.offering, log.offering[0]), Uniform()]
     environment = {name: value for name, value in os.environ.items() if not name.startswith(PREFIX)}
@@ -90,16 +104,18 @@ def _followed(log: Log, candidates: list[Candidate]) -> dict[str, Slots]:
     model = RewardModel(log, max(len(decision.sources) for decision in log.decisions))
     console, found = Console(stderr=True), {}
     with Progress(console=console, transient=True, disable=not console.is_terminal) as progress:
-        task = progress.add_task("candidates live through the log", total=len(candidates) * len(log.decisions))
+        task = progress.add_task("running candidates over the log", total=len(candidates) * len(log.decisions))
         for each in candidates:
             found[each.name] = follow(log, each, model, lambda: progress.advance(task))
     return found
 
 
-def _check_dataset(config: Config, directory: Path, clip: float, resamples: int, *, as_json: bool) -> None:
-    seed = config.policy.seed
-    found = {name: compare(directory, name, clip=clip, resamples=resamples, seed=seed) for name in campaigns(directory)}
-    if as_json:
+def _check_dataset(config: Config, directory: Path, options: Options) -> None:
+    found = {
+        name: compare(directory, name, clip=options.clip, resamples=options.resamples, seed=config.policy.seed)
+        for name in campaigns(directory)
+    }
+    if options.as_json:
         click.echo(orjson.dumps(found, option=orjson.OPT_INDENT_2))
     else:
         print_open_bandit(found, Console())

@@ -1,6 +1,7 @@
 """`headwater simulate`."""
 
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -13,21 +14,36 @@ from rich.table import Table
 from bandits import POLICIES
 from bandits.worlds import REFERENCES, SETTINGS, Shop, Tastes
 from bandits.worlds.shop import SESSIONS
-from stream.client.experiment_status import report as tell
-from stream.client.experiment_status import show
-from stream.commands.options import configured, examples, picture
+from stream.client import experiment_status
+from stream.commands.options import collected, configured, examples, picture
 from stream.config import Config
 from stream.datasets.readers import guess, read
 from stream.errors import UsageError
 from stream.experiments.definition import load_experiment
 from stream.kafka.admin import check
-from stream.records.schemas import Experiment
 from stream.simulation.fit import fitted
 from stream.simulation.live import OverKafka
 from stream.simulation.shop import START, Run, engine_runs, paced, report, runs, serve, trial_of
 
 DEFAULT = ("ranked", "disagreement", "sarsa", "q_learning", "round_robin", "random_source", "oracle")
 COLUMNS = ("reward", "caused", "expected", "last_quarter", "after_drift")
+
+
+@dataclass(frozen=True)
+class Options:
+    """What was asked for."""
+
+    world: str
+    policies: tuple[str, ...]
+    seeds: int
+    decisions: int
+    tastes: Path | None
+    engine: bool
+    live: bool
+    experiment: Path | None
+    rate: float  # decisions per second
+    plot: Path | None
+    as_json: bool
 
 
 @click.command(
@@ -44,80 +60,76 @@ COLUMNS = ("reward", "caused", "expected", "last_quarter", "after_drift")
 )  # fmt: skip
 @click.option(
     "--policy", "policies", multiple=True, metavar="NAME",
-    help=f"Repeatable: {', '.join(POLICIES)}; or a reference: {', '.join(REFERENCES[:3])}, 'fixed: SOURCE'.",
+    help=f"{', '.join(POLICIES)}; or a reference: {', '.join(REFERENCES[:3])}, 'fixed: SOURCE'; repeatable.",
 )  # fmt: skip
-@click.option("--seeds", type=click.IntRange(1), default=3, show_default=True, help="Shops to run it in.")
-@click.option("--decisions", type=click.IntRange(100), default=20_000, show_default=True, help="Of each run.")
+@click.option("--seeds", type=click.IntRange(1), default=3, show_default=True, help="Shops to run each policy in.")
+@click.option("--decisions", type=click.IntRange(100), default=20_000, show_default=True, help="Length of each run.")
 @click.option(
     "--tastes", type=click.Path(exists=True, path_type=Path), metavar="FILE",
-    help="Fit tastes, items and habits to a file of events with categories; else they are generated.",
+    help="Fit tastes, items and habits to a file of events with categories.  [default: generate them]",
 )  # fmt: skip
-@click.option("--engine", is_flag=True, help="The whole engine in process: its own sources, ranking and policy.")
-@click.option("--live", is_flag=True, help="Workers behind Kafka: shoppers read slates there and answer with events.")
+@click.option("--engine", is_flag=True, help="Run the whole engine in process: its own sources, ranking and policy.")
+@click.option("--live", is_flag=True, help="Use the workers behind Kafka: shoppers read slates and send events there.")
 @click.option(
-    "--experiment", "file", type=click.Path(dir_okay=False, path_type=Path), metavar="FILE",
-    help="With --engine: run this experiment on the shoppers, and say what it showed.",
+    "--experiment", type=click.Path(dir_okay=False, path_type=Path), metavar="FILE",
+    help="With --engine: run this experiment on the shoppers, and print its results.",
 )  # fmt: skip
-@click.option("--rate", type=click.FloatRange(0, min_open=True), default=100.0, show_default=True, help="With --live.")
+@click.option("--rate", type=click.FloatRange(0, min_open=True), default=100.0, show_default=True,
+              help="With --live: decisions per second.")  # fmt: skip
 @click.option("--plot", type=click.Path(dir_okay=False, path_type=Path), help="Draw reward over time, .png or .svg.")
 @click.option("--json", "as_json", is_flag=True, help="Print everything as JSON.")
 @configured
-def command(
-    config: Config, world: str, policies: tuple[str, ...], seeds: int, decisions: int, tastes: Path | None,
-    engine: bool, live: bool, file: Path | None, rate: float, plot: Path | None, as_json: bool,
-) -> None:  # fmt: skip
-    """Let simulated shoppers judge policies, with the truth at hand.
+@collected(Options)
+def command(config: Config, options: Options) -> None:
+    """Compare policies on simulated shoppers, whose tastes are known.
 
-    Shoppers have tastes, sessions with a hidden intent, and eyes that scan from the top; half way tastes drift. What a
+    Shoppers have tastes, sessions with a hidden intent, and scan a slate from the top; half way tastes drift. What a
     slate would bring is known, and so is the best slate (oracle). "Gain" is against always showing the ranking, paired
     by seed. The same seed gives the same run. docs/simulate.md describes the shop.
     """
-    if engine and live:
+    if options.engine and options.live:
         raise UsageError("--engine and --live exclude each other: in process, or behind Kafka")
-    if file is not None and (not engine or policies):
-        raise UsageError("--experiment: goes with --engine, and without --policy, which its variants say")
-    draw = None if plot is None else picture(plot, "draw_rewards")
-    who = None if tastes is None else fitted(list(read(tastes, guess(tastes))), config.policy.seed)
-    if who is not None and len(who.taste) <= SESSIONS:
-        raise UsageError(f"--tastes: the file must hold more than {SESSIONS} users; got {len(who.taste)}")
-    if file is not None:
-        _experiment(config, load_experiment(file, START, config), world, decisions, who, as_json=as_json)
+    if options.experiment is not None and (not options.engine or options.policies):
+        raise UsageError("--experiment: needs --engine, and no --policy, since its variants name their policies")
+    draw = None if options.plot is None else picture(options.plot, "draw_rewards")
+    tastes = None if options.tastes is None else _fitted(options.tastes, config.policy.seed)
+    if options.experiment is not None:
+        experiment = load_experiment(options.experiment, START, config)
+        tally = trial_of(SETTINGS[options.world], experiment, options.decisions, config, tastes)
+        results = experiment_status.report(tally)
+        if options.as_json:
+            click.echo(orjson.dumps(results, option=orjson.OPT_INDENT_2))
+        else:
+            experiment_status.show(results, Console())
         return
-    if live:
-        found = _live(config, world, decisions, rate, who)
+    found = report(_live(config, options, tastes) if options.live else _in_process(config, options, tastes))
+    if draw is not None:
+        draw({name: values["curve"] for name, values in found["policies"].items()}, options.decisions, options.plot)
+    if options.as_json:
+        click.echo(orjson.dumps(found, option=orjson.OPT_INDENT_2))
     else:
-        names = policies or (("ranked", config.policy.name) if engine else DEFAULT)
-        _check(names, engine=engine)
-        setting = SETTINGS[world]
-        each = (
-            engine_runs(setting, names, seeds, decisions, config, who) if engine
-            else runs(setting, names, seeds, decisions, config.policy.seed, who, config.policy.discount)
-        )  # fmt: skip
-        found = _watched(each, len(names) * seeds)
-    told = report(found)
-    if draw is not None and plot is not None:
-        draw({name: values["curve"] for name, values in told["policies"].items()}, decisions, plot)
-    if as_json:
-        click.echo(orjson.dumps(told, option=orjson.OPT_INDENT_2))
-    else:
-        _print(told, world)
+        _print(found, options.world)
 
 
-def _experiment(
-    config: Config, experiment: Experiment, world: str, decisions: int, who: Tastes | None, *, as_json: bool
-) -> None:
-    told = tell(trial_of(SETTINGS[world], experiment, decisions, config, who))
-    if as_json:
-        click.echo(orjson.dumps(told, option=orjson.OPT_INDENT_2))
-    else:
-        show(told, Console())
+def _fitted(file: Path, seed: str) -> Tastes:
+    tastes = fitted(list(read(file, guess(file))), seed)
+    if len(tastes.taste) <= SESSIONS:
+        raise UsageError(f"--tastes: the file must hold more than {SESSIONS} users; got {len(tastes.taste)}")
+    return tastes
 
 
-def _check(names: tuple[str, ...], *, engine: bool) -> None:
-    known = [*POLICIES] if engine else [*POLICIES, *REFERENCES]
+def _in_process(config: Config, options: Options, tastes: Tastes | None) -> list[Run]:
+    names = options.policies or (("ranked", config.policy.name) if options.engine else DEFAULT)
+    known = [*POLICIES] if options.engine else [*POLICIES, *REFERENCES]
     for name in names:
         if name not in known:
             raise UsageError(f"--policy {name}: must be one of {', '.join(known)}")
+    setting, seeds, decisions = SETTINGS[options.world], options.seeds, options.decisions
+    each = (
+        engine_runs(setting, names, seeds, decisions, config, tastes) if options.engine
+        else runs(setting, names, seeds, decisions, config.policy.seed, tastes, config.policy.discount)
+    )  # fmt: skip
+    return _watched(each, len(names) * seeds)
 
 
 def _watched(each: Iterator[Run], total: int) -> list[Run]:
@@ -126,7 +138,7 @@ def _watched(each: Iterator[Run], total: int) -> list[Run]:
         return list(progress.track(each, total=total, description="runs"))
 
 
-def _live(config: Config, world: str, decisions: int, rate: float, who: Tastes | None) -> list[Run]:
+def _live(config: Config, options: Options, tastes: Tastes | None) -> list[Run]:
     check(config.kafka)
     seed = config.policy.seed
     console = Console(stderr=True)
@@ -134,19 +146,18 @@ def _live(config: Config, world: str, decisions: int, rate: float, who: Tastes |
         OverKafka(config.kafka) as served,
         Progress(console=console, transient=True, disable=not console.is_terminal) as progress,
     ):
-        task = progress.add_task("decisions", total=decisions)
-        shop = Shop(SETTINGS[world], seed, decisions, who)
-        trial = serve(shop, served, f"shopper-{seed}", paced(rate), lambda: progress.advance(task))
+        task = progress.add_task("decisions", total=options.decisions)
+        shop = Shop(SETTINGS[options.world], seed, options.decisions, tastes)
+        trial = serve(shop, served, f"shopper-{seed}", paced(options.rate), lambda: progress.advance(task))
     return [Run("live", 0, trial)]
 
 
-def _print(told: Mapping[str, Any], world: str) -> None:
-    table = Table(
-        title=f"{world}: {told['decisions']:,} decisions, {told['seeds']} seeds; reward a decision, gain in %"
-    )
+def _print(results: Mapping[str, Any], world: str) -> None:
+    size = f"{results['decisions']:,} decisions, {results['seeds']} seeds"
+    table = Table(title=f"{world}: {size}; reward per decision, gain in %")
     for column in ("policy", *COLUMNS, "hit rate", "regret"):
         table.add_column(column.replace("_", " "), no_wrap=column == "policy")
-    for name, found in told["policies"].items():
+    for name, found in results["policies"].items():
         cells = []
         for column in COLUMNS:
             gain = found.get(f"{column}_gain_percent")

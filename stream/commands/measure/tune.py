@@ -1,6 +1,7 @@
 """`headwater tune`."""
 
 import importlib
+from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -10,11 +11,26 @@ from rich.console import Console
 from rich.progress import Progress
 from rich.table import Table
 
-from stream.commands.options import configured, examples
+from stream.commands.options import collected, configured, examples
 from stream.config import Config
 from stream.datasets.readers import FORMATS, read
 from stream.errors import UsageError
 from stream.evaluation.protocol import first_events
+
+
+@dataclass(frozen=True)
+class Options:
+    """What was asked for."""
+
+    file: Path
+    format_: str | None
+    prefix: int
+    train_fraction: float
+    measure: str
+    trials: int
+    minutes: float | None
+    names: tuple[str, ...]
+    out: Path
 
 
 @click.command(
@@ -26,14 +42,16 @@ from stream.evaluation.protocol import first_events
 )
 @click.argument("file", type=click.Path(exists=True, path_type=Path))
 @click.option("--format", "format_", type=click.Choice(FORMATS), help="Guessed from the file if not given.")
-@click.option("--prefix", type=click.IntRange(2), default=10_000, show_default=True, help="Only the first events.")
+@click.option(
+    "--prefix", type=click.IntRange(2), default=10_000, show_default=True, help="Use only the first so many events."
+)
 @click.option(
     "--train-fraction", type=click.FloatRange(0, 1, max_open=True), default=0.2, show_default=True,
-    help="Share of them that is learned first, without being measured.",
+    help="Share of them that are learned first, without being measured.",
 )  # fmt: skip
 @click.option("--measure", default="mrr@20", show_default=True, help="What to maximise, as `evaluate --json` names it.")
 @click.option("--trials", type=click.IntRange(1), default=20, show_default=True, help="Trial 0 is what is configured.")
-@click.option("--minutes", type=click.FloatRange(0, min_open=True), help="Begin no trial after that time.")
+@click.option("--minutes", type=click.FloatRange(0, min_open=True), help="Begin no trial after so many minutes.")
 @click.option(
     "--setting", "names", metavar="SECTION.KEY[=LOW:HIGH]", multiple=True,
     help="Search only this one; repeatable.  [default: all numbers of ranking and sources]",
@@ -43,28 +61,28 @@ from stream.evaluation.protocol import first_events
     help="Where to write the best configuration.",
 )  # fmt: skip
 @configured
-def command(
-    config: Config, file: Path, format_: str | None, prefix: int, train_fraction: float, measure: str, trials: int,
-    minutes: float | None, names: tuple[str, ...], out: Path,
-) -> None:  # fmt: skip
-    """Search better settings on the first events of a file.
+@collected(Options)
+def command(config: Config, options: Options) -> None:
+    """Search for better settings on the first events of a file.
 
-    What is best is written as TOML, which `headwater worker --config` reads. Each trial is a whole test-then-learn over
-    the same events. The search is seeded: the same file, settings and number of trials give the same result. Settings
-    that win on a short prefix need not win later; measure the file written with `headwater evaluate --config` on events
+    The best ones are written as TOML, which `headwater worker --config` reads. Each trial is a whole test-then-learn
+    over the same events. The search is seeded: the same file, settings and number of trials give the same result.
+    Settings that win on a short prefix need not win later: measure them with `headwater evaluate --config` on events
     that the search has not seen.
     """
+    out, minutes = options.out, options.minutes
     if out.exists():
         raise UsageError(f"--out: {out} exists already; name another file, or remove it")
     tune = _tune()
-    settings = tune.searchable(config, names)
-    entries = first_events(read(file, format_), prefix)
+    settings = tune.searchable(config, options.names)
+    entries = first_events(read(options.file, options.format_), options.prefix)
     console = Console(stderr=True)
     with Progress(console=console, transient=True, disable=not console.is_terminal) as progress:
-        task = progress.add_task("trials", total=trials)
+        task = progress.add_task("trials", total=options.trials)
         found = tune.search(
-            config, entries, settings, measure=measure, trials=trials, train_fraction=train_fraction,
-            seconds=None if minutes is None else 60 * minutes, on_trial=lambda _: progress.advance(task),
+            config, entries, settings, measure=options.measure, trials=options.trials,
+            train_fraction=options.train_fraction, seconds=None if minutes is None else 60 * minutes,
+            on_trial=lambda _: progress.advance(task),
         )  # fmt: skip
     _print(found)
     out.write_text(tune.to_file(config, found))
@@ -91,4 +109,4 @@ def _print(found: Any) -> None:
     last = ", ".join(f"{trial.value:.4f}" for trial in islice(reversed(found.trials), 5))
     console.print(f"{len(found.trials)} trials; the last ones reached {last}")
     if best.number == 0:
-        console.print("nothing was better than what is configured")
+        console.print("no trial was better than what is configured")

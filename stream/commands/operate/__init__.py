@@ -1,1 +1,1 @@
-"""Commands for a running site: send, watch, compare, forget, repair."""
+"""Commands for a running site: send events, watch slates, run experiments, forget users, repair."""

@@ -25,16 +25,16 @@ from stream.records.codec import REASONS
 def command() -> None:
     """Look at records that could not be read, and send them again.
 
-    The worker puts them onto events.dead with their bytes and a reason; nothing stops because of them.
+    The worker writes them to events.dead with their bytes and a reason, and goes on.
     """
 
 
 @command.command(name="list")
-@click.option("--reason", type=click.Choice(REASONS), help="Only these.")
-@click.option("--last", type=click.IntRange(1), default=20, show_default=True, help="So many, the newest.")
+@click.option("--reason", type=click.Choice(REASONS), help="Only those with this reason.")
+@click.option("--last", type=click.IntRange(1), default=20, show_default=True, help="How many to list.")
 @configured
 def list_(config: Config, reason: str | None, last: int) -> None:
-    """List the newest ones, and how many there are for each reason."""
+    """List the newest records, and how many there are for each reason."""
     console, counts = Console(), dict[str, int]()
     kept = []
     for each in letters(config.kafka):
@@ -55,7 +55,7 @@ def list_(config: Config, reason: str | None, last: int) -> None:
 @click.argument("offset", type=click.IntRange(0))
 @configured
 def show(config: Config, offset: int) -> None:
-    """Print the original bytes of the one at OFFSET of events.dead."""
+    """Print the original bytes of the record at OFFSET of events.dead."""
     found = next(islice(letters(config.kafka, offset), 1), None)
     if found is None or found.offset != offset:
         raise CheckError(f"events.dead: must hold offset {offset}; `headwater dead list` shows what is there")
@@ -63,15 +63,17 @@ def show(config: Config, offset: int) -> None:
 
 
 @command.command(name="replay")
-@click.option("--reason", type=click.Choice(REASONS), help="Only these; the others count as done.")
-@click.option("--limit", type=click.IntRange(1), default=10_000, show_default=True, help="At most so many.")
-@click.option("--from", "start", type=click.IntRange(0), help="Offset of events.dead; after the last one sent else.")
+@click.option("--reason", type=click.Choice(REASONS), help="Only those with this reason; the others are skipped.")
+@click.option("--limit", type=click.IntRange(1), default=10_000, show_default=True, help="How many to send at most.")
+@click.option(
+    "--from", "start", type=click.IntRange(0), help="Offset of events.dead.  [default: after the last replay]"
+)
 @configured
 def replay_(config: Config, reason: str | None, limit: int, start: int | None) -> None:
-    """Send them again to their topics, as they came, once each.
+    """Send the records to their topics again, unchanged, once each.
 
-    For what can be read now: a clock was put right, a worker of a newer version runs. What still cannot be read becomes
-    a new dead letter. How far it went is remembered in Kafka, as the offset of a consumer group.
+    For records that can be read now, since a clock was corrected or a newer worker runs. Those that still cannot be
+    read become new dead letters. How far it went is kept in Kafka, as the offset of a consumer group.
     """
     sent, after = replay(config.kafka, start=start, limit=limit, reason=reason)
     click.echo(f"sent {sent:,} again; the next one starts at offset {after}")

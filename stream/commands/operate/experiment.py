@@ -32,18 +32,18 @@ CHECK_INTERVAL_S = 0.3
 def command() -> None:
     """Compare configurations on real users, and look at any time.
 
-    An experiment is a file (docs/experiments.md): variants of policy, ranking and rules, the users' shares, guards. It
-    reaches all workers through the log: they begin and end it at the same record, without a restart.
+    An experiment is a file (docs/experiments.md): variants of policy, ranking and rules, their shares of the users,
+    guards. It reaches all workers through the log: they begin and end it at the same record, without a restart.
     """
 
 
 @command.command()
 @click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
-@click.option("--dry-run", is_flag=True, help="Only say whether it could be run.")
+@click.option("--dry-run", is_flag=True, help="Only check whether it can be run.")
 @within_option
 @configured
 def start(config: Config, file: Path, *, dry_run: bool, within: float) -> None:
-    """Start the experiment in FILE; exit code 1 if another one runs, or no worker began it in time."""
+    """Start the experiment in FILE; exit code 1 if another one runs, or no worker took it in time."""
     experiment = load_experiment(file, time.time(), config)
     shares = ", ".join(f"{variant.name} {variant.share:.0%}" for variant in experiment.variants)
     if dry_run:
@@ -62,7 +62,7 @@ def start(config: Config, file: Path, *, dry_run: bool, within: float) -> None:
 @within_option
 @configured
 def stop(config: Config, name: str, within: float) -> None:
-    """End the experiment NAME: from then on all users get the configured slates. Its results stay readable."""
+    """Stop the experiment NAME: from then on all users get the configured slates. Its results stay readable."""
     check(config.kafka)
     running = _tally(config).current
     if running is None or running.name != name:
@@ -75,7 +75,7 @@ def stop(config: Config, name: str, within: float) -> None:
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @configured
 def status(config: Config, *, as_json: bool) -> None:
-    """Say what the newest experiment has shown so far; exit code 1 if there never was one."""
+    """Print the results of the newest experiment so far; exit code 1 if there is none."""
     check(config.kafka)
     found = report(_tally(config))
     if not found:
@@ -91,7 +91,7 @@ def _tally(config: Config) -> Tally:
 
 
 def _send(config: Config, name: str, experiment: Experiment | None, within: float) -> None:
-    """Ask for it, and wait until the log has it."""
+    """Send the change, and wait until the log has it."""
     with Sender(config.kafka) as sender:
         sender.experiment(name, experiment)
         sender.flush()

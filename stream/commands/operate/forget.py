@@ -22,10 +22,10 @@ from stream.records.topics import RECOMMENDATIONS, prefixed
 def command(config: Config, user: str, within: float) -> None:
     """Remove a user from everything that headwater knows.
 
-    Writes a tombstone to catalog.users. The worker takes it like any event of the user, in the order of the log: the
+    Writes a tombstone to catalog.users. A worker takes it in like any event of the user, in the order of the log: the
     user leaves the working memory, and the slate leaves the topic recommendations. Snapshots taken from then on do not
-    hold the user, older ones are deleted within `snapshot_s` and the log is cut behind them. Events that come later
-    make a new user of the same name. Exit code 1 if no worker did it in time; the tombstone stays, and will be done.
+    hold the user; older ones are deleted within `snapshot_s`, and the log is truncated behind them. Later events make a
+    new user of the same name. Exit code 1 if no worker did it in time; the tombstone stays, and a worker will do it.
     """
     topic = prefixed(config.kafka.namespace, RECOMMENDATIONS)
     tp = TopicPartition(topic, partition_of(user, check(config.kafka)[topic]))
@@ -33,7 +33,7 @@ def command(config: Config, user: str, within: float) -> None:
     try:
         consumer.assign([tp])
         consumer.seek_to_end(tp)
-        consumer.position(tp)  # from here on: what comes now is an answer
+        consumer.position(tp)  # what comes from here on is an answer
         with Sender(config.kafka) as sender:
             sender.forget(user)
             sender.flush()

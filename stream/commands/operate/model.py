@@ -22,8 +22,8 @@ FILE = click.Path(dir_okay=False, path_type=Path)
 def command() -> None:
     """Look at the shared model, save it, load it.
 
-    Workers store the model on the topic headwater.model; these commands read and write that topic, so no worker need
-    run. What single users did is not in the model: it is in the snapshots of users.
+    Workers store the model on the topic headwater.model; these commands read and write that topic, so no worker needs
+    to run. What single users did is not in the model but in the snapshots of users.
     """
 
 
@@ -31,7 +31,7 @@ def command() -> None:
 @click.argument("file", type=FILE, required=False)
 @configured
 def info(config: Config, file: Path | None) -> None:
-    """Say what the newest snapshot, or a saved FILE, holds."""
+    """Print what the newest snapshot, or a saved FILE, holds."""
     if file is not None:
         click.echo(_described(model_file.read(file)))
         return
@@ -62,8 +62,8 @@ def save(config: Config, file: Path) -> None:
 def load(config: Config, file: Path) -> None:
     """Start workers from the model in FILE.
 
-    Into an empty log (a new cluster or namespace), or into the log that the model was folded from. Workers that run
-    already keep theirs: stop them before, start them after.
+    The log must be empty (a new cluster or namespace) or the one that the model was folded from. Workers that run keep
+    their own model: stop them before, start them after.
     """
     saved = model_file.read(file)
     check(config.kafka)

@@ -21,13 +21,13 @@ from stream.errors import CheckError
     )
 )
 @click.argument("user")
-@click.option("--json", "as_json", is_flag=True, help="The record as published, with titles.")
+@click.option("--json", "as_json", is_flag=True, help="Print the record as published, with titles.")
 @configured
 def command(config: Config, user: str, *, as_json: bool) -> None:
     """Print the newest slate of one user.
 
-    As it was published: this reads the user's partition of the topic `recommendations` and computes nothing. Exit code
-    1 if there is no slate.
+    It is printed as it was published: this reads the user's partition of the topic `recommendations` and computes
+    nothing. Exit code 1 if there is no slate.
     """
     with closing(Watcher(config.kafka, user)) as watcher:
         refresh = watcher.slates.newest.get(user)

@@ -25,9 +25,9 @@ POSITIVE = click.FloatRange(0, min_open=True)
     )
 )
 @click.argument("file", type=click.Path(path_type=Path))
-@click.option("--format", "format_", type=click.Choice(FORMATS), help="Guessed from the first line if not given.")
-@click.option("--rate", type=POSITIVE, help="Events per second. Default: as fast as Kafka takes them.")
-@click.option("--speed-up", type=POSITIVE, help="Keep the events' own time, but so many times as fast.")
+@click.option("--format", "format_", type=click.Choice(FORMATS), help="Guessed from the file if not given.")
+@click.option("--rate", type=POSITIVE, help="Events per second.  [default: as fast as Kafka takes them]")
+@click.option("--speed-up", type=POSITIVE, help="Keep the time between events, so many times as fast.")
 @click.option("--users", type=click.IntRange(1), help="Only the first so many users.")
 @click.option("--limit", type=click.IntRange(1), help="Only the first so many events.")
 @click.option("--skip-bad", is_flag=True, help="Leave out lines that cannot be read, and count them.")
@@ -38,8 +38,8 @@ def command(
 ) -> None:  # fmt: skip
     """Send a file of events to Kafka, at a rate of your choice.
 
-    Events come in the order of their timestamps, which are left as they are; items that the file describes go to the
-    catalogue first. The same file sent twice is learned once: the events keep their ids.
+    Events are sent in the order of their timestamps, which stay as they are; items that the file describes go to the
+    catalogue first. A file sent twice is learned once: the events keep their ids.
     """
     if rate is not None and speed_up is not None:
         raise UsageError("--rate and --speed-up exclude each other: give one of them")

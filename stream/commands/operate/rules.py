@@ -30,9 +30,9 @@ def command() -> None:
 @click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
 @click.option("--user", "given", metavar="ATTR=VALUE", multiple=True, help="An attribute of a sample user; repeatable.")
 def check(file: Path, given: tuple[str, ...]) -> None:
-    """Say in words what FILE means; exit code 2 if it cannot be used.
+    """Print in words what FILE means; exit code 2 if it cannot be used.
 
-    With --user, also for whom: values that look like numbers, true or false are taken as such.
+    With --user, also which rules apply to them: values that look like numbers, true or false are read as such.
     """
     lines = list(in_words(load_rules(str(file)), dict(map(_attribute, given)) if given else None))
     click.echo(f"{file}: {len(lines)} rule{'s' * (len(lines) != 1)}")

@@ -13,7 +13,7 @@ from stream.client.watch import Watcher, detail, line, overview
 from stream.commands.options import configured, examples
 from stream.config import Config
 
-FRAME_LINES = 6  # of the screen that are no rows
+FRAME_LINES = 6  # of the screen, around the rows
 
 
 @click.command(
@@ -23,14 +23,14 @@ FRAME_LINES = 6  # of the screen that are no rows
         "headwater watch --limit 100 > slates.txt    # one line a slate",
     )
 )
-@click.option("--user", help="Only this user, slot by slot, beginning with the newest slate.")
+@click.option("--user", help="Only this user, slot by slot, from the newest slate on.")
 @click.option("--limit", type=click.IntRange(1), help="End after so many slates.")
 @configured
 def command(config: Config, user: str | None, limit: int | None) -> None:
     """Watch recommendations arrive, with titles.
 
-    Each slot shows the source that filled it and its propensity: the probability that this item came here. Where the
-    output is no terminal, one line a slate. Ends on Ctrl-C.
+    Each slot shows the source that filled it and its propensity: the probability that the policy put this item there.
+    Without a terminal, prints one line per slate. Ends on Ctrl-C.
     """
     console = Console()
     with closing(Watcher(config.kafka, user)) as watcher:
@@ -46,7 +46,7 @@ def command(config: Config, user: str | None, limit: int | None) -> None:
 
 
 def _arrivals(watcher: Watcher, limit: int | None) -> Iterator[list[Refresh]]:
-    """What is there already, then what arrives, until it is enough."""
+    """Slates that are there already, then those that arrive, up to the limit."""
     shown, seen = list(watcher.slates.newest.values()), 0
     while True:
         shown = shown if limit is None else shown[: limit - seen]

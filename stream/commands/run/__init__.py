@@ -1,1 +1,1 @@
-"""Commands that run headwater: broker, topics, worker, gateway, the demo, the settings."""
+"""Commands that run headwater: demo, broker, topics, worker, gateway, settings."""

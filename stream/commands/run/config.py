@@ -17,7 +17,7 @@ from stream.config import Config, to_toml
 def command(config: Config) -> None:
     """Print every setting with its meaning and value, as TOML.
 
-    What is printed are the settings in effect: defaults, then the file of --config, then the environment, where key
-    `slots` of section `slate` is HEADWATER_SLATE_SLOTS. Passwords are masked.
+    The settings in effect are those of the environment, then of the file of --config, then the defaults. In the
+    environment, key `slots` of section `slate` is HEADWATER_SLATE_SLOTS. Passwords are masked.
     """
     click.echo(to_toml(config))

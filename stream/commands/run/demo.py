@@ -23,16 +23,18 @@ from stream.errors import CheckError
         "HEADWATER_POLICY_NAME=sarsa headwater demo --plain",
     )
 )
-@click.option("--seconds", type=click.FloatRange(10), default=60, show_default=True, help="From start to end.")
+@click.option(
+    "--seconds", type=click.FloatRange(10), default=60, show_default=True, help="Whole length, preparation included."
+)
 @click.option("--rate", type=click.FloatRange(1), default=200, show_default=True, help="Events/s of the live part.")
-@click.option("--plain", is_flag=True, help="Lines instead of a picture; as where there is no terminal.")
+@click.option("--plain", is_flag=True, help="Print lines instead of a picture, as without a terminal.")
 @configured
 def command(config: Config, seconds: float, rate: float, *, plain: bool) -> None:
     """Watch it learn: MovieLens through a real Kafka and a real worker.
 
-    Starts a broker and a worker of its own, teaches them 20,000 old ratings, then sends the later ones as if their
+    Starts a broker and a worker of its own, sends 20,000 old ratings to learn from, then the later ones as if their
     users were online now, and serves a console where you can be one of them (give it more --seconds). Needs Java 17
-    and Maven; without them a mock cluster stands in. Ends by itself or on Ctrl-C, and leaves nothing behind.
+    and Maven; without them it uses a mock cluster. Ends by itself or on Ctrl-C, and leaves nothing behind.
     """
     logging.getLogger("kafka").setLevel(logging.ERROR)
     signal.signal(signal.SIGTERM, _end)
@@ -52,7 +54,7 @@ def command(config: Config, seconds: float, rate: float, *, plain: bool) -> None
         if frames:
             console.print(summary(frames[-1]))
     if frames[-1].score.slates == 0:
-        raise CheckError("no recommendation came back: the loop does not work here")
+        raise CheckError("demo: at least one recommendation must come back; none did: see the worker's counts above")
 
 
 def _end(signal_number: int, frame: FrameType | None) -> None:

@@ -20,15 +20,15 @@ from stream.kafka.admin import check
 @click.option("--host", help="Address to listen on.")
 @click.option("--port", type=click.IntRange(0, 65535), help="Port to listen on; 0: any.")
 @click.option(
-    "--worker", "workers", multiple=True, metavar="URL", help="A worker's pages, for explanations; repeatable."
+    "--worker", "workers", multiple=True, metavar="URL", help="Address of a worker, for explanations; repeatable."
 )
 @configured
 def command(config: Config, host: str | None, port: int | None, workers: tuple[str, ...]) -> None:
     """Serve recommendations, events and a console over HTTP.
 
     Reads the slates from `recommendations` into memory (about 2 KB a user) and answers from there; writes events and
-    the catalogue to their topics, and answers when Kafka has them. /docs lists all requests, / is the console. Without
-    keys only this machine is served. docs/gateway.md says more.
+    the catalogue to their topics, and answers once Kafka has them. /docs lists all requests, / is the console. Without
+    keys it listens on this machine only. docs/gateway.md describes it.
     """
     given = {"host": host, "port": port, "workers": ",".join(workers) or None}
     changed = {key: value for key, value in given.items() if value is not None}

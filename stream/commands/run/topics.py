@@ -15,12 +15,12 @@ from stream.kafka.admin import create_or_verify
         "HEADWATER_KAFKA_PARTITIONS=16 headwater topics",
     )
 )
-@click.option("--dry-run", is_flag=True, help="Create nothing; say what is missing.")
+@click.option("--dry-run", is_flag=True, help="Create nothing; print what is missing.")
 @configured
 def command(config: Config, *, dry_run: bool) -> None:
     """Create missing topics and verify the others.
 
-    What exists is never changed. Exit code 4 if a topic is missing or is not as it must be; the line says what to mend.
+    What exists is never changed. Exit code 4 if a topic is missing or is not as it must be; its line says what to do.
     """
     reports = create_or_verify(config.kafka, dry_run=dry_run)
     for report in reports:

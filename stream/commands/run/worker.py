@@ -18,17 +18,22 @@ from stream.kafka.admin import check
         "curl localhost:6066/readyz",
     )
 )
-@click.option("--port", type=click.IntRange(0, 65535), help="Of /metrics, /healthz and /readyz.")
+@click.option("--port", type=click.IntRange(0, 65535), help="Port of /metrics, /healthz and /readyz.")
 @click.option(
-    "--log-level", type=click.Choice(["info", "warning", "error"]), default="info", show_default=True, help="To stderr."
+    "--log-level",
+    type=click.Choice(["info", "warning", "error"]),
+    default="info",
+    show_default=True,
+    help="What is logged, to stderr.",
 )
 @configured
 def command(config: Config, port: int | None, log_level: str) -> None:
     """Turn events into recommendations, and learn from them.
 
-    Checks broker and topics first (exit codes 3 and 4), folds headwater.log from its beginning, then serves. Ends
-    cleanly on Ctrl-C and SIGTERM; a send that fails for good ends it with exit code 1, and whoever starts next goes
-    on from the log. Run it under a supervisor that restarts it.
+    Checks broker and topics first (exit codes 3 and 4), loads the newest snapshot of the model, folds headwater.log
+    from there, recovers the users of its partitions, then serves. Ends cleanly on Ctrl-C and SIGTERM. If records cannot
+    be written, it gives up the shard and recovers it from the log again. Exit code 1 if it cannot go on, such as when
+    the log does not reach back far enough: run it under a supervisor that restarts it.
     """
     check(config.kafka)
     if port is not None:

@@ -1,4 +1,4 @@
-"""The demo on a real Kafka: the loop closes, figures are shown, nothing is left."""
+"""The demo on a real Kafka: slates come back, figures are shown, nothing is left behind."""
 
 import os
 import signal
@@ -52,7 +52,9 @@ def within(seconds: float, holds: Callable[[], bool]) -> bool:
 
 
 @pytest.mark.parametrize("kafka", ["Apache Kafka", "a mock of Kafka"])
-def test_a_small_film_club(kafka: str, tmp_path: Path, temporary: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_demo_learns_which_film_follows(
+    kafka: str, tmp_path: Path, temporary: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Users start anywhere, but film n + 1 always follows film n: that can be learned, and popularity knows nothing."""
     marker = f"club-{tmp_path}"
     monkeypatch.setenv("HEADWATER_POLICY_SEED", marker)
@@ -95,7 +97,7 @@ def test_a_small_film_club(kafka: str, tmp_path: Path, temporary: Path, monkeypa
 
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
-def test_ended_early_nothing_is_left(tmp_path: Path, temporary: Path, number: signal.Signals, code: int) -> None:
+def test_an_early_end_leaves_nothing_behind(tmp_path: Path, temporary: Path, number: signal.Signals, code: int) -> None:
     marker = f"early-{tmp_path}"
     signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background job hands down that it is ignored
     environment = os.environ | {"HEADWATER_POLICY_SEED": marker}
