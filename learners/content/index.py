@@ -135,7 +135,7 @@ class InvertedIndex:
         rows = slice(self.size)
         used = self.tokens[rows] >= 0
         return {
-            "tokens": self.tokens[rows][used], "weights": self.weights[rows][used],
+            "terms": self.tokens[rows][used], "weights": self.weights[rows][used],
             "lengths": used.sum(axis=1, dtype=np.uint8), "said": self.said[rows],
             "descriptions": np.array([self.descriptions], np.int64),
         }  # fmt: skip
@@ -150,10 +150,10 @@ class InvertedIndex:
             fresh.add_item(len(lengths) - 1)
         used = np.zeros(fresh.tokens.shape, np.bool_)
         used[: fresh.size] = np.arange(self.width) < lengths[:, None]
-        fresh.tokens[used], fresh.weights[used] = state["tokens"], state["weights"]
+        fresh.tokens[used], fresh.weights[used] = state["terms"], state["weights"]
         fresh.said[: fresh.size] = state["said"]
         fresh.descriptions = int(state["descriptions"][0])
         fresh.described = int(np.count_nonzero(fresh.said))
-        fresh.frequency += np.bincount(state["tokens"], minlength=DIMENSIONS).astype(np.int32)
+        fresh.frequency += np.bincount(state["terms"], minlength=DIMENSIONS).astype(np.int32)
         _link_all(fresh.tokens, fresh.following, fresh.before, fresh.heads, fresh.in_order())
         self.__dict__.update(fresh.__dict__)

@@ -157,7 +157,8 @@ class Tally:
         return {
             "experiment": encoded(self.experiment), "running": np.array([self.running]),
             "stopped": np.frombuffer(msgspec.json.encode(self.stopped, order="sorted"), np.uint8),
-            "users": self.users, "sums": self.sums, "shadow": self._shadow,
+            # "apprentice" is what stored snapshots call the shadow policy.
+            "users": self.users, "sums": self.sums, "apprentice": self._shadow,
             "settled": np.array([self._settled], np.int64),
         }  # fmt: skip
 
@@ -166,5 +167,5 @@ class Tally:
         self._begin(decoded(saved["experiment"]))
         self.running = bool(saved["running"][0])
         self.stopped = msgspec.json.decode(saved["stopped"].tobytes(), type=dict[str, Metric])
-        self.users[...], self.sums[...], self._shadow[...] = saved["users"], saved["sums"], saved["shadow"]
+        self.users[...], self.sums[...], self._shadow[...] = saved["users"], saved["sums"], saved["apprentice"]
         self._settled = int(saved["settled"][0])

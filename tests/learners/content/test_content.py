@@ -193,7 +193,7 @@ def test_a_large_catalogue_is_asked_through_the_graph() -> None:
             source.learn_one(Interaction(n, 0, 0.0, NOTHING, NOTHING))
     assert len(large._nearest) == 600
     assert len(exact._nearest) == 0
-    assert large.state()["tokens"].tobytes() == exact.state()["tokens"].tobytes()
+    assert large.state()["terms"].tobytes() == exact.state()["terms"].tobytes()
     with_graph = _hits(large, exact)
     assert with_graph > 0.75 * 50 * 5  # 128 steps along the lists; 64 items of these and 16 of the graph are scored
     large._nearest.renew([])
