@@ -192,7 +192,7 @@ class TwoHeads:
 
     References
     ----------
-    [^1]: He et al.: Practical learning_calls from predicting clicks on ads at Facebook. ADKDD 2014.
+    [^1]: He et al.: Practical lessons from predicting clicks on ads at Facebook. ADKDD 2014.
     [^2]: Ma et al.: Entire space multi-task model. SIGIR 2018.
     """
 

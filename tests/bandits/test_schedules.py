@@ -25,8 +25,22 @@ def test_a_number_is_a_constant_rate_and_a_schedule_stays() -> None:
     assert as_schedule(decay) is decay
 
 
+@pytest.mark.parametrize(
+    "schedule", [Constant(0.1), ExponentialDecay(0.5, 0.02, 100.0), PowerDecay(0.5, 0.02, 100.0, 1.0)]
+)
+def test_schedules_fall_to_a_floor(schedule: Schedule) -> None:
+    rates = [schedule.value(step) for step in range(0, 20_000, 50)]
+    assert rates == sorted(rates, reverse=True)
+    assert rates[-1] == (0.1 if isinstance(schedule, Constant) else 0.02)
+    assert as_schedule(schedule) is schedule
+
+
+def test_power_decay_by_hand() -> None:
+    assert PowerDecay(start=1.0, floor=0.0, scale=1.0, power=1.0).value(3) == 0.25
+
+
 def test_wrong_parameters_are_refused() -> None:
-    with pytest.raises(ValueError, match=r"rate must be in \[0, 1\]"):
+    with pytest.raises(ValueError, match=r"Constant\(rate=1.5\): rate must be in \[0, 1\]"):
         Constant(1.5)
     with pytest.raises(ValueError, match="0 <= floor <= start <= 1 must hold"):
         ExponentialDecay(start=0.1, floor=0.2, half_life=10.0)

@@ -68,7 +68,7 @@ def test_the_example_answers_what_it_promises() -> None:
 
 
 def entries(events: int = 400) -> list[Entry]:
-    """Everybody walks round a circle of 30 items, from anywhere, with steps of one."""
+    """Each user walks round a circle of 30 items, from anywhere, with steps of one."""
     rng = random.Random("circle")
     at = [rng.randrange(30) for _ in range(20)]
     found: list[Entry] = []

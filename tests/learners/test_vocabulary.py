@@ -6,11 +6,16 @@ from hypothesis import strategies as st
 from learners.vocabulary import Vocabulary
 
 
-def test_indices_are_given_in_order_and_stay() -> None:
-    vocabulary = Vocabulary(["tea", "rice", "tea"])
-    assert [vocabulary.intern(name) for name in ("rice", "salt", "tea", "salt")] == [1, 2, 0, 2]
-    assert vocabulary.ids == ["tea", "rice", "salt"]
-    assert len(vocabulary) == 3
+@given(st.lists(st.sampled_from(["", "a", "b", "ä", "a b", "7"])))
+def test_vocabulary_numbers_by_first_appearance(names: list[str]) -> None:
+    vocabulary = Vocabulary()
+    indices = [vocabulary.intern(name) for name in names]
+    assert vocabulary.ids == list(dict.fromkeys(names))
+    assert [vocabulary.ids[index] for index in indices] == names
+    assert vocabulary.indices(names).tolist() == indices
+    assert vocabulary.indices(["never seen", *names]).tolist() == indices
+    assert len(vocabulary) == len(Vocabulary(vocabulary.ids)) == len(set(names))
+    assert vocabulary.index("never seen") == -1
 
 
 def test_unknown_names_are_skipped_or_marked() -> None:

@@ -1,4 +1,4 @@
-"""What linear bandits believe: ridge regression."""
+"""Estimates of linear bandits: ridge regression."""
 
 import math
 

@@ -51,8 +51,8 @@ def _live(policy: SlateTable) -> float:
         policy.learn_one(
             Outcome(0, near.offered_ranks, near.sources, 0, 0.0, DISCOUNT, 1, far.offered_ranks, far.sources, FAR)
         )
-        pays, shadow = far.items < 30, rng.random() < LOOKS_ON
-        hit = 0 if pays[0] else 1 if pays[1] and shadow else -1
+        pays, looks = far.items < 30, rng.random() < LOOKS_ON
+        hit = 0 if pays[0] else 1 if pays[1] and looks else -1
         policy.learn_one(Outcome(1, far.offered_ranks, far.sources, hit, float(hit >= 0)))
     return 4 * leads / SESSIONS
 

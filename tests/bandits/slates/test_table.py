@@ -46,7 +46,7 @@ def test_step_size_falls_to_its_floor() -> None:
     assert policy.q[0, 0, 0] - before == pytest.approx(0.04 * (1.0 - before))
 
 
-def test_baseline_learns_what_silence_leads_to() -> None:
+def test_the_baseline_learns_the_value_after_slates_without_a_hit() -> None:
     policy = _sarsa()
     lists = np.array([[1, 2, 3], [4, 5, 6]], np.int32)
     policy.q[:] = 0.0

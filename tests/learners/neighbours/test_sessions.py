@@ -1,4 +1,4 @@
-"""Sessions under way: when one begins, which one gives way, and what is forgotten."""
+"""Sessions under way: when one begins, which one is replaced, and what is forgotten."""
 
 import numpy as np
 
@@ -52,9 +52,9 @@ def test_a_click_of_an_unknown_user_begins_a_session_even_if_it_continues() -> N
     assert _items(_learned([(9, 5, True)]), 0) == [5]
 
 
-def test_the_session_that_began_first_gives_way() -> None:
+def test_the_session_that_began_first_is_replaced() -> None:
     sessions = _learned([(7, 1, False), (8, 2, False), (9, 3, False), (6, 4, False), (7, 5, True)])
-    assert [_items(sessions, row) for row in range(3)] == [[4], [5], [3]], "7 and then 8 gave way"
+    assert [_items(sessions, row) for row in range(3)] == [[4], [5], [3]], "those of 7 and then 8 were replaced"
     assert (_newest(sessions, 7), _newest(sessions, 8)) == (1, -1)
     assert rows_of(sessions, LIMITS) == 3
 

@@ -1,4 +1,4 @@
-"""Users' histories: which user gives way, free rows, and what is skipped."""
+"""Users' histories: which user is replaced, free rows, and what is skipped."""
 
 import numpy as np
 
@@ -49,7 +49,7 @@ def _by_activity(users: Users) -> list[int]:
     return found
 
 
-def test_the_user_active_longest_ago_gives_way() -> None:
+def test_the_user_active_longest_ago_is_replaced() -> None:
     users = _learned([(7, 1), (8, 2), (9, 3), (7, 4)])
     assert _by_activity(users) == [8, 9, 7]
     users = with_user(users, LIMITS)

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from learners import INELIGIBLE, TOUCHED, Interaction, Query, RecentlySeen
+from learners import INELIGIBLE, Interaction, Query, RecentlySeen
 
 NOTHING = np.empty(0, np.int32)
 
@@ -18,12 +18,13 @@ def _ask(*recent: int) -> Query:
     return Query(np.array(recent, np.int32), 0.0, NOTHING)
 
 
-def test_the_newest_come_first_and_ranks_count_ineligible_items() -> None:
-    blocked = np.full(10, TOUCHED, np.uint8)
-    blocked[7] = INELIGIBLE
-    items, scores = _source().top_k(_ask(4, 7, 2), 5, blocked)
-    assert items.tolist() == [4, 2]
-    assert scores.tolist() == pytest.approx([1.0, 1 / 3])
+def test_recently_seen_skips_only_the_ineligible_and_keeps_ranks() -> None:
+    source, blocked = RecentlySeen(history=3), np.full(10, 2, np.uint8)
+    source.add_item(9)
+    blocked[4] = INELIGIBLE
+    items, scores = source.top_k(Query(np.array([7, 4, 2, 1], np.int32), 0.0, np.empty(0, np.int32)), 9, blocked)
+    assert items.tolist() == [7, 2]
+    assert scores.tolist() == [1.0, np.float32(1 / 3)]
 
 
 def test_scores_are_reciprocal_ranks() -> None:
