@@ -11,9 +11,10 @@ from learners.interactions import Interactions, learn_all, learning_calls, requi
 def _event(item: int, recent: list[int], session: int, user: int = 0, *, known: bool = False) -> Interaction:
     past = np.array(recent, np.int32)
     n = len(recent)
-    history = Past(np.arange(n) + 0.5, np.ones(n, np.int32), np.full(n, 2, np.uint8), np.arange(n) - 0.5)
+    times = np.arange(n, dtype=np.float64)
+    actions = Past(times + 0.5, np.ones(n, np.int32), np.full(n, 2, np.uint8), times - 0.5)
     return Interaction(
-        item, item % 3, 10.0 * item, past, past[:session], user, {"n": str(item)}, history if known else NO_HISTORY
+        item, item % 3, 10.0 * item, past, past[:session], user, {"n": str(item)}, actions if known else NO_HISTORY
     )
 
 
@@ -29,7 +30,7 @@ def test_events_come_back_as_they_were() -> None:
         assert [part.tolist() for part in back.past] == [part.tolist() for part in event.past]
 
 
-def test_an_unknown_past_stays_unknown() -> None:
+def test_an_unknown_actionsstays_unknown() -> None:
     joined = Interactions.of(EVENTS)
     assert joined.starts.tolist() == [0, 3, 3, 4]
     assert np.isnan(joined.past.times).tolist() == [False, False, False, True]

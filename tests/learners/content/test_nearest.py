@@ -1,13 +1,15 @@
 """The graph of nearest neighbours against exact inner products, its queue, and starting again."""
 
 import numpy as np
+from numpy.typing import NDArray
 
 from learners.content.nearest import Nearest
 
 
-def _vectors(n: int, dimensions: int = 8) -> np.ndarray[tuple[int, int], np.dtype[np.float32]]:
+def _vectors(n: int, dimensions: int = 8) -> NDArray[np.float32]:
     drawn = np.random.default_rng(n).normal(size=(n, dimensions))
-    return (drawn / np.linalg.norm(drawn, axis=1, keepdims=True)).astype(np.float32)
+    vectors: NDArray[np.float32] = (drawn / np.linalg.norm(drawn, axis=1, keepdims=True)).astype(np.float32)
+    return vectors
 
 
 def test_most_of_the_exact_neighbours_are_found() -> None:
@@ -25,9 +27,10 @@ def test_the_queue_is_worked_off_in_order_a_few_at_a_time() -> None:
     vectors, nearest, asked = _vectors(10), Nearest(8), list[int]()
     nearest.queue([7, 3, 5])
 
-    def vector_of(item: int) -> np.ndarray[tuple[int], np.dtype[np.float32]]:
+    def vector_of(item: int) -> NDArray[np.float32]:
         asked.append(item)
-        return vectors[item]
+        vector: NDArray[np.float32] = vectors[item]
+        return vector
 
     nearest.insert(vector_of, at_most=2)
     assert (asked, len(nearest)) == ([7, 3], 2)

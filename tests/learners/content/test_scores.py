@@ -2,13 +2,14 @@
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from learners.content.scores import average, project, usual_price
 
 DECAY = np.array([1.0, 0.5])
 
 
-def _items(*items: int) -> np.ndarray[tuple[int], np.dtype[np.int32]]:
+def _items(*items: int) -> NDArray[np.int32]:
     return np.array(items, np.int32)
 
 
