@@ -96,7 +96,7 @@ def lift(variant: Ratio, control: Ratio, effect: float, level: float = 0.95) -> 
     """How much more a variant earns than the control, as a share of what the control earns: 0.05 is five percent more.
 
     The interval is that of `difference` for the logarithms of the means, whose variance is that of the means over their
-    squares (delta method). So ``effect`` is in shares too, and can be fixed before anybody knows what is earned.
+    squares (delta method). So ``effect`` is in shares too, and can be fixed before any reward is known.
 
     Examples
     --------

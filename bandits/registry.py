@@ -54,7 +54,7 @@ def policy_class(name: str) -> Callable[..., Policy]:
     for point in entry_points(group=GROUP, name=name):
         try:
             found = point.load()
-        except Exception as error:  # whatever a stranger's module raises
+        except Exception as error:  # an installed module may raise anything
             raise ValueError(
                 f"policy {name!r}: {point.value} must be importable; got {type(error).__name__}: {error}"
             ) from error

@@ -8,7 +8,7 @@ State = Any  # the number of a state for `Table`, float64 [features] for `Linear
 
 
 class Step(NamedTuple):
-    """One earlier step of the trail, with how much of an error it is to blame for."""
+    """One earlier step of the trail, with its share of later errors."""
 
     s: State
     a: int
@@ -32,7 +32,7 @@ class Transition(NamedTuple):
 def extended(
     trail: tuple[Step, ...], s: State, a: int, decay: float, *, most: int = 20, least: float = 0.01, cut: bool = False
 ) -> tuple[Step, ...]:
-    """Trail after one more step, for whoever follows an episode.
+    """Trail after one more step of an episode.
 
     An eligibility trace as a list: bounded, and part of the transition, so an agent needs no memory of episodes. A
     step that is missing from a trail (its feedback was lost) gets no share of later errors; nothing else goes wrong.

@@ -17,7 +17,7 @@ def _by_state() -> NDArray[np.float64]:
     for state in range(STATES):
         depth, known = divmod(state, 3)
         if known == 0:
-            mix[state] = (0.30, 0.05, 0.55, 0.10)  # a stranger looks at what others look at
+            mix[state] = (0.30, 0.05, 0.55, 0.10)  # a new user looks at what others look at
         else:
             mix[state] = (
                 (0.20, 0.55, 0.10, 0.15),

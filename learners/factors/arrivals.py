@@ -25,6 +25,13 @@ def pick(ring: NDArray[np.int32], counters: NDArray[np.int64], size: int, unifor
 
 
 @njit(cache=True)
+def add(ring: NDArray[np.int32], counters: NDArray[np.int64], item: int) -> None:
+    """Take in the item of one event."""
+    ring[counters[EVENTS] % len(ring)] = item
+    counters[EVENTS] += 1
+
+
+@njit(cache=True)
 def distinct(
     ring: NDArray[np.int32], events: int, blocked: NDArray[np.uint8], stamps: NDArray[np.int64], stamp: int
 ) -> NDArray[np.int32]:
@@ -46,7 +53,7 @@ class Arrivals:
     ring : int32[reach]
         Items; the first min(events, reach) are in use.
     counters : int64[2]
-        Events, and draws made by `pick`.
+        Events taken in by `add`, and draws made by `pick`.
     """
 
     def __init__(self, reach: int) -> None:
@@ -54,11 +61,6 @@ class Arrivals:
         self.counters = np.zeros(2, np.int64)
         self._stamps = np.zeros(16, np.int64)  # scratch
         self._stamp = 0
-
-    def add(self, item: int) -> None:
-        """Take in the item of one event."""
-        self.ring[self.counters[EVENTS] % len(self.ring)] = item
-        self.counters[EVENTS] += 1
 
     def eligible(self, blocked: NDArray[np.uint8]) -> NDArray[np.int32]:
         """Return the items of the last events that are not blocked, each once."""

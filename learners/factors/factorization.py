@@ -12,7 +12,7 @@ from learners.arrays.grow import grown
 from learners.arrays.handle import Handle
 from learners.arrays.top_k import best_first
 from learners.base import NOBODY, Interaction, Query, State, require_known
-from learners.factors.arrivals import Arrivals, pick
+from learners.factors.arrivals import Arrivals, add, pick
 
 _SCALE = 0.1  # of first vectors, as the paper's standard deviation
 _UNIFORM = 0.5  # share of negatives drawn from all items alike
@@ -54,6 +54,7 @@ def _learn(held: Any, size: int, user: NDArray[np.float32], item: int) -> None:
         other = pick(ring, counters, size, _UNIFORM)
         if other != item:
             _move(user, items[other], 0.0, rate, shrinkage)
+    add(ring, counters, item)
 
 
 @njit(cache=True)
@@ -180,7 +181,6 @@ class Factorization:
             user = self._users[row]
         _learn(self._handle.of(self._factors), self._size, user, event.item)
         self._counts[event.item] += 1
-        self._arrivals.add(event.item)
 
     def top_k(self, query: Query, k: int, blocked: NDArray[np.uint8]) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
         """Return the items of the last events, or of all, that fit the user best."""

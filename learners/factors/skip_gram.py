@@ -12,7 +12,7 @@ from learners.arrays.grow import grown
 from learners.arrays.handle import Handle
 from learners.arrays.top_k import best_first
 from learners.base import Impersonal, Interaction, Query, State, require_known
-from learners.factors.arrivals import Arrivals, pick
+from learners.factors.arrivals import Arrivals, add, pick
 
 _LIMIT = 6.0  # beyond, the logistic function is taken as 0 or 1, as word2vec does
 _STEPS = 1_000
@@ -81,6 +81,7 @@ def _learn(held: Any, size: int, item: int, session: NDArray[np.int32]) -> None:
         if 0 <= other < size and other != item:
             _learn_pair(pairs, size, other, item)
             _learn_pair(pairs, size, item, other)
+    add(pairs.ring, pairs.counters, item)
 
 
 @njit(cache=True)
@@ -188,7 +189,6 @@ class SkipGram(Impersonal):
         """Pair the item with those before it in the session."""
         require_known(self.name, event.item, self._size)
         _learn(self._handle.of(self._pairs), self._size, event.item, event.session)
-        self._arrivals.add(event.item)
 
     def top_k(self, query: Query, k: int, blocked: NDArray[np.uint8]) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
         """Return the items of the last events that fit the user's last items best."""

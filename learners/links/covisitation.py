@@ -42,16 +42,19 @@ def _spread(
 
 @njit(cache=True)
 def _unblocked(
-    held: Any, sums: NDArray[np.float64], reached: NDArray[np.int32], blocked: NDArray[np.uint8]
+    counts: NDArray[np.float64],
+    unit: NDArray[np.float64],
+    sums: NDArray[np.float64],
+    reached: NDArray[np.int32],
+    blocked: NDArray[np.uint8],
 ) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
-    counts, unit = held.it.counts, held.it.unit[0]
     items = np.empty(len(reached), np.int32)
     scores = np.empty(len(reached), np.float32)
     kept = 0
     for item in reached:
         if blocked[item] == 0:
             items[kept] = item
-            scores[kept] = sums[item] / np.sqrt(counts[item] / unit + _PSEUDO_EVENTS)
+            scores[kept] = sums[item] / np.sqrt(counts[item] / unit[0] + _PSEUDO_EVENTS)
             kept += 1
         sums[item] = 0.0
     return items[:kept], scores[:kept]
@@ -59,13 +62,17 @@ def _unblocked(
 
 @njit(cache=True)
 def _look_up(
-    held: Any, size: int, sums: NDArray[np.float64], reached: NDArray[np.int32], items: NDArray[np.int32]
+    counts: NDArray[np.float64],
+    unit: NDArray[np.float64],
+    size: int,
+    sums: NDArray[np.float64],
+    reached: NDArray[np.int32],
+    items: NDArray[np.int32],
 ) -> NDArray[np.float32]:
-    counts, unit = held.it.counts, held.it.unit[0]
     scores = np.zeros(len(items), np.float32)
     for n, item in enumerate(items):
         if 0 <= item < size and sums[item] > 0.0:
-            scores[n] = sums[item] / np.sqrt(counts[item] / unit + _PSEUDO_EVENTS)
+            scores[n] = sums[item] / np.sqrt(counts[item] / unit[0] + _PSEUDO_EVENTS)
     for item in reached:
         sums[item] = 0.0
     return scores
@@ -130,15 +137,15 @@ class CoVisitation(Impersonal):
 
     def top_k(self, query: Query, k: int, blocked: NDArray[np.uint8]) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
         """Return the most similar items to the user's recent ones."""
-        table, reached = self._table, self._spread(query)
-        items, scores = _unblocked(table.held, self._sums, reached, blocked)
+        links, reached = self._table.links, self._spread(query)
+        items, scores = _unblocked(links.counts, links.unit, self._sums, reached, blocked)
         best: tuple[NDArray[np.int32], NDArray[np.float32]] = best_first(items, scores, k)
         return best
 
     def score_many(self, query: Query, items: NDArray[np.int32]) -> NDArray[np.float32]:
         """Return the summed similarity of each item to the user's recent ones."""
-        table, reached = self._table, self._spread(query)
-        scores: NDArray[np.float32] = _look_up(table.held, table.size, self._sums, reached, items)
+        links, reached = self._table.links, self._spread(query)
+        scores: NDArray[np.float32] = _look_up(links.counts, links.unit, self._table.size, self._sums, reached, items)
         return scores
 
     def set_half_life(self, half_life: float) -> None:

@@ -124,6 +124,7 @@ class NeighbourTable:
             closeness,
         )
         self._handle = Handle()
+        self._item, self._start, self._length = np.zeros(1, np.int32), np.zeros(1, np.int64), np.zeros(1, np.int64)
         self._both_directions = both_directions
         self._half_life = math.inf if half_life is None else half_life
         self._growth = 2.0 ** (1.0 / self._half_life)
@@ -146,8 +147,8 @@ class NeighbourTable:
 
     def learn_one(self, item: int, earlier: NDArray[np.int32]) -> None:
         """Count `item` and link each of `earlier`, newest first, to it."""
-        starts, length = np.zeros(1, np.int64), np.array([len(earlier)], np.int64)
-        self._learn(np.array([item], np.int32), starts, length, earlier)
+        self._item[0], self._length[0] = item, len(earlier)
+        self._learn(self._item, self._start, self._length, earlier)
 
     def learn_many(self, events: Interactions, lengths: NDArray[np.int64]) -> None:
         """Do the same for many events, each linked to so many of its `recent` items."""

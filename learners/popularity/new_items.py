@@ -18,7 +18,7 @@ _NOWHERE = 0  # category of items of which nothing is known
 
 @njit(cache=True)
 def _enlist(born: NDArray[np.int64], row: NDArray[np.int32], item: int) -> None:
-    """Put `item` at its place in a list, newest and of equals the higher index first; the oldest gives way."""
+    """Put `item` at its place in a list, newest and of equals the higher index first; the oldest is dropped."""
     place = len(row)
     while place > 0:
         other = row[place - 1]

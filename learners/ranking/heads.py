@@ -69,9 +69,10 @@ def _step(head: _Weights, x: NDArray[np.float64], y: float) -> float:
 
 @njit(cache=True)
 def _learn_rows(
-    rows: NDArray[np.uint8], clicked: int, purchased: bool, sampling_rate: float, click: _Weights, purchase: _Weights,
-    before: _Predicted,
+    rows: NDArray[np.uint8], clicked: int, purchased: bool, sampling_rate: float, clicks: NDArray[np.float64],
+    purchases: NDArray[np.float64], rates: tuple[float, float, float, float], before: _Predicted,
 ) -> _Predicted:  # fmt: skip
+    click, purchase = _Weights(clicks, (rates[0], rates[1])), _Weights(purchases, (rates[2], rates[3]))
     total, weight, of_click, of_purchase, expected = before
     x = np.empty(rows.shape[1])
     for n in range(len(rows)):
@@ -192,7 +193,7 @@ class TwoHeads:
 
     References
     ----------
-    [^1]: He et al.: Practical learning_calls from predicting clicks on ads at Facebook. ADKDD 2014.
+    [^1]: He et al.: Practical lessons from predicting clicks on ads at Facebook. ADKDD 2014.
     [^2]: Ma et al.: Entire space multi-task model. SIGIR 2018.
     """
 
@@ -237,8 +238,7 @@ class TwoHeads:
         """
         click, purchase, loss = self.click, self.purchase, self.log_loss
         loss.total, loss.weight, click.predicted, purchase.predicted, expected = _learn_rows(
-            rows, clicked, purchased, sampling_rate,
-            _Weights(click.numbers, click.rates), _Weights(purchase.numbers, purchase.rates),
+            rows, clicked, purchased, sampling_rate, click.numbers, purchase.numbers, (*click.rates, *purchase.rates),
             _Predicted(loss.total, loss.weight, click.predicted, purchase.predicted, 0.0),
         )  # fmt: skip
         click.optimizer.n_iterations += len(rows)

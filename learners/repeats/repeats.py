@@ -188,7 +188,7 @@ class Repeats(Impersonal):
     >>> source.add_item(1)
     >>> past = Past(np.array([60.0, 0.0]), np.array([1, 1], np.int32), np.array([2, 1], np.uint8),
     ...             np.array([60.0, -np.inf]))
-    >>> for _ in range(100):  # everybody returns to the last item but one
+    >>> for _ in range(100):  # all users return to the last item but one
     ...     source.learn_one(Interaction(1, 0, 90.0, two, two, past=past))
     >>> query = Query(two, 90.0, two, past=past)
     >>> [column.tolist() for column in source.top_k(query, 2, np.full(2, 2, np.uint8))]

@@ -32,7 +32,7 @@ def test_false_alarms_at_any_time_stay_below_the_level() -> None:
     assert sum(any(looks(seed, 0.0, 4_000, 100)) for seed in range(1_000)) <= 50
 
 
-def test_one_look_tests_would_not_do() -> None:
+def test_fixed_sample_intervals_exceed_the_level() -> None:
     """The same looks with the interval of a single look, 1.96 standard errors, alarm far above their level."""
     alarms = 0
     for seed in range(100):
@@ -60,7 +60,7 @@ def test_decisions_of_one_user_count_as_alike() -> None:
     assert single.variance == pytest.approx(clustered.variance / 10.0, rel=0.01)
 
 
-def test_too_few_users_say_nothing() -> None:
+def test_too_few_users_give_no_interval() -> None:
     few = Ratio.of(np.ones(LEAST_CLUSTERS - 1), np.ones(LEAST_CLUSTERS - 1))
     many = Ratio.of(np.arange(500.0), np.ones(500))
     assert math.isinf(difference(few, many, 0.1).high)

@@ -5,8 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bandits import Constant, ExponentialDecay, PowerDecay, draw, epsilon_greedy
-from bandits.schedules import Schedule, as_schedule
+from bandits import draw, epsilon_greedy
 
 UNIT = st.floats(0.0, 1.0)
 BELOW_ONE = st.floats(0.0, math.nextafter(1.0, 0.0))
@@ -53,28 +52,3 @@ def test_draw_inverts_the_cumulated_probabilities() -> None:
     drawn = [draw(pmf, (i + 0.5) / 1000) for i in range(1000)]
     assert np.bincount(drawn).tolist() == [125, 0, 625, 250]
     assert drawn == sorted(drawn)
-
-
-@pytest.mark.parametrize(
-    "schedule", [Constant(0.1), ExponentialDecay(0.5, 0.02, 100.0), PowerDecay(0.5, 0.02, 100.0, 1.0)]
-)
-def test_schedules_fall_to_a_floor(schedule: Schedule) -> None:
-    rates = [schedule.value(step) for step in range(0, 20_000, 50)]
-    assert rates == sorted(rates, reverse=True)
-    assert rates[-1] == (0.1 if isinstance(schedule, Constant) else 0.02)
-    assert as_schedule(schedule) is schedule
-
-
-def test_power_decay_by_hand() -> None:
-    assert PowerDecay(start=1.0, floor=0.0, scale=1.0, power=1.0).value(3) == 0.25
-
-
-def test_rates_out_of_range_are_refused() -> None:
-    with pytest.raises(ValueError, match=r"Constant\(rate=1.5\): rate must be in \[0, 1\]"):
-        Constant(1.5)
-    with pytest.raises(ValueError, match="0 <= floor <= start <= 1"):
-        ExponentialDecay(start=0.1, floor=0.2, half_life=10.0)
-    with pytest.raises(ValueError, match="half_life must be positive"):
-        ExponentialDecay(start=0.2, floor=0.1, half_life=0.0)
-    with pytest.raises(ValueError, match="scale and power must be positive"):
-        PowerDecay(start=0.2, floor=0.1, scale=0.0)

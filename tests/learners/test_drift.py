@@ -31,7 +31,7 @@ def alarms(watcher: Watcher, values: list[float]) -> list[int]:
 
 
 @pytest.mark.parametrize("seed", range(5))
-def test_it_notices_when_rivers_does(seed: int) -> None:
+def test_changes_are_found_when_river_finds_them(seed: int) -> None:
     values = coins(f"{seed}", (1_500, 0.6), (1_500, 0.2), (1_500, 0.5), (1_500, 0.4))
     river, noticed = ADWIN(delta=0.002), []  # type: ignore[no-untyped-call]
     for n, value in enumerate(values):
@@ -47,7 +47,7 @@ def test_it_notices_when_rivers_does(seed: int) -> None:
     assert 3_000 < higher[0] < 3_000 + 400
 
 
-def test_chance_is_seldom_taken_for_change() -> None:
+def test_false_alarms_are_rare() -> None:
     """At most delta per look; it looks at every 32nd value."""
     looks, expected = 0, 0.0
     found = 0
@@ -96,7 +96,7 @@ def test_memory_grows_with_the_logarithm() -> None:
 
 
 @pytest.mark.parametrize("junk", [b"", b"junk" * 10])
-def test_junk_is_refused(junk: bytes) -> None:
+def test_foreign_bytes_are_refused(junk: bytes) -> None:
     with pytest.raises(ValueError, match=f"must be River's own bytes; got {len(junk)} others"):
         Watcher("lower").restore(np.frombuffer(junk, np.uint8))
 
@@ -105,22 +105,22 @@ def test_junk_is_refused(junk: bytes) -> None:
 
 
 class Everything:
-    """A learner that offers every verb and remembers what it was told."""
+    """A learner that offers every verb and remembers each call."""
 
     def __init__(self) -> None:
-        self.told: list[tuple[str, float]] = []
+        self.calls: list[tuple[str, float]] = []
 
     def raise_learning_rate(self, factor: float) -> None:
-        self.told.append(("raise_learning_rate", factor))
+        self.calls.append(("raise_learning_rate", factor))
 
     def scale_learning_rate(self, factor: float) -> None:
-        self.told.append(("scale_learning_rate", factor))
+        self.calls.append(("scale_learning_rate", factor))
 
     def set_half_life(self, half_life: float) -> None:
-        self.told.append(("set_half_life", half_life))
+        self.calls.append(("set_half_life", half_life))
 
     def reset(self) -> None:
-        self.told.append(("reset", 0.0))
+        self.calls.append(("reset", 0.0))
 
 
 PACE = Pace(factor=5.0, half_life=60.0, cool_down=100.0)
@@ -128,8 +128,8 @@ PACE = Pace(factor=5.0, half_life=60.0, cool_down=100.0)
 
 def alarmed(answer: str, learner: object) -> Change:
     change = Change([Watched("m", "lower", [learner], answer)], PACE)
-    told = [change.observe("m", value) for value in coins("alarm", (1_000, 0.9), (150, 0.1))]
-    assert told.count(answer) == 1
+    answers = [change.observe("m", value) for value in coins("alarm", (1_000, 0.9), (150, 0.1))]
+    assert answers.count(answer) == 1
     return change
 
 
@@ -147,24 +147,24 @@ def alarmed(answer: str, learner: object) -> Change:
         ("none", [], []),
     ],
 )
-def test_every_answer_and_how_it_wears_off(
+def test_every_answer_and_its_decay(
     answer: str, first: list[tuple[str, float]], half_way: list[tuple[str, float]]
 ) -> None:
     learner = Everything()
     change = alarmed(answer, learner)
-    assert learner.told == first
+    assert learner.calls == first
     for _ in range(100):
         change.tick()
-    last = learner.told[len(learner.told) - len(half_way) :]
+    last = learner.calls[len(learner.calls) - len(half_way) :]
     assert [name for name, _ in last] == [name for name, _ in half_way]
     assert [value for _, value in last] == pytest.approx([value for _, value in half_way])
     for _ in range(2_000):
         change.tick()
     undone = {"scale_learning_rate": 1.0, "set_half_life": math.inf}
-    assert dict(learner.told[-len(half_way) :] if half_way else []) == {name: undone[name] for name, _ in half_way}
-    count = len(learner.told)
+    assert dict(learner.calls[-len(half_way) :] if half_way else []) == {name: undone[name] for name, _ in half_way}
+    count = len(learner.calls)
     change.tick()
-    assert len(learner.told) == count, "without an alarm, nothing is called"
+    assert len(learner.calls) == count, "without an alarm, nothing is called"
 
 
 def test_every_answer_is_tested() -> None:
@@ -184,29 +184,29 @@ def test_of_two_alarms_the_higher_one_counts() -> None:
     assert "shorter_half_life" in [change.observe("one", value) for value in values]
     for _ in range(100):
         change.tick()
-    assert learner.told[-1][1] == pytest.approx(120.0)
+    assert learner.calls[-1][1] == pytest.approx(120.0)
     assert "shorter_half_life" in [change.observe("two", value) for value in values]
-    assert learner.told[-1] == ("set_half_life", 60.0)
+    assert learner.calls[-1] == ("set_half_life", 60.0)
 
 
-def test_a_restored_alarm_sets_the_pace_but_does_not_begin_anew() -> None:
+def test_a_restored_alarm_sets_the_pace_but_does_not_reset_again() -> None:
     before, after = Everything(), Everything()
     change = alarmed("faster_and_shorter", before)
     for _ in range(70):
         change.tick()
     other = Change([Watched("m", "lower", [after], "faster_and_shorter")], PACE)
     other.restore({name: array.copy() for name, array in change.state().items()})
-    assert after.told == before.told[-2:]
+    assert after.calls == before.calls[-2:]
     for each in (change, other):
         for _ in range(15):
             each.tick()
         each.observe("m", 1.0)
-    assert after.told[-2:] == before.told[-2:]
+    assert after.calls[-2:] == before.calls[-2:]
     state, same = change.state(), other.state()
     assert [array.tobytes() for array in state.values()] == [array.tobytes() for array in same.values()]
 
 
-def test_an_unknown_answer_is_told() -> None:
+def test_an_unknown_answer_is_refused() -> None:
     with pytest.raises(ValueError, match=r"the answer to 'm' must be one of faster_step, .*; got 'pray'"):
         Change([Watched("m", "lower", [], "pray")])
 
@@ -235,9 +235,9 @@ def halving(made: Callable[[float], Any]) -> Any:
         halving(lambda half_life: SequentialRules(half_life=half_life)),
     ],
 )
-@pytest.mark.parametrize(("told", "effective"), [(20.0, 20.0), (500.0, 100.0), (math.inf, 100.0)])
-def test_a_shortened_half_life_is_that_half_life(make: Callable[[float], Any], told: float, effective: float) -> None:
-    """A source told to halve sooner goes on as one that was made so; it never halves later than configured."""
+@pytest.mark.parametrize(("asked", "effective"), [(20.0, 20.0), (500.0, 100.0), (math.inf, 100.0)])
+def test_a_shortened_half_life_is_that_half_life(make: Callable[[float], Any], asked: float, effective: float) -> None:
+    """A shorter half-life acts as if configured so; a longer one than configured changes nothing."""
     source, other = make(100.0), make(effective)
     for item in range(12):
         source.add_item(item)
@@ -245,7 +245,7 @@ def test_a_shortened_half_life_is_that_half_life(make: Callable[[float], Any], t
         source.learn_one(event)
     other.restore(source.state())
     source.set_half_life(7.0)
-    source.set_half_life(told)
+    source.set_half_life(asked)
     for event in events(200):
         source.learn_one(event)
         other.learn_one(event)
@@ -253,14 +253,14 @@ def test_a_shortened_half_life_is_that_half_life(make: Callable[[float], Any], t
     assert [array.tobytes() for array in state.values()] == [array.tobytes() for array in same.values()]
 
 
-def test_a_hastened_head_takes_so_much_longer_steps() -> None:
+def test_a_raised_learning_rate_scales_the_steps() -> None:
     rows = np.array([[255, 51], [0, 102]], np.uint8)
     plain, quick = (TwoHeads(["a", "b"], learning_rate=0.05) for _ in range(2))
     quick.click.scale_learning_rate(4.0)
     for heads in (plain, quick):
         heads.learn_many_rows(rows[:1], clicked=0, purchased=True)
     assert np.array(quick.click.vector()) == pytest.approx(4.0 * np.array(plain.click.vector()))
-    assert quick.purchase.vector() == plain.purchase.vector(), "the other head was not told"
+    assert quick.purchase.vector() == plain.purchase.vector(), "the other head is unchanged"
     quick.click.scale_learning_rate(1.0)
     quick.restore(plain.state())
     for heads in (plain, quick):
@@ -268,7 +268,7 @@ def test_a_hastened_head_takes_so_much_longer_steps() -> None:
     assert quick.click.vector() == plain.click.vector()
 
 
-def test_a_head_that_begins_anew_is_as_new_and_scores_so_at_once() -> None:
+def test_a_reset_head_is_as_new_and_scores_so_at_once() -> None:
     rows = np.array([[255, 51], [0, 102]], np.uint8)
     fresh, used = (TwoHeads(["a", "b"], initial_weights={"a": 0.3}) for _ in range(2))
     for _ in range(20):

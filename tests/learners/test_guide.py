@@ -4,8 +4,6 @@ import random
 import re
 import subprocess
 import sys
-from collections.abc import Iterator
-from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -17,42 +15,15 @@ from learners import Query, Source, yield_checks
 from learners.__main__ import main
 from learners.drift import RaisesLearningRate, Resets, ScalesLearningRate, SetsHalfLife
 from learners.interactions import LearnsMany
-from learners.registry import BUILT_IN, VERBS, LearnerError, learner_names, make_learner, make_learners
+from learners.registry import VERBS, make_learner
 from stream.config import Config, ConfigError, Sources, load
 from stream.evaluation.prequential import Entry, Evaluation, Protocol
 from stream.model.fold import Model
 from stream.records.schemas import Event
 from stream.state.snapshot import ForeignSnapshotError
+from tests.support.installed import GUIDE, LINE, NAME, PYTHON, ROOT, rogue
 
-ROOT = Path(__file__).parents[2]
-GUIDE = (ROOT / "docs/learners.md").read_text("utf-8")
-PYTHON = re.findall(r"```python\n(.*?)```", GUIDE, re.DOTALL)
 TOML = re.findall(r"```toml\n(.*?)```", GUIDE, re.DOTALL)
-NAME, LINE = "last_followers", 'last_followers = "last_followers:LastFollowers"'
-
-
-def install(folder: Path, module: str, text: str, name: str, point: str) -> None:
-    """What pip leaves behind: a module, and what `importlib.metadata` reads."""
-    folder.mkdir(exist_ok=True)
-    (folder / f"{module}.py").write_text(text)
-    about = folder / f"{name.replace('-', '_')}-1.0.dist-info"
-    about.mkdir()
-    (about / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: 1.0\n")
-    (about / "entry_points.txt").write_text(f"[headwater.learners]\n{point}\n")
-
-
-@pytest.fixture
-def installed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """The guide's example, installed."""
-    install(tmp_path / "site", NAME, PYTHON[0], "headwater-last-followers", LINE.replace('"', ""))
-    monkeypatch.syspath_prepend(tmp_path / "site")
-    yield tmp_path / "site"
-    for module in (NAME, "rogue"):
-        sys.modules.pop(module, None)
-
-
-def rogue(site: Path, text: str, point: str) -> None:
-    install(site, "rogue", text, "rogue-learners", point)
 
 
 # The example
@@ -97,7 +68,7 @@ def test_the_example_answers_what_it_promises() -> None:
 
 
 def entries(events: int = 400) -> list[Entry]:
-    """Everybody walks round a circle of 30 items, from anywhere, with steps of one."""
+    """Each user walks round a circle of 30 items, from anywhere, with steps of one."""
     rng = random.Random("circle")
     at = [rng.randrange(30) for _ in range(20)]
     found: list[Entry] = []
@@ -146,72 +117,6 @@ def test_methods_of_the_guide_are_those_of_the_code() -> None:
     assert set(rows) == {*VERBS, "name", "proposes_touched", *answers} - {"restore"}
     assert all(hasattr(Source, verb) for verb in VERBS)
     assert all(hasattr(protocol, verb) for verb, protocol in answers.items())
-
-
-# The registry
-
-
-@pytest.mark.parametrize("name", BUILT_IN)
-def test_a_built_in_name_is_that_of_the_file_and_makes_a_source(name: str) -> None:
-    module = BUILT_IN[name].split(":")[0]
-    assert re.fullmatch(rf"learners\.\w+\.{name}", module)
-    assert ROOT.joinpath(*module.split(".")).with_suffix(".py").exists()
-    assert make_learner(name).name == name
-    assert type(make_learner(name)) is getattr(import_module(module), BUILT_IN[name].split(":")[1])
-
-
-@pytest.mark.usefixtures("installed")
-def test_what_is_installed_is_listed() -> None:
-    assert learner_names() == sorted([*BUILT_IN, NAME])
-
-
-def test_what_is_not_installed_is_not() -> None:
-    assert NAME not in learner_names()
-    with pytest.raises(LearnerError, match=r"'last_followers': must be built in or installed as an entry point"):
-        make_learner(NAME)
-
-
-@pytest.mark.usefixtures("installed")
-def test_a_near_match_is_suggested() -> None:
-    with pytest.raises(LearnerError, match=r"there are .*last_followers.*; did you mean 'last_followers'\?"):
-        make_learner("last_follower")
-    with pytest.raises(LearnerError) as caught:
-        make_learner("zzz")
-    assert "did you mean" not in str(caught.value)
-
-
-@pytest.mark.parametrize(
-    ("text", "point", "expected"),
-    [
-        ("import nowhere_to_be_found", "rogue = rogue:X", r"rogue-learners 1\.0.*must be importable.*ModuleNotFound"),
-        ("", "rogue = rogue:X", r"must be importable and callable.*AttributeError"),
-        ("def X(needed): ...", "rogue = rogue:X", r"callable without arguments; got TypeError"),
-        ("X = dict", "rogue = rogue:X", r"gave a dict without add_item, describe, .*restore; inherit"),
-        (
-            "from learners import Popularity as X", "rogue = rogue:X",
-            r"attribute `name` must be 'rogue'.*; got 'popularity'",
-        ),
-        (
-            "from learners import Popularity as X", "last_followers = rogue:X",
-            r"'last_followers': must be offered once; got headwater-last-followers 1\.0 .*, rogue-learners 1\.0",
-        ),
-        (
-            "from learners import Popularity as X", "popularity = rogue:X",
-            r"'popularity': must be offered once; got headwater \(learners\.popularity\.popularity:Popularity\), rogue",
-        ),
-    ],
-)  # fmt: skip
-def test_a_bad_source_is_reported_with_its_distribution(installed: Path, text: str, point: str, expected: str) -> None:
-    rogue(installed, text, point)
-    with pytest.raises(LearnerError, match=expected):
-        make_learner(point.split(" ", maxsplit=1)[0])
-
-
-def test_lists_of_names() -> None:
-    assert [source.name for source in make_learners(" categories,, popularity ")] == ["categories", "popularity"]
-    assert make_learners("") == []
-    with pytest.raises(LearnerError, match="must be named once"):
-        make_learners("categories,categories")
 
 
 @pytest.mark.parametrize(

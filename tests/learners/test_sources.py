@@ -6,7 +6,6 @@ from typing import Any, cast
 
 import numpy as np
 import pytest
-from numpy.typing import NDArray
 
 import learners
 from learners import Interaction, Popularity, Query, Source, yield_checks
@@ -58,34 +57,15 @@ def test_law(check: Check) -> None:
     check.run()
 
 
-class Forgetful(Popularity):
-    def score_many(self, query: Query, items: NDArray[np.int32]) -> NDArray[np.float32]:
-        self._counts.unit[0] *= 2.0
-        return super().score_many(query, items)
-
-
-def test_a_check_can_fail() -> None:
-    broken = {check.id.split(":")[1] for check in yield_checks(Forgetful()) if _fails(check)}
-    assert {"check_prediction_changes_nothing", "check_same_events_same_state"} <= broken
-
-
-def _fails(check: Check) -> bool:
-    try:
-        check.run()
-    except AssertionError:
-        return True
-    return False
-
-
 @pytest.mark.parametrize("make", [learners.CoVisitation, learners.SequentialRules])
-def test_checkerboard_users_are_told_apart(make: type[Source]) -> None:
+def test_the_withheld_items_of_checkerboard_users_come_first(make: type[Source]) -> None:
     source, items, users = make(), 10, 20
     for item in range(items):
         source.add_item(item)
     past: list[list[int]] = [[] for _ in range(users)]
     for step in range(items // 2):
         for user in range(users):
-            # even users like even items; each starts elsewhere and withholds his last
+            # even users like even items; each starts elsewhere; the last one is withheld
             item = (2 * (step + user // 2) + user % 2) % items
             if step < items // 2 - 1:
                 newest = np.array(past[user][::-1], np.int32)
@@ -102,7 +82,7 @@ def test_checkerboard_users_are_told_apart(make: type[Source]) -> None:
 
 @pytest.mark.parametrize("make", [learners.SessionNeighbours, learners.UserNeighbours])
 def test_neighbours_are_others(make: type[Source]) -> None:
-    """What a user just did is in the index too, and more like what he does than anything else."""
+    """The user's own history is in the index too, and nearest to their query: it is left out."""
     source, items = make(), np.array([3, 1, 4], np.int32)
     for item in range(5):
         source.add_item(item)

@@ -19,7 +19,7 @@ def test_every_call_is_timed() -> None:
     assert found == (USED, 100_000.0, 50_000.0, (weights + best) / USED, 0.0)
 
 
-def test_an_unknown_name_is_told() -> None:
-    told: list[str] = []
-    assert main(["--timing", "nobody"], told.append) == 2
-    assert "nobody" in "".join(told)
+def test_an_unknown_name_exits_with_2() -> None:
+    written: list[str] = []
+    assert main(["--timing", "unheard_of"], written.append) == 2
+    assert "unheard_of" in "".join(written)

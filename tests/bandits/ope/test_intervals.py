@@ -25,7 +25,7 @@ def test_bernstein_holds_at_any_n_and_narrows() -> None:
         empirical_bernstein(np.array([0.0, 2.0]), 0.0, 1.0)
 
 
-def test_too_little_overlap_is_said() -> None:
+def test_too_little_overlap_gives_a_warning() -> None:
     assert Overlap.of(np.ones(1_000)).warning() == ""
     assert "rests on 1 of 1000 decisions" in Overlap.of(np.array([1e9, *np.ones(999)])).warning()
     assert "less than 1%" in Overlap.of(np.array([*np.ones(150), *np.zeros(20_000)])).warning()

@@ -109,7 +109,7 @@ def world() -> World:
     return World()
 
 
-def test_the_world_is_a_world(world: World) -> None:
+def test_probabilities_of_the_world_sum_to_one(world: World) -> None:
     assert len(world.slates) > 50
     assert world.logged.prod(axis=1).sum() == pytest.approx(1.0, abs=1e-12)
     assert world.wanted.prod(axis=1).sum() == pytest.approx(1.0, abs=1e-12)
@@ -129,7 +129,7 @@ def test_cascade_is_unbiased_with_any_model(world: World, worth: Floats) -> None
     assert world.mean_of(addends) == pytest.approx(world.value, abs=1e-12)
 
 
-def test_a_good_model_leaves_less_to_chance(world: World) -> None:
+def test_a_good_model_lowers_the_variance(world: World) -> None:
     ratio, chance = world.wanted / world.logged, world.logged.prod(axis=1)
     plain, helped = (
         reward_interaction(ratio, world.reward),
@@ -168,7 +168,7 @@ def test_a_pinned_slot_has_no_alternative() -> None:
     assert len(alternatives(LISTS, np.full((1, 5), EXHAUSTED, np.uint8)).slot) == 0
 
 
-def test_what_was_shown_had_a_chance() -> None:
+def test_shown_items_need_a_propensity_above_0() -> None:
     assert ratios(np.array([0.0, 0.5]), np.array([0.5, 0.25])).tolist() == [0.0, 2.0]
     with pytest.raises(ValueError, match="must be above 0"):
         ratios(np.ones(2), np.array([0.5, 0.0]))

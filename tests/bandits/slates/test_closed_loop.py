@@ -17,7 +17,7 @@ def _expected_hits(chance: float) -> float:
 
 
 def _hit_rate(policy: Policy) -> float:
-    """Share of hits in the last decisions; each source has items of its own, so no list runs dry."""
+    """Share of hits in the last decisions; each source has items of its own, so no list is exhausted."""
     rng = np.random.default_rng(list(b"closed loop"))
     hits = 0
     for n in range(DECISIONS):

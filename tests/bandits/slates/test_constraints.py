@@ -1,7 +1,4 @@
-"""Caps and pins in the draw: against a plain reading of their definition, and by exact enumeration."""
-
-from collections.abc import Iterator
-from typing import NamedTuple
+"""Caps and pins in the draw, against a plain reading of their definition."""
 
 import numpy as np
 import pytest
@@ -21,38 +18,7 @@ from bandits import (
     draw_slate,
     make_policy,
 )
-from bandits.checks import train
-
-SLOTS = 3
-POLICIES = ("q_learning", "sarsa", "disagreement", "ranked")
-# Overlapping lists, one short, one exhausted; 0 and 3 share a brand with 6, all odd ones are of one category.
-LISTS = np.array([[1, 3, 5, 2, 6], [3, 1, 0, -1, -1], [7, -1, -1, -1, -1]], np.int32)
-SHORT = np.array([[1, 3, 5, 7, -1], [3, 1, -1, -1, -1], [-1, -1, -1, -1, -1]], np.int32)
-
-
-class Cap(NamedTuple):
-    """A cap in plain words: group of an item is its remainder, at most so many among the first slots."""
-
-    modulus: int
-    at_most: int
-    first: int
-
-
-def constraints_of(lists: NDArray[np.int32], caps: list[Cap], pins: dict[int, int]) -> Constraints:
-    """`pins` are items by slot."""
-    slots = sorted(pins)
-    used = np.zeros((len(caps), 8), np.int32)
-    for c, cap in enumerate(caps):
-        for slot, item in pins.items():
-            used[c, item % cap.modulus] += slot < cap.first
-    return Constraints(
-        np.array([lists % cap.modulus for cap in caps], np.int32).reshape(len(caps), *lists.shape),
-        np.array([cap.at_most for cap in caps], np.int32),
-        np.array([cap.first for cap in caps], np.int32),
-        used,
-        np.array([pins[slot] for slot in slots], np.int32),
-        np.array(slots, np.int32),
-    )
+from tests.support.slate_constraints import LISTS, SLOTS, Cap, constraints_of
 
 
 def plain_heads(
@@ -118,64 +84,6 @@ def test_a_slate_follows_the_definition(
             }
         above.append(item)
     assert len(above) == 5 or not (waiting or plain_heads(lists, caps, pins, above))
-
-
-CASES = {
-    "no constraints": (LISTS, [], {}),
-    "one of a category": (LISTS, [Cap(2, 1, 9)], {}),
-    "two caps, one on the first two slots": (LISTS, [Cap(2, 2, 9), Cap(3, 1, 2)], {}),
-    "a pin of an item that is in the lists": (LISTS, [], {1: 3}),
-    "a pin from elsewhere, counted by a cap above it": (LISTS, [Cap(2, 2, 9)], {2: 9}),
-    "exhausted lists, and a pin that moves up": (SHORT, [Cap(2, 1, 9)], {2: 4}),
-    "a slate that ends early": (SHORT, [Cap(2, 1, 9)], {}),
-}  # fmt: skip
-
-
-def branches(
-    policy: Policy, lists: NDArray[np.int32], constraints: Constraints, above: tuple[int, ...] = ()
-) -> Iterator[tuple[tuple[int, ...], float, float]]:
-    """Every slate that can be drawn, its probability, and by how much some slot's propensities miss 1."""
-    found = {
-        item: float(policy.propensities(0, lists, np.array([*above, item], np.int32), constraints)[-1])
-        for item in range(10)
-        if item not in above
-    }
-    possible = {item: p for item, p in found.items() if p > 0}
-    if len(above) == SLOTS or not possible:
-        yield above, 1.0, 0.0
-        return
-    missing = abs(sum(possible.values()) - 1.0)
-    for item, p in possible.items():
-        for slate, rest, worst in branches(policy, lists, constraints, (*above, item)):
-            yield slate, p * rest, max(missing, worst)
-
-
-@pytest.mark.parametrize("name", POLICIES)
-@pytest.mark.parametrize("case", CASES)
-def test_propensities_are_exact(case: str, name: str) -> None:
-    """By enumeration they sum to 1 slot by slot and over all slates; drawn slates agree with their product.
-
-    A slate expected 20 times or more is off by more than 4.5 standard deviations with probability 7e-6; there are
-    at most 60 slates in each of 28 cases.
-    """
-    lists, caps, pins = CASES[case]
-    constraints = constraints_of(lists, caps, pins)
-    policy = make_policy(name, sources=3, slots=SLOTS, n_states=1, **({} if name == "ranked" else {"epsilon": 0.5}))
-    train(policy, 200, case)
-    slates = list(branches(policy, lists, constraints))
-    probability = {slate: p for slate, p, _ in slates}
-    assert max(worst for _, _, worst in slates) < 1e-12
-    assert sum(probability.values()) == pytest.approx(1.0, abs=1e-12)
-    n, rng = 4000, np.random.default_rng(list(f"{case}/{name}".encode()))
-    counts = dict.fromkeys(probability, 0)
-    for _ in range(n):
-        slate = policy.draw(0, lists, rng.random(SLOTS), constraints)
-        counts[tuple(slate.items.tolist())] += 1
-        expected = np.prod(slate.propensities, dtype=np.float64)
-        assert expected == pytest.approx(probability[tuple(slate.items.tolist())], rel=1e-5)
-    for shown, p in probability.items():
-        if n * p >= 20:
-            assert abs(counts[shown] - n * p) <= 4.5 * np.sqrt(n * p * (1 - p)) + 1e-6
 
 
 def learned(policy: Policy, outcome: Outcome, names: tuple[str, ...]) -> list[bytes]:

@@ -19,7 +19,7 @@ def _simulate(truth: list[float], slates: int, fixed: bool = False) -> Examinati
     return examination
 
 
-def test_prior() -> None:
+def test_prior_examination_by_hand() -> None:
     assert prior_theta(4).tolist() == pytest.approx([1.0, 2**-0.5, 3**-0.5, 0.5])
 
 

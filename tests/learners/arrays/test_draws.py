@@ -1,9 +1,8 @@
-"""Numbers out of a counter, and the last events."""
+"""Pseudo-random numbers from a counter."""
 
 import numpy as np
 
 from learners.arrays.draws import draw, mixed
-from learners.factors.arrivals import Arrivals, pick
 
 
 def test_mixed_is_splitmix64() -> None:
@@ -27,24 +26,3 @@ def test_drawn_rows_follow_from_their_number_and_fill_the_range() -> None:
     assert np.abs(rows).max() <= 0.5
     assert abs(float(rows.mean())) < 0.5 / 3**0.5 / 16_000**0.5 * 5  # five standard errors of a uniform mean
     assert abs(float((rows**2).mean()) - 0.25 / 3) < 0.25 * (4 / 45) ** 0.5 / 16_000**0.5 * 5
-
-
-def test_picks_are_spread_as_the_last_events() -> None:
-    arrivals = Arrivals(4)
-    for item in (9, 9, 9, 1, 1, 1, 2):  # the ring holds 1, 1, 1, 2
-        arrivals.add(item)
-    picked = [pick(arrivals.ring, arrivals.counters, 100, 0.0) for _ in range(4_000)]
-    assert set(picked) == {1, 2}
-    assert abs(picked.count(1) - 3_000) < 5 * (4_000 * 0.75 * 0.25) ** 0.5
-    anywhere = [pick(arrivals.ring, arrivals.counters, 100, 1.0) for _ in range(4_000)]
-    assert set(anywhere) == set(range(100))
-    assert arrivals.counters.tolist() == [7, 8_000]
-
-
-def test_eligible_items_are_listed_once() -> None:
-    arrivals = Arrivals(4)
-    for item in (5, 3, 3, 0, 3):
-        arrivals.add(item)
-    assert arrivals.eligible(np.zeros(6, np.uint8)).tolist() == [3, 0]
-    assert arrivals.eligible(np.array([1, 0, 0, 0, 0, 0], np.uint8)).tolist() == [3]
-    assert arrivals.eligible(np.zeros(40, np.uint8)).tolist() == [3, 0]

@@ -26,7 +26,7 @@ def taught(ratings: int = 500) -> BiasedMF:
     return source
 
 
-def test_predictions_are_rivers() -> None:
+def test_predictions_equal_rivers() -> None:
     source = taught()
     model = source._model
     for user in range(-5, 5):

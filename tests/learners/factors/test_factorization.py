@@ -48,7 +48,7 @@ def test_no_step_is_too_long() -> None:
     assert np.abs(source.state()["items"]).max() < 10.0
 
 
-def test_users_of_two_tastes_are_told_apart() -> None:
+def test_users_of_two_tastes_are_separated() -> None:
     source = Factorization()
     teach(source, 12_000)
     for user in (-3, -2, -1, 3, 4, 5):
@@ -59,7 +59,7 @@ def test_users_of_two_tastes_are_told_apart() -> None:
         assert {item % 2 for item in alike.tolist()} == {taste}
 
 
-def test_users_are_bounded_and_the_longest_absent_leaves() -> None:
+def test_users_are_bounded_and_the_longest_absent_is_replaced() -> None:
     source = Factorization(max_users=2)
     source.add_item(0)
     for user in (1, 2, 1, 3):
@@ -71,7 +71,7 @@ def test_users_are_bounded_and_the_longest_absent_leaves() -> None:
     assert source.state()["users"].tolist() == [3]
 
 
-def test_every_user_has_his_own_vector() -> None:
+def test_every_user_has_their_own_vector() -> None:
     source = Factorization()
     source.add_item(0)
     for user in range(1, 41):
@@ -92,7 +92,7 @@ def test_a_forgotten_user_is_a_new_one() -> None:
     assert source.score_many(ask(4, 3), everything).tolist() != other.score_many(ask(4, 3), everything).tolist()
 
 
-def test_forgetting_does_not_upset_a_restored_twin() -> None:
+def test_a_twin_restored_after_forgetting_learns_alike() -> None:
     source, twin = Factorization(max_users=4), Factorization(max_users=4)
     teach(source, 100)
     source.forget(5)

@@ -42,7 +42,7 @@ def test_no_step_is_too_long() -> None:
     assert max(np.abs(state["inner"]).max(), np.abs(state["outer"]).max()) < 100.0
 
 
-def test_sessions_of_two_tastes_are_told_apart() -> None:
+def test_sessions_of_two_tastes_are_separated() -> None:
     source, items = SkipGram(), 20
     source.add_item(items - 1)
     for n in range(12_000):

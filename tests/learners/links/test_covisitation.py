@@ -25,7 +25,7 @@ def test_scores_by_hand() -> None:
     assert scores == pytest.approx([expected[item] for item in items.tolist()])
 
 
-def test_counts_damp_popularitems_of() -> None:
+def test_counts_damp_popularity() -> None:
     source = CoVisitation(half_life=None)
     visit(source, 0, 1)
     visit(source, 0, 2)

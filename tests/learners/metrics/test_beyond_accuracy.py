@@ -24,7 +24,7 @@ def test_an_item_without_events_is_as_novel_as_one_event_and_not_popular() -> No
     assert described(3) == pytest.approx((0.0, 4.0, 0.0))
 
 
-def test_unknown_categories_are_alike_to_none() -> None:
+def test_unknown_categories_are_similar_to_none() -> None:
     same = describe_list(np.array([0, 1], np.int32), COUNTS, 16, 8, np.array([0, 0, 0, 0], np.int32))
     assert same[2] == 1.0
     assert described(0, 1)[2] == 0.0

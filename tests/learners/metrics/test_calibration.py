@@ -17,7 +17,7 @@ def filled(*lists: tuple[list[float], int]) -> Calibration:
     return found
 
 
-def test_before_anything_happened() -> None:
+def test_a_profile_without_events() -> None:
     empty = Calibration()
     assert (empty.log_loss(), empty.auc()) == (0.0, 0.5)
     assert len(empty.reliability()) == 10
@@ -35,7 +35,7 @@ def test_by_hand() -> None:
     assert [row.candidates for row in found.reliability()] == [0, 1, 0, 0, 0, 1, 1, 1, 1, 0]
 
 
-def test_certainty_that_was_wrong_is_dear_but_finite() -> None:
+def test_wrong_certainty_has_a_large_but_finite_loss() -> None:
     assert filled(([0.0], 0)).log_loss() == pytest.approx(-math.log(1e-12))
     assert filled(([1.0], -1)).reliability()[9].candidates == 1
 

@@ -22,7 +22,7 @@ def test_mcnemar_exact_by_hand() -> None:
     assert mcnemar(*hits(1, 0)).p_value == 1.0
 
 
-def test_equal_learners_are_not_told_apart() -> None:
+def test_equal_learners_do_not_differ_significantly() -> None:
     assert mcnemar(*hits(0, 0)).p_value == 1.0
     assert mcnemar(*hits(700, 700)).p_value == 1.0
 
@@ -42,7 +42,7 @@ def test_the_mean_of_one_user_is_certain() -> None:
     assert np.unique(means, axis=0).tolist() == [[0.75, 0.25]]
 
 
-def test_two_users_are_drawn_as_coins_are_tossed() -> None:
+def test_two_users_are_resampled_as_two_coin_tosses() -> None:
     """Both once with probability ½, one of them twice with ¼ each; users weigh by their steps."""
     means = resampled_means(np.array([[0.0], [3.0]]), np.array([1.0, 3.0]), 4000, "coins")[:, 0]
     values, counts = np.unique(means, return_counts=True)

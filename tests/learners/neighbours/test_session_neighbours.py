@@ -145,7 +145,7 @@ def test_the_session_under_way_is_left_out() -> None:
     query = Query(NOTHING, 3e6, _items(reversed(own.items)), user=3)
     others = [session for session in sessions if session is not own]
     expected = _batch(others, own.items, 3e6, 1_000, 2_500, 1.81, 100.0, 0.4525, 3.62, 0.0)
-    events = Counter(item for session in sessions for item in session.items)  # counts stay, his too
+    events = Counter(item for session in sessions for item in session.items)  # counts stay, the own session's too
     for item in expected:
         expected[item] *= 1 + max(0.0, math.log(len(sessions) / events[item]))
     _require_equal(source, expected, query)
@@ -153,11 +153,11 @@ def test_the_session_under_way_is_left_out() -> None:
     assert source.score_many(query, last) < source.score_many(query._replace(user=NOBODY), last)
 
 
-def test_sessions_that_began_first_give_way() -> None:
+def test_sessions_that_began_first_are_replaced() -> None:
     source = SessionNeighbours(max_sessions=20, idf=0)
     sessions = _learn(source, _clicks(600, seed=3))
     assert len(sessions) > 60
-    # a session that gave way while its user went on was begun anew with the next click, in a row of its own
+    # a replaced session whose user went on begins again with the next click, in another row
     newest = _last_sessions(_clicks(600, seed=3), 20)
     query = Query(NOTHING, 3e6, _items([1, 2, 3]), user=99)
     _require_equal(source, _batch(newest, [3, 2, 1], 3e6, 1_000, 2_500, 1.81, 100.0, 0.4525, 3.62, 0.0), query)
@@ -188,25 +188,25 @@ def test_a_long_session_keeps_its_newest_items() -> None:
 
 
 def test_forgetting_leaves_no_trace() -> None:
-    stranger, secret = 2**61 + 12_345, 23_456
+    user_id, secret = 2**61 + 12_345, 23_456
     source = SessionNeighbours(max_sessions=100)
     clicks = _clicks(400, seed=4)
     _learn(source, clicks[:300])
     source.add_item(secret)
     for n, (item, begins) in enumerate([(secret, True), (1, False), (secret, True), (2, False)]):
         session = NOTHING if begins else _items([secret])
-        source.learn_one(Interaction(item, 0, 2e6 + n, session, session, stranger))
+        source.learn_one(Interaction(item, 0, 2e6 + n, session, session, user_id))
     _learn(source, clicks[300:])
     asked = Query(NOTHING, 3e6, _items([1]), user=99)
     assert source.score_many(asked, _items([secret]))[0] > 0
-    assert _mentions(source, stranger)
+    assert _mentions(source, user_id)
     assert _mentions(source, secret)
-    source.forget(stranger)
-    assert not _mentions(source, stranger)
+    source.forget(user_id)
+    assert not _mentions(source, user_id)
     assert not _mentions(source, secret)
     assert source.state()["lists"][secret].tolist() == [0, 0, 0, 0]
     assert source.score_many(asked, _items([secret]))[0] == 0
-    source.forget(stranger)
+    source.forget(user_id)
     for user in range(1, 13):
         source.forget(user)
     state = source.state()
@@ -269,7 +269,7 @@ def _newest_distinct(items: Sequence[int], most: int) -> list[tuple[int, int]]:
     return sorted(last.items(), key=lambda pair: pair[1])[-most:]
 
 
-def test_why_names_what_pulled() -> None:
+def test_why_names_the_items_of_the_query() -> None:
     source = SessionNeighbours(decay=Decays(distance=2.0))
     _learn(source, [Click(1, 0, True), Click(1, 5, False), Click(2, 1, True), Click(2, 5, False), Click(3, 2, True)])
     query = Query(NOTHING, 0.0, _items([1, 7, 0]), user=9)

@@ -145,21 +145,21 @@ def test_only_places_near_the_match_are_liked() -> None:
 
 
 def test_forgetting_leaves_no_trace() -> None:
-    stranger, secret = 2**61 + 12_345, 23_456
+    user_id, secret = 2**61 + 12_345, 23_456
     source, plain = UserNeighbours(), Plain(100, 200, 10**6, 128)
     rng = random.Random("forgetting")
     touches = [(rng.randrange(1, 9), rng.randrange(ITEMS)) for _ in range(200)]
     _learn(source, plain, touches)
     source.add_item(secret)
     for item in (1, secret, 2):
-        source.learn_one(Interaction(item, 0, 0.0, NOTHING, NOTHING, stranger))
+        source.learn_one(Interaction(item, 0, 0.0, NOTHING, NOTHING, user_id))
     query = Query(_items([1, 2]), 0.0, NOTHING, 99)
     assert source.score_many(query, _items([secret]))[0] > 0
     assert source.why(query, secret) == [1, 2]
-    assert {name for name in source.state() if _mentions(source, name, stranger)} == {"owners"}
+    assert {name for name in source.state() if _mentions(source, name, user_id)} == {"owners"}
     assert {name for name in source.state() if _mentions(source, name, secret)} == {"cells"}
-    source.forget(stranger)
-    for number in (stranger, secret):
+    source.forget(user_id)
+    for number in (user_id, secret):
         assert not [name for name in source.state() if _mentions(source, name, number)]
     assert source.score_many(query, _items([secret]))[0] == 0
     assert source.why(query, secret) == []
@@ -176,7 +176,7 @@ def _mentions(source: UserNeighbours, name: str, number: int) -> bool:
     return array.dtype.kind == "i" and bool((array == number).any())
 
 
-def test_nobody_teaches_nothing() -> None:
+def test_events_without_a_user_teach_nothing() -> None:
     source = UserNeighbours()
     source.add_item(3)
     source.learn_one(Interaction(1, 0, 0.0, NOTHING, NOTHING))

@@ -13,7 +13,7 @@ EVER = 1e12  # half-life of what does not fade
 
 
 class InNL(GroupPopularity):
-    """Everybody comes from one of three countries and asks from one: the laws give users no traits."""
+    """Each user comes from one of three countries and asks from one: the laws give users no traits."""
 
     def learn_one(self, event: Interaction) -> None:
         super().learn_one(event._replace(traits={"country": ("NL", "DE", "FR")[event.item % 3]}))
@@ -47,7 +47,7 @@ def _scores(source: GroupPopularity, country: str | None, items: int) -> list[fl
     return [float(score) for score in source.score_many(_from(country), np.arange(items, dtype=np.int32))]
 
 
-def test_a_group_is_shrunk_towards_everybody() -> None:
+def test_a_group_is_shrunk_towards_all_users() -> None:
     source = GroupPopularity("country", EVER, pseudo_events=10)
     _teach(source, [(0, "NL")] * 30 + [(1, "DE")] * 60 + [(2, "FR")] + [(2, None)] * 9)
     shares = np.array([0.3, 0.6, 0.1])
@@ -80,11 +80,11 @@ def test_with_room_for_all_the_counts_are_exact_and_so_is_the_list(events: list[
     source = GroupPopularity("country", half_life=0.05, listed=9, pseudo_events=2)  # rescales every 26 events
     source.add_item(8)
     _teach(source, events)
-    own, everybody = np.zeros(9), np.zeros(9)
+    own, of_all = np.zeros(9), np.zeros(9)
     for age, (item, country) in enumerate(reversed(events)):
-        everybody[item] += 2 ** (-age / 0.05)
+        of_all[item] += 2 ** (-age / 0.05)
         own[item] += (country == "NL") * 2 ** (-age / 0.05)
-    expected = (own + 2 * everybody / everybody.sum()) / (own.sum() + 2)
+    expected = (own + 2 * of_all / of_all.sum()) / (own.sum() + 2)
     scores = _scores(source, "NL", 9)
     assert scores == pytest.approx(expected, rel=1e-5, abs=1e-30)
     best = sorted(range(9), key=lambda item: (-scores[item], item))

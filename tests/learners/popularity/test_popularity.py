@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from learners import Interaction, Popularity, Query
 
 NOTHING = np.empty(0, np.int32)
-NOBODY = Query(NOTHING, 0.0, NOTHING)
+EMPTY_QUERY = Query(NOTHING, 0.0, NOTHING)
 
 
 def _teach(source: Popularity, items: list[int], kind: int = 0) -> None:
@@ -20,14 +20,14 @@ def test_an_event_counts_half_after_the_half_life() -> None:
     _teach(source, [0, 1, 0, 2, 2])
     # ages 4, 3, 2, 1, 0 events
     expected = [2**-2 + 2**-1, 2**-1.5, 2**-0.5 + 1]
-    assert source.score_many(NOBODY, np.arange(3, dtype=np.int32)) == pytest.approx(expected)
+    assert source.score_many(EMPTY_QUERY, np.arange(3, dtype=np.int32)) == pytest.approx(expected)
 
 
 def test_kinds_weigh_differently() -> None:
     source = Popularity(half_life=1e9, kind_weights=(1, 3, 10))
     for kind in range(3):
         _teach(source, [kind], kind)
-    items, scores = source.top_k(NOBODY, 3, np.zeros(3, np.uint8))
+    items, scores = source.top_k(EMPTY_QUERY, 3, np.zeros(3, np.uint8))
     assert items.tolist() == [2, 1, 0]
     assert scores == pytest.approx([10, 3, 1])
 
@@ -35,7 +35,7 @@ def test_kinds_weigh_differently() -> None:
 def test_a_catalogue_without_events_has_candidates_in_order() -> None:
     source = Popularity(top=4)
     source.add_item(9)
-    items, scores = source.top_k(NOBODY, 10, np.zeros(10, np.uint8))
+    items, scores = source.top_k(EMPTY_QUERY, 10, np.zeros(10, np.uint8))
     assert items.tolist() == [0, 1, 2, 3]
     assert scores.tolist() == [0, 0, 0, 0]
 
@@ -49,7 +49,7 @@ def test_the_list_is_exactly_the_best_of_all(events: list[int], half_life: float
         source.learn_one(Interaction(item, 0, 0.0, NOTHING, NOTHING))
     weights = source.state()["weights"]
     expected = sorted(range(12), key=lambda item: (-weights[item], item))[:5]
-    assert source.top_k(NOBODY, 5, np.zeros(12, np.uint8))[0].tolist() == expected
+    assert source.top_k(EMPTY_QUERY, 5, np.zeros(12, np.uint8))[0].tolist() == expected
     assert source.state()["unit"][0] < 2.0**512
 
 
@@ -59,5 +59,5 @@ def test_rescaling_changes_no_score() -> None:
     scores = []
     for n in range(600):
         source.learn_one(Interaction(n % 2, 0, 0.0, NOTHING, NOTHING))
-        scores.append(source.score_many(NOBODY, np.array([n % 2], np.int32))[0])
+        scores.append(source.score_many(EMPTY_QUERY, np.array([n % 2], np.int32))[0])
     assert scores[-1] == scores[500] == pytest.approx(4 / 3)  # 1 + 1/4 + 1/16 + ...

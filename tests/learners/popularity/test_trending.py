@@ -8,7 +8,7 @@ from learners.checks import Check
 from learners.popularity.trending import Trending
 
 NOTHING = np.empty(0, np.int32)
-NOBODY = Query(NOTHING, 0.0, NOTHING)
+EMPTY_QUERY = Query(NOTHING, 0.0, NOTHING)
 ITEMS = np.arange(8, dtype=np.int32)
 
 
@@ -39,18 +39,18 @@ def test_scores_are_those_of_the_formula_and_the_list_is_exact(
 ) -> None:
     # half-lives below 1 rescale every few dozen events; the window of all three is 16 events, the shortest there is
     source = _taught(Trending(*half_lives), events)
-    scores = source.score_many(NOBODY, ITEMS)
+    scores = source.score_many(EMPTY_QUERY, ITEMS)
     assert scores == pytest.approx(_naive(events, *half_lives, window=16), rel=1e-5, abs=1e-30)
     expected = sorted(set(events[-16:]), key=lambda item: (-scores[item], item))
-    assert source.top_k(NOBODY, 8, np.zeros(8, np.uint8))[0].tolist() == expected
+    assert source.top_k(EMPTY_QUERY, 8, np.zeros(8, np.uint8))[0].tolist() == expected
 
 
 def test_what_has_risen_is_ahead_of_what_is_always_popular_and_of_a_single_event() -> None:
     source = _taught(Trending(fast=20, slow=2_000), [0, 0, 0, 1] * 500 + [2, 0, 3, 3, 0, 3, 0, 3])
-    items, scores = source.top_k(NOBODY, 4, np.zeros(8, np.uint8))
+    items, scores = source.top_k(EMPTY_QUERY, 4, np.zeros(8, np.uint8))
     assert items[0] == 3
     assert scores[0] > 3
-    assert source.score_many(NOBODY, ITEMS[:3]) == pytest.approx([0.9, 0.75, 0.77], abs=0.1)
+    assert source.score_many(EMPTY_QUERY, ITEMS[:3]) == pytest.approx([0.9, 0.75, 0.77], abs=0.1)
 
 
 def test_half_lives_in_the_wrong_order_are_refused() -> None:

@@ -59,7 +59,7 @@ def test_a_user_without_events() -> None:
     assert price_closeness(unpack(EMPTY), 10.0) == 0.5
 
 
-def test_old_habits_fade() -> None:
+def test_old_events_decay() -> None:
     young = _profile(*[Touch(CLICK, 0.0)] * 100)
     assert _described(young)["click_rate"] > 0.95
     half = _profile(*[Touch(CLICK, 0.0)] * 500, *[Touch(VIEW, 0.0)] * 50)
@@ -76,7 +76,7 @@ def test_gaps_between_sessions_and_late_events() -> None:
     assert unpack(again).gaps == pytest.approx(0.8 * unpack(late).gaps)
 
 
-def test_tastes_are_shares_and_the_least_gives_way() -> None:
+def test_tastes_are_shares_and_the_smallest_is_replaced() -> None:
     sums = unpack(_profile(*[Touch(VIEW, 0.0, category) for category in (9, 9, 9, 1, 2, 3, 0)]))
     assert category_share(sums, 9) > 2.5 * category_share(sums, 1) > 0
     assert sum(category_share(sums, category) for category in sums.categories) == pytest.approx(1)
@@ -104,7 +104,7 @@ def test_closeness_is_highest_at_the_usual_price() -> None:
         max_size=30,
     )
 )  # fmt: skip
-def test_all_of_it_stays_small_and_in_range(touches: list[Touch]) -> None:
+def test_profiles_stay_small_and_in_range(touches: list[Touch]) -> None:
     profile = _profile(*touches)
     assert len(profile) == (60 + 8 * TASTES if touches else 0) <= 100
     vector = describe(profile)

@@ -36,7 +36,7 @@ def _digest(segments: Segments) -> str:
     return digest.hexdigest()
 
 
-def test_predictions_are_rivers_own() -> None:
+def test_predictions_equal_rivers() -> None:
     segments = _taught(Segments(), _profiles(400))
     found = [segments.predict_one(profile) for profile in _profiles(400, "others")]
     assert found == [
@@ -72,7 +72,7 @@ def test_users_of_a_kind_share_a_segment() -> None:
 def test_a_deserted_segment_starts_again_where_profiles_are_badly_described() -> None:
     segments, (low, high, new) = Segments(segments=2), (bytes([level] * WIDTH) for level in (20, 90, 240))
     segments.learn_one(high)
-    for _ in range(400):  # nobody is like the first user any more
+    for _ in range(400):  # no user is like the first one any more
         segments.learn_one(low)
     before = segments.predict_one(low)
     for _ in range(10):

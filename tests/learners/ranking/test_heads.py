@@ -83,16 +83,16 @@ def test_downsampled_negatives_are_undone() -> None:
         if hit or rng.random() < 0.2:
             ranker.learn_many_rows(nothing, 0 if hit else -1, purchased=False, sampling_rate=0.2)
     naive = ranker.score_many(nothing)[0, 0]
-    honest = ranker.score_many(nothing, sampling_rate=0.2)[0, 0]
+    unbiased = ranker.score_many(nothing, sampling_rate=0.2)[0, 0]
     # 0.05 / (0.05 + 0.95 / 5); SGD noise has a standard deviation of sqrt(rate / 2) = 0.05 in the logit
     assert naive == pytest.approx(0.208, rel=0.2)
-    assert honest == pytest.approx(0.05, rel=0.2)
+    assert unbiased == pytest.approx(0.05, rel=0.2)
 
 
 @given(st.floats(0.001, 0.999), st.floats(0.001, 1.0))
 def test_correction_divides_the_odds(probability: float, rate: float) -> None:
-    honest = corrected(probability, rate)
-    assert honest / (1 - honest) == pytest.approx(rate * probability / (1 - probability))
+    unbiased = corrected(probability, rate)
+    assert unbiased / (1 - unbiased) == pytest.approx(rate * probability / (1 - probability))
 
 
 def test_initial_weights_rank_before_anything_is_learned() -> None:

@@ -19,7 +19,7 @@ def loss_of(mixer: Mixer, rows: NDArray[np.uint8]) -> float:
 
 
 def some_steps(n: int) -> list[NDArray[np.uint8]]:
-    """The item that comes next has more of feature 0, if feature 2 is there, else less: no line tells them apart."""
+    """The item that comes next has more of feature 0, if feature 2 is there, else less: no line separates them."""
     rng, steps = random.Random("mixer/steps"), []
     for _ in range(n):
         flag = rng.random() < 0.5
@@ -79,7 +79,7 @@ def test_hidden_units_learn_what_a_line_cannot() -> None:
     assert losses[0] > 0.9 * math.log(6)
 
 
-def test_asking_changes_nothing_and_nothing_asked_is_nothing_told() -> None:
+def test_a_query_changes_nothing_and_may_have_no_rows() -> None:
     mixer = Mixer(["a"])
     before = {name: array.tobytes() for name, array in mixer.state().items()}
     assert mixer.shares(np.empty((0, 1), np.uint8)).shape == (0,)
@@ -121,12 +121,12 @@ def test_a_mixer_of_another_shape_is_refused() -> None:
         ({"units": -1}, "`units` >= 0"),
     ],
 )
-def test_what_makes_no_sense_is_refused(options: dict[str, object], message: str) -> None:
+def test_wrong_options_are_refused(options: dict[str, object], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         Mixer(["a"], **options)  # type: ignore[arg-type]
 
 
-def test_quickened_steps_are_larger_and_shrink_again() -> None:
+def test_raised_steps_are_larger_and_shrink_again() -> None:
     def moved(mixer: Mixer, rows: NDArray[np.uint8]) -> float:
         before = mixer.state()["linear"][0].copy()
         mixer.learn_one(rows)

@@ -14,33 +14,33 @@ NOTHING = np.empty(0, np.int32)
 DAY = 86_400.0
 
 
-def _told(times: list[float], bought: list[float] | None = None) -> Past:
+def _past(times: list[float], bought: list[float] | None = None) -> Past:
     n = len(times)
     last_bought = np.array([NEVER] * n if bought is None else bought, np.float64)
     return Past(np.array(times, np.float64), np.ones(n, np.int32), np.zeros(n, np.uint8), last_bought)
 
 
-class Told(BuyAgain):
-    """Tells times wherever the caller does not, so that the laws are held by what is learned of them too."""
+class WithPast(BuyAgain):
+    """Adds a past to every event and query, so that the laws also hold for what is learned from it."""
 
-    name = "buy_again_told"
+    name = "buy_again_with_past"
 
     def learn_one(self, event: Interaction) -> None:
-        super().learn_one(event._replace(past=_told([event.time - 60.0 * 3**n for n in range(len(event.recent))])))
+        super().learn_one(event._replace(past=_past([event.time - 60.0 * 3**n for n in range(len(event.recent))])))
 
     def top_k(self, query: Query, k: int, blocked: NDArray[np.uint8]) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
-        return super().top_k(self._told(query), k, blocked)
+        return super().top_k(self._with_past(query), k, blocked)
 
     def score_many(self, query: Query, items: NDArray[np.int32]) -> NDArray[np.float32]:
-        return super().score_many(self._told(query), items)
+        return super().score_many(self._with_past(query), items)
 
-    def _told(self, query: Query) -> Query:
+    def _with_past(self, query: Query) -> Query:
         times = [query.time - 3_600.0 * (n + 1) for n in range(len(query.recent))]
-        return query._replace(past=_told(times, times))
+        return query._replace(past=_past(times, times))
 
 
-# That the order is of recency is a law of untold queries only.
-CHECKS = [*yield_checks(BuyAgain()), *(check for check in yield_checks(Told()) if "touched_only" not in check.id)]
+# With a past, `TOUCHED` items are not ordered by recency.
+CHECKS = [*yield_checks(BuyAgain()), *(check for check in yield_checks(WithPast()) if "touched_only" not in check.id)]
 
 
 @pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.id)
@@ -55,13 +55,13 @@ def _buy(source: BuyAgain, item: int, every_days: float, times: int) -> None:
     source.learn_one(Interaction(item, PURCHASE, 0.0, NOTHING, NOTHING))
     for n in range(times):
         at = every_days * DAY * (1.25 if n % 2 else 0.8)
-        source.learn_one(Interaction(item, PURCHASE, at, one, NOTHING, past=_told([0.0], [0.0])))
+        source.learn_one(Interaction(item, PURCHASE, at, one, NOTHING, past=_past([0.0], [0.0])))
 
 
 def _rates(source: BuyAgain, items: list[int], days: float) -> list[float]:
     recent = np.array(items, np.int32)
     times = [0.0] * len(items)
-    found = source.score_many(Query(recent, days * DAY, NOTHING, past=_told(times, times)), recent)
+    found = source.score_many(Query(recent, days * DAY, NOTHING, past=_past(times, times)), recent)
     return [float(rate) for rate in found]
 
 
@@ -73,7 +73,7 @@ def test_what_is_due_comes_first_and_each_in_its_time() -> None:
     at = {days: _rates(source, [0], days)[0] for days in (1, 7, 14, 28)}
     assert at[1] < at[7] < at[14] < at[28]
     recent = np.array([0, 1], np.int32)
-    query = Query(recent, 30 * DAY, NOTHING, past=_told([0.0, 28 * DAY], [0.0, 28 * DAY]))
+    query = Query(recent, 30 * DAY, NOTHING, past=_past([0.0, 28 * DAY], [0.0, 28 * DAY]))
     assert source.top_k(query, 2, np.zeros(2, np.uint8))[0].tolist() == [0, 1]  # the other was bought two days ago
 
 
@@ -83,7 +83,7 @@ def test_the_score_is_the_sum_of_two_log_normal_hazards() -> None:
     one, now = np.array([0], np.int32), 5_000.0
     source.learn_one(Interaction(0, VIEW, 0.0, NOTHING, NOTHING))
     for wait in waits:
-        source.learn_one(Interaction(0, VIEW, math.exp(wait), one, NOTHING, past=_told([0.0])))
+        source.learn_one(Interaction(0, VIEW, math.exp(wait), one, NOTHING, past=_past([0.0])))
 
     def blend(prior: tuple[float, float, float]) -> tuple[float, float, float]:
         started, ended = 5 + 5, 4 + 5  # with five pseudo-waits
@@ -97,9 +97,9 @@ def test_the_score_is_the_sum_of_two_log_normal_hazards() -> None:
         share, mean, square = blend((share, mean, square))
     normal = NormalDist(mean, math.sqrt(square - mean**2))
     hazard = share * normal.pdf(math.log(now)) / now / (1 - share * normal.cdf(math.log(now)))
-    found = source.score_many(Query(one, now, NOTHING, past=_told([0.0])), one)
+    found = source.score_many(Query(one, now, NOTHING, past=_past([0.0])), one)
     assert found[0] == pytest.approx(hazard * DAY, rel=1e-4)
-    bought = source.score_many(Query(one, now, NOTHING, past=_told([0.0], [0.0])), one)
+    bought = source.score_many(Query(one, now, NOTHING, past=_past([0.0], [0.0])), one)
     assert bought[0] > found[0]  # the second clock
 
 
@@ -126,7 +126,7 @@ def test_categories_beyond_the_limit_share_the_rhythm_of_all() -> None:
     assert source.state()["category"][0] == 0
 
 
-def test_the_untold_teaches_nothing() -> None:
+def test_an_unknown_past_teaches_nothing() -> None:
     source = BuyAgain()
     _buy(source, 0, 7.0, times=3)
     before = {key: array.tobytes() for key, array in source.state().items()}

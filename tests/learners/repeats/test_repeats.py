@@ -10,31 +10,31 @@ from learners.repeats.repeats import Repeats, _class_of
 NOTHING = np.empty(0, np.int32)
 
 
-def _told(n: int, kinds: list[int] | None = None, gaps: list[float] | None = None) -> Past:
-    """A user's memory of n items at time 1,000."""
+def _past(n: int, kinds: list[int] | None = None, gaps: list[float] | None = None) -> Past:
+    """A user's past with n items at time 1,000."""
     times = 1_000.0 - np.array(gaps or [10.0 * (1 + rank) for rank in range(n)])
     kinds_ = np.array(kinds or [VIEW] * n, np.uint8)
     return Past(times, np.ones(n, np.int32), kinds_, np.where(kinds_ == PURCHASE, times, NEVER))
 
 
-class Told(Repeats):
-    """Tells times wherever the caller does not, so that the laws are held by what is learned of them too."""
+class WithPast(Repeats):
+    """Adds a past to every event and query, so that the laws also hold for what is learned from it."""
 
-    name = "repeats_told"
+    name = "repeats_with_past"
 
     def learn_many(self, events: Interactions) -> None:
-        told = [event._replace(time=1_000.0, past=_told(len(event.recent))) for event in events.each()]
-        super().learn_many(Interactions.of(told))
+        events_with_past = [event._replace(time=1_000.0, past=_past(len(event.recent))) for event in events.each()]
+        super().learn_many(Interactions.of(events_with_past))
 
     def top_k(self, query: Query, k: int, blocked: NDArray[np.uint8]) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
-        return super().top_k(query._replace(time=1_000.0, past=_told(len(query.recent))), k, blocked)
+        return super().top_k(query._replace(time=1_000.0, past=_past(len(query.recent))), k, blocked)
 
     def score_many(self, query: Query, items: NDArray[np.int32]) -> NDArray[np.float32]:
-        return super().score_many(query._replace(time=1_000.0, past=_told(len(query.recent))), items)
+        return super().score_many(query._replace(time=1_000.0, past=_past(len(query.recent))), items)
 
 
-# The last item listed of three is no longer the oldest: that the order is of recency is a law of untold queries only.
-CHECKS = [*yield_checks(Repeats()), *(check for check in yield_checks(Told()) if "touched_only" not in check.id)]
+# With a past, `TOUCHED` items are not ordered by recency.
+CHECKS = [*yield_checks(Repeats()), *(check for check in yield_checks(WithPast()) if "touched_only" not in check.id)]
 
 
 @pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.id)
@@ -44,7 +44,7 @@ def test_law(check: Check) -> None:
 
 def _order(source: Repeats, n: int, kinds: list[int] | None = None) -> list[int]:
     recent = np.arange(n, dtype=np.int32)
-    query = Query(recent, 1_000.0, NOTHING, past=_told(n, kinds))
+    query = Query(recent, 1_000.0, NOTHING, past=_past(n, kinds))
     items, _ = source.top_k(query, n, np.full(30, TOUCHED, np.uint8))
     return [int(item) for item in items]
 
@@ -57,14 +57,14 @@ def _taught(
     source.add_item(29)
     recent = np.arange(n, dtype=np.int32)
     for _ in range(events):
-        source.learn_one(Interaction(back_to, VIEW, 1_000.0, recent, NOTHING, past=_told(n, kinds, gaps)))
+        source.learn_one(Interaction(back_to, VIEW, 1_000.0, recent, NOTHING, past=_past(n, kinds, gaps)))
     return source
 
 
 def test_one_event_by_hand() -> None:
     source = _taught(1, 2, back_to=0, source=Repeats(half_life=1e9))
     recent = np.array([0, 1], np.int32)
-    found = source.score_many(Query(recent, 1_000.0, NOTHING, past=_told(2)), recent)
+    found = source.score_many(Query(recent, 1_000.0, NOTHING, past=_past(2)), recent)
     # returns 1 of 1 and 20 pseudo-events of .3; each lift 1 return and 20, of .3 expected and 20; item 1: 0 of .15.
     # Both have one view, so they share a cell: expected .3 + .15
     shared = 21 / 20.45
@@ -77,7 +77,7 @@ def test_the_rank_that_users_return_to_comes_first() -> None:
     assert _order(_taught(200, 4, back_to=1), 4)[0] == 1
 
 
-def test_what_was_bought_falls_behind_if_nobody_returns_to_it() -> None:
+def test_bought_items_fall_behind_if_no_user_returns_to_them() -> None:
     kinds = [PURCHASE, CLICK, CLICK]
     source = _taught(300, 3, back_to=1, kinds=kinds)
     for turn in range(300):  # ... though the newest item is what users return to, when it was not bought
@@ -86,16 +86,16 @@ def test_what_was_bought_falls_behind_if_nobody_returns_to_it() -> None:
     assert _order(source, 2, kinds=[PURCHASE, CLICK]) == [1, 0]
 
 
-def test_ranks_that_no_log_record_tells_of_fall_on_as_the_last_one_told() -> None:
+def test_ranks_beyond_those_learned_continue_the_last_one() -> None:
     source = _taught(500, 10, back_to=9, gaps=[1.0] * 10)
     recent = np.arange(20, dtype=np.int32)
-    told = _told(20, gaps=[1.0] * 20)
-    found = source.score_many(Query(recent, 1_000.0, NOTHING, past=told), recent)
+    past = _past(20, gaps=[1.0] * 20)
+    found = source.score_many(Query(recent, 1_000.0, NOTHING, past=past), recent)
     assert found[19] / found[11] == pytest.approx(12 / 20)  # both beyond, in the same cells
     assert found[11] > found[0]
 
 
-def test_the_untold_teaches_nothing_and_is_answered_by_recency() -> None:
+def test_an_unknown_past_teaches_nothing_and_is_answered_by_recency() -> None:
     source = _taught(200, 4, back_to=3)
     before = {key: array.tobytes() for key, array in source.state().items()}
     recent = np.arange(4, dtype=np.int32)

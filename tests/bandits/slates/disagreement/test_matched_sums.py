@@ -32,7 +32,7 @@ def test_observed_difference_by_hand() -> None:
     assert observed_difference(cell, 0.6) == pytest.approx((0.4 - 0.15, 2.0 / 100 + 8.0 / 400))
 
 
-def test_one_side_alone_says_nothing() -> None:
+def test_one_side_alone_keeps_the_prior() -> None:
     empty, cell = np.zeros((2, 3)), np.array([[4.0, 10.0, 1.4], [0.0, 0.0, 0.0]])
     for pooled in (empty, cell):
         mean, variance = believed_difference(cell, pooled, PRIOR)

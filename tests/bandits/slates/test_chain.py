@@ -20,6 +20,7 @@ import numpy as np
 import pytest
 
 from bandits import Disagreement, Outcome, QLearning, Sarsa
+from bandits.slates.disagreement import Tuning
 from bandits.slates.table import SlateTable
 
 SURE, DISCOUNT, LOOKS_ON, SESSIONS = 0.87, 0.9, 0.5, 40_000
@@ -32,7 +33,7 @@ GREEDY = FIRST
 DRAWN = (0.9 + 0.09 * THETA) * FIRST
 
 OPTIONS: dict[str, Any] = {"sources": 2, "slots": 2, "n_states": 2, "learn_examination": False, "smallest_step": 1e-3}
-FLOOR: dict[str, Any] = {"epsilon": 0.1, "epsilon_floor": 0.1}  # of one other source: each slot explores with 0.1
+FLOOR: dict[str, Any] = {"epsilon": 0.1, "tuning": Tuning(epsilon_floor=0.1)}  # one other source: 0.1 for each slot
 EXPLORING: dict[str, Any] = {"epsilon": 0.2}  # of two live sources: likewise
 
 
@@ -50,8 +51,8 @@ def _live(policy: SlateTable) -> float:
         policy.learn_one(
             Outcome(0, near.offered_ranks, near.sources, 0, 0.0, DISCOUNT, 1, far.offered_ranks, far.sources, FAR)
         )
-        pays, shadow = far.items < 30, rng.random() < LOOKS_ON
-        hit = 0 if pays[0] else 1 if pays[1] and shadow else -1
+        pays, looks = far.items < 30, rng.random() < LOOKS_ON
+        hit = 0 if pays[0] else 1 if pays[1] and looks else -1
         policy.learn_one(Outcome(1, far.offered_ranks, far.sources, hit, float(hit >= 0)))
     return 4 * leads / SESSIONS
 
