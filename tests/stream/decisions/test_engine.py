@@ -250,7 +250,7 @@ def test_the_learners_context_is_what_was_before_the_event() -> None:
     assert (step.recent, step.session_items) == (["d", "c", "b", "a"], 1)
 
 
-def test_what_a_slate_is_made_of_is_told() -> None:
+def test_the_mix_of_a_slate_is_observed() -> None:
     site = Site()
     items = [Item(item_id=name, categories=[category]) for name, category in zip("abcd", "xyxy", strict=True)]
     site.take(*(ItemChange(item.item_id, item) for item in items))

@@ -48,7 +48,7 @@ def test_every_number_of_a_tiny_log_by_hand() -> None:
     | v | b a | a | a | 1 1 0 |
     | u | a | c | c | 3 1 0 |
     """
-    log = [event(n, told[0], told[1]) for n, told in enumerate(["va", "vb", "va", "ua", "uc"])]
+    log = [event(n, pair[0], pair[1]) for n, pair in enumerate(["va", "vb", "va", "ua", "uc"])]
     report = evaluated(log, ("recently_seen",), ks=(1, 2), lists="fresh")
     found = report["learners"]["recently_seen"]
     assert (report["events"], report["steps"], report["known_items"]) == (5, 3, 3)
