@@ -1,24 +1,15 @@
 """Slates made anew without an own event: whose, in which order, and what becomes of the old ones."""
 
-from collections.abc import Iterator
-
 import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stream.config import Config, Policy, Rewards, Slate
-from stream.decisions.engine import Engine
+from stream.config import Slate
 from stream.decisions.open_slates import OpenSlates
 from stream.decisions.publish import outcomes, recommendations
-from stream.decisions.recovery import Claimed, Recovery
 from stream.decisions.refresh import Limits, stale
-from stream.decisions.shard import Shard
-from stream.evaluation.prequential import Entry, Evaluation, Lists, Protocol
-from stream.records.acceptance import ShardState
 from stream.records.log import Batch, Decision, ProfileChange
-from stream.records.schemas import Event
-from stream.state.snapshot import users_of
 from stream.state.users import User
 from tests.support.site import MINUTE, Site, T, decision_of, did, settlement_of, steps
 
@@ -188,76 +179,3 @@ def test_no_decision_is_settled_twice_in_a_long_run() -> None:
                 opened.add(step.decision.decision_id)
     assert len(settled) == len(set(settled)) > 300
     assert [s.outcome for s in there.seen.settlements].count("replaced") > 50
-
-
-def test_a_recovery_folds_the_same_users_and_goes_on_refreshing() -> None:
-    there = site()
-    messages = [there.take(did("u", "a")), there.take(did("v", "a", T + 6 * MINUTE)), refreshed(there)]
-    state = ShardState(0, 3, {}, there.shard.watermark, changed=4)
-    recovery = Recovery("users/0", Claimed(9, state, None), [], Rewards().session_gap_s, there.model.lists)
-    recovery._rules.shards["users/0"] = ShardState(0, 1, {}, 0.0)
-    for offset, message in enumerate(messages, start=1):
-        recovery.read(message, offset)
-    assert msgspec.msgpack.encode(recovery.users) == msgspec.msgpack.encode(there.shard.users)
-    shard = Shard("users/0", 9, there.config.rewards, users=recovery.users, watermark=T + 12 * MINUTE)
-    again = Engine(there.config, there.model).refresh(shard, 9)
-    assert again is not None
-    assert sorted(step.user_id for step in steps(again)) == ["u", "v"]
-
-
-def test_a_snapshot_that_is_being_copied_has_the_user_as_before() -> None:
-    there = site()
-    there.take(did("u", "a"))
-    at_the_end(there, 6)
-    before = msgspec.msgpack.encode(list(there.shard.users.items()))
-    copy = there.shard.start_copy()
-    refreshed(there)
-    while not copy.some(1):
-        pass
-    _, users = users_of(copy.parts())
-    assert msgspec.msgpack.encode(list(users.items())) == before
-
-
-# Measured
-
-
-def trend() -> Iterator[Entry]:
-    """u comes at the start and is gone for ten minutes, in which everybody turns to z; then u takes z as well."""
-    yield event("old", "u", 0)
-    for n in range(60):
-        yield event("z", f"v{n}", 10.0 * n + 1)
-    yield event("z", "u", 615.0)
-
-
-def event(item: str, user: str, seconds: float) -> Entry:
-    return "view", Event(event_id=f"{user}{seconds}", user_id=user, item_id=item, timestamp=T + seconds)
-
-
-@pytest.mark.parametrize(
-    ("lists", "refreshes", "hits", "age"),
-    [("published", 1.0, 0, None), ("refreshed", 1.0, 1, 311.0), ("refreshed", 0.0, 0, None), ("fresh", 1.0, 1, 0.0)],
-)
-def test_a_list_made_anew_follows_the_trend(lists: Lists, refreshes: float, hits: int, age: float | None) -> None:
-    config = Config(policy=Policy(name="ranked"))
-    entries = [*trend()]
-    entries[0:0] = [event("seed", "first", -5.0)]
-    report = Evaluation(config, Protocol((1, 5), lists, refreshes=refreshes)).run(entries)
-    assert report["steps"] == 1
-    learners = report["learners"]
-    assert isinstance(learners, dict)
-    assert learners["engine"]["hit_rate@5"] == hits
-    assert learners["popularity"]["hit_rate@5"] == hits, "single learners are asked when the engine is"
-    made, mean = report["refreshed_lists"], report["mean_list_age_s"]
-    assert isinstance(made, int)
-    assert (made > 0) == (lists == "refreshed" and refreshes > 0)
-    assert mean == pytest.approx(615.0 if age is None else age, abs=5.0)
-
-
-def test_fractions_of_a_refresh_add_up() -> None:
-    entries = [event("abc"[n % 3], f"u{n % 40}", 20.0 * n) for n in range(400)]
-    made = [
-        Evaluation(Config(), Protocol((5,), "refreshed", refreshes=rate)).run(entries)["refreshed_lists"]
-        for rate in (0.25, 0.5)
-    ]
-    assert made[0] == pytest.approx(100, abs=12)
-    assert made[1] == pytest.approx(200, abs=25)

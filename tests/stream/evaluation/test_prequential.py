@@ -139,6 +139,51 @@ def test_progress_is_yielded() -> None:
     assert list(counts) == [1, 2]
 
 
+# Refreshed lists
+
+
+def viewed(item: str, user: str, seconds: float) -> Entry:
+    return "view", Event(event_id=f"{user}{seconds}", user_id=user, item_id=item, timestamp=T + seconds)
+
+
+def trend() -> Iterator[Entry]:
+    """u comes at the start and is idle for ten minutes, in which all others view z; then u views z too."""
+    yield viewed("old", "u", 0)
+    for n in range(60):
+        yield viewed("z", f"v{n}", 10.0 * n + 1)
+    yield viewed("z", "u", 615.0)
+
+
+@pytest.mark.parametrize(
+    ("lists", "refreshes", "hits", "age"),
+    [("published", 1.0, 0, None), ("refreshed", 1.0, 1, 311.0), ("refreshed", 0.0, 0, None), ("fresh", 1.0, 1, 0.0)],
+)
+def test_a_refreshed_list_follows_the_trend(lists: Lists, refreshes: float, hits: int, age: float | None) -> None:
+    config = Config(policy=Policy(name="ranked"))
+    entries = [*trend()]
+    entries[0:0] = [viewed("seed", "first", -5.0)]
+    report = Evaluation(config, Protocol((1, 5), lists, refreshes=refreshes)).run(entries)
+    assert report["steps"] == 1
+    learners = report["learners"]
+    assert isinstance(learners, dict)
+    assert learners["engine"]["hit_rate@5"] == hits
+    assert learners["popularity"]["hit_rate@5"] == hits, "baselines are queried when the engine is"
+    made, mean = report["refreshed_lists"], report["mean_list_age_s"]
+    assert isinstance(made, int)
+    assert (made > 0) == (lists == "refreshed" and refreshes > 0)
+    assert mean == pytest.approx(615.0 if age is None else age, abs=5.0)
+
+
+def test_fractions_of_a_refresh_add_up() -> None:
+    entries = [viewed("abc"[n % 3], f"u{n % 40}", 20.0 * n) for n in range(400)]
+    made = [
+        Evaluation(Config(), Protocol((5,), "refreshed", refreshes=rate)).run(entries)["refreshed_lists"]
+        for rate in (0.25, 0.5)
+    ]
+    assert made[0] == pytest.approx(100, abs=12)
+    assert made[1] == pytest.approx(200, abs=25)
+
+
 # Bytes
 
 PROGRAM = """
