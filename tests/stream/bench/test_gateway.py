@@ -50,7 +50,7 @@ def test_requests_are_counted_by_kind_and_failures_apart(read_status: int, write
     assert write.answered == sum(path in {"view", "click", "purchase"} for path in paths)
     assert read.failed == (read.answered if read_status != 200 else 0)
     assert write.failed == (write.answered if write_status != 200 else 0)
-    assert 0.0 < read.gateway_cpu == write.gateway_cpu < 2.0, "one second of CPU in at least half a second"
+    assert 0.0 < read.gateway_cpu == write.gateway_cpu < 1.0 / (199 / 400), "1 s, after the last request is due"
 
 
 def test_times_are_those_of_the_stub() -> None:

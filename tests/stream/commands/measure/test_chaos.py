@@ -1,6 +1,5 @@
 """The verdict of `headwater chaos`, and what it prints."""
 
-import logging
 import signal
 from collections.abc import Callable
 from types import SimpleNamespace
@@ -23,9 +22,8 @@ BAD = GOOD._replace(lost=3, doubled=1, broken={"settled twice": 2}, workers_equa
 
 @pytest.fixture
 def played(monkeypatch: pytest.MonkeyPatch) -> Callable[[Result], None]:
-    """Set the result of a run; handlers of signals and the level of logging stay as they are."""
+    """Set the result of a run; handlers of signals stay as they are."""
     monkeypatch.setattr(chaos, "signal", SimpleNamespace(signal=lambda *_: None, SIGTERM=signal.SIGTERM))
-    monkeypatch.setattr(chaos, "logging", SimpleNamespace(disable=lambda _: None, CRITICAL=logging.CRITICAL))
 
     def play(result: Result) -> None:
         monkeypatch.setattr(chaos, "run", lambda *_, **__: result)
