@@ -1,4 +1,4 @@
-"""Slates made anew without an own event: whose, in which order, and what becomes of the old ones."""
+"""Refreshed slates: of which users, in which order, and how the old ones are settled."""
 
 import msgspec
 import pytest
@@ -28,18 +28,18 @@ def refreshed(site: Site, most: int = 9) -> Batch:
 
 
 def at_the_end(site: Site, minutes: float) -> None:
-    """Somebody else moves the watermark."""
+    """Another user's event moves the watermark."""
     site.take(did("watch", "a", T + minutes * MINUTE))
 
 
-# Whose
+# Which
 
 
 @pytest.mark.parametrize(
     ("minutes", "expected"),
     [(4.9, []), (5.0, []), (5.1, ["u"]), (19.9, ["u"]), (20.0, ["u"]), (20.1, [])],
 )
-def test_only_old_slates_of_active_users_are_made_anew(minutes: float, expected: list[str]) -> None:
+def test_only_stale_slates_of_active_users_are_refreshed(minutes: float, expected: list[str]) -> None:
     there = site()
     there.take(did("u", "a"))
     at_the_end(there, minutes)
@@ -47,7 +47,7 @@ def test_only_old_slates_of_active_users_are_made_anew(minutes: float, expected:
     assert [step.user_id for step in ([] if batch is None else steps(batch))] == expected
 
 
-def test_the_oldest_come_first_and_never_more_than_asked_for() -> None:
+def test_the_oldest_come_first_and_at_most_as_many_as_asked_for() -> None:
     there = site()
     for minute, user in enumerate("cab"):
         there.take(did(user, "a", T + minute * MINUTE))
@@ -64,7 +64,7 @@ def test_zero_seconds_turn_it_off() -> None:
     assert there.engine.refresh(there.shard, 9) is None
 
 
-def test_who_is_forgotten_or_has_come_back_is_left_alone() -> None:
+def test_slates_of_forgotten_and_returned_users_are_not_refreshed() -> None:
     there = site()
     there.take(did("gone", "a"), did("back", "a"))
     there.take(ProfileChange("gone", None))
@@ -81,7 +81,7 @@ TIMES = st.integers(0, 12)
     st.lists(st.tuples(TIMES, TIMES, st.booleans()), max_size=12),
     st.tuples(TIMES, TIMES, TIMES), st.integers(0, 5),
 )  # fmt: skip
-def test_selection_agrees_with_a_list_that_is_sorted(
+def test_the_selection_agrees_with_a_sorted_list(
     made: list[tuple[int, int, bool]], limits: tuple[int, int, int], most: int
 ) -> None:
     """Each user: slate made at, last seen at, still open."""
@@ -98,14 +98,14 @@ def test_selection_agrees_with_a_list_that_is_sorted(
     ]
     found = stale(ageing, Limits(*limits), most)
     assert found == wanted[:most]
-    assert stale(ageing, Limits(*limits), 99) == wanted[most:], "the rest waits, nobody comes twice"
+    assert stale(ageing, Limits(*limits), 99) == wanted[most:], "the rest comes later, and each once"
 
 
 def decision(name: str) -> Decision:
     return Decision(name, 0.0, "ranked", 0.0, 0, 0, [], b"", b"", b"", b"", b"")
 
 
-# What becomes of them
+# Settlement
 
 
 def test_the_old_slate_is_replaced_and_the_new_one_is_open() -> None:
@@ -127,7 +127,7 @@ def test_the_old_slate_is_replaced_and_the_new_one_is_open() -> None:
     assert (outcome.outcome, outcome.event_id, outcome.hit) == ("replaced", None, None)
 
 
-def test_the_next_event_answers_the_new_one_and_one_that_names_the_old_one_is_void() -> None:
+def test_the_next_event_settles_the_new_slate_and_is_void_if_it_names_the_old_one() -> None:
     for named, expected in (("new", "hit"), ("old", "void"), (None, "hit")):
         there = site()
         old = decision_of(there.step(did("u", "a")))
@@ -139,7 +139,7 @@ def test_the_next_event_answers_the_new_one_and_one_that_names_the_old_one_is_vo
         assert (settled.decision_id, settled.outcome) == (new.decision_id, expected)
 
 
-def test_a_slate_made_anew_is_settled_by_silence_when_its_own_window_is_over() -> None:
+def test_a_refreshed_slate_is_silent_after_a_window_of_its_own() -> None:
     there = site()
     there.take(did("u", "a"))
     at_the_end(there, 6)
@@ -151,7 +151,7 @@ def test_a_slate_made_anew_is_settled_by_silence_when_its_own_window_is_over() -
         assert [s.decision_id for s in found] == [new.decision_id] * expected
 
 
-def test_a_replaced_slate_teaches_nothing() -> None:
+def test_the_model_does_not_learn_from_a_replaced_slate() -> None:
     there = site()
     there.take(did("u", "a"))
     at_the_end(there, 6)

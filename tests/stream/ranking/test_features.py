@@ -96,7 +96,7 @@ def test_columns_by_hand(item: str, expected: dict[str, int]) -> None:
     assert {name: row[name] for name in expected} == expected
 
 
-def test_what_a_source_says_of_the_users_own_items_can_be_left_out() -> None:
+def test_columns_of_a_source_can_be_zero_for_seen_items() -> None:
     plain, quiet = tiny(), tiny(1)
     for item, row in quiet.items():
         changed = {name for name in NAMES if row[name] != plain[item][name]}
