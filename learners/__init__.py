@@ -48,6 +48,7 @@ from learners.base import (
 )
 from learners.checks import Check, yield_checks
 from learners.content.content import Content
+from learners.content.words import composed, fold
 from learners.drift import RaisesLearningRate, Resets, ScalesLearningRate, SetsHalfLife
 from learners.factors.biased_mf import BiasedMF
 from learners.factors.factorization import Factorization
@@ -123,7 +124,9 @@ __all__ = [
     "UserNeighbours",
     "Vocabulary",
     "best_first",
+    "composed",
     "corrected",
+    "fold",
     "grown",
     "learn_all",
     "learning_calls",

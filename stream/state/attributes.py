@@ -15,6 +15,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+from learners import composed
 from stream.records.schemas import Item, Scalar
 
 MAX_FACTS = 512  # of one item; a list of all countries has 250
@@ -53,7 +54,7 @@ def as_fact(name: str, value: str | bool | float) -> tuple[int, int]:
     if isinstance(value, bool):
         value = str(value).lower()
     if isinstance(value, str):
-        return field_key(name), hashed(value)
+        return field_key(name), hashed(composed(value))
     return field_key(name) + 1, int(unpack("<q", pack("<d", value + 0.0))[0])  # + 0.0 turns -0.0 into 0.0
 
 

@@ -422,5 +422,9 @@ def test_simulated_shoppers_close_the_loop(
     assert cli.main(arguments) == 0
     told = json.loads(capsys.readouterr().out)["policies"]["live"]
     assert told["hit_rate"][0] > 0.01
-    outcomes = [o for o in read(site.records(OUTCOMES), Outcome) if o.user_id.startswith("shopper-live-")]
-    assert sum(outcome.outcome == "hit" for outcome in outcomes) >= 0.8 * told["hit_rate"][0] * 600
+
+    def hits() -> int:
+        outcomes = read(site.records(OUTCOMES), Outcome)
+        return sum(o.outcome == "hit" for o in outcomes if o.user_id.startswith("shopper-live-"))
+
+    until(lambda: hits() >= 0.8 * told["hit_rate"][0] * 600, "the hits that the shoppers counted")
