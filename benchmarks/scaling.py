@@ -57,7 +57,7 @@ def plan(rate: float, own_us: float, fold_us: float, log_bytes: float, slate_byt
 @click.option("--fold-us", type=float, required=True, help="Of every worker's core for every event: fold/records.")
 @click.option("--log-bytes", type=float, required=True, help="An event.")
 @click.option("--slate-bytes", type=float, required=True, help="A slate, as published.")
-@click.option("--slates", type=float, required=True, help="Slates for one event: 1, or fewer if they are put off.")
+@click.option("--slates", type=float, required=True, help="Slates for one event: 1, or fewer if they are deferred.")
 @click.option("--rate", "rates", type=float, multiple=True, default=(1e4, 1e5, 1e6), show_default=True)
 def main(
     own_us: float, fold_us: float, log_bytes: float, slate_bytes: float, slates: float, rates: tuple[float, ...]

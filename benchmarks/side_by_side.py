@@ -72,7 +72,7 @@ async def peer_latency(name: str, config: Config, rate: float, seconds: float) -
 
 
 def headwater_backlog(config: Config, events: int, *, each: bool) -> float:
-    if each:  # nothing put off, and a poll too short to hold two events of one user
+    if each:  # no slate deferred, and a poll too short to hold two events of one user
         kafka = msgspec.structs.replace(config.kafka, max_poll_records=10)
         slate = msgspec.structs.replace(config.slate, backlog_records=0)
         config = msgspec.structs.replace(config, kafka=kafka, slate=slate)

@@ -78,7 +78,7 @@ class Observer:
     def stored(self, subject: str, size: int) -> None:
         """A snapshot of a shard's users, or of the model, was written; its size in bytes."""
 
-    def marked(self, offset: int, digest: str) -> None:
+    def fingerprinted(self, offset: int, digest: str) -> None:
         """The fingerprint of this worker's model at log offset `offset`."""
 
     def disagreed(self) -> None:

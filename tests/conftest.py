@@ -1,6 +1,7 @@
-"""One real Kafka for the whole session."""
+"""One real Kafka for the whole session; the level of logging, restored after each test."""
 
 import itertools
+import logging
 import os
 from collections.abc import Iterator
 
@@ -25,6 +26,14 @@ def broker(needs_kafka: None) -> Iterator[Broker]:
     """The session's broker: share it, under a `namespace` of one's own."""
     with Broker() as running:
         yield running
+
+
+@pytest.fixture(autouse=True)
+def logging_level() -> Iterator[None]:
+    """Restore what commands that run in this process disable."""
+    before = logging.root.manager.disable
+    yield
+    logging.disable(before)
 
 
 @pytest.fixture

@@ -91,7 +91,7 @@ async def worked_off(workers: Sequence[WorkerProcess], events: int) -> Page:
     began = (await _until(workers, "headwater_events_total", events)).at
     while True:
         page = metrics_of(workers)
-        if not page.metrics["headwater_in_flight_records"] and not page.metrics["headwater_slates_put_off"]:
+        if not page.metrics["headwater_in_flight_records"] and not page.metrics["headwater_slates_deferred"]:
             return page
         if page.at - began > STUCK_S:
             raise CheckError(f"worker: must learn all events and make all slates; did not within {STUCK_S:.0f} s")

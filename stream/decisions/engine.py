@@ -31,7 +31,7 @@ AT_ONCE = 32  # slates made step by step together; their features, some 0.5 MB, 
 
 
 class Engine:
-    """Turns what arrives into records: learns nothing, decides everything."""
+    """Turns events and changes into log records; the fold learns from them."""
 
     def __init__(self, config: Config, model: Model, observer: Observer | None = None) -> None:
         self.config, self.model, self.observer = config, model, observer or Observer()
@@ -39,7 +39,7 @@ class Engine:
         self.traits = tuple(config.sources.traits.split(","))
 
     def batch(self, shard: Shard, arrivals: Sequence[Arrival], next_: dict[str, int]) -> Batch:
-        """All records of what a shard's topics brought, applied to its users, as one message for the log."""
+        """Records for the arrivals of a shard, applied to its users, as one message for the log."""
         return self.batches(shard, [(arrivals, next_)])[0]
 
     def batches(

@@ -1,8 +1,8 @@
-"""Why a user sees what he sees: worked out anew on demand, from the model as it is now.
+"""Explanations of a user's open slate, computed on demand from the current model.
 
-Per slot: what was drawn (source, score, propensity), which of the user's items pulled it, and what each group of
-features contributes to the ranking: by how many nats the mixer's score falls when the group is as it is for the average
-candidate (ablation). Contributions of a model with a hidden layer need not add up.
+Per slot: what was drawn (source, score, propensity), which of the user's items raised its score, and what each group of
+features contributes to the ranking: by how many nats the mixer's score falls when the group is set to the average
+candidate's (ablation). Contributions of a model with a hidden layer need not add up.
 """
 
 from collections.abc import Sequence
@@ -18,9 +18,9 @@ from stream.ranking.candidates import Candidates
 from stream.ranking.features import OWN, PER_SOURCE
 from stream.state.users import User
 
-MAX_PARTS, MAX_PULLS = 8, 3  # told of a slot
+MAX_PARTS, MAX_PULLS = 8, 3  # contributions and items listed for a slot
 LINKS = ("covisitation", "sequential_rules")  # sources whose score is a sum over the user's items
-ASKED = 10  # of the user's newest items
+ASKED = 10  # newest items of the user that are tried
 USER_COLUMNS = ("gap", "history", "depth", "repeat_rate", "after_click", "after_purchase")  # equal for all candidates
 
 
@@ -56,7 +56,7 @@ def explain(model: Model, user_id: str, user: User) -> dict[str, Any] | None:
 
 
 def _pulls(model: Model, query: Query, item_id: str) -> list[dict[str, str]]:
-    """The user's items that pulled an item, by the sources that can tell; each item once."""
+    """The user's items that raised an item's score, by the sources that can attribute it; each item once."""
     item, found = model.vocabulary.index(item_id), dict[str, str]()
     for source in model.sources if item >= 0 else ():
         for other in _why(source, query, item)[:MAX_PULLS]:
@@ -66,20 +66,20 @@ def _pulls(model: Model, query: Query, item_id: str) -> list[dict[str, str]]:
 
 
 def _why(source: Any, query: Query, item: int) -> list[int]:
-    """Items of the query that lent an item its score, strongest first."""
+    """Items of the query that contributed to an item's score in a source, the largest part first."""
     if hasattr(source, "why"):
         return list(source.why(query, item))
     if source.name not in LINKS:
         return []
-    asked, lent = np.array([item], np.int32), list[tuple[float, int]]()
+    asked, parts = np.array([item], np.int32), list[tuple[float, int]]()
     for n in range(min(len(query.recent), ASKED)):
         alone = Query(query.recent[n : n + 1], query.time, query.recent[n : n + 1], query.user)
-        lent.append((float(source.score_many(alone, asked)[0]), -n))
-    return [int(query.recent[-n]) for score, n in sorted(lent, reverse=True) if score > 0]
+        parts.append((float(source.score_many(alone, asked)[0]), -n))
+    return [int(query.recent[-n]) for score, n in sorted(parts, reverse=True) if score > 0]
 
 
 def groups(sources: Sequence[str]) -> dict[str, list[int]]:
-    """Columns that are told of as one: those of a source, and each of the user's own.
+    """Columns that are reported together: those of a source, and each of the user's own.
 
     >>> groups(["popularity"])["popularity"], groups(["popularity"])["seen"]
     ([0, 1, 2], [3])

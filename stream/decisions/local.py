@@ -1,6 +1,6 @@
 """A worker in one process, without Kafka: the engine and the model, with a list as the log.
 
-Every message is folded as soon as it is made, so that an event meets all that the events before it taught. Evaluation,
+Every message is folded as soon as it is made, so the model has learned from all earlier events. Evaluation,
 simulation, benchmarks and tests run on it, and a starting worker compiles its kernels with it.
 """
 

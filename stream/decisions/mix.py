@@ -1,4 +1,4 @@
-"""How varied and how new a slate is, for the metrics."""
+"""Categories and new items of a slate, for the metrics."""
 
 import numpy as np
 from numba import njit

@@ -1,4 +1,4 @@
-"""Slates that wait for an answer, the oldest first; what becomes of them is decided in `engine`."""
+"""Open slates, the oldest first; `engine` decides when they are settled or refreshed."""
 
 from collections.abc import Mapping
 from heapq import heapify, heappop, heappush
@@ -9,7 +9,7 @@ from stream.state.users import User
 
 
 class OpenSlate(NamedTuple):
-    """A slate that nobody has answered yet."""
+    """A slate that no event has settled yet."""
 
     at: float  # watermark when it was made, or its own time if that is later; unix seconds
     user_id: str
@@ -18,7 +18,7 @@ class OpenSlate(NamedTuple):
 
 
 class OpenSlates:
-    """A heap by age. Answered slates stay in it for a while: it holds at most 1,000 entries and two for each user.
+    """A heap by age. Settled slates leave it late: it holds at most 1,000 entries and two for each user.
 
     Parameters
     ----------
@@ -40,7 +40,7 @@ class OpenSlates:
     def add(self, user_id: str, decision_id: str, at: float) -> None:
         """Take in a slate that was made when the watermark stood at `at`."""
         heappush(self._heap, (at, user_id, decision_id))
-        if len(self._heap) > 2 * len(self._users) + 1_000:  # most of them were answered long ago
+        if len(self._heap) > 2 * len(self._users) + 1_000:  # most of them are settled
             self._heap = [entry for entry in self._heap if self._open(entry) is not None]
             heapify(self._heap)
 

@@ -1,4 +1,4 @@
-"""Slates that grow stale while their users do nothing: which of them are worth a new one.
+"""Which open slates are refreshed.
 
 A slate is as old as the event that caused it. Where trends move, the slates of users who are still active are refreshed
 when there is capacity, the oldest first. Times are event times, compared with the watermark of the shard: nothing ages

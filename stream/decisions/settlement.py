@@ -1,4 +1,4 @@
-"""What an event is worth, and what it makes of the slate that the user had before: the settlement."""
+"""Settlement: the outcome and reward of a user's open slate, by the next event or by silence."""
 
 from stream.config import Rewards
 from stream.records.log import Decision, LoggedEvent, Settlement
@@ -24,12 +24,12 @@ def settle(open_: Decision, event: LoggedEvent, *, same_session: bool, discount:
 
 
 def silence(open_: Decision, rewards: Rewards) -> Settlement:
-    """Settle a decision at 0 that nobody answered within the attribution window: silence is an answer."""
+    """Settle a decision that got no event within the attribution window, at reward 0."""
     return _settlement(open_, "silent", -1, 0.0, 0.0, open_.time + rewards.attribution_window_s)
 
 
 def replaced(open_: Decision, now: float) -> Settlement:
-    """Close a decision whose slate gives way to a newer one before anybody answered it: nothing is learned from it."""
+    """Close a decision that a newer slate replaces before an event settled it; nothing is learned from it."""
     return _settlement(open_, "replaced", -1, 0.0, 0.0, now)
 
 

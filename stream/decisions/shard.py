@@ -1,4 +1,4 @@
-"""What the owner of a shard holds: its users, its open slates, and where it stands in the log."""
+"""State of an owned shard: its users, its open slates, and its position in the log."""
 
 from collections import OrderedDict
 
@@ -37,7 +37,7 @@ class Shard:
             if user.open is not None:
                 self.opened(user_id, user.open, user.open.time)
             elif user.events and user.time > watermark - rewards.attribution_window_s:
-                self.deferred[user_id] = 0.0  # silence has not closed it: a former owner deferred it
+                self.deferred[user_id] = 0.0  # not settled by silence, so a former owner deferred it
 
     def apply(self, record: Step | ProfileChange) -> None:
         """Change a user by one record."""
@@ -47,8 +47,8 @@ class Shard:
     def message(self, records: list[Record], next_: dict[str, int], *, last: bool) -> Batch:
         """Close a batch: number it, move the positions, drop idle users at the last one of a poll.
 
-        Not before: the records of the later ones have been applied already. The first batch of a claim says where it
-        began in every topic: what lies before was taken in, or deleted, and is no loss that the next owner reports.
+        Not earlier: records of the poll's later batches are applied already. The first batch of a claim holds its start
+        in every topic: records before it were taken in, or deleted, and the next owner does not report them as lost.
         """
         next_ = next_ if self.seq else self.next | next_
         idle_before = self.watermark - self.rewards.idle_s if last else 0.0
@@ -68,7 +68,7 @@ class Shard:
         return self.copy
 
     def opened(self, user_id: str, decision: Decision, at: float) -> None:
-        """Take in a decision made when the watermark stood at `at`: to be refreshed, or settled if nobody answers."""
+        """Take in a decision made when the watermark stood at `at`: to be refreshed, or settled by silence."""
         at = max(at, decision.time)
         self.unanswered.add(user_id, decision.decision_id, at)
         self.ageing.add(user_id, decision.decision_id, at)

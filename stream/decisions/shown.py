@@ -1,6 +1,6 @@
-"""The candidates of every user's last slate, for the ranker to learn which of them was taken.
+"""The candidates of every user's last slate: the ranker learns which of them was taken.
 
-They are no part of the users' state: a crash loses them, and then one step of a user teaches the ranker nothing.
+They are not part of the users' state: after a crash, the ranker learns nothing from a user's first step.
 """
 
 from collections import OrderedDict

@@ -1,7 +1,7 @@
-"""Single learners beside the engine: those the model holds are asked, the others are made, taught alongside and asked.
+"""Baselines: single learners beside the engine. Those of the model are queried; others are made and trained alongside.
 
-A baseline names its best items of the whole catalogue, the user's own among them if that is its nature: published
-protocols count repeats. Only what a rule forbids (`INELIGIBLE`) is left out.
+A baseline ranks the whole catalogue, the user's own items included if the learner does so: published protocols count
+repeats. Only `INELIGIBLE` items are left out.
 """
 
 import difflib
@@ -20,7 +20,7 @@ POPULARITY = "popularity"
 ENGINE = "engine"
 ALL = "all"
 
-BROUGHT: dict[str, Callable[[], Source]] = {}  # learners that a benchmark or a test brings along, by name
+BROUGHT: dict[str, Callable[[], Source]] = {}  # learners that a benchmark or a test adds, by name
 
 
 class UnknownLearnerError(UsageError, ValueError):
@@ -32,7 +32,7 @@ class Baseline(NamedTuple):
 
     name: str
     source: Source
-    guest: bool  # not part of the model, so taught here
+    guest: bool  # not part of the model, so trained here
 
 
 def make_learner(name: str) -> Source:
@@ -55,7 +55,7 @@ def learner_names() -> list[str]:
 
 
 def unknown_learner(name: str, known: Iterable[str]) -> str:
-    """Message with what comes near and what there is."""
+    """Error message with similar names and all names."""
     names = sorted(set(known) | {ALL})
     near = difflib.get_close_matches(name, names, 3, cutoff=0.5)
     hint = f"did you mean {' or '.join(near)}? There are" if near else "there are"
@@ -63,7 +63,7 @@ def unknown_learner(name: str, known: Iterable[str]) -> str:
 
 
 def invite(names: Sequence[str], model: Model) -> list[Baseline]:
-    """Contestants by name, popularity first and always; names of raters are none of this function's business."""
+    """Baselines by name, popularity always the first; names of raters are left out."""
     own = {source.name: source for source in model.sources}
     known = [*own, *(name for name in learner_names() if name not in own)]
     wanted = [POPULARITY]
@@ -85,7 +85,7 @@ def pairs(names: Sequence[str], compare: Sequence[tuple[str, str]]) -> list[tupl
 
 
 class Baselines:
-    """Teaches the learners that the model does not: the same events in the same order, after the model's fold."""
+    """Trains the learners outside the model on the same events in the same order, after the model's fold."""
 
     def __init__(self, baselines: Iterable[Baseline], model: Model) -> None:
         self.model = model
@@ -93,7 +93,7 @@ class Baselines:
         self._known = 0  # items that the guests have room for
 
     def learn(self, records: Iterable[Record]) -> None:
-        """Teach the records of one batch."""
+        """Train on the records of one batch."""
         if not self.sources:
             return
         vocabulary = self.model.vocabulary
@@ -114,6 +114,6 @@ class Baselines:
         item = -1 if event is None else vocabulary.index(event.item_id)
         if event is None or item < 0:  # no room was left for the item
             return
-        told = interaction(self.model.vocabulary, step, event, item)
+        learned = interaction(self.model.vocabulary, step, event, item)
         for source in self.sources:
-            source.learn_one(told)
+            source.learn_one(learned)

@@ -1,4 +1,4 @@
-"""What was measured, step by step, in flat arrays: every measure, interval and test is made of it afterwards."""
+"""Measurements step by step, in flat arrays: all measures, intervals and tests are computed from them."""
 
 from array import array
 from collections.abc import Sequence
@@ -13,7 +13,7 @@ from stream.evaluation.protocol import Visit
 
 
 class Coming(NamedTuple):
-    """What one step looks for in a list."""
+    """What one step looks up in a list."""
 
     item: int  # index of the next item, -1 if the model does not know it
     visit: Visit
@@ -37,14 +37,14 @@ class Coming(NamedTuple):
 
 
 class Use:
-    """How often every item was used so far: the ground for popularity and novelty."""
+    """Events per item so far, for popularity and novelty."""
 
     def __init__(self) -> None:
         self.counts = np.zeros(1024, np.int64)
         self.total = self.most = 0
 
     def make_room(self, items: int) -> None:
-        """Have a count for so many items."""
+        """Make room for so many items."""
         if items > len(self.counts):
             self.counts = np.concatenate([self.counts, np.zeros(max(items, len(self.counts)), np.int64)])
 
@@ -57,14 +57,14 @@ class Use:
 
 
 class Steps:
-    """What all learners share of the measured steps; some 30 bytes a step."""
+    """The part of the measured steps that all learners share; some 30 bytes a step."""
 
     def __init__(self) -> None:
         self.times = array("d")  # of the event, unix seconds
         self.users = array("l")  # number of the user (or session): the clusters of the bootstrap
         self.seen = array("b")  # whether the user knew the item
         self.worths = array("d")  # reward of the event
-        self.left = array("l")  # events left in the session
+        self.left = array("l")  # events left in the session, the step's own included
         self.losses = array("d")  # log-loss of the click head over the candidates, in nats
         self.candidates = array("l")  # so many
         self._numbers: dict[str, int] = {}

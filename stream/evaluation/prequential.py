@@ -1,8 +1,8 @@
-"""Test, then learn: the engine over a file, each event first predicted and then learned, with a list as the log.
+"""Prequential evaluation: the engine over a file, each event first predicted and then learned, with a list as the log.
 
-The same engine and the same fold as in the worker; only the log is not Kafka. Counted are the steps of users with at
-least one earlier event: the item of the event is looked up in the list that the user had. Single learners are asked at
-the same steps. `protocol.py` says what is learned and what is measured, `report.py` makes the measures.
+Engine and fold are those of the worker; only the log is not Kafka. Measured are the events of users with at least one
+earlier event: the item of the event is looked up in the list that the user had. Baselines are queried at the same
+steps. `protocol.py` says what is learned and what is measured, `report.py` makes the measures.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -42,8 +42,8 @@ class Evaluation:
     ratings : by event id, for learners that predict them
     resamples : of the bootstrap; 0: no intervals
     compare : pairs of learners to test against each other; empty: the engine against each of the others
-    clock : seconds, for the time per learn and per query; without it none is told, and the report is a pure function
-        of log and settings
+    clock : seconds, for the time per learn and per query; without it the report has no
+        times and is a pure function of log and settings
     """
 
     def __init__(
@@ -93,11 +93,11 @@ class Evaluation:
         """Take one event.
 
         1. look its item up in the lists of its user
-        2. learn it (or only let the user's own state move on)
+        2. learn it (frozen: only the user's own state changes)
         3. make new lists, unless they are made when the next event arrives
 
-        A file tells of an item where it is first mentioned. To learn that before the event is tested would give the
-        answer away, so it is learned between 1 and 2.
+        A file describes an item where it is first mentioned. Learned before the test, that would leak the answer, so
+        it is learned between 1 and 2.
         """
         event, frozen = planned.event, self.protocol.freeze and planned.measured
         arrival = self.worker.arrival(planned.kind, event)

@@ -2,7 +2,7 @@
 
 The published tables of session-based recommendation [^1] come from `by="session"`, a split at a time, `freeze` and
 `known_items`: whole sessions are for training or for test, the item of every event but a session's first is looked up
-among all items, and nothing is learned of the test.
+among all items, and the test is not learned.
 
 [^1]: Ludewig, Mauro, Latifi, Jannach: Empirical analysis of session-based recommendation algorithms. UMUAI 2021.
 """
@@ -17,7 +17,7 @@ from stream.errors import UsageError
 from stream.records.schemas import Event, EventType, Item
 
 Entry = Item | tuple[EventType, Event]
-Told = tuple[EventType, Event]
+Typed = tuple[EventType, Event]  # an event and its type
 Lists = Literal["published", "refreshed", "fresh"]
 Grouping = Literal["user", "session"]
 Scope = Literal["all", "novel"]
@@ -31,20 +31,20 @@ class Protocol(NamedTuple):
     """What is measured, and how."""
 
     ks: tuple[int, ...] = (1, 5, 10, 20)  # list lengths to measure; the longest one is the lists' length
-    lists: Lists = "published"  # as made after the user's event before; refreshed: old ones are made anew, as the
-    # worker does when it has nothing else to do; fresh: as made when the event arrives
+    lists: Lists = "published"  # as made after the user's event before; refreshed: stale ones are replaced, as an
+    # idle worker does; fresh: as made when the event arrives
     train_events: int = 0  # so many events at the start are learned, but not measured
     train_fraction: float = 0.0  # the same as a share of all events, in [0, 1)
     train_until: float | None = None  # the same as a time, unix seconds: what is earlier is for training
-    freeze: bool = False  # nothing is learned of what is measured; lists are fresh
-    by: Grouping = "user"  # session: every session is a user of its own, without a past
+    freeze: bool = False  # measured events are not learned; lists are fresh
+    by: Grouping = "user"  # session: every session is a user of its own, without history
     known_items: bool = False  # events on items that training does not know are left out of the test
-    refreshes: float = 1.0  # so many lists can be made anew per event, with `refreshed`; fractions add up
+    refreshes: float = 1.0  # lists refreshed per event, with `refreshed`; fractions add up
     candidates: Scope = "all"  # novel: only items that are new to the user are listed and measured
 
 
 class Visit(NamedTuple):
-    """One session as it was in the end: what is still to come at each of its events."""
+    """One whole session, and what is left of it at each of its events."""
 
     last: dict[str, int]  # item -> position of its last event
     distinct: list[int]  # distinct items at each position and after it
@@ -68,7 +68,7 @@ class Planned(NamedTuple):
 
 
 def first_events(entries: Iterable[Entry], limit: int | None) -> list[Entry]:
-    """Entries of the first `limit` events, and what is said of items between them; all of them if None."""
+    """Entries of the first `limit` events, with the catalogue items between them; all of them if None."""
     taken: list[Entry] = []
     events = 0
     for entry in entries:
@@ -80,7 +80,7 @@ def first_events(entries: Iterable[Entry], limit: int | None) -> list[Entry]:
 
 
 def plan(entries: Iterable[Entry], protocol: Protocol, session_gap_s: float) -> list[Planned]:
-    """Put events in order and say of each whether it is measured.
+    """Put events in order, and mark which are measured.
 
     1. sessions: by id, or by a silence of `session_gap_s` where an event has none
     2. by session: each becomes a user
@@ -94,33 +94,35 @@ def plan(entries: Iterable[Entry], protocol: Protocol, session_gap_s: float) -> 
         if the split leaves nothing to train or nothing to measure, where it was asked for
     """
     entries = list(entries)
-    told = [entry for entry in entries if isinstance(entry, tuple)]
-    keys = _sessions(told, session_gap_s)  # 1
+    events = [entry for entry in entries if isinstance(entry, tuple)]
+    keys = _sessions(events, session_gap_s)  # 1
     if protocol.by == "session":  # 2
-        told = [
+        events = [
             (kind, msgspec.structs.replace(event, user_id=key, session_id=key))
-            for (kind, event), key in zip(told, keys, strict=True)
+            for (kind, event), key in zip(events, keys, strict=True)
         ]
-    train = _split(told, keys, protocol)  # 3
+    train = _split(events, keys, protocol)  # 3
     order = [n for n, learned in enumerate(train) if learned]
-    known = {told[n][1].item_id for n in order} if protocol.known_items else None
-    test = [n for n, learned in enumerate(train) if not learned and (known is None or told[n][1].item_id in known)]  # 4
+    known = {events[n][1].item_id for n in order} if protocol.known_items else None
+    test = [
+        n for n, learned in enumerate(train) if not learned and (known is None or events[n][1].item_id in known)
+    ]  # 4
     order += test  # 5
-    about = _place_items(entries, told, order)
-    visits, positions = _visits(told, keys, order)
-    awaited = _awaited(told, train, order)
+    about = _place_items(entries, events, order)
+    visits, positions = _visits(events, keys, order)
+    awaited = _awaited(events, train, order)
     return [
-        Planned(*told[n], about.get(n, []), not train[n], n in awaited, visits[keys[n]], position)
+        Planned(*events[n], about.get(n, []), not train[n], n in awaited, visits[keys[n]], position)
         for n, position in zip(order, positions, strict=True)
     ]
 
 
-def _sessions(told: Sequence[Told], session_gap_s: float) -> list[str]:
+def _sessions(events: Sequence[Typed], session_gap_s: float) -> list[str]:
     """Name of each event's session: the user's id, and the session's or its number among the user's."""
     numbers: dict[str, int] = {}
     times: dict[str, float] = {}
     keys = []
-    for _, event in told:
+    for _, event in events:
         user = event.user_id
         if event.session_id is not None:
             keys.append(user if event.session_id == user else f"{user}/{event.session_id}")
@@ -132,30 +134,30 @@ def _sessions(told: Sequence[Told], session_gap_s: float) -> list[str]:
     return keys
 
 
-def _split(told: Sequence[Told], keys: Sequence[str], protocol: Protocol) -> list[bool]:
+def _split(events: Sequence[Typed], keys: Sequence[str], protocol: Protocol) -> list[bool]:
     """Whether each event is for training. A session is as a whole: for test if its last event is not before the cut."""
-    n = max(protocol.train_events, int(protocol.train_fraction * len(told)))
+    n = max(protocol.train_events, int(protocol.train_fraction * len(events)))
     until = protocol.train_until
     if until is None and (n == 0 or protocol.by == "user"):
-        return [place < n for place in range(len(told))]
+        return [place < n for place in range(len(events))]
     if until is None:
-        until = told[n][1].timestamp if n < len(told) else float("inf")
+        until = events[n][1].timestamp if n < len(events) else float("inf")
     if protocol.by == "user":
-        train = [event.timestamp < until for _, event in told]
+        train = [event.timestamp < until for _, event in events]
     else:
         ends: dict[str, float] = {}
-        for (_, event), key in zip(told, keys, strict=True):
+        for (_, event), key in zip(events, keys, strict=True):
             ends[key] = max(event.timestamp, ends.get(key, event.timestamp))
         train = [ends[key] < until for key in keys]
     if protocol.train_until is not None and (all(train) or not any(train)):
-        raise ProtocolError(_outside(told, until, "all" if all(train) else "none"))
+        raise ProtocolError(_outside(events, until, "all" if all(train) else "none"))
     return train
 
 
-def _outside(told: Sequence[Told], until: float, share: str) -> str:
-    if not told:
+def _outside(events: Sequence[Typed], until: float, share: str) -> str:
+    if not events:
         return "the file holds no event to split"
-    times = [event.timestamp for _, event in told]
+    times = [event.timestamp for _, event in events]
     return (
         f"the training must end within the file, whose events are of {_day(min(times))} to {_day(max(times))}; "
         f"got {_day(until)}, and {share} of them would be learned without being measured"
@@ -169,12 +171,12 @@ def _day(time: float) -> str:
         return f"{time:.0f}"
 
 
-def _place_items(entries: Sequence[Entry], told: Sequence[Told], order: Sequence[int]) -> dict[int, list[Item]]:
-    """Items by the number of the event that they come with: what is said of an item is no use after it was tested."""
+def _place_items(entries: Sequence[Entry], events: Sequence[Typed], order: Sequence[int]) -> dict[int, list[Item]]:
+    """Items by the number of the event that they come with: an item is described before its first event is tested."""
     places = {n: place for place, n in enumerate(order)}
     first: dict[str, int] = {}
     for n in order:
-        first.setdefault(told[n][1].item_id, n)
+        first.setdefault(events[n][1].item_id, n)
     about: dict[int, list[Item]] = {}
     following = 0
     for entry in entries:
@@ -187,26 +189,26 @@ def _place_items(entries: Sequence[Entry], told: Sequence[Told], order: Sequence
     return about
 
 
-def _awaited(told: Sequence[Told], train: Sequence[bool], order: Sequence[int]) -> set[int]:
+def _awaited(events: Sequence[Typed], train: Sequence[bool], order: Sequence[int]) -> set[int]:
     """Events whose user's next event is measured."""
     found: set[int] = set()
     measured: dict[str, bool] = {}  # whether the user's event that comes after this one is
     for n in reversed(order):
-        user = told[n][1].user_id
+        user = events[n][1].user_id
         if measured.get(user):
             found.add(n)
         measured[user] = not train[n]
     return found
 
 
-def _visits(told: Sequence[Told], keys: Sequence[str], order: Sequence[int]) -> tuple[dict[str, Visit], list[int]]:
+def _visits(events: Sequence[Typed], keys: Sequence[str], order: Sequence[int]) -> tuple[dict[str, Visit], list[int]]:
     """All sessions by name, and each event's position in its own."""
     items: dict[str, list[str]] = {}
     positions = []
     for n in order:
         session = items.setdefault(keys[n], [])
         positions.append(len(session))
-        session.append(told[n][1].item_id)
+        session.append(events[n][1].item_id)
     return {key: _visit(session) for key, session in items.items()}, positions
 
 

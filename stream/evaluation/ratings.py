@@ -1,4 +1,4 @@
-"""Ratings that a file gives beside its events, for the error of learners that predict them."""
+"""Ratings of a file's events, and the error of learners that predict them."""
 
 import csv
 import gzip
@@ -14,7 +14,7 @@ from stream.datasets.readers import ratings_of
 COLUMN = "rating"
 SEED = 7  # of the factors that River draws for new users and items
 
-# What predicts ratings, by the name of its learner; the second is what is left of the first without factors.
+# Raters by the name of their learner; the second is the first without factors.
 RATERS: dict[str, type[reco.BiasedMF] | type[reco.Baseline]] = {"biased_mf": reco.BiasedMF, "baseline": reco.Baseline}
 
 
@@ -31,7 +31,7 @@ class Rater(Protocol):
 def read_ratings(path: str | Path, format_: str) -> dict[str, float]:
     """Return ratings by event id, of the formats with a header that has the column `rating`; else nothing.
 
-    Ids are those of `formats.read`. What is no number is left out.
+    Ids are those of `readers.read`. Ratings that are not numbers are left out.
     """
     path = ratings_of(Path(path)) if format_ == "movielens" else Path(path)
     if format_ not in {"csv", "movielens"} or not path.exists():

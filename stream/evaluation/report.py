@@ -1,4 +1,4 @@
-"""From journals to measures, intervals, tests and curves, as plain values.
+"""Measures, intervals, tests and curves of the journals, as plain values.
 
 | measure | of what |
 | --- | --- |
@@ -29,7 +29,7 @@ Values = dict[str, NDArray[np.float64]]  # measure -> value of every step
 
 
 class Measured(NamedTuple):
-    """All that a run has noted."""
+    """All measurements of a run."""
 
     ks: tuple[int, ...]
     steps: Steps
@@ -111,7 +111,7 @@ def _mean(values: NDArray[np.float64], count: int) -> float:
 
 
 def _resampled(values: Values, lists: Values, journal: Journal, measured: Measured, resamples: int) -> Values:
-    """Means of every resample: users are drawn with all of their steps, for all learners the same ones."""
+    """Means of every resample: users are drawn with all of their steps, the same for all learners."""
     users = np.array(measured.steps.users)
     drawn: Values = {}
     for columns, counted in ((values, np.ones(len(users))), (lists, np.array(journal.filled, np.float64))):

@@ -1,4 +1,4 @@
-"""How long learners take, by a clock that is handed in."""
+"""Time that learners take, by a clock that is an argument."""
 
 from array import array
 from collections.abc import Callable, Iterator
@@ -34,7 +34,7 @@ class Stopwatch:
 
     @contextmanager
     def time(self, name: str, verb: str) -> Iterator[None]:
-        """Measure what is done inside."""
+        """Measure the body of the `with` statement."""
         if self.clock is None:
             yield
             return
@@ -43,14 +43,14 @@ class Stopwatch:
         self._add(name, verb, self.clock() - start)
 
     def watch(self, source: Source, name: str) -> None:
-        """Measure every call of the `VERBS` of a source from here on, whoever calls it."""
+        """Measure every call of the `VERBS` of a source from here on."""
         if self.clock is not None:
             for method, verb in VERBS.items():
                 if hasattr(source, method):
                     setattr(source, method, self._timed(getattr(source, method), name, verb, self.clock))
 
     def report(self) -> dict[str, dict[str, dict[str, float]]]:
-        """Calls, mean and median in microseconds: the first call may compile, which the median does not mind."""
+        """Calls, mean and median in microseconds; the first call may compile, which hardly changes the median."""
         found: dict[str, dict[str, dict[str, float]]] = {}
         for (name, verb), durations in self.durations.items():
             seconds = np.array(durations)

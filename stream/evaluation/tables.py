@@ -13,7 +13,7 @@ PARTS = ("new", "seen")  # items to the user
 
 
 def print_report(report: Mapping[str, Any], console: Console) -> None:
-    """Print everything that fits a terminal; the JSON has the rest."""
+    """Print what fits a terminal; the JSON has the rest."""
     ks = list(report["protocol"]["ks"])
     console.print(
         f"{report['events']:,} events, {report['steps']:,} measured steps, {report['known_items']:,} items; "
@@ -43,7 +43,7 @@ def _accuracy(report: Mapping[str, Any], ks: list[int]) -> Table:
 
 
 def _longest(report: Mapping[str, Any], k: int) -> Table:
-    """The longest lists: with intervals, and apart for items that the user knew and did not know."""
+    """The longest lists: with intervals, and by whether the user knew the item."""
     table = _columns(f"@{k}", "hit rate", "mrr", *(f"{part}: {title}" for part in PARTS for title in ("hits", "mrr")))
     for learner, scores in report["learners"].items():
         parts = (scores[part][f"{measure}@{k}"] for part in PARTS for measure in ("hit_rate", "mrr"))
@@ -109,15 +109,15 @@ def _difference(found: list[float] | None) -> str:
 
 
 def _heads(report: Mapping[str, Any]) -> Table:
-    """Each head's loss, and how often what it predicted came true."""
+    """Each head's loss and calibration."""
     heads = report["heads"]
     table = _columns("P(event), predicted", *(f"{name}: {what}" for name in heads for what in ("observed", "of")))
     for bins in zip(*(head["reliability"] for head in heads.values()), strict=True):
         if any(found["candidates"] for found in bins):
             cells = (cell for found in bins for cell in _observed(found))
             table.add_row(f"{bins[0]['low']:.1f} to {bins[0]['high']:.1f}", *cells)
-    told = (f"{name}: log-loss {head['log_loss']:.4f}, AUC {head['auc']:.4f}" for name, head in heads.items())
-    table.caption = "; ".join(told)
+    losses = (f"{name}: log-loss {head['log_loss']:.4f}, AUC {head['auc']:.4f}" for name, head in heads.items())
+    table.caption = "; ".join(losses)
     return table
 
 

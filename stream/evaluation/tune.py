@@ -23,11 +23,11 @@ FACTOR = 4.0
 FIXED = {
     "sources.max_items": "room, not quality",
     "sources.max_sessions": "the same",
-    "ranking.next_weight": "weights say what is wanted, not how it is best reached",
+    "ranking.next_weight": "weights define the goal",
     "ranking.click_weight": "the same",
     "ranking.purchase_weight": "the same",
 }
-DIGITS = 3  # significant ones of a setting: what differs by less does not differ in effect
+DIGITS = 3  # significant digits of a setting: smaller differences have no effect
 
 
 class Setting(NamedTuple):
@@ -45,7 +45,7 @@ class Setting(NamedTuple):
 
 
 class Trial(NamedTuple):
-    """One configuration and what it reached."""
+    """One configuration and its measure."""
 
     number: int
     values: dict[str, float]
@@ -61,7 +61,7 @@ class Found(NamedTuple):
 
     @property
     def best(self) -> Trial:
-        """The best trial, the earlier of equal ones: a tie is no reason to leave the default."""
+        """The best trial, the earliest of equal ones, so that a tie keeps the default."""
         return max(self.trials, key=lambda trial: (trial.value, -trial.number))
 
 

@@ -1,4 +1,4 @@
-"""Lists that wait for a user's next event: the engine's and those of the baselines, asked at the same moment."""
+"""Lists kept until a user's next event: the engine's and the baselines', made at the same time."""
 
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
@@ -34,7 +34,7 @@ class Predicted(NamedTuple):
 
 
 class Recorder(Engine):
-    """An engine that keeps what it drew, and how long that took."""
+    """An engine that records the slates it drew and measures the time."""
 
     def __init__(self, config: Config, model: Model, stopwatch: Stopwatch) -> None:
         super().__init__(config, model)
@@ -42,7 +42,7 @@ class Recorder(Engine):
         self.drawn: dict[str, DrawnSlate] = {}  # by user, until taken
 
     def draw(self, asked: Sequence[SlateRequest]) -> list[DrawnSlate]:
-        """Draw one by one, and keep it."""
+        """Draw one by one, and keep each slate."""
         for each in asked:
             with self.stopwatch.time(ENGINE, "query"):
                 (self.drawn[each.user_id],) = super().draw([each])
@@ -76,13 +76,13 @@ class WaitingLists:
         return self._shown.pop(user_id, None), self._predicted.pop(user_id, None)
 
     def keep(self, drawn: Mapping[str, DrawnSlate], users: Mapping[str, User], now: float, name: str) -> None:
-        """Have lists of all for users for whom the engine has just drawn one."""
+        """Make all lists for users for whom the engine has just drawn a slate."""
         for user_id, found in drawn.items():
             if len(found.slate.items):
                 self.ask(user_id, users[user_id], now, name, None if self.novel else found)
 
     def ask(self, user_id: str, user: User, now: float, name: str, drawn: DrawnSlate | None = None) -> None:
-        """Have lists of all for a user at event time `now`; the engine's is drawn, as `name`, if it is not given."""
+        """Make all lists for a user at event time `now`; the engine's is drawn, as `name`, if it is not given."""
         model = self.engine.model
         if drawn is None:
             (drawn,) = self.engine.draw([SlateRequest(user_id, user, now, name, self.novel)])

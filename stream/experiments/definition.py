@@ -1,8 +1,8 @@
-"""An experiment as its author writes it, and who takes part: pure functions of a file, a user and the time.
+"""The file of an experiment, and the assignment of users: pure functions of a file, a user and the time.
 
-Everything that a variant may change is decided when a slate is made, so workers with different variants still fold the
-log to the same model. The definition reaches them through the log (topic `experiments`): all of them begin and end an
-experiment at the same record.
+A variant may only change how slates are made, so workers with different variants still fold the log to the same model.
+The definition reaches them through the log (topic `experiments`): all of them begin and end an experiment at the same
+record.
 """
 
 import tomllib
@@ -32,7 +32,7 @@ MAX_SHARES = 1.0 + 1e-9
 
 
 class ExperimentError(UsageError):
-    """An experiment that cannot be run; the message says which, what must hold and what came."""
+    """The experiment cannot be run."""
 
 
 def load_experiment(path: Path, now: float, config: Config) -> Experiment:
@@ -40,7 +40,7 @@ def load_experiment(path: Path, now: float, config: Config) -> Experiment:
 
     Parameters
     ----------
-    now : unix seconds, when it starts if the file does not say
+    now : unix seconds, its start if the file has none
     config : that its variants differ from
 
     Raises

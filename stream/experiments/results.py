@@ -1,4 +1,4 @@
-"""What variants of an experiment earn: sums in the fold of the log, with intervals that hold at any time.
+"""Results of an experiment's variants: sums in the fold of the log, with intervals that hold at any time.
 
 Part of the shared model, so every worker stops a variant at the same record; and `headwater experiment status` folds
 the same tally from the newest snapshot and the log behind it, without the rest of the model.
@@ -125,7 +125,7 @@ class Tally:
         return Ratio.of(sums[METRICS.index(metric)], sums[DECISIONS])
 
     def lift(self, name: str, metric: Metric) -> Difference:
-        """How much more a variant earns than the control, as a share, with an interval that holds at all times.
+        """Relative lift of a variant over the control, with an interval that holds at all times.
 
         The level is shared by the variants (Bonferroni), so that it holds for all of them at once.
         """
@@ -137,7 +137,7 @@ class Tally:
     def lost_users(self) -> float:
         """Natural log of the evidence that users are not split as planned (see `sample_ratio_evidence`).
 
-        Of the variants that still make slates; the holdout does not ramp up, so it is left out.
+        Only of variants that still make slates; the holdout does not ramp up, so it is left out.
         """
         if self.experiment is None:
             return 0.0
@@ -157,7 +157,7 @@ class Tally:
         return {
             "experiment": encoded(self.experiment), "running": np.array([self.running]),
             "stopped": np.frombuffer(msgspec.json.encode(self.stopped, order="sorted"), np.uint8),
-            # "apprentice" is what stored snapshots call the shadow policy.
+            # Stored snapshots have the shadow policy's counts under "apprentice".
             "users": self.users, "sums": self.sums, "apprentice": self._shadow,
             "settled": np.array([self._settled], np.int64),
         }  # fmt: skip

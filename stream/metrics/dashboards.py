@@ -74,7 +74,7 @@ PIPELINE = Board("headwater-pipeline", "headwater: pipeline", "Does it keep up, 
     Panel("Waiting in Kafka", "Records that no worker has taken in yet; rising for minutes: start another worker. In "
           "a backlog slates are deferred, until it is worked off or for ten seconds at most.",
           "short", {"{{topic}}": "sum by (topic) (headwater_consumer_lag_events)",
-                    "users with a deferred slate": "sum(headwater_slates_put_off)"}, 5_000),
+                    "users with a deferred slate": "sum(headwater_slates_deferred)"}, 5_000),
     Panel("What the time goes into", "Share of one core per step of the loop, all workers together.", "percentunit",
           {"{{step}}": rate("headwater_busy_seconds_total", "step")}),
     Panel("Not learned yet", "Records and messages written to the log and not folded yet; both return to about 0.",

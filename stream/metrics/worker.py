@@ -92,7 +92,7 @@ class PrometheusObserver(Observer):
         """What the worker sets itself."""
         self.items = declare.gauge("items", "items that the model knows")
         self.users = declare.gauge("users", "users in the working memory of this worker")
-        self.deferring = declare.gauge("slates_put_off", "users of this worker with a deferred slate, in a backlog")
+        self.deferring = declare.gauge("slates_deferred", "users of this worker with a deferred slate, in a backlog")
         self.in_flight = declare.gauge("in_flight_records", "records written to the log, but not folded yet")
         self.lag = declare.gauge("consumer_lag_events", "input records not taken in yet", "topic", "partition")
         self.model_offset = declare.gauge("model_offset", "next offset of headwater.log to fold")
@@ -100,7 +100,7 @@ class PrometheusObserver(Observer):
             "model_age_seconds", "since the newest folded message of headwater.log was written"
         )
         self.log_lag = declare.gauge("log_lag_messages", "messages of headwater.log not folded yet")
-        self.sources = declare.gauge("sources_owned", "shards that this worker owns, recovered")
+        self.shards = declare.gauge("sources_owned", "shards that this worker owns, recovered")
         self.recovering = declare.gauge("sources_recovering", "shards given to this worker, not recovered yet")
         self.ready = declare.gauge("ready", "1 when the worker serves")
 
@@ -180,7 +180,7 @@ class PrometheusObserver(Observer):
         self._stored_bytes.labels(what).set(size)
         self._stored_at.labels(what).set_to_current_time()
 
-    def marked(self, offset: int, digest: str) -> None:
+    def fingerprinted(self, offset: int, digest: str) -> None:
         self._fingerprint.set(int(digest[:12], 16))
         self._fingerprint_offset.set(offset)
 

@@ -1,4 +1,4 @@
-"""From a user to ranked candidates: ask every source, join, describe, score."""
+"""From a user to ranked candidates: query every source, join, describe, score."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -10,13 +10,13 @@ from numpy.typing import NDArray
 from bandits import NO_CONSTRAINTS, Constraints
 from learners import ELIGIBLE, INELIGIBLE, NEVER, TOUCHED, Query, Source, Vocabulary, best_first
 from learners import Past as Done
-from stream.ranking.features import ECHOES, Joined, Known, Moment, Past, describe
+from stream.ranking.features import ZERO_IF_SEEN, Joined, Known, Moment, Past, describe
 from stream.ranking.score import Ranking, Weights
 from stream.rules.apply import Offer, Rules
 from stream.state.catalogue import Catalogue
 from stream.state.users import RECENT_ITEMS, User, number, past_of
 
-PROPOSED = 60  # best new items that each source proposes: 100 do no better on the whole, and cost a tenth more time
+PROPOSED = 60  # best new items that each source proposes: 100 rank no better on average, and take a tenth more time
 WITH_RULES = 100  # the same where rules take some of them away
 CATEGORY_ITEMS = 10
 
@@ -43,7 +43,7 @@ class Candidates(NamedTuple):
 
 
 class Gathered(NamedTuple):
-    """What the sources say, before it is described."""
+    """Proposals and scores of the sources, before features are computed."""
 
     user: User
     query: Query
@@ -54,7 +54,7 @@ class Gathered(NamedTuple):
 
 
 class CandidateRanker:
-    """Sources, catalogue and ranking together: all that a user could like, ranked.
+    """Sources, catalogue and ranking together: candidates for a user, ranked.
 
     Parameters
     ----------
@@ -68,11 +68,11 @@ class CandidateRanker:
     ) -> None:  # fmt: skip
         self.vocabulary, self.catalogue, self.sources, self.ranking = vocabulary, catalogue, sources, ranking
         self.weights, self.exclude_bought, self.rules = weights, exclude_bought, rules
-        self._echoes = np.array([n for n, source in enumerate(sources) if source.name in ECHOES], np.int64)
+        self._zero_if_seen = np.array([n for n, source in enumerate(sources) if source.name in ZERO_IF_SEEN], np.int64)
         self._place = np.full(0, -1, np.int32)  # scratch: an item's place among the candidates
 
     def query(self, user_id: str, user: User, now: float) -> Query:
-        """What the sources are asked for a user at event time `now`."""
+        """The query to the sources for a user at event time `now`."""
         return self._query(user_id, user, now, self.past(user))
 
     def _query(self, user_id: str, user: User, now: float, past: Past) -> Query:
@@ -93,14 +93,14 @@ class CandidateRanker:
         return self.candidates_many([CandidateRequest(user_id, user, now)], k)[0]
 
     def candidates_many(self, asked: Sequence[CandidateRequest], k: int) -> list[Candidates]:
-        """The same for several users, step by step: what a step needs stays in the processor's caches."""
+        """The same for several users, step by step: the data of a step stays in the processor's caches."""
         gathered = [self._gather(each, k) for each in asked]
         features = [self._describe(each) for each in gathered]
         ranked = [self.ranking.score_many(each, self.weights) for each in features]
         return [self._listed(each, scores, rows, k) for each, (scores, rows) in zip(gathered, ranked, strict=True)]
 
     def _gather(self, asked: CandidateRequest, k: int) -> Gathered:
-        """Ask every source for its best, join them, and ask it for its score of all."""
+        """Join the best items of every source, and score all of them by every source."""
         user_id, user, now, novel = asked
         past = self.past(user)
         query = self._query(user_id, user, now, past)
@@ -117,7 +117,7 @@ class CandidateRanker:
         return Gathered(user, query, past, offer, joined, lists)
 
     def _listed(self, gathered: Gathered, scores: NDArray[np.float32], rows: NDArray[np.uint8], k: int) -> Candidates:
-        """Put the ranking into list 0; with rules, what they leave of all lists."""
+        """Put the ranking into list 0; with rules, filter all lists."""
         items, places, lists = gathered.joined.items, gathered.joined.places, gathered.lists
         if gathered.offer is not None:
             scores, lists, constraints = gathered.offer.finish(items, scores, lists, k)
@@ -136,14 +136,14 @@ class CandidateRanker:
         return scores
 
     def past(self, user: User) -> Past:
-        """The user's items that the model knows already; a brand-new one is folded some milliseconds later."""
+        """The user's items that the model knows; a new item is folded some milliseconds after its first event."""
         index = self.vocabulary.index
         known = [(i, entry) for item, entry in reversed(user.seen.items()) if (i := index(item)) >= 0]
         done = past_of([entry for _, entry in known])
         return Past(np.array([i for i, _ in known], np.int32), done.counts, done.bought, done.kinds, done.times)
 
     def _propose(self, query: Query, past: Past, offer: Offer | None, *, novel: bool) -> list[NDArray[np.int32]]:
-        exclude_bought = self.exclude_bought and offer is None  # with rules, what was bought is theirs to judge
+        exclude_bought = self.exclude_bought and offer is None  # rules decide on bought items themselves
         levels = _own_levels(self.catalogue.blocked, past.items, past.bought, exclude_bought, novel)
         with self.catalogue.masked(past.items, levels) as mask:
             if offer is not None:
@@ -155,7 +155,7 @@ class CandidateRanker:
         known = Known(catalogue.category, catalogue.born, catalogue.used, catalogue.events)
         features: NDArray[np.uint8] = describe(
             gathered.joined, gathered.past, query.recent[:CATEGORY_ITEMS], known,
-            _moment(gathered.user, query.time), self._echoes,
+            _moment(gathered.user, query.time), self._zero_if_seen,
         )  # fmt: skip
         return features
 
@@ -185,7 +185,7 @@ def _moment(user: User, now: float) -> Moment:
 def _own_levels(
     blocked: NDArray[np.uint8], seen: NDArray[np.int32], bought: NDArray[np.float64], exclude_bought: bool, novel: bool
 ) -> NDArray[np.uint8]:
-    """Levels of the user's own items: touched, or ineligible if it is enough to be bought, or seen (`novel`)."""
+    """Levels of the user's own items: touched; ineligible if bought (`exclude_bought`) or any (`novel`)."""
     levels = blocked[seen]
     for n in range(len(seen)):
         if novel or (exclude_bought and bought[n] > NEVER):

@@ -1,6 +1,6 @@
-"""Features of candidate × user × context, all within [0, 1]: what the ranker sees.
+"""Features of candidate × user × context, all within [0, 1]: the input of the ranker.
 
-Every candidate is described by what each source says of it, by its place in the user's history, by its category and
+Every candidate is described by each source's score and rank, by its place in the user's history, by its category and
 by its age. Times are counted in events where possible: logs differ by orders of magnitude in events per hour.
 """
 
@@ -21,11 +21,11 @@ OWN = (
     "same_category", "category_share", "age", "idle", "trend", "agreement",
     "history", "depth", "repeat_rate", "after_click", "after_purchase",
 )  # fmt: skip
-CROWD = ("popularity", "categories", "trending", "new_items")  # names of sources that mostly say what many like
-# What these say of an item that the user has touched is mostly his own doing, so it says nothing that the user's own
-# columns do not; and a model that is frozen would miss the user's last events there, but not in those columns.
-ECHOES = ("popularity_fast", "covisitation", "sequential_rules")
-SCORE = "score"  # the last column of a row: what the mixer said of it when the list was made
+CROWD = ("popularity", "categories", "trending", "new_items")  # names of sources that score by what many users like
+# Their columns are zero for items that the user has touched: there they mostly count the user's own events, which the
+# user's own columns hold already; and in a frozen model they would miss the user's last events.
+ZERO_IF_SEEN = ("popularity_fast", "covisitation", "sequential_rules")
+SCORE = "score"  # the last column of a row: the mixer's score when the list was made
 RECENCY, SEEN_GAP, LAST_GAP, GAP = (OWN.index(name) for name in ("seen_recency", "seen_x_gap", "last_x_gap", "gap"))
 
 
@@ -49,7 +49,7 @@ class Past(NamedTuple):
 
 
 class Known(NamedTuple):
-    """What the catalogue knows of all items."""
+    """The catalogue's part of the features, for all items."""
 
     category: NDArray[np.int32]  # 0: unknown
     born: NDArray[np.int64]  # events before the item's first mention
@@ -81,11 +81,11 @@ def feature_names(sources: tuple[str, ...]) -> tuple[str, ...]:
 
 
 def initial_weights(sources: tuple[str, ...]) -> dict[str, float]:
-    """First weights of the ranker: a fusion of the sources, so that the first slate is sensible already.
+    """First weights of the ranker: a fusion of the sources, so that untrained slates are useful already.
 
-    What many like counts less than what concerns this user: several sources say it, in nearly the same words. Who takes
-    an item twice in a row is expected to do so again: learning corrects that where it is not so, while a model that
-    never met it in training, and is frozen then, could not find it out.
+    Sources of `CROWD` have lower weights, since several of them score nearly the same. A user who takes an item twice
+    in a row is expected to do so again: learning corrects that where it is wrong, while a frozen model that never saw
+    it in training could not learn it.
     """
     weights = {source: 0.1 if source.startswith(CROWD) else 0.3 for source in sources}
     fusion = {f"{source}_{part}": weight for source, weight in weights.items() for part in ("value", "rank")}
@@ -94,13 +94,13 @@ def initial_weights(sources: tuple[str, ...]) -> dict[str, float]:
 
 @njit(cache=True)
 def byte(value: float) -> int:
-    """A feature as it travels in the log: one byte. Learning and serving both read the same rounding."""
+    """A feature as the log stores it: one byte. Learning and serving read the same rounding."""
     return int(max(0.0, min(1.0, value)) * 255.0 + 0.5)
 
 
 @njit(cache=True)
 def _slow(count: float) -> float:
-    """1 for 0 events ago, falling slowly."""
+    """1 for 0 events ago, falling with the logarithm."""
     return 1.0 / (1.0 + log(1.0 + count) / 2.0)
 
 
@@ -143,7 +143,7 @@ def _seen_columns(past: Past, place: int, moment: Moment, row: NDArray[np.uint8]
 
 @njit(cache=True)
 def retime(past: Past, places: NDArray[np.int32], gap: float, now: float, own: NDArray[np.uint8]) -> None:
-    """Write the columns that depend on the time at which the list is looked at; `own` starts at the user's columns."""
+    """Write the columns that depend on the time of the event; `own` starts at the user's columns."""
     waited = byte(_of_time(gap))
     for c in range(len(places)):
         place, row = places[c], own[c]
@@ -161,7 +161,7 @@ def describe(
     recent: NDArray[np.int32],  # [recent]: the user's last items, newest first, for their categories
     known: Known,
     moment: Moment,
-    echoes: NDArray[np.int64],  # sources that say nothing of what the user has touched, see `ECHOES`
+    zero_if_seen: NDArray[np.int64],  # numbers of the sources of `ZERO_IF_SEEN`
 ) -> NDArray[np.uint8]:  # [candidates, features], times 255
     """Compute the feature matrix; columns as in `feature_names`."""
     items, ranks, scores, places = joined
@@ -189,7 +189,7 @@ def describe(
         row[21] = byte(scores[1, c] / scores[0, c]) if scores[0, c] > 0 else 0
         if places[c] >= 0:
             row[20], row[21] = 0, 0
-            for s in echoes:
+            for s in zero_if_seen:
                 out[c, 3 * s : 3 * s + 3] = 0
         agree = 0
         for s in range(ranks.shape[1]):

@@ -1,4 +1,4 @@
-"""Which candidates of a slate the ranker learns from, when it is known which one was taken."""
+"""Which candidates of a slate the ranker learns from, once one of them was taken."""
 
 from typing import NamedTuple
 
@@ -33,12 +33,12 @@ def rows_of(
     item : that was taken
     hard : how many of the sample are hard ones
     uniforms : [uniform + hard * TRIES] in [0, 1)
-    own : the first column that speaks of the user
+    own : the first of the user's columns
     gap, now : seconds since the user's last event, event time
 
     Returns
     -------
-    The rows, that of `item` first; whether it is there; how many others there were (0: the rows say nothing).
+    The rows, that of `item` first; whether it is there; how many others there were (0: nothing to learn).
     """
     items, features, scores, places, past = offered
     place = -1
@@ -58,10 +58,10 @@ def rows_of(
 
 @njit(cache=True)
 def sample(scores: NDArray[np.float32], place: int, hard: int, uniforms: NDArray[np.float64]) -> NDArray[np.int64]:
-    """Of some candidates at random; the last ones are `hard`: the best of `TRIES` random ones each. Never `place`.
+    """Sample candidates other than `place`; the last `hard` ones are each the best of `TRIES` random ones.
 
-    A mixer that learns from random candidates alone has soon nothing to learn; one that learns from the best alone
-    unlearns what tells them from the rest.
+    Random candidates alone are soon too easy to learn from; from the best alone, the mixer forgets how they differ
+    from the rest.
     """
     others, uniform = len(scores) - (place >= 0), len(uniforms) - hard * TRIES
     tries = (uniforms * others).astype(np.int64)

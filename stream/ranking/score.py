@@ -20,7 +20,7 @@ HEAD_FEATURES = (
 )  # fmt: skip
 HEAD_NEGATIVES = 2  # River takes some 20 microseconds a row, and every worker learns every row
 LEAST = 1e-15  # probability whose logarithm is taken
-SCORE_RANGE = 10.0  # nats of the mixer's share that its column tells apart
+SCORE_RANGE = 10.0  # nats of the mixer's share that its column resolves
 
 
 class Weights(NamedTuple):

@@ -230,7 +230,7 @@ class FingerprintReport(Struct, frozen=True, array_like=True, tag="mark", gc=Fal
     version: int
     shard: str  # empty: a report concerns all shards
     worker: str
-    keeper: bool  # whether it takes the snapshots of the model
+    stores_model: bool  # whether it stores the snapshots of the model
     offset: int  # of the log, up to which (without) the model was folded
     digest: str
 

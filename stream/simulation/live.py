@@ -1,4 +1,4 @@
-"""Simulated shoppers on Kafka: they read the topic `recommendations` and answer with events."""
+"""Simulated shoppers on Kafka: they read the topic `recommendations` and send events."""
 
 from contextlib import ExitStack
 from types import TracebackType
@@ -11,7 +11,7 @@ from stream.records.schemas import Event, EventType, Item
 
 
 class OverKafka:
-    """Workers behind a broker: slates are read, items and events are sent."""
+    """Workers behind a broker: slates are read from Kafka, items and events are sent to it."""
 
     def __init__(self, config: Kafka) -> None:
         self._config = config

@@ -1,8 +1,8 @@
 """Simulated shoppers served by policies alone, by the whole engine in process, or by workers behind Kafka.
 
-The shoppers are those of `bandits.worlds.shop`. With policies alone they meet the shop's own eight sources, thousands
-of decisions a second. The engine and the workers meet them as any user: they get events and a catalogue, and know
-nothing of tastes and intents; the shoppers read the slates and answer.
+The shoppers are those of `bandits.worlds.shop`. Policies alone choose among the shop's own eight sources, thousands of
+decisions a second. The engine and the workers get events and a catalogue, as of any user, but no tastes or intents; the
+shoppers read the slates and answer with events.
 """
 
 import math
@@ -32,18 +32,18 @@ Floats = NDArray[Any]
 
 
 class Served(Protocol):
-    """What serves the shoppers: it shows slates and takes events."""
+    """A system under test: it returns slates and takes events."""
 
     def describe(self, item: Item) -> None:
-        """Take in a new item."""
+        """Take a new item."""
         ...
 
     def slate(self, user_id: str) -> list[str]:
-        """Return what the shopper sees now; empty if they never came."""
+        """Return the user's current slate; empty for an unknown user."""
         ...
 
     def take(self, kind: EventType, event: Event) -> None:
-        """Take in an event of a shopper."""
+        """Take an event of a user."""
         ...
 
 
@@ -54,7 +54,7 @@ class InProcess:
         self.worker = LocalWorker.of(config)
 
     def describe(self, item: Item) -> None:
-        """Into the catalogue."""
+        """Add an item to the catalogue."""
         self.worker.take(ItemChange(item.item_id, item))
 
     def run(self, change: ExperimentChange) -> None:
@@ -62,19 +62,19 @@ class InProcess:
         self.worker.take(change)
 
     def slate(self, user_id: str) -> list[str]:
-        """The open decision's."""
+        """Return the slate of the open decision."""
         user = self.worker.shard.users.get(user_id)
         return [] if user is None or user.open is None else user.open.slate
 
     def take(self, kind: EventType, event: Event) -> None:
-        """Decide and learn."""
+        """Decide and learn from one event."""
         self.worker.take(self.worker.arrival(kind, event))
 
 
 def serve(
     shop: Shop, served: Served, seed: str, clock: Callable[[int], float], progress: Callable[[], None] = lambda: None
 ) -> Trial:
-    """Let shoppers come, look at what they are shown, and answer with events.
+    """Simulate shoppers who look at slates and answer with events.
 
     Parameters
     ----------
@@ -106,7 +106,7 @@ def serve(
 
 
 def _arrivals(shop: Shop) -> list[tuple[float, int]]:
-    """When items arrive, the first at the end."""
+    """Items and when they arrive, the first at the end."""
     return sorted(((float(born), item) for item, born in enumerate(shop.facts.born)), reverse=True)
 
 

@@ -1,8 +1,8 @@
-"""What catalogue records say of items, as numbers that compiled code can compare.
+"""Attributes of catalogue records as numbers that compiled code can compare.
 
 A fact is a pair (field, value) of 64-bit integers: a text is its hash, a number its bits; the last bit of the field
-tells which. So a fact takes 16 bytes whatever it says, and there is no table of names to grow. Two of a million texts
-share a hash with probability 3e-8.
+is 1 for numbers. A fact takes 16 bytes, and there is no table of names that grows. Two of a million texts share a hash
+with probability 3e-8.
 """
 
 from collections.abc import Iterator, Mapping
@@ -27,11 +27,11 @@ class Table(NamedTuple):
     facts: NDArray[np.int64]  # [rows, 2]: field, value
     start: NDArray[np.int64]  # [items]: an item's first row
     size: NDArray[np.int32]  # [items]: its rows
-    keys: NDArray[np.int64]  # [items]: its hashed id, where somebody keeps it; the catalogue does not
+    keys: NDArray[np.int64]  # [items]: its hashed id; empty in the catalogue
 
 
 def hashed(text: str) -> int:
-    """64 bits, signed, that stand for a text.
+    """Hash a text to 64 bits, signed.
 
     >>> hashed("tea") == hashed("tea"), hashed("tea") == hashed("Tea")
     (True, False)
@@ -55,7 +55,7 @@ def as_fact(name: str, value: str | bool | float) -> tuple[int, int]:
         value = str(value).lower()
     if isinstance(value, str):
         return field_key(name), hashed(composed(value))
-    return field_key(name) + 1, int(unpack("<q", pack("<d", value + 0.0))[0])  # + 0.0: there is but one zero
+    return field_key(name) + 1, int(unpack("<q", pack("<d", value + 0.0))[0])  # + 0.0 turns -0.0 into 0.0
 
 
 def entries(value: Scalar) -> list[str | bool | float]:
@@ -96,7 +96,7 @@ class Facts:
         self._kept = 0  # rows in use
 
     def make_room(self, items: int) -> None:
-        """Have rows in `start` and `count` for so many items."""
+        """Make room for so many items in `start` and `count`."""
         facts, start, count, _ = self.table
         more = items - len(start)
         if more > 0:

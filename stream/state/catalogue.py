@@ -99,7 +99,7 @@ class Catalogue:
         self.used[item] = self.events
 
     def touched(self, item: int, price: float | None) -> ItemSnapshot:
-        """What a profile takes in of an event on an item (-1: unknown) for which `price` was paid, if that is told."""
+        """What a profile learns from an event on an item (-1: unknown), bought for `price` if that is known."""
         if item < 0:
             return ItemSnapshot(NO_CATEGORY, price)
         known = float(self.price[item])

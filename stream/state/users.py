@@ -107,7 +107,7 @@ def enrolment(decision: Decision) -> str:
 
 
 def close(users: Users, batch: Batch, leaving: Callable[[str], None] | None = None) -> None:
-    """End a batch: who has not been touched for long leaves; `leaving` is told of each before.
+    """End a batch: drop idle users; `leaving` is called with each before.
 
     Owner and recovery both call it after the last record of every batch.
     """
@@ -168,7 +168,7 @@ def number(user_id: str) -> int:
 
 
 def past_of(entries: Sequence[Seen]) -> Past:
-    """What the user did with some items, as learners are told."""
+    """The user's past events on some items, as learners get them."""
     n = len(entries)
     return Past(
         np.fromiter((entry.time for entry in entries), np.float64, n),

@@ -26,8 +26,8 @@ class FingerprintReports:
     def add(self, report: FingerprintReport) -> Comparison:
         """Keep a report; returns how this worker compares with the others at that offset.
 
-        Most workers are right; among equal numbers those who agree with the keeper, the worker that stores the
-        model's snapshots, since whoever starts next loads one of them.
+        Most workers are right; among equal numbers those who agree with the worker that stores the model's
+        snapshots, since the next worker to start loads one of them.
         """
         reports = self._found.setdefault(report.offset, {})
         if len(reports) < WORKERS:
@@ -40,6 +40,6 @@ class FingerprintReports:
         votes = Counter(other.digest for other in reports.values())
         if len(votes) == 1:
             return "agreed"
-        kept = {other.digest for other in reports.values() if other.keeper}
+        kept = {other.digest for other in reports.values() if other.stores_model}
         best = max(votes, key=lambda digest: (votes[digest], digest in kept, digest))
         return "in the majority" if own.digest == best else "wrong"

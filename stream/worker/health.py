@@ -99,7 +99,7 @@ class Health:
         elif self._behind_since is None:
             self._behind_since = time.monotonic()
         self._progress = progress
-        observer.sources.set(len(worker.shards))
+        observer.shards.set(len(worker.shards))
         observer.recovering.set(len(worker.assigned.keys() - worker.shards.keys()))
         observer.ready.set(self.ready().good)
         observer.users.set(sum(len(shard.users) for shard in worker.shards.values()))

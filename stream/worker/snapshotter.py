@@ -7,7 +7,7 @@ b. wait until the fold has accepted batch s-1, at L-1, and the outcomes of what 
 c. write the chunks; wait until all are acknowledged
 d. commit them in headwater.log (`SnapshotCommitted`)
 e. when the fold has accepted that, delete everything before the first chunk
-f. the keeper, which owns `SNAPSHOT_SHARD`, truncates the log before the oldest of all shards' and the model's newest
+f. the owner of `SNAPSHOT_SHARD` truncates the log before the oldest of all shards' and the model's newest
    snapshots
 
 A snapshot of the model needs no b: it is the fold itself. While nothing happens to a shard, d alone moves L on.
@@ -98,7 +98,7 @@ class Snapshotter:
         await self._commit(shard_id, shard.epoch, "users", offset, first, len(parts))  # d
 
     async def store_model(self) -> None:
-        """Store a snapshot of the model, if this worker is the keeper and the log has new batches."""
+        """Store a snapshot of the model, if this worker owns `SNAPSHOT_SHARD` and the log has new batches."""
         shard, known = self.shards.get(SNAPSHOT_SHARD), self.replica.acceptance.stored.get("model")
         changed = max((state.changed for state in self.replica.acceptance.shards.values()), default=0)
         if shard is None or (known is not None and changed <= known.offset):
@@ -168,7 +168,7 @@ class Snapshotter:
 
     async def _report(self, copy: ModelCopy) -> None:
         digest = await asyncio.to_thread(copy.fingerprint)
-        self.observer.marked(copy.offset, digest)
+        self.observer.fingerprinted(copy.offset, digest)
         await self.writer.log(
             FingerprintReport(LOG_VERSION, "", self.name, SNAPSHOT_SHARD in self.shards, copy.offset, digest)
         )

@@ -6,7 +6,7 @@ from stream.records.log import ItemChange
 from stream.records.schemas import KINDS, Event, Item
 
 ITEMS = 30
-STEPS = 40  # enough for hits, misses and a decision by every kind of list
+STEPS = 40  # enough for settled decisions of every user
 START = 1e9  # event time, unix seconds
 
 

@@ -62,11 +62,15 @@ def test_all_of_the_project_is_copied() -> None:
     packages = {name.removesuffix("*") for name in PROJECT["tool"]["setuptools"]["packages"]["find"]["include"]}
     files = {"pyproject.toml", PROJECT["project"]["readme"], *PROJECT["project"]["license-files"]}
     assert packages | files <= set(copied())
-    # A package whose folder holds other things than Python would leave them behind.
+    # What is not Python is only installed if it is declared as data.
+    declared = PROJECT["tool"]["setuptools"]["package-data"]
     for package in packages:
-        strays = [path for path in (ROOT / package).rglob("*") if path.is_file() and "__pycache__" not in path.parts]
-        assert not [path for path in strays if not fnmatch.fnmatch(path.name, "*.py") and path.parent != CONSOLE]
-    patterns = PROJECT["tool"]["setuptools"]["package-data"]["stream.gateway"]
+        found = [path for path in (ROOT / package).rglob("*") if path.is_file() and "__pycache__" not in path.parts]
+        strays = [
+            path for path in found if not any(fnmatch.fnmatch(path.name, each) for each in ("*.py", *declared["*"]))
+        ]
+        assert [path for path in strays if path.parent != CONSOLE] == []
+    patterns = declared["stream.gateway"]
     data = [path.relative_to(CONSOLE.parent) for path in CONSOLE.iterdir()]
     assert [path for path in data if not any(fnmatch.fnmatch(str(path), pattern) for pattern in patterns)] == []
 

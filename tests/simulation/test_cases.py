@@ -40,6 +40,6 @@ def test_a_worker_whose_model_is_wrong_rebuilds_itself(slot: int) -> None:
         pytest.param(rough(604), id="the same in rough times"),
     ],
 )
-def test_what_was_found_stays_mended(schedule: Schedule) -> None:
+def test_found_bugs_stay_fixed(schedule: Schedule) -> None:
     violation = play(schedule).violation
     assert violation is None, violation

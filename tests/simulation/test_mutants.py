@@ -11,7 +11,7 @@ PLAYED = 300  # of them
 
 @pytest.mark.timeout(600)
 @pytest.mark.parametrize("mutant", MUTANTS, ids=lambda mutant: mutant.name)
-def test_a_missing_rule_is_noticed(mutant: Mutant) -> None:
+def test_a_missing_rule_is_detected(mutant: Mutant) -> None:
     suitable = (schedule for seed in range(SEEDS) if mutant.suits(schedule := mutant.made(seed)))
     for _, schedule in zip(range(PLAYED), suitable):
         violation = play(schedule, mutant.patches).violation

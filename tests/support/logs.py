@@ -3,6 +3,7 @@
 from typing import Any
 
 from stream.config import Config, Policy, Slate
+from stream.decisions.arrivals import UserEvent
 from stream.decisions.engine import Engine
 from stream.decisions.shard import Shard
 from stream.model.fold import Model
@@ -31,7 +32,9 @@ def written(events: int = 60, config: Config = CONFIG) -> list[bytes]:
         ItemChange(item, Item(item_id=item, categories=["x" if item < "d" else "y"])) for item in "abcdefgh"
     ]
     arrivals: list[Any] = [
-        ("uvw"[n % 3], LoggedEvent(n % 3, n, f"e{n}", "abcdefghij"[n * n % 10], n % 3, T + 60.0 * n, None, None))
+        UserEvent(
+            "uvw"[n % 3], LoggedEvent(n % 3, n, f"e{n}", "abcdefghij"[n * n % 10], n % 3, T + 60.0 * n, None, None)
+        )
         for n in range(events)
     ]
     model.fold(decode_message(log[0], 0), 0)

@@ -1,18 +1,17 @@
 """The engine, step by step on hand-made events: duplicates, order, settlements, the message."""
 
-from typing import Any
-
 import msgspec
 import numpy as np
 import pytest
 
-from stream.config import Policy, Rewards
+from stream.config import Policy
 from stream.decisions.engine import Engine
+from stream.decisions.publish import recommendations
 from stream.decisions.shard import Shard
 from stream.observe import Mix
-from stream.records.log import ItemChange, ProfileChange
+from stream.records.log import Batch, ItemChange, ProfileChange, encode_message
 from stream.records.schemas import Item
-from tests.support.site import CLICK, MINUTE, PURCHASE, VIEW, Site, T, decision_of, did, settlement_of, shown, steps
+from tests.support.site import Site, T, decision_of, did, settlement_of, shown, steps
 
 # Duplicates and order
 
@@ -51,14 +50,14 @@ def test_only_the_newest_event_of_a_user_in_a_batch_makes_a_decision_and_all_are
     assert site.shard.users["v"].open == steps(batch)[1].decision
 
 
-def test_a_retry_in_the_same_batch_does_not_cost_the_user_the_slate() -> None:
+def test_after_a_retry_in_the_same_batch_the_user_still_gets_a_slate() -> None:
     site = Site("abc")
     batch = site.take(did("u", "a", event_id="e1"), did("u", "a", event_id="e1"))
     (step,) = steps(batch)
     assert decision_of(step).slate
 
 
-def test_of_several_messages_a_users_newest_event_makes_the_slate_and_a_retry_does_not_cost_it() -> None:
+def test_of_several_messages_a_users_newest_event_makes_the_slate_and_retries_do_not_count() -> None:
     site = Site("abc")
     seq = site.shard.seq
     retried = did("u", "b", T + 1)
@@ -72,7 +71,7 @@ def test_of_several_messages_a_users_newest_event_makes_the_slate_and_a_retry_do
     assert ids == [f"0.{seq}.1", f"0.{seq + 1}.0", f"0.{seq + 2}.0"]
 
 
-def test_the_slate_of_a_late_event_waits_for_its_answer() -> None:
+def test_the_slate_of_a_late_event_is_not_silent_at_once() -> None:
     site = Site("abc")
     site.take(did("v", "a", T))
     late = site.take(did("u", "a", T - 3600))
@@ -81,7 +80,7 @@ def test_the_slate_of_a_late_event_waits_for_its_answer() -> None:
     assert "u" in {step.user_id for step in steps(silent) if step.settled is not None}
 
 
-def test_a_user_forgotten_in_the_same_batch_gets_no_slate_unless_he_comes_back() -> None:
+def test_a_user_forgotten_in_the_same_batch_gets_no_slate_unless_they_come_back() -> None:
     site = Site("abc")
     gone, back = site.take(did("u", "a"), ProfileChange("u", None)), [did("u", "b", T + 1), did("v", "b", T + 1)]
     assert (steps(gone)[0].decision, site.shard.users) == (None, {})
@@ -108,75 +107,7 @@ def test_decision_ids_are_unique() -> None:
 # Settlement
 
 
-@pytest.mark.parametrize(
-    ("kind", "item", "outcome", "reward"),
-    [(VIEW, "b", "hit", 1.0), (CLICK, "b", "hit", 2.0), (PURCHASE, "b", "hit", 10.0), (PURCHASE, "new", "miss", 0.0)],
-)
-def test_an_answer_settles_the_slate(kind: int, item: str, outcome: str, reward: float) -> None:
-    site = Site("abc", policy=Policy(discount=0.5))
-    open_ = shown(site)
-    settled = settlement_of(site.step(did("u", item, T + MINUTE, kind)))
-    assert (settled.decision_id, settled.outcome, settled.reward) == (open_.decision_id, outcome, reward)
-    assert settled.hit == (open_.slate.index(item) if outcome == "hit" else -1)
-    assert (settled.discount, settled.decided_at, settled.settled_at) == (0.5, T, T + MINUTE)
-    assert (settled.slate, settled.sources, settled.offered_ranks) == (open_.slate, open_.sources, open_.offered_ranks)
-    assert (settled.propensities, settled.state, settled.policy) == (open_.propensities, open_.state, open_.policy)
-    assert site.seen.settlements == [settled]
-
-
-def test_the_table_of_rewards_is_the_configured_one() -> None:
-    site = Site("abc", rewards=Rewards(view=0.25))
-    shown(site)
-    assert settlement_of(site.step(did("u", "b", T + 1))).reward == 0.25
-
-
-@pytest.mark.parametrize(
-    ("fields", "discount"),
-    [
-        ({"time": T + 30 * MINUTE}, 0.5),
-        ({"time": T + 30 * MINUTE + 1}, 0.0),
-        ({"time": T + 1, "session_id": "s2"}, 0.0),
-    ],
-)
-def test_the_end_of_the_session_ends_the_credit(fields: dict[str, Any], discount: float) -> None:
-    site = Site("abc", policy=Policy(discount=0.5), rewards=Rewards(attribution_window_s=7200))
-    shown(site)
-    settled = settlement_of(site.step(did("u", "b", **fields)))
-    assert (settled.outcome, settled.discount) == ("hit", discount)
-
-
-def test_a_session_id_bridges_a_long_gap() -> None:
-    site = Site("abc", policy=Policy(discount=0.5), rewards=Rewards(attribution_window_s=1e6))
-    site.take(did("u", "a", T, session_id="s"))
-    assert settlement_of(site.step(did("u", "b", T + 9999, session_id="s"))).discount == 0.5
-
-
-@pytest.mark.parametrize(
-    ("fields", "outcome"),
-    [
-        ({"time": T}, "hit"),
-        ({"time": T - 0.001}, "void"),
-        ({"time": T + 1, "decision_id": "another"}, "void"),
-        ({"time": T + 1800}, "hit"),
-        ({"time": T + 1800.5}, "silent"),
-    ],
-)
-def test_what_can_be_an_answer(fields: dict[str, Any], outcome: str) -> None:
-    site = Site("abc")
-    shown(site)
-    step = site.step(did("u", "b", **fields))
-    assert settlement_of(step).outcome == outcome
-    assert settlement_of(step).reward == (outcome == "hit")
-    assert decision_of(step).decision_id == f"0.{site.shard.seq - 1}.0"
-
-
-def test_naming_the_decision_is_an_answer() -> None:
-    site = Site("abc")
-    open_ = shown(site)
-    assert settlement_of(site.step(did("u", "b", T + 1, decision_id=open_.decision_id))).outcome == "hit"
-
-
-def test_a_void_teaches_the_policy_nothing() -> None:
+def test_the_policy_does_not_learn_from_a_void() -> None:
     site = Site("abc")
     shown(site)
     before = [array.copy() for array in site.model.policy.state().values()]
@@ -210,18 +141,10 @@ def test_silences_come_oldest_first_and_never_twice() -> None:
     assert [step.user_id for step in steps(site.take(did("y", "a", T + 9999)))] == ["y", "a", "z"]
 
 
-def test_the_owner_of_recovered_users_settles_their_silence() -> None:
-    site = Site("abc")
-    shown(site)
-    heir = Shard("users/0", 9, site.config.rewards, users=site.shard.users, watermark=T)
-    batch = site.engine.batch(heir, [did("v", "a", T + 1801)], {})
-    assert [step.user_id for step in steps(batch)] == ["v", "u"]
-
-
 # The message
 
 
-def test_a_batch_says_where_the_source_stands() -> None:
+def test_a_batch_holds_the_positions_of_its_shard() -> None:
     site = Site("abc")
     batch = site.engine.batch(site.shard, [did("u", "a"), ProfileChange("v", {"tier": 2.0})], {"events.view": 7})
     assert (batch.shard, batch.epoch, batch.seq, batch.watermark) == ("users/0", 0, 1, T)
@@ -230,7 +153,7 @@ def test_a_batch_says_where_the_source_stands() -> None:
     assert site.shard.users["v"].attributes == {"tier": 2.0}
 
 
-def test_positions_of_topics_that_a_batch_does_not_touch_are_not_taken_for_a_step_back() -> None:
+def test_positions_of_other_topics_do_not_count_as_a_step_back() -> None:
     site = Site("abc")
     for n, next_ in enumerate([{"events.view": 7}, {"events.click": 2}, {"events.view": 8}]):
         site.fold(site.engine.batch(site.shard, [did("u", "a", T + n)], next_))
@@ -238,7 +161,7 @@ def test_positions_of_topics_that_a_batch_does_not_touch_are_not_taken_for_a_ste
     assert site.model.acceptance.backward == 0
 
 
-def test_the_learners_context_is_what_was_before_the_event() -> None:
+def test_the_context_of_the_learners_is_that_before_the_event() -> None:
     site = Site("abcd")
     for n, item in enumerate("abab"):
         site.take(did("u", item, T + n))
@@ -250,9 +173,92 @@ def test_the_learners_context_is_what_was_before_the_event() -> None:
     assert (step.recent, step.session_items) == (["d", "c", "b", "a"], 1)
 
 
-def test_what_a_slate_is_made_of_is_told() -> None:
+def test_the_mix_of_a_slate_is_observed() -> None:
     site = Site()
     items = [Item(item_id=name, categories=[category]) for name, category in zip("abcd", "xyxy", strict=True)]
     site.take(*(ItemChange(item.item_id, item) for item in items))
     site.take(did("ann", "a"))
     assert site.seen.mixes == [Mix(categories=2, new=4)]
+
+
+@pytest.mark.parametrize("policy", ["disagreement", "q_learning", "sarsa", "ranked"])
+def test_slates_of_one_poll_are_those_made_one_by_one(policy: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Sources cache their last query, which must not leak from one user to another."""
+    logs = []
+    for at_once in (1, 3, 32):
+        monkeypatch.setattr("stream.decisions.engine.AT_ONCE", at_once)
+        site, log = Site("abcdefgh", policy=Policy(name=policy)), list[bytes]()
+        for n in range(20):
+            events = (did(f"u{m}", "abcdefgh"[(n * m + m) % 8], T + 10 * n + m, event_id=f"{n}.{m}") for m in range(7))
+            log.append(encode_message(site.take(*events)))
+        logs.append(log)
+        assert site.seen.counts["decided"] == 20 * 7
+    assert logs[0] == logs[1] == logs[2]
+
+
+# Deferred slates
+
+
+def defer(site: Site, now: float, *users: str) -> list[Batch]:
+    made = site.engine.batches(site.shard, [([did(user, "a", T + n)], {}) for n, user in enumerate(users)], now)
+    for batch in made:
+        site.fold(batch)
+    return made
+
+
+def deferred_users(site: Site, most: int = 9, before: float = 1e99) -> list[str]:
+    batch = site.engine.make_deferred(site.shard, most, before)
+    if batch is None:
+        return []
+    site.fold(batch)
+    assert all(step.event is None and step.decision is not None for step in steps(batch))
+    return [step.user_id for step in steps(batch)]
+
+
+def test_events_of_a_backlog_are_learned_without_a_slate() -> None:
+    site = Site("abc")
+    made = defer(site, 100.0, "u", "v", "u")
+    assert [step.decision for batch in made for step in steps(batch)] == [None, None, None]
+    assert site.model.catalogue.events == 3
+    assert site.shard.deferred == {"u": 100.0, "v": 100.0}
+
+
+def test_deferred_slates_are_made_the_oldest_first() -> None:
+    site = Site("abc")
+    defer(site, 100.0, "u", "v")
+    defer(site, 110.0, "w", "u")
+    assert deferred_users(site, before=100.0) == []
+    assert deferred_users(site, most=1, before=105.0) == ["u"]
+    assert deferred_users(site, before=105.0) == ["v"]
+    assert deferred_users(site) == ["w"]
+    assert deferred_users(site) == []
+    assert all(user.open is not None for user in site.shard.users.values())
+
+
+def test_a_deferred_slate_has_the_items_that_its_event_would_have_had() -> None:
+    late, prompt = Site("abcdefgh"), Site("abcdefgh")
+    defer(late, 100.0, "u")
+    prompt.take(did("u", "a", T))
+    batch = late.engine.make_deferred(late.shard, 9, 1e99)
+    assert batch is not None
+    ((user, slate),) = recommendations(batch, late.model.lists)
+    assert slate is not None
+    assert (user, slate.event_id, slate.timestamp) == ("u", None, T)
+    open_ = prompt.shard.users["u"].open
+    assert open_ is not None
+    assert slate.decision_id != open_.decision_id
+    assert {slot.item_id for slot in slate.slots} == set(open_.slate)
+
+
+def test_an_event_after_the_backlog_makes_the_deferred_slate() -> None:
+    site = Site("abc")
+    defer(site, 100.0, "u")
+    assert site.step(did("u", "b", T + 9)).decision is not None
+    assert deferred_users(site) == []
+
+
+def test_a_forgotten_user_gets_no_deferred_slate() -> None:
+    site = Site("abc")
+    defer(site, 100.0, "u", "v")
+    site.take(ProfileChange("u", None))
+    assert deferred_users(site) == ["v"]

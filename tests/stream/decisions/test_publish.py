@@ -87,7 +87,7 @@ def test_an_outcome_as_it_is_published(outcome: OutcomeType, hit: int, reward: f
 
 
 def test_silence_has_no_event() -> None:
-    (found,) = outcomes(batch(Step("u", None, [], 0, settlement("silent", -1, 0.0), None, None)), LISTS)
+    (found,) = outcomes(batch(Step.without_event("u", settled=settlement("silent", -1, 0.0))), LISTS)
     assert (found.outcome, found.event_id, valid(found)["event_id"]) == ("silent", None, None)
 
 

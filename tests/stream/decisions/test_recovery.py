@@ -10,7 +10,7 @@ from faust.types import TP
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stream.config import Config, Slate
+from stream.config import Config, Rewards, Slate
 from stream.decisions.engine import Engine
 from stream.decisions.recovery import Claimed, Recovery
 from stream.decisions.shard import Shard
@@ -33,6 +33,7 @@ from stream.records.schemas import Event
 from stream.records.topics import EVENT_KINDS, USER_TOPICS
 from stream.state.users import Users
 from stream.worker.intake import Intake
+from tests.support.site import MINUTE, Site, did, steps
 
 T = 1_700_000_000.0
 GAP = 1800.0
@@ -293,3 +294,24 @@ def test_the_owner_that_was_overtaken_is_ignored_for_good() -> None:
         "claimed", "accepted", "accepted", "claimed", "fenced", "accepted", "fenced", "accepted",
         "fenced",
     ]  # fmt: skip
+
+
+# Refreshed slates
+
+
+def test_refreshed_slates_are_recovered_and_refreshed_again() -> None:
+    there = Site("abc", slate=Slate(slots=5, refresh_s=5 * MINUTE, refresh_active_s=20 * MINUTE))
+    messages = [there.take(did("u", "a")), there.take(did("v", "a", T + 6 * MINUTE))]
+    refreshed = there.engine.refresh(there.shard, 9)
+    assert refreshed is not None
+    messages.append(refreshed)
+    state = ShardState(0, 3, {}, there.shard.watermark, changed=4)
+    recovery = Recovery("users/0", Claimed(9, state, None), [], Rewards().session_gap_s, there.model.lists)
+    recovery._rules.shards["users/0"] = ShardState(0, 1, {}, 0.0)
+    for offset, message in enumerate(messages, start=1):
+        recovery.read(message, offset)
+    assert msgspec.msgpack.encode(recovery.users) == msgspec.msgpack.encode(there.shard.users)
+    shard = Shard("users/0", 9, there.config.rewards, users=recovery.users, watermark=T + 12 * MINUTE)
+    again = Engine(there.config, there.model).refresh(shard, 9)
+    assert again is not None
+    assert sorted(step.user_id for step in steps(again)) == ["u", "v"]

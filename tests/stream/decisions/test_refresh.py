@@ -1,24 +1,15 @@
-"""Slates made anew without an own event: whose, in which order, and what becomes of the old ones."""
-
-from collections.abc import Iterator
+"""Refreshed slates: of which users, in which order, and how the old ones are settled."""
 
 import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stream.config import Config, Policy, Rewards, Slate
-from stream.decisions.engine import Engine
+from stream.config import Slate
 from stream.decisions.open_slates import OpenSlates
 from stream.decisions.publish import outcomes, recommendations
-from stream.decisions.recovery import Claimed, Recovery
 from stream.decisions.refresh import Limits, stale
-from stream.decisions.shard import Shard
-from stream.evaluation.prequential import Entry, Evaluation, Lists, Protocol
-from stream.records.acceptance import ShardState
 from stream.records.log import Batch, Decision, ProfileChange
-from stream.records.schemas import Event
-from stream.state.snapshot import users_of
 from stream.state.users import User
 from tests.support.site import MINUTE, Site, T, decision_of, did, settlement_of, steps
 
@@ -37,18 +28,18 @@ def refreshed(site: Site, most: int = 9) -> Batch:
 
 
 def at_the_end(site: Site, minutes: float) -> None:
-    """Somebody else moves the watermark."""
+    """Another user's event moves the watermark."""
     site.take(did("watch", "a", T + minutes * MINUTE))
 
 
-# Whose
+# Which
 
 
 @pytest.mark.parametrize(
     ("minutes", "expected"),
     [(4.9, []), (5.0, []), (5.1, ["u"]), (19.9, ["u"]), (20.0, ["u"]), (20.1, [])],
 )
-def test_only_old_slates_of_active_users_are_made_anew(minutes: float, expected: list[str]) -> None:
+def test_only_stale_slates_of_active_users_are_refreshed(minutes: float, expected: list[str]) -> None:
     there = site()
     there.take(did("u", "a"))
     at_the_end(there, minutes)
@@ -56,7 +47,7 @@ def test_only_old_slates_of_active_users_are_made_anew(minutes: float, expected:
     assert [step.user_id for step in ([] if batch is None else steps(batch))] == expected
 
 
-def test_the_oldest_come_first_and_never_more_than_asked_for() -> None:
+def test_the_oldest_come_first_and_at_most_as_many_as_asked_for() -> None:
     there = site()
     for minute, user in enumerate("cab"):
         there.take(did(user, "a", T + minute * MINUTE))
@@ -73,7 +64,7 @@ def test_zero_seconds_turn_it_off() -> None:
     assert there.engine.refresh(there.shard, 9) is None
 
 
-def test_who_is_forgotten_or_has_come_back_is_left_alone() -> None:
+def test_slates_of_forgotten_and_returned_users_are_not_refreshed() -> None:
     there = site()
     there.take(did("gone", "a"), did("back", "a"))
     there.take(ProfileChange("gone", None))
@@ -90,7 +81,7 @@ TIMES = st.integers(0, 12)
     st.lists(st.tuples(TIMES, TIMES, st.booleans()), max_size=12),
     st.tuples(TIMES, TIMES, TIMES), st.integers(0, 5),
 )  # fmt: skip
-def test_selection_agrees_with_a_list_that_is_sorted(
+def test_the_selection_agrees_with_a_sorted_list(
     made: list[tuple[int, int, bool]], limits: tuple[int, int, int], most: int
 ) -> None:
     """Each user: slate made at, last seen at, still open."""
@@ -107,14 +98,14 @@ def test_selection_agrees_with_a_list_that_is_sorted(
     ]
     found = stale(ageing, Limits(*limits), most)
     assert found == wanted[:most]
-    assert stale(ageing, Limits(*limits), 99) == wanted[most:], "the rest waits, nobody comes twice"
+    assert stale(ageing, Limits(*limits), 99) == wanted[most:], "the rest comes later, and each once"
 
 
 def decision(name: str) -> Decision:
     return Decision(name, 0.0, "ranked", 0.0, 0, 0, [], b"", b"", b"", b"", b"")
 
 
-# What becomes of them
+# Settlement
 
 
 def test_the_old_slate_is_replaced_and_the_new_one_is_open() -> None:
@@ -136,7 +127,7 @@ def test_the_old_slate_is_replaced_and_the_new_one_is_open() -> None:
     assert (outcome.outcome, outcome.event_id, outcome.hit) == ("replaced", None, None)
 
 
-def test_the_next_event_answers_the_new_one_and_one_that_names_the_old_one_is_void() -> None:
+def test_the_next_event_settles_the_new_slate_and_is_void_if_it_names_the_old_one() -> None:
     for named, expected in (("new", "hit"), ("old", "void"), (None, "hit")):
         there = site()
         old = decision_of(there.step(did("u", "a")))
@@ -148,7 +139,7 @@ def test_the_next_event_answers_the_new_one_and_one_that_names_the_old_one_is_vo
         assert (settled.decision_id, settled.outcome) == (new.decision_id, expected)
 
 
-def test_a_slate_made_anew_is_settled_by_silence_when_its_own_window_is_over() -> None:
+def test_a_refreshed_slate_is_silent_after_a_window_of_its_own() -> None:
     there = site()
     there.take(did("u", "a"))
     at_the_end(there, 6)
@@ -160,7 +151,7 @@ def test_a_slate_made_anew_is_settled_by_silence_when_its_own_window_is_over() -
         assert [s.decision_id for s in found] == [new.decision_id] * expected
 
 
-def test_a_replaced_slate_teaches_nothing() -> None:
+def test_the_model_does_not_learn_from_a_replaced_slate() -> None:
     there = site()
     there.take(did("u", "a"))
     at_the_end(there, 6)
@@ -188,76 +179,3 @@ def test_no_decision_is_settled_twice_in_a_long_run() -> None:
                 opened.add(step.decision.decision_id)
     assert len(settled) == len(set(settled)) > 300
     assert [s.outcome for s in there.seen.settlements].count("replaced") > 50
-
-
-def test_a_recovery_folds_the_same_users_and_goes_on_refreshing() -> None:
-    there = site()
-    messages = [there.take(did("u", "a")), there.take(did("v", "a", T + 6 * MINUTE)), refreshed(there)]
-    state = ShardState(0, 3, {}, there.shard.watermark, changed=4)
-    recovery = Recovery("users/0", Claimed(9, state, None), [], Rewards().session_gap_s, there.model.lists)
-    recovery._rules.shards["users/0"] = ShardState(0, 1, {}, 0.0)
-    for offset, message in enumerate(messages, start=1):
-        recovery.read(message, offset)
-    assert msgspec.msgpack.encode(recovery.users) == msgspec.msgpack.encode(there.shard.users)
-    shard = Shard("users/0", 9, there.config.rewards, users=recovery.users, watermark=T + 12 * MINUTE)
-    again = Engine(there.config, there.model).refresh(shard, 9)
-    assert again is not None
-    assert sorted(step.user_id for step in steps(again)) == ["u", "v"]
-
-
-def test_a_snapshot_that_is_being_copied_has_the_user_as_before() -> None:
-    there = site()
-    there.take(did("u", "a"))
-    at_the_end(there, 6)
-    before = msgspec.msgpack.encode(list(there.shard.users.items()))
-    copy = there.shard.start_copy()
-    refreshed(there)
-    while not copy.some(1):
-        pass
-    _, users = users_of(copy.parts())
-    assert msgspec.msgpack.encode(list(users.items())) == before
-
-
-# Measured
-
-
-def trend() -> Iterator[Entry]:
-    """u comes at the start and is gone for ten minutes, in which everybody turns to z; then u takes z as well."""
-    yield event("old", "u", 0)
-    for n in range(60):
-        yield event("z", f"v{n}", 10.0 * n + 1)
-    yield event("z", "u", 615.0)
-
-
-def event(item: str, user: str, seconds: float) -> Entry:
-    return "view", Event(event_id=f"{user}{seconds}", user_id=user, item_id=item, timestamp=T + seconds)
-
-
-@pytest.mark.parametrize(
-    ("lists", "refreshes", "hits", "age"),
-    [("published", 1.0, 0, None), ("refreshed", 1.0, 1, 311.0), ("refreshed", 0.0, 0, None), ("fresh", 1.0, 1, 0.0)],
-)
-def test_a_list_made_anew_follows_the_trend(lists: Lists, refreshes: float, hits: int, age: float | None) -> None:
-    config = Config(policy=Policy(name="ranked"))
-    entries = [*trend()]
-    entries[0:0] = [event("seed", "first", -5.0)]
-    report = Evaluation(config, Protocol((1, 5), lists, refreshes=refreshes)).run(entries)
-    assert report["steps"] == 1
-    learners = report["learners"]
-    assert isinstance(learners, dict)
-    assert learners["engine"]["hit_rate@5"] == hits
-    assert learners["popularity"]["hit_rate@5"] == hits, "single learners are asked when the engine is"
-    made, mean = report["refreshed_lists"], report["mean_list_age_s"]
-    assert isinstance(made, int)
-    assert (made > 0) == (lists == "refreshed" and refreshes > 0)
-    assert mean == pytest.approx(615.0 if age is None else age, abs=5.0)
-
-
-def test_fractions_of_a_refresh_add_up() -> None:
-    entries = [event("abc"[n % 3], f"u{n % 40}", 20.0 * n) for n in range(400)]
-    made = [
-        Evaluation(Config(), Protocol((5,), "refreshed", refreshes=rate)).run(entries)["refreshed_lists"]
-        for rate in (0.25, 0.5)
-    ]
-    assert made[0] == pytest.approx(100, abs=12)
-    assert made[1] == pytest.approx(200, abs=25)

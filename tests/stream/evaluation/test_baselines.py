@@ -48,7 +48,7 @@ def test_every_number_of_a_tiny_log_by_hand() -> None:
     | v | b a | a | a | 1 1 0 |
     | u | a | c | c | 3 1 0 |
     """
-    log = [event(n, told[0], told[1]) for n, told in enumerate(["va", "vb", "va", "ua", "uc"])]
+    log = [event(n, pair[0], pair[1]) for n, pair in enumerate(["va", "vb", "va", "ua", "uc"])]
     report = evaluated(log, ("recently_seen",), ks=(1, 2), lists="fresh")
     found = report["learners"]["recently_seen"]
     assert (report["events"], report["steps"], report["known_items"]) == (5, 3, 3)
@@ -77,7 +77,7 @@ def test_engine_and_popularity_always_take_part() -> None:
     assert every["engine"] == report["learners"]["engine"], "who else is asked changes nothing"
 
 
-def test_an_unknown_learner_is_refused_with_what_comes_near() -> None:
+def test_an_unknown_learner_is_refused_with_similar_names() -> None:
     with pytest.raises(UnknownLearnerError, match="'covisitations' is unknown; did you mean covisitation"):
         evaluated([], ("covisitations",))
     with pytest.raises(UnknownLearnerError, match="only learners of this run"):
@@ -85,7 +85,7 @@ def test_an_unknown_learner_is_refused_with_what_comes_near() -> None:
 
 
 @pytest.mark.parametrize("lists", ["published", "fresh"])
-def test_a_guest_is_taught_what_the_model_is_taught(monkeypatch: pytest.MonkeyPatch, lists: str) -> None:
+def test_a_guest_learns_the_same_events_as_the_model(monkeypatch: pytest.MonkeyPatch, lists: str) -> None:
     """Twins of the model's own sources, made by name and taught beside it, answer alike at every step."""
     twins = {
         "popularity_twin": lambda: Popularity(half_life=3_000),
@@ -130,7 +130,7 @@ def test_a_frozen_model_learns_nothing(by: Any, monkeypatch: pytest.MonkeyPatch)
     assert evaluation.model.vocabulary.index("new") == -1
 
 
-def test_users_move_on_although_the_model_is_frozen() -> None:
+def test_users_change_while_the_model_is_frozen() -> None:
     """What was seen last is still known: a list of one's own items follows every event."""
     train = [event(n, "t", f"i{n}") for n in range(6)]
     test = [event(100 + n, "u", f"i{n % 3}") for n in range(9)]
@@ -139,7 +139,7 @@ def test_users_move_on_although_the_model_is_frozen() -> None:
     assert found["learners"]["recently_seen"]["hit_rate@3"] == 6 / 8, "all but the first sight of i1 and i2"
 
 
-def test_by_session_nobody_has_a_past() -> None:
+def test_by_session_no_user_has_history() -> None:
     log = [event(1, "u", "a", "1"), event(2, "u", "b", "1"), event(3, "u", "a", "2"), event(4, "u", "b", "2")]
     assert evaluated(log)["steps"] == 2, "the first event is answered when nothing is known, so with no list"
     found = evaluated(log, ("recently_seen",), by="session", lists="fresh")

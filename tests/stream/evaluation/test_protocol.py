@@ -75,7 +75,7 @@ def test_the_rest_of_a_session_is_known_beforehand() -> None:
     assert found[0].visit.last == {"a": 3, "b": 2}
 
 
-def test_it_is_known_who_comes_again() -> None:
+def test_users_with_a_later_measured_event_are_awaited() -> None:
     found = planned(LOG, train_until=100.0)
     assert [step.awaited for step in found] == [False, False, True, False, False, False, True, False]
 

@@ -63,7 +63,7 @@ def _outcome(rng: np.random.Generator, n: int, variant: str, rate: float) -> Ste
         f"d{n}", "hit" if hit else "miss", 0 if hit else -1, float(hit), 0.0, T, T + 1, "sarsa", 0,
         ["a"], b"\0", b"", b"", b"", "x", variant,
     )  # fmt: skip
-    return Step(f"{variant}{rng.integers(2_000)}", None, [], 0, settled, None, None)
+    return Step.without_event(f"{variant}{rng.integers(2_000)}", settled=settled)
 
 
 def test_a_guard_stops_a_variant_that_is_credibly_worse_and_no_other() -> None:

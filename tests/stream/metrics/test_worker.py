@@ -38,7 +38,7 @@ HOOKS: dict[str, tuple[Any, ...]] = {
     "no_room": (),
     "recovered": (0.3,),
     "stored": ("users/3", 4096),
-    "marked": (7, "ff" * 16),
+    "fingerprinted": (7, "ff" * 16),
     "disagreed": (),
     "skipped_offsets": (2,),
     "lost": (2,),

@@ -27,7 +27,7 @@ def decision() -> Decision:
 
 def step(discount: float, following: Decision | None) -> Step:
     settled = Settlement("d", "hit", 0, 2.0, discount, T, T + 9, "sarsa", 3, ["a"], bytes([0]), bytes([0, 255]), b"")
-    return Step("u", None, [], 0, settled, following, None)
+    return Step.without_event("u", settled=settled, decision=following)
 
 
 def outcome_of(each: Step) -> Outcome:

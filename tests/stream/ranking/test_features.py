@@ -29,7 +29,7 @@ def byte(value: float) -> int:
     return math.floor(255 * value + 0.5)
 
 
-def tiny(*echoes: int) -> dict[str, dict[str, int]]:
+def tiny(*zero_if_seen: int) -> dict[str, dict[str, int]]:
     """Items 0 to 3 as candidates of a user who saw 0 last and 2 before; three lists, the last without scores."""
     found = describe(
         joined=Joined(
@@ -53,7 +53,7 @@ def tiny(*echoes: int) -> dict[str, dict[str, int]]:
             12,
         ),
         moment=MOMENT,
-        echoes=np.array(echoes, np.int64),
+        zero_if_seen=np.array(zero_if_seen, np.int64),
     )
     return {name: dict(zip(NAMES, row, strict=True)) for name, row in zip("abcd", found.tolist(), strict=True)}
 
@@ -96,7 +96,7 @@ def test_columns_by_hand(item: str, expected: dict[str, int]) -> None:
     assert {name: row[name] for name in expected} == expected
 
 
-def test_what_a_source_says_of_the_users_own_items_can_be_left_out() -> None:
+def test_columns_of_a_source_can_be_zero_for_seen_items() -> None:
     plain, quiet = tiny(), tiny(1)
     for item, row in quiet.items():
         changed = {name for name in NAMES if row[name] != plain[item][name]}
@@ -154,7 +154,7 @@ def test_extreme_numbers_stay_within_a_byte(data: st.DataObject) -> None:
             events,
         ),
         moment=Moment(2, True, data.draw(st.floats(0, 1)), data.draw(st.floats(0, 1)), 1e9, 1e9, 99, 4e9, 4e9),
-        echoes=np.empty(0, np.int64),
+        zero_if_seen=np.empty(0, np.int64),
     )
     rows = [dict(zip(NAMES, row, strict=True)) for row in found.tolist()]
     assert all(row["history"] == row["depth"] == row["gap"] == 255 for row in rows)
@@ -166,7 +166,7 @@ def test_extreme_numbers_stay_within_a_byte(data: st.DataObject) -> None:
         assert scores[s].max() == 0 or rows[order[-1]][f"{source}_value"] == 255
 
 
-def test_what_the_model_says_of_a_candidate() -> None:
+def test_features_through_the_model() -> None:
     """Through the model: one user, two items of one category, of which one was bought twice in a row."""
     model, users = Model(Config(slate=Slate(slots=3))), Users()
     records: list[Any] = [ItemChange(item, Item(item_id=item, categories=["x"])) for item in "ab"]
@@ -186,7 +186,7 @@ def test_what_the_model_says_of_a_candidate() -> None:
     assert rows["a"]["seen_times"] == byte(math.log(3) / 3)
     assert (rows["b"]["seen"], rows["b"]["same_category"], rows["b"]["category_share"]) == (0, 255, 255)
     assert rows["a"]["repeat_rate"] == byte(2.5 / 7)
-    assert (rows["a"]["idle"], rows["b"]["idle"]) == (0, 0), "of the user's own item it would be his own doing"
+    assert (rows["a"]["idle"], rows["b"]["idle"]) == (0, 0), "not counted for items of the user's own"
 
 
 def test_a_user_without_a_past_has_no_history() -> None:

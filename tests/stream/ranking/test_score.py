@@ -61,7 +61,7 @@ def test_the_ranking_score_is_the_weighted_sum() -> None:
     assert plain == pytest.approx(parts.mixer.shares(table), rel=1e-5)
 
 
-def test_heads_say_the_same_as_rivers_own_predict_one() -> None:
+def test_heads_predict_the_same_as_rivers_predict_one() -> None:
     found = taught(ranking())
     _, rows = found.score_many(features(12), WEIGHTS)
     picked = [found.columns.index(name) for name in HEAD_FEATURES]
@@ -75,7 +75,7 @@ def test_heads_say_the_same_as_rivers_own_predict_one() -> None:
         assert float(purchase) == pytest.approx(p * purchase_head.predict_proba_one(x)[True], rel=1e-4)
 
 
-def test_a_miss_teaches_the_heads_alone() -> None:
+def test_from_a_miss_only_the_heads_learn() -> None:
     found = ranking()
     before = found.mixer.state()["linear"].copy()
     _, rows = found.score_many(features(5), WEIGHTS)

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from bandits import PINNED
 from stream.records.schemas import Item, Scalar
-from tests.stream.decisions.test_engine_slates import POLICIES
+from tests.stream.decisions.test_slates import POLICIES
 from tests.support.ruled import DAY, known, ruled
 from tests.support.site import PURCHASE, T, did, steps
 

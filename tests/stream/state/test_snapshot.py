@@ -110,9 +110,9 @@ def test_idle_users_leave_at_the_end_of_a_batch_and_others_do_not() -> None:
     users: Users = OrderedDict()
     for n, user in enumerate("uvw"):
         close(users, batch(users, step(user, "a", T + 1000 * n)))
-    told: list[str] = []
-    close(users, batch(users, step("u", "b", T + 3000), idle_before=T + 1500), told.append)
-    assert (list(users), told) == (["w", "u"], ["v"])
+    left: list[str] = []
+    close(users, batch(users, step("u", "b", T + 3000), idle_before=T + 1500), left.append)
+    assert (list(users), left) == (["w", "u"], ["v"])
 
 
 def batch(users: Users, record: Step, idle_before: float = 0.0) -> Batch:
@@ -135,13 +135,13 @@ def test_chunks_of_several_snapshots_may_mix_and_repeat() -> None:
     ]  # fmt: skip
 
 
-def test_a_torn_snapshot_is_none() -> None:
+def test_an_incomplete_snapshot_is_not_returned() -> None:
     assembly = Assembly()
     assert [assembly.add(n, record) for n, record in enumerate([*chunks("model", 0, 5, [b"a", b"b"])][:1])] == [None]
     assert assembly.add(1, next(iter(chunks("model", 0, 6, [b"c"])))) == Whole("model", 6, 1, [b"c"])
 
 
-def test_a_harmed_chunk_does_not_count() -> None:
+def test_a_damaged_chunk_does_not_count() -> None:
     chunk = msgspec.msgpack.decode(next(iter(chunks("model", 0, 5, [b"a"]))), type=Chunk)
     assert Assembly().add(0, msgspec.msgpack.encode(msgspec.structs.replace(chunk, data=b"b"))) is None
 

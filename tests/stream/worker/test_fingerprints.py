@@ -6,14 +6,14 @@ from stream.records.log import FingerprintReport
 from stream.worker.fingerprints import OFFSETS, Comparison, FingerprintReports
 
 
-def comparisons(*marks: str) -> list[Comparison]:
-    """What worker `a` makes of marks such as `a=x` or, from the keeper, `b!x`."""
+def comparisons(*reports: str) -> list[Comparison]:
+    """How worker `a` compares after reports such as `a=x`; `b!x` is from the worker that stores the model."""
     known = FingerprintReports("a")
-    return [known.add(FingerprintReport(1, "", mark[0], mark[1] == "!", 9, mark[2])) for mark in marks]
+    return [known.add(FingerprintReport(1, "", each[0], each[1] == "!", 9, each[2])) for each in reports]
 
 
 @pytest.mark.parametrize(
-    ("marks", "last"),
+    ("reports", "last"),
     [
         (["b=x", "c=y"], "alone"),
         (["a=x"], "alone"),
@@ -26,8 +26,8 @@ def comparisons(*marks: str) -> list[Comparison]:
         (["a=x", "a=x"], "alone"),
     ],
 )
-def test_the_majority_is_right_and_among_equals_the_keeper(marks: list[str], last: Comparison) -> None:
-    assert comparisons(*marks)[-1] == last
+def test_the_majority_is_right_and_among_equals_who_stores_the_model(reports: list[str], last: Comparison) -> None:
+    assert comparisons(*reports)[-1] == last
 
 
 def test_offsets_are_compared_separately_and_few_are_kept() -> None:

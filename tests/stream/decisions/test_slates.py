@@ -1,4 +1,4 @@
-"""What the engine shows, what it writes down of it, and what the ranker learns from it."""
+"""Which items a slate holds, and what its decision records."""
 
 from typing import Any, Literal
 
@@ -11,14 +11,13 @@ from hypothesis import strategies as st
 from bandits import EXHAUSTED, OTHER, session_state
 from stream.config import Policy, Slate
 from stream.model.outcomes import unpack_lists
-from stream.records.log import ItemChange, ProfileChange, encode_message
+from stream.records.log import ItemChange, ProfileChange
 from stream.records.schemas import Item
 from tests.support.site import PURCHASE, Site, T, decision_of, did, shown, steps
 
 POLICIES: tuple[Literal["q_learning", "sarsa", "disagreement", "ranked"], ...] = (
     "q_learning", "sarsa", "disagreement", "ranked",
 )  # fmt: skip
-
 
 ITEMS = "abcdefgh"
 
@@ -206,21 +205,3 @@ def test_the_same_events_and_seed_make_the_same_bytes_and_another_seed_does_not(
 )
 def test_the_policys_state(depth: int, events: int, state: int) -> None:
     assert session_state(depth, events) == state
-
-
-# Together
-
-
-@pytest.mark.parametrize("policy", ["disagreement", "q_learning", "sarsa", "ranked"])
-def test_slates_made_together_are_those_made_one_by_one(policy: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Sources keep the answer of their last query, so that a user's could be taken for another's."""
-    logs = []
-    for at_once in (1, 3, 32):
-        monkeypatch.setattr("stream.decisions.engine.AT_ONCE", at_once)
-        site, log = Site("abcdefgh", policy=Policy(name=policy)), list[bytes]()
-        for n in range(20):
-            events = (did(f"u{m}", "abcdefgh"[(n * m + m) % 8], T + 10 * n + m, event_id=f"{n}.{m}") for m in range(7))
-            log.append(encode_message(site.take(*events)))
-        logs.append(log)
-        assert site.seen.counts["decided"] == 20 * 7
-    assert logs[0] == logs[1] == logs[2]

@@ -1,0 +1,77 @@
+"""Explanations: what was drawn, which items raised a score, and what each group of features contributes."""
+
+import numpy as np
+import pytest
+
+from stream.config import Slate
+from stream.decisions.explain import MAX_PARTS, USER_COLUMNS, explain
+from stream.records.log import ItemChange
+from stream.records.schemas import Item
+from stream.state.users import User
+from tests.support.site import Site, T, did, shown
+
+
+@pytest.fixture
+def site() -> Site:
+    """Six users took b after a; u took a."""
+    site = Site("abcdef", slate=Slate(slots=3))
+    for n in range(6):
+        site.take(did(f"v{n}", "a", T + 100 * n))
+        site.take(did(f"v{n}", "b", T + 100 * n + 10))
+    shown(site, T + 1000)
+    return site
+
+
+def test_a_user_without_an_open_slate_has_no_explanation(site: Site) -> None:
+    assert explain(site.model, "nobody", User()) is None
+
+
+def test_slots_are_those_of_the_open_decision(site: Site) -> None:
+    user = site.shard.users["u"]
+    found = explain(site.model, "u", user)
+    assert found is not None
+    assert user.open is not None
+    assert (found["decision_id"], found["time"]) == (user.open.decision_id, T + 1000)
+    assert [slot["item_id"] for slot in found["slots"]] == user.open.slate
+    assert [slot["source"] for slot in found["slots"]] == [site.model.lists[n] for n in user.open.sources]
+    for name in ("score", "propensity"):
+        logged = np.frombuffer(user.open.scores if name == "score" else user.open.propensities, np.float32)
+        assert [slot[name] for slot in found["slots"]] == logged.tolist()
+
+
+def test_an_item_is_explained_by_what_the_user_took_before_it(site: Site) -> None:
+    found = explain(site.model, "u", site.shard.users["u"])
+    assert found is not None
+    slots = {slot["item_id"]: slot for slot in found["slots"]}
+    assert slots["b"]["pulled_by"] == [{"item_id": "a", "source": "covisitation"}]
+    assert slots["a"]["pulled_by"] == [], "not by itself"
+
+
+def test_a_contribution_is_the_loss_of_score_with_average_features(site: Site) -> None:
+    user = site.shard.users["u"]
+    found = explain(site.model, "u", user)
+    assert found is not None
+    contributions = next(slot["contributions"] for slot in found["slots"] if slot["item_id"] == "b")
+    candidates = site.model.ranker.candidates("u", user, user.time, 3)
+    features = candidates.features[:, :-1]
+    place = candidates.items.tolist().index(site.model.vocabulary.index("b"))
+    without = features[place].copy()
+    first = 3 * [source.name for source in site.model.sources].index("covisitation")
+    without[first : first + 3] = features[:, first : first + 3].mean(axis=0).round()
+    before, after = site.model.ranking.mixer.score_many(np.stack([features[place], without]))
+    assert {"feature": "covisitation", "nats": round(float(before - after), 4)} in contributions
+    assert before > after
+    sizes = [abs(part["nats"]) for part in contributions]
+    assert sizes == sorted(sizes, reverse=True)
+    assert len(contributions) == MAX_PARTS
+    assert not {part["feature"] for part in contributions} & set(USER_COLUMNS)
+
+
+def test_an_item_that_is_no_candidate_any_more_has_no_contributions(site: Site) -> None:
+    site.take(ItemChange("b", Item(item_id="b", available=False)))
+    found = explain(site.model, "u", site.shard.users["u"])
+    assert found is not None
+    assert {slot["item_id"]: bool(slot["contributions"]) for slot in found["slots"]} == {
+        slot["item_id"]: slot["item_id"] != "b" for slot in found["slots"]
+    }
+    assert "b" in {slot["item_id"] for slot in found["slots"]}

@@ -1,0 +1,86 @@
+"""Candidates: who is proposed, in which lists, and how a slate and its lists are packed for the log."""
+
+import numpy as np
+import pytest
+
+from stream.config import Slate
+from stream.ranking.candidates import CandidateRequest, Candidates
+from stream.records.log import ItemChange
+from stream.records.schemas import Item
+from stream.state.users import User
+from tests.support.site import PURCHASE, Site, T, did
+
+
+@pytest.fixture
+def site() -> Site:
+    """Items a to f, of which u viewed a and bought b, and f expires at T + 50."""
+    site = Site("abcde", slate=Slate(slots=3, exclude_bought=True))
+    site.take(ItemChange("f", Item(item_id="f", expires_at=T + 50)))
+    site.take(did("u", "a", T), did("u", "b", T + 1, kind=PURCHASE), did("v", "f", T + 2))
+    return site
+
+
+def found(site: Site, user_id: str, now: float = T + 10, *, novel: bool = False) -> Candidates:
+    user = site.shard.users.get(user_id, User())
+    return site.model.ranker.candidates_many([CandidateRequest(user_id, user, now, novel)], 3)[0]
+
+
+def names(site: Site, items: np.ndarray[tuple[int], np.dtype[np.int32]]) -> list[str]:
+    return [site.model.vocabulary.ids[item] for item in items.tolist() if item >= 0]
+
+
+@pytest.mark.parametrize(
+    ("user_id", "seconds", "novel", "expected"),
+    [
+        ("new", 10, False, "abcdef"),
+        ("new", 50, False, "abcde"),
+        ("u", 10, False, "acdef"),
+        ("u", 10, True, "cdef"),
+        ("u", 99, True, "cde"),
+    ],
+)
+def test_bought_expired_and_known_items_are_left_out(
+    site: Site, user_id: str, seconds: float, novel: bool, expected: str
+) -> None:
+    items = names(site, found(site, user_id, T + seconds, novel=novel).items)
+    assert sorted(items) == list(expected)
+
+
+def test_list_0_is_the_ranking_by_score(site: Site) -> None:
+    candidates = found(site, "u")
+    best = np.lexsort((candidates.items, -candidates.scores))[:3]
+    assert candidates.lists[0].tolist() == candidates.items[best].tolist()
+    assert candidates.lists.shape == (1 + len(site.model.sources), 3)
+    popular = [source.name for source in site.model.sources].index("popularity")
+    assert names(site, candidates.lists[1 + popular])[0] in "abf", "the only items with an event"
+
+
+def test_places_are_those_in_the_users_past(site: Site) -> None:
+    candidates = found(site, "u")
+    places = dict(zip(names(site, candidates.items), candidates.places.tolist(), strict=True))
+    assert {item: place for item, place in places.items() if place >= 0} == {"a": 1}, "b, the newest, is left out"
+    assert names(site, candidates.past.items) == ["b", "a"]
+
+
+def test_several_users_at_once_get_what_each_gets_alone(site: Site) -> None:
+    asked = [CandidateRequest(user, site.shard.users.get(user, User()), T + 10) for user in ("u", "v", "new")]
+    for each, together in zip(asked, site.model.ranker.candidates_many(asked, 3), strict=True):
+        alone = site.model.ranker.candidates(each.user_id, each.user, each.now, 3)
+        for field in ("items", "features", "scores", "lists", "places"):
+            assert np.array_equal(getattr(together, field), getattr(alone, field)), field
+
+
+def test_a_slate_and_its_lists_are_packed_by_hand(site: Site) -> None:
+    slate, lists = np.array([4, 2], np.int32), np.array([[2, 1, -1], [3, 4, 2]], np.int32)
+    for _ in range(2):  # the scratch array is clean afterwards
+        items, packed = site.model.ranker.pack(slate, lists)
+        assert items.tolist() == [4, 2, 1, 3]
+        assert packed.tolist() == [[1, 2, 65535], [3, 0, 1]]
+
+
+def test_scores_of_pinned_items_are_zero(site: Site) -> None:
+    candidates = found(site, "u")
+    bought = site.model.vocabulary.index("b")
+    asked = np.array([candidates.items[2], bought, candidates.items[0]], np.int32)
+    scores = site.model.ranker.scores_of(candidates, asked)
+    assert scores.tolist() == [candidates.scores[2], 0.0, candidates.scores[0]]
