@@ -7,12 +7,13 @@ has been acknowledged or has failed. What a stopped process has on the way arriv
 import asyncio
 import random
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple
 
 from aiokafka.errors import KafkaTimeoutError
 
 from stream.kafka.connections import TruncatedError
+from stream.kafka.topic_facts import REAL, TopicFacts
 from stream.records.topics import (
     DEAD,
     EXPERIMENTS,
@@ -88,6 +89,7 @@ class Cluster:
         self.faults = {(fault.topic, fault.nth): fault for fault in faults}
         self.trace: list[str] = []
         self.requests: Counter[str] = Counter()
+        self.lives: Counter[str] = Counter()  # how often a topic was deleted and made again
         self.appends = 0  # of records by workers
         self.crashes_at: set[int] = set()  # numbers of appends that their writer does not survive
         self.chunks = 0  # of snapshots of users
@@ -299,6 +301,10 @@ class Reader:
             self.written_at = found[-1].timestamp / 1000
         return [(record.offset, record.value or b"") for record in found]
 
+    async def position(self) -> int:
+        """Offset of the next record."""
+        return self._position
+
     async def _pause(self) -> None:
         await asyncio.sleep(self._random.choice((0.001, 0.002, 0.01)) * self._connections.slowness)
 
@@ -326,6 +332,16 @@ class SimulatedConnections:
         """A reader, to be started."""
         self.readers += 1
         return Reader(self, topic, partition)
+
+    async def topics(self, topics: Iterable[Topic]) -> dict[str, TopicFacts]:
+        """Facts of the topics."""
+        return {
+            topic.name: TopicFacts(1 if topic in SINGLE else PARTITIONS, REAL + self.cluster.lives[topic.name])
+            for topic in topics
+        }
+
+    def close(self) -> None:
+        """Nothing is held."""
 
     async def delete_before(self, topic: Topic, partition: int, offset: int) -> None:
         """Let Kafka drop what stands before an offset; like a send, it arrives even if this process stops now."""
