@@ -74,6 +74,8 @@ class Health:
         missing = sorted(worker.assigned.keys() - worker.shards.keys())
         if missing:
             return Verdict(False, f"recovering {', '.join(missing)}")
+        if waiting := worker.positions.unassigned(worker.assigned):
+            return Verdict(False, f"not read yet, Kafka has not assigned them: {', '.join(waiting)}")
         return Verdict(True, f"serving {len(worker.shards)} shards at log offset {worker.model.offset}")
 
     def _stuck_s(self) -> float:

@@ -10,7 +10,7 @@ from faust.types import TP
 from stream.decisions.shard import Shard
 from stream.kafka.connections import Connections, TruncatedError
 from stream.kafka.faust_polls import Poll, Positions
-from stream.records.topics import Topic
+from stream.records.topics import ShardId, Topic
 from stream.worker.topic_watch import Limits, TopicWatch
 
 log = logging.getLogger(__name__)
@@ -83,6 +83,19 @@ class InputPositions:
             if names := self.watch.remade(shard_id, shard.next, ends):
                 found[shard_id] = names
         return found
+
+    def unassigned(self, assigned: Mapping[str, set[TP]]) -> list[str]:
+        """Topics that exist, and that Kafka has not assigned together with the others of a shard."""
+        return sorted(
+            {
+                name
+                for shard_id, tps in assigned.items()
+                for name, topic in self.topics.items()
+                if topic.name in self.watch.facts
+                and str(ShardId.of(topic, ShardId.parse(shard_id).partition)) == shard_id
+                if TP(name, ShardId.parse(shard_id).partition) not in tps
+            }
+        )
 
     async def mend(self, shards: Mapping[str, Shard], assigned: Mapping[str, set[TP]]) -> None:
         """Seek where the consumer has read on while the shard has not moved since the last check.

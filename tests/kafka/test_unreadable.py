@@ -41,13 +41,8 @@ def test_all_codecs_on_all_topics(broker: Broker, namespace: str) -> None:
         with KafkaAdminClient(bootstrap_servers=broker.address) as admin:
             for n, topic in enumerate(TOPICS):
                 codec = "zstd" if topic is LOG else CODECS[n % len(CODECS)]
-                admin.alter_configs(
-                    [
-                        ConfigResource(
-                            ConfigResourceType.TOPIC, site.name(topic), {**topic.config, "compression.type": codec}
-                        )
-                    ]
-                )
+                packed = topic.config | {"compression.type": codec}
+                admin.alter_configs([ConfigResource(ConfigResourceType.TOPIC, site.name(topic), packed)])
         ids = [each for codec in CODECS for each in send_batch(site, codec, compression=codec)]
         site.write(ITEMS, b"oolong", encode(Item(item_id="oolong", title="Oolong")))
         site.producer.flush(10)
@@ -156,14 +151,13 @@ def test_a_wrong_partitioner_is_said_once(broker: Broker, namespace: str, tmp_pa
     with closing(Site(broker.address, namespace)) as site, WorkerProcess(site.config, tmp_path / "log") as worker:
         worker.wait_ready()
         ids = []
-        for n in range(4):  # both partitions in turn: half of them are wrong, whatever the hash
-            for partition in (0, 1):
-                ids.append(f"e{n}-{partition}")
-                site.write(VIEWS, b"u1", encode(event("u1", "oolong", ids[-1])), partition=partition)
+        for n in range(8):  # all four partitions in turn: three of four are wrong
+            ids.append(f"e{n}")
+            site.write(VIEWS, b"u1", encode(event("u1", "oolong", ids[-1])), partition=n % 4)
         site.producer.flush(10)
         until(
-            lambda: worker.metrics().get(f'headwater_misplaced_records_total{{topic="{VIEWS.name}"}}') == 4,
-            "four misplaced records",
+            lambda: worker.metrics().get(f'headwater_misplaced_records_total{{topic="{VIEWS.name}"}}') == 6,
+            "six misplaced records",
         )
         text = (tmp_path / "log").read_text()
         assert text.count("set partitioner=murmur2_random") == 1
