@@ -205,9 +205,7 @@ class Checker:
 
     def _check_offsets(self, batch: Batch, before: ShardState, offset: int) -> None:
         partition = ShardId.parse(batch.shard).partition
-        for topic, end in sorted(batch.next.items()):
-            if topic.endswith(NUMBER):
-                continue
+        for topic, end in sorted(positions(batch.next).items()):
             start = before.next.get(topic, 0)
             if end < start:
                 raise Violation(1, f"log offset {offset}: {topic}/{partition} goes back from {start} to {end}")
@@ -327,7 +325,7 @@ class Checker:
             next_ |= batch.next
             watermark = max(watermark, batch.watermark)
         held = self._held(shard.id, shard.next, next_)
-        ours = (encoded(users), {k: v for k, v in next_.items() if v}, watermark)
+        ours = (encoded(users), {k: v for k, v in positions(next_).items() if v}, watermark)
         if ours != (encoded(shard.users), held, shard.watermark):
             what = [a == b for a, b in zip(ours, (encoded(shard.users), held, shard.watermark))]
             raise Violation(2, f"{name}: {shard.id}: users, positions, watermark equal: {what}")
@@ -335,7 +333,7 @@ class Checker:
     def _held(self, shard_id: str, held: Mapping[str, int], wanted: Mapping[str, int]) -> dict[str, int]:
         """Positions of an owner; where only what has been deleted lies between, those that the log says."""
         found = {}
-        for topic, position in held.items():
+        for topic, position in positions(held).items():
             logged = wanted.get(topic, 0)
             start = self.cluster.partitions[topic, ShardId.parse(shard_id).partition].start
             found[topic] = logged if logged < position <= start else position
@@ -352,7 +350,7 @@ class Checker:
             raise Violation(3, f"snapshot of {whole.subject} at {whole.offset}: other users than the log says")
         wanted = self._state_at(whole.subject, whole.offset)
         held = self._held(whole.subject, state.next, wanted.next)
-        logged = {topic: position for topic, position in wanted.next.items() if position}
+        logged = {topic: position for topic, position in positions(wanted.next).items() if position}
         if (state.epoch, state.seq, held, state.watermark) != (*wanted[:2], logged, wanted.watermark):
             raise Violation(3, f"snapshot of {whole.subject} at {whole.offset}: state {state}, the log says {wanted}")
 
@@ -461,3 +459,8 @@ class Checker:
 def encoded(users: Users) -> bytes:
     """Users as bytes, in their order (msgspec writes an OrderedDict in the order of insertion, whatever was moved)."""
     return msgspec.msgpack.encode(list(users.items()))
+
+
+def positions(next_: Mapping[str, int]) -> dict[str, int]:
+    """Without the numbers of the topics: the owner has them before a claim's first batch brings them to the log."""
+    return {topic: position for topic, position in next_.items() if not topic.endswith(NUMBER)}
