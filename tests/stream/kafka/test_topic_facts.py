@@ -12,6 +12,7 @@ from stream.kafka.admin import create_or_verify
 from stream.kafka.topic_facts import REAL, FactsReader
 from stream.processes.broker import Broker, free_ports
 from stream.records.topics import CLICKS, LOG, VIEWS, prefixed
+from tests.support.kafka_site import until
 
 pytestmark = pytest.mark.kafka
 
@@ -26,7 +27,8 @@ def test_a_topic_made_again_has_another_number(broker: Broker, namespace: str) -
         assert all(facts.number >= REAL for facts in before.values())
         with KafkaAdminClient(bootstrap_servers=broker.address) as admin:
             admin.delete_topics([prefixed(config.namespace, CLICKS)])
-        assert asyncio.run(reader.read((VIEWS, CLICKS))) == {VIEWS.name: before[VIEWS.name]}
+        only = {VIEWS.name: before[VIEWS.name]}
+        until(lambda: asyncio.run(reader.read((VIEWS, CLICKS))) == only, "the topic to be gone")
         create_or_verify(config)
         after = asyncio.run(reader.read((VIEWS, CLICKS)))
     assert after[VIEWS.name] == before[VIEWS.name]
