@@ -177,6 +177,10 @@ class Ownership:
         }
         return start_of(recovery.claimed.state.next, own)
 
+    def begin(self, shard: Shard) -> Batch:
+        """A batch that says nothing but where the shard stands."""
+        return shard.message([], {}, last=False)
+
     async def _adopt(self, recovery: Recovery, start: Start) -> None:
         """Serve a recovered shard, unless somebody else has claimed it meanwhile.
 
@@ -198,7 +202,7 @@ class Ownership:
         )
         shard.outcomes_acked, shard.next = claimed.epoch, start.next
         if start.remade:  # at once, so that who claims it next knows it, even if no event comes until then
-            await self.writer.submit(shard.message([], {}, last=False), [], [])
+            await self.writer.submit(self.begin(shard), [], [])
         if shard_id not in self.assigned:
             self._released[shard_id] = shard
             return

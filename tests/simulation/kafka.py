@@ -89,6 +89,7 @@ class Cluster:
         self.faults = {(fault.topic, fault.nth): fault for fault in faults}
         self.trace: list[str] = []
         self.requests: Counter[str] = Counter()
+        self.former: dict[tuple[str, int, int], PartitionLog] = {}
         self.lives: Counter[str] = Counter()  # how often a topic was deleted and made again
         self.appends = 0  # of records by workers
         self.crashes_at: set[int] = set()  # numbers of appends that their writer does not survive
@@ -116,6 +117,20 @@ class Cluster:
                 call()
         self.appended(record, by)
         return record.offset
+
+    def remake(self, topic: str) -> None:
+        """Delete a topic and make it again: the offsets begin anew, what was there is kept for the checker."""
+        self.lives[topic] += 1
+        self.note(f"made again: {topic}")
+        for name, partition in [key for key in self.partitions if key[0] == topic]:
+            old = self.partitions[name, partition]
+            self.former[name, partition, REAL + self.lives[topic] - 1] = old
+            self.partitions[name, partition] = PartitionLog()
+            old.wake()
+
+    def of_number(self, topic: str, partition: int, number: int | None) -> PartitionLog:
+        """The partition of the topic with that number, whether it still exists or not."""
+        return self.former.get((topic, partition, number or REAL), self.partitions[topic, partition])
 
     def delete_before(self, topic: str, partition: int, offset: int) -> None:
         """Let the log start later."""

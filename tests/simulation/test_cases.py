@@ -2,7 +2,7 @@
 
 import pytest
 
-from stream.records.topics import LOG
+from stream.records.topics import CLICKS, ITEMS, LOG, VIEWS, Topic
 from tests.simulation.run import play
 from tests.simulation.schedule import ProcessFault, Schedule, SendFault, draw, rough
 
@@ -43,3 +43,11 @@ def test_a_worker_whose_model_is_wrong_rebuilds_itself(slot: int) -> None:
 def test_what_was_found_stays_mended(schedule: Schedule) -> None:
     violation = play(schedule).violation
     assert violation is None, violation
+
+
+@pytest.mark.parametrize("topic", [VIEWS, CLICKS, ITEMS], ids=lambda topic: topic.name)
+@pytest.mark.parametrize("seed", range(4))
+def test_a_topic_is_made_again(seed: int, topic: Topic) -> None:
+    """All of the new topic is taken in, once, on every worker; without the comparison of numbers it is not."""
+    schedule = draw(seed)._replace(remakes=((12.0, topic.name),), deletions=())
+    assert play(schedule).violation is None
