@@ -51,3 +51,12 @@ def test_a_topic_is_made_again(seed: int, topic: Topic) -> None:
     """All of the new topic is taken in, once, on every worker; without the comparison of numbers it is not."""
     schedule = draw(seed)._replace(remakes=((12.0, topic.name),), deletions=())
     assert play(schedule).violation is None
+
+
+def test_a_topic_made_again_is_missed_without_a_comparison() -> None:
+    blind = {"stream.worker.topic_watch.TopicWatch.remade": lambda *_: []}
+    schedules = [
+        draw(seed)._replace(remakes=((12.0, CLICKS.name),), deletions=(), process_faults=()) for seed in (0, 1)
+    ]
+    found = [play(schedule, blind).violation for schedule in schedules]
+    assert any(violation is not None and violation.rule == 7 for violation in found), found
