@@ -1,5 +1,7 @@
 """Schedules that have found a bug once, made small."""
 
+from typing import Any
+
 import pytest
 
 from stream.records.topics import CLICKS, ITEMS, LOG, VIEWS, Topic
@@ -54,7 +56,7 @@ def test_a_topic_is_made_again(seed: int, topic: Topic) -> None:
 
 
 def test_a_topic_made_again_is_missed_without_a_comparison() -> None:
-    blind = {"stream.worker.topic_watch.TopicWatch.remade": lambda *_: []}
+    blind: dict[str, Any] = {"stream.worker.topic_watch.TopicWatch.remade": lambda *_: []}
     schedules = [
         draw(seed)._replace(remakes=((12.0, CLICKS.name),), deletions=(), process_faults=()) for seed in (0, 1)
     ]
