@@ -30,6 +30,7 @@ from stream.worker.worker import Worker
 
 # Users and records make no cycles, so a full collection finds nothing and stops everything for tens of milliseconds.
 GC_THRESHOLDS = (50_000, 20, 100)
+METADATA_MS = 5000  # until a topic that was deleted and made again is assigned; five minutes by default
 
 log = logging.getLogger(__name__)
 
@@ -71,6 +72,7 @@ def settings(config: Config) -> dict[str, Any]:
         "broker_commit_interval": 1.0,
         "broker_max_poll_records": 5000,
         "consumer_auto_offset_reset": "earliest",
+        "consumer_metadata_max_age_ms": METADATA_MS,
         "consumer_group_instance_id": kafka.instance_id or None,
         "web_host": config.worker.host,
         "web_bind": config.worker.host,

@@ -42,6 +42,15 @@ class Observer:
     def keyless(self) -> None:
         """A record had no key, so its user's other events may be on other partitions."""
 
+    def misplaced(self, topic: str) -> None:
+        """A record's key belongs on another partition: a producer's partitioner is wrong."""
+
+    def unreadable(self, topic: str, count: int) -> None:
+        """So many offsets of an input topic are a batch that cannot be read for good; stepped over."""
+
+    def topic_remade(self, topic: str) -> None:
+        """A topic was deleted and made again; a shard reads it from its start."""
+
     def dead(self, reason: str) -> None:
         """A record went to the dead letters."""
 

@@ -67,7 +67,7 @@ def replay(config: Kafka, *, start: int | None, limit: int, reason: str | None) 
             if sent == limit:
                 break
             after = offset + 1
-            if reason in (None, letter.reason):
+            if reason in (None, letter.reason) and letter.reason != "unreadable":  # nothing is left of those
                 waiting.append(producer.send(letter.topic, key=letter.key, value=letter.value))
                 sent += 1
         for future in waiting:

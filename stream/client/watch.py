@@ -35,6 +35,7 @@ class Watcher:
         partitions = check(config)
         defaults = {
             "enable_auto_commit": False, "auto_offset_reset": "earliest", "fetch_max_wait_ms": POLL_MS,
+            "isolation_level": "read_committed",
             "check_crcs": False,  # in pure Python they cost half of the time, and this is only displayed
         }  # fmt: skip
         self._consumer = KafkaConsumer(**(kafka_options(config) | defaults | options))

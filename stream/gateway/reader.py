@@ -52,7 +52,7 @@ class Reader:
         """Begin to read, in the background."""
         self._consumer = AIOKafkaConsumer(
             **aiokafka_options(self.config.kafka), group_id=None, enable_auto_commit=False,
-            auto_offset_reset="earliest", fetch_max_wait_ms=POLL_MS,
+            auto_offset_reset="earliest", fetch_max_wait_ms=POLL_MS, isolation_level="read_committed",
         )  # fmt: skip
         await self._consumer.start()
         self._task = asyncio.create_task(self._run(), name="gateway reader")
@@ -77,9 +77,10 @@ class Reader:
             for tp, records in polled.items():
                 for record in records:
                     self._read(tp.topic, record)
-                if tp in left and records[-1].offset + 1 >= left[tp]:
-                    del left[tp]
             if not self.ready.is_set():
+                for tp in [tp for tp in left if tp not in polled or polled[tp][-1].offset + 1 >= left[tp]]:
+                    if await self._consumer.position(tp) >= left[tp]:  # the last offsets may hold no record to read
+                        del left[tp]
                 self.progress = 1.0 - min(1.0, sum(left.values()) / total)
                 if not left:
                     self.ready.set()

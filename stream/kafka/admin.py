@@ -3,7 +3,7 @@
 import contextlib
 import logging
 import socket
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Literal, NamedTuple
 
 from kafka import KafkaAdminClient
@@ -13,10 +13,12 @@ from kafka.errors import KafkaError, NoError, TopicAlreadyExistsError, UnknownTo
 from stream.config import Kafka
 from stream.errors import BrokerError, TopicError, UsageError
 from stream.kafka.security import kafka_options
+from stream.kafka.unreadable import missing_codecs
 from stream.records.topics import DEAD, KEYED_BY_USER, LOG, TOPICS, Topic, prefixed
 
 CONNECT_S = 2.0  # to open a connection, all addresses together; then as long again until Kafka describes itself
 REQUEST_MS = 10_000
+CODEC = "compression.type"
 
 
 class TopicReport(NamedTuple):
@@ -86,8 +88,11 @@ def check(config: Kafka) -> dict[str, int]:
     """
     with _connected(config) as admin:
         found = _partitions(admin, [prefixed(config.namespace, topic) for topic in TOPICS])
+        packed = _packed(admin, found) if missing_codecs() else []
     if problems := _problems(config.namespace, found):
         raise TopicError(f"broker {config.broker}: {'; '.join(problems)}; run `headwater topics`")
+    if packed:
+        raise TopicError(f"broker {config.broker}: {'; '.join(packed)}")
     return found
 
 
@@ -103,6 +108,19 @@ def _problems(namespace: str, found: dict[str, int]) -> list[str]:
     single = {name: found[name] for topic in (DEAD, LOG) if (name := prefixed(namespace, topic)) in found}
     problems += [f"{name} must have 1 partition; got {count}" for name, count in single.items() if count != 1]
     return problems
+
+
+def _packed(admin: KafkaAdminClient, names: Iterable[str]) -> list[str]:
+    """Topics that the broker packs with a codec that this installation cannot unpack."""
+    resources = [ConfigResource(ConfigResourceType.TOPIC, name, [CODEC]) for name in names]
+    settings = admin.describe_configs(resources, config_filter="all")["topic"]
+    return [f"{name}: {said}" for name in names if (said := _unpackable(settings[name][CODEC]["value"]))]
+
+
+def _unpackable(codec: str) -> str:
+    """Why batches of a codec cannot be read here; empty: they can."""
+    package = missing_codecs().get(codec)
+    return f"{CODEC} is {codec}, which needs a library: `pip install {package}`" if package else ""
 
 
 @contextlib.contextmanager
@@ -151,7 +169,7 @@ def _verify(admin: KafkaAdminClient, config: Kafka) -> list[TopicReport]:
     names = [prefixed(config.namespace, topic) for topic in TOPICS]
     partitions = _partitions(admin, names)
     resources = [
-        ConfigResource(ConfigResourceType.TOPIC, name, list(topic.config))
+        ConfigResource(ConfigResourceType.TOPIC, name, [*topic.config, CODEC])
         for topic, name in zip(TOPICS, names, strict=True)
         if name in partitions
     ]
@@ -170,6 +188,8 @@ def _verify(admin: KafkaAdminClient, config: Kafka) -> list[TopicReport]:
 def _differences(topic: Topic, by_user: int, partitions: int, found: dict[str, str]) -> tuple[str, ...]:
     wanted = by_user if topic in KEYED_BY_USER else topic.partitions  # None: any number will do
     differences = [f"partitions: must be {wanted}; got {partitions}"] if wanted not in (None, partitions) else []
+    if said := _unpackable(found.get(CODEC, "")):
+        differences.append(said)
     for key, value in topic.config.items():
         have = found[key]
         if key == "max.message.bytes":

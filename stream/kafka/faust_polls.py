@@ -20,6 +20,8 @@ from faust.transport.drivers.aiokafka import AIOKafkaConsumerThread
 from faust.transport.drivers.aiokafka import Consumer as AIOKafkaFaustConsumer
 from faust.types import TP, ConsumerMessage
 
+from stream.kafka.unreadable import keep_unreadable
+
 RECONNECT_PAUSE_S = 0.25  # between attempts to find a broker that is away
 FETCH_WAIT_MS = 100  # an empty fetch waits so long at the broker; data ends the wait at once
 
@@ -194,10 +196,21 @@ class PollThread(AIOKafkaConsumerThread):
     """The thread that fetches."""
 
     def _create_worker_consumer(self, transport: Any) -> Any:
-        """Overridden: Faust lets an empty fetch wait 1.5 s, which delays seeks and shutdown as long."""
+        """Overridden: Faust lets an empty fetch wait 1.5 s, which delays seeks and shutdown as long.
+
+        It reads aborted transactions too, unless its own state is in transactions, and gives no record for a batch that
+        cannot be read; positions must move over both.
+        """
         consumer = super()._create_worker_consumer(transport)
         consumer._fetch_max_wait_ms = FETCH_WAIT_MS  # noqa: SLF001  no public setting reaches it through Faust
+        consumer._isolation_level = "read_committed"  # noqa: SLF001
+        consumer._value_deserializer = keep_unreadable  # noqa: SLF001
         return consumer
+
+    def highwater(self, tp: TP) -> int:
+        """Overridden: what an open transaction holds back cannot be read yet, and is no backlog."""
+        stable = self._ensure_consumer().last_stable_offset(tp)
+        return int(stable) if stable is not None and stable >= 0 else int(super().highwater(tp))
 
     async def _commit(self, offsets: Mapping[TP, int]) -> bool:
         """Commit, but not while joining the group. Overridden: offsets are a hint for lag monitors, a lost join is not.

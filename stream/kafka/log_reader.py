@@ -31,6 +31,7 @@ async def read_records(
             for offset, data in await reader.read():
                 yield offset, data
                 position = offset + 1
+            position = max(position, await reader.position())
     finally:
         await reader.stop()
 

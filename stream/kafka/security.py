@@ -5,6 +5,7 @@ from typing import Any
 
 from stream.config import Kafka
 from stream.errors import UsageError
+from stream.kafka.unreadable import step_over
 
 MOCK_API_VERSION = (2, 3)  # kafka-python cannot find out that of librdkafka's mock cluster
 
@@ -22,7 +23,11 @@ def kafka_options(config: Kafka) -> dict[str, Any]:
 
 
 def aiokafka_options(config: Kafka) -> dict[str, Any]:
-    """The same as arguments of aiokafka's clients, which negotiate versions themselves."""
+    """The same as arguments of aiokafka's clients, which negotiate versions themselves.
+
+    Whoever connects asks for them, so from here on all consumers of the process step over what cannot be read.
+    """
+    step_over()
     options: dict[str, Any] = {
         "bootstrap_servers": [address.strip() for address in config.broker.split(",")],
         "security_protocol": config.security_protocol,

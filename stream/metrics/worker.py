@@ -59,6 +59,15 @@ class PrometheusObserver(Observer):
         self._keyless = declare.counter(
             "keyless_events", "events without a key: their users may be split over partitions"
         )
+        self._misplaced = declare.counter(
+            "misplaced_records", "records on a partition that murmur2 of their key does not name", "topic"
+        )
+        self._unreadable = declare.counter(
+            "unreadable_records", "offsets of batches that cannot be read for good, stepped over", "topic"
+        )
+        self._remade = declare.counter(
+            "topics_remade", "shards that began anew with a topic that was deleted and made again", "topic"
+        )
         self._skipped_offsets = declare.counter(
             "skipped_offsets", "input offsets without a record: deleted before they were read, compacted, or markers"
         )
@@ -127,6 +136,15 @@ class PrometheusObserver(Observer):
 
     def keyless(self) -> None:
         self._keyless.inc()
+
+    def misplaced(self, topic: str) -> None:
+        self._misplaced.labels(topic).inc()
+
+    def unreadable(self, topic: str, count: int) -> None:
+        self._unreadable.labels(topic).inc(count)
+
+    def topic_remade(self, topic: str) -> None:
+        self._remade.labels(topic).inc()
 
     def dead(self, reason: str) -> None:
         self._dead[reason].inc()

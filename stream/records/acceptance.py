@@ -9,6 +9,7 @@ from typing import Literal, NamedTuple
 import msgspec
 
 from stream.records.log import Claim, FingerprintReport, Message, SnapshotCommitted
+from stream.records.topics import NUMBER
 
 Verdict = Literal["claimed", "accepted", "stored", "marked", "fenced", "duplicate", "gap"]
 
@@ -80,7 +81,7 @@ class Acceptance:
             return "stored"
         if message.seq != old.seq:  # 3
             return "duplicate" if message.seq < old.seq else "gap"
-        if any(message.next.get(topic, position) < position for topic, position in old.next.items()):
+        if _went_back(old.next, message.next):
             self.backward += 1
         self.shards[message.shard] = ShardState(  # 4
             old.epoch,
@@ -111,3 +112,13 @@ class Acceptance:
         """Continue from what `snapshot` returned."""
         kind = tuple[dict[str, ShardState], dict[str, SnapshotCommitted], int]
         self.shards, self.stored, self.backward = msgspec.msgpack.decode(data, type=kind)
+
+
+def _went_back(old: dict[str, int], new: dict[str, int]) -> bool:
+    """Whether a position went back although its topic is the same: one that was made again begins anew."""
+    return any(
+        new.get(topic, position) < position
+        and new.get(topic + NUMBER, old.get(topic + NUMBER)) == old.get(topic + NUMBER)
+        for topic, position in old.items()
+        if not topic.endswith(NUMBER)
+    )

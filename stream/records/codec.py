@@ -14,7 +14,7 @@ MAX_AHEAD_S = 300.0  # clocks differ; a later event would close the sessions of 
 
 REASONS = (
     "not_json", "missing_field", "wrong_type", "out_of_range", "id_too_long", "bad_timestamp", "unknown_event_type",
-    "wrong_topic", "wrong_key", "too_large", "empty",
+    "wrong_topic", "wrong_key", "too_large", "empty", "unreadable",
 )  # fmt: skip
 
 R = TypeVar("R", Event, Item, Profile, Experiment)

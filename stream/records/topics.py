@@ -79,6 +79,7 @@ USER_TOPICS = (VIEWS, CLICKS, PURCHASES, USERS)  # one shard = the same partitio
 INPUT_TOPICS = (*USER_TOPICS, ITEMS, EXPERIMENTS)
 KEYED_BY_USER = (*USER_TOPICS, RECOMMENDATIONS, OUTCOMES, USER_SNAPSHOTS)  # must have equal partition counts
 TOPICS = (*INPUT_TOPICS, RECOMMENDATIONS, OUTCOMES, DEAD, LOG, USER_SNAPSHOTS, MODEL_SNAPSHOTS)
+NUMBER = "@topic"  # in a shard's positions, behind a topic's name: the number of the topic that the position is in
 SNAPSHOT_SHARD = "users/0"  # the owner of this shard takes the snapshots of the model and cuts the log
 
 

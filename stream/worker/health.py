@@ -67,11 +67,15 @@ class Health:
             return Verdict(False, "starting: connecting, loading the compiled kernels")
         if not worker.replica.caught_up.is_set():
             return Verdict(False, f"folding headwater.log: at {worker.model.offset} of {worker.replica.log_end}")
+        if problem := worker.positions.watch.problem:
+            return Verdict(False, problem)
         if not worker.assigned:
             return Verdict(False, "no partitions assigned yet")
         missing = sorted(worker.assigned.keys() - worker.shards.keys())
         if missing:
             return Verdict(False, f"recovering {', '.join(missing)}")
+        if waiting := worker.positions.unassigned(worker.assigned):
+            return Verdict(False, f"not read yet, Kafka has not assigned them: {', '.join(waiting)}")
         return Verdict(True, f"serving {len(worker.shards)} shards at log offset {worker.model.offset}")
 
     def _stuck_s(self) -> float:
@@ -85,7 +89,7 @@ class Health:
             read = {} if worker.taking else await self.positions.read(tps)
             for tp in sorted(tps):
                 # After the last record there may be offsets without any: transaction markers, compacted tombstones.
-                reached = max(shard.next[worker.intake.topics[tp.topic].name], read.get(tp, 0))
+                reached = max(shard.next.get(worker.intake.topics[tp.topic].name, 0), read.get(tp, 0))
                 waiting = max(0, ends[tp] - reached)
                 self.observer.lag.labels(tp.topic, tp.partition).set(waiting)
                 total += waiting

@@ -2,16 +2,19 @@
 
 import logging
 from collections.abc import Iterable, Iterator, Mapping
+from functools import lru_cache
 from heapq import merge
 from typing import Any, NamedTuple
 
 from faust.types import TP
+from kafka.partitioner.default import murmur2
 
 from stream.config import Config
 from stream.decisions.arrivals import Arrival, UserEvent
 from stream.errors import UsageError
 from stream.experiments.definition import check
 from stream.kafka.faust_polls import Poll
+from stream.kafka.unreadable import Unreadable, first_offset
 from stream.observe import Observer
 from stream.records.codec import (
     Rejection,
@@ -25,6 +28,7 @@ from stream.records.log import ExperimentChange, ItemChange, ProfileChange, logg
 from stream.records.schemas import DeadLetter
 from stream.records.topics import EVENT_KINDS, EXPERIMENTS, INPUT_TOPICS, ITEMS, USERS, ShardId, Topic, prefixed
 
+HASHES = 65_536  # keys whose hash is remembered: it takes some microseconds, and most keys come again
 BATCH_RECORDS = 200  # of one log message: fits topics.LOG_BYTES even if all ids are as long as they may be
 log = logging.getLogger(__name__)
 
@@ -63,6 +67,8 @@ class Intake:
         self.traits = config.sources.traits.split(",")
         self.topics = {prefixed(config.kafka.namespace, topic): topic for topic in INPUT_TOPICS}
         # The newest gap: a position, the offset of the next record, and how many records between were deleted.
+        self.partitions: Mapping[str, int] = {}  # of each topic, by name without the namespace; not known: unchecked
+        self._misplaced: set[str] = set()  # topics with keys on a wrong partition, said once
         self._gaps: dict[TP, tuple[int, int, int]] = {}
 
     def shard_of(self, tp: TP) -> str:
@@ -113,6 +119,9 @@ class Intake:
     def _add(self, taken: Taken, found: _Found) -> None:
         record, arrival = found.record, found.arrival
         taken.next[found.topic.name] = record.offset + 1
+        if isinstance(record.value, Unreadable):
+            self.observer.unreadable(found.topic.name, record.value.last + 1 - record.value.first)
+            log.error("%s/%d: %s; stepped over", record.topic, record.partition, record.value)
         if isinstance(arrival, Rejection):
             self.observer.dead(arrival.reason)
             taken.dead.append((record.key, dead_letter(record, arrival)))
@@ -126,7 +135,9 @@ class Intake:
 
         Compaction, retention and transaction markers leave gaps in the offsets too: those that `add_gap` names.
         """
-        first, wanted = records[0].offset, position[self.topics[tp.topic].name]
+        first, wanted = first_offset(records[0]), position.get(self.topics[tp.topic].name)
+        if wanted is None:  # the topic came while the shard was served: it is recovered anew with it
+            return []
         if first < wanted:
             return [record for record in records if record.offset >= wanted]
         *known, deleted = self._gaps.get(tp, (-1, -1, 0))
@@ -140,7 +151,25 @@ class Intake:
                 log.error("%s/%d: %d records from %d on were deleted before they were read", *tp, deleted, wanted)
         return records
 
+    def _check_place(self, topic: Topic, record: Any) -> None:
+        """Count keys that are not on the partition that Java's and headwater's own producers put them on."""
+        count = self.partitions.get(topic.name, 1)
+        if count < 2 or record.key is None or _hash(record.key) % count == record.partition:
+            return
+        self.observer.misplaced(topic.name)
+        if topic.name not in self._misplaced:
+            self._misplaced.add(topic.name)
+            log.error(
+                "%s/%d offset %d: key %.60r belongs on partition %d of %d: a producer has another partitioner "
+                "(librdkafka: set partitioner=murmur2_random) or another partition count; events of one user "
+                "in different topics do not meet. Further ones are counted in headwater_misplaced_records_total",
+                record.topic, record.partition, record.offset, record.key, _hash(record.key) % count, count,
+            )  # fmt: skip
+
     def _decode(self, topic: Topic, record: Any, now: float) -> Arrival | Rejection:
+        if isinstance(record.value, Unreadable):
+            return Rejection("unreadable", str(record.value))
+        self._check_place(topic, record)
         if topic is ITEMS:
             return _item_change(record)
         if topic is USERS:
@@ -172,8 +201,15 @@ def dead_letter(record: Any, rejection: Rejection) -> DeadLetter:
     """All that is needed to repair and resend a record that could not be read."""
     return DeadLetter(
         topic=record.topic, partition=record.partition, offset=record.offset, timestamp=record.timestamp / 1000,
-        reason=rejection.reason, detail=rejection.detail, key=record.key, value=record.value,
+        reason=rejection.reason, detail=rejection.detail, key=record.key,
+        value=None if isinstance(record.value, Unreadable) else record.value,
     )  # fmt: skip
+
+
+@lru_cache(HASHES)
+def _hash(key: bytes) -> int:
+    """What Kafka's default partitioner makes of a key."""
+    return int(murmur2(key)) & 0x7FFFFFFF
 
 
 def _item_change(record: Any) -> ItemChange | Rejection:

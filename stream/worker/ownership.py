@@ -11,7 +11,7 @@ from there. A lost shard is thrown away; if Kafka still assigns it to this worke
 import asyncio
 import logging
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 
 from aiokafka.errors import KafkaError
 from faust.types import TP
@@ -29,9 +29,11 @@ from stream.worker.positions import InputPositions
 from stream.worker.replica import Replica
 from stream.worker.snapshotter import ECHO_TIMEOUT_S
 from stream.worker.takeover import Takeover
+from stream.worker.topic_watch import Limits, Start, start_of
 from stream.worker.writer import Writer
 
 MAX_TRUNCATIONS = 10  # in a row: what a recovery needs has been deleted
+CONFIRM_S = 2.0  # until it is believed, without numbers of topics, that one is not the one that it was
 PAUSE_S, LONGEST_PAUSE_S = 0.5, 8.0  # before a lost shard is claimed again: doubled with every loss
 
 log = logging.getLogger(__name__)
@@ -146,7 +148,8 @@ class Ownership:
             shard = self._released.pop(shard_id, None)  # it may be lost while another one is sought
             if shard is None or shard_id not in self.assigned:
                 continue
-            if self.replica.acceptance.shards[shard_id].epoch == shard.epoch:
+            names = {self.intake.topics[tp.topic].name for tp in self.assigned[shard_id]}
+            if self.replica.acceptance.shards[shard_id].epoch == shard.epoch and names <= shard.next.keys():
                 self.shards[shard_id] = shard
                 await self.positions.seek(shard, self.assigned[shard_id])  # polls were dropped meanwhile
 
@@ -154,38 +157,52 @@ class Ownership:
         """Claim shards and recover them; the numbers are those of `recovery.py`."""
         started = asyncio.get_running_loop().time()
         recoveries = await self.takeover.recover(list(wanted))  # 1, 2, 3
-        first = await self.positions.consumer.earliest(set[TP]().union(*wanted.values()))
+        tps = set[TP]().union(*wanted.values())
+        limits = await self.positions.limits(tps)
+        if any(not self._start(recovery, limits).sure for recovery in recoveries):
+            await asyncio.sleep(CONFIRM_S)  # after a change of leaders a topic may seem shorter for a moment
+            limits = await self.positions.limits(tps)
         for recovery in recoveries:
-            await self._adopt(recovery, {tp: first[tp] for tp in wanted[recovery.shard]})
+            await self._adopt(recovery, self._start(recovery, limits))
         seconds = asyncio.get_running_loop().time() - started
         self.observer.recovered(seconds)
         log.info("recovered %d shards in %.1f s: %s", len(wanted), seconds, ", ".join(sorted(wanted)))
 
-    async def _adopt(self, recovery: Recovery, first: dict[TP, int]) -> None:
+    def _start(self, recovery: Recovery, limits: Mapping[TP, Limits]) -> Start:
+        """Where a recovered shard begins to read."""
+        own = {
+            self.intake.topics[tp.topic].name: limit
+            for tp, limit in limits.items()
+            if self.intake.shard_of(tp) == recovery.shard
+        }
+        return start_of(recovery.claimed.state.next, own)
+
+    def begin(self, shard: Shard) -> Batch:
+        """A batch that says nothing but where the shard stands."""
+        return shard.message([], {}, last=False)
+
+    async def _adopt(self, recovery: Recovery, start: Start) -> None:
         """Serve a recovered shard, unless somebody else has claimed it meanwhile.
 
         If Kafka has revoked it meanwhile, it is kept among the released ones: in a chain of rebalances each would come
         before the end of a recovery, and no recovery would ever be of use.
         """
         shard_id, claimed = recovery.shard, recovery.claimed
-        next_, lost = {}, 0
-        for tp in sorted(first):
-            name = self.intake.topics[tp.topic].name
-            position = claimed.state.next.get(name)
-            next_[name] = max(position or 0, first[tp])
-            lost += 0 if position is None else next_[name] - position
         for future in await self.writer.send(shard_id, outcome_records(shard_id, recovery.outcomes)):  # 5
             await future
         if self.replica.acceptance.shards[shard_id].epoch != claimed.epoch:
             return
-        if lost:
-            self.observer.skipped_offsets(lost)
-            self.observer.lost(lost)
-            log.error("%s: %d input records were deleted before they were read", shard_id, lost)
+        if start.lost:
+            self.observer.skipped_offsets(start.lost)
+            self.observer.lost(start.lost)
+            log.error("%s: %d input records were deleted before they were read", shard_id, start.lost)
+        self.positions.watch.say_remade(start.remade, self.observer)
         shard = Shard(
             shard_id, claimed.epoch, self.config.rewards, users=recovery.users, watermark=claimed.state.watermark
         )
-        shard.outcomes_acked, shard.next = claimed.epoch, next_
+        shard.outcomes_acked, shard.next = claimed.epoch, start.next
+        if start.remade:  # at once, so that who claims it next knows it, even if no event comes until then
+            await self.writer.submit(self.begin(shard), [], [])
         if shard_id not in self.assigned:
             self._released[shard_id] = shard
             return

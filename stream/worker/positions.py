@@ -10,7 +10,8 @@ from faust.types import TP
 from stream.decisions.shard import Shard
 from stream.kafka.connections import Connections, TruncatedError
 from stream.kafka.faust_polls import Poll, Positions
-from stream.records.topics import Topic
+from stream.records.topics import ShardId, Topic
+from stream.worker.topic_watch import Limits, TopicWatch
 
 log = logging.getLogger(__name__)
 
@@ -29,12 +30,14 @@ class InputPositions:
         self, consumer: Positions, connections: Connections, topics: Mapping[str, Topic], taking: Callable[[], bool]
     ) -> None:
         self.consumer, self.connections, self.topics, self.taking = consumer, connections, topics, taking
+        self.watch = TopicWatch(connections)
         self._sought: dict[TP, int] = {}  # fetches begun when a topic-partition was last sought
         self._checked: dict[TP, int] = {}  # the shards' positions at the last check
 
     async def seek(self, shard: Shard, tps: set[TP]) -> None:
         """Read a shard on from exactly its next positions."""
-        await asyncio.gather(*(self.seek_to(tp, shard.next[self.topics[tp.topic].name]) for tp in sorted(tps)))
+        known = [(tp, shard.next.get(self.topics[tp.topic].name)) for tp in sorted(tps)]
+        await asyncio.gather(*(self.seek_to(tp, position) for tp, position in known if position is not None))
 
     async def seek_to(self, tp: TP, position: int) -> None:
         """Read a topic-partition on from a position."""
@@ -62,6 +65,38 @@ class InputPositions:
             await reader.stop()
         return position, position
 
+    async def limits(self, tps: set[TP]) -> dict[TP, Limits]:
+        """Where those topic-partitions begin and end that exist, and the numbers of their topics."""
+        await self.watch.look()
+        existing = {tp for tp in tps if self.watch.exists(self.topics[tp.topic])}
+        first, end = await self.consumer.earliest(existing), await self.consumer.latest(existing)
+        return {tp: Limits(first[tp], end[tp], self.watch.number(self.topics[tp.topic])) for tp in sorted(existing)}
+
+    async def remade(self, shards: Mapping[str, Shard], assigned: Mapping[str, set[TP]]) -> dict[str, list[str]]:
+        """Shards with topics that are not those that their positions belong to."""
+        if not await self.watch.look():
+            return {}
+        found = {}
+        for shard_id, shard in list(shards.items()):
+            tps = {tp for tp in assigned.get(shard_id, set()) if self.watch.exists(self.topics[tp.topic])}
+            ends = {self.topics[tp.topic].name: end for tp, end in (await self.consumer.latest(tps)).items()}
+            if names := self.watch.remade(shard_id, shard.next, ends):
+                found[shard_id] = names
+        return found
+
+    def unassigned(self, assigned: Mapping[str, set[TP]]) -> list[str]:
+        """Topics that exist, and that Kafka has not assigned together with the others of a shard."""
+        return sorted(
+            {
+                name
+                for shard_id, tps in assigned.items()
+                for name, topic in self.topics.items()
+                if topic.name in self.watch.facts
+                and str(ShardId.of(topic, ShardId.parse(shard_id).partition)) == shard_id
+                if TP(name, ShardId.parse(shard_id).partition) not in tps
+            }
+        )
+
     async def mend(self, shards: Mapping[str, Shard], assigned: Mapping[str, set[TP]]) -> None:
         """Seek where the consumer has read on while the shard has not moved since the last check.
 
@@ -72,7 +107,9 @@ class InputPositions:
             if self.taking():
                 return
             for tp, position in (await self.consumer.read(assigned.get(shard_id, set()))).items():
-                wanted = shard.next[self.topics[tp.topic].name]
+                wanted = shard.next.get(self.topics[tp.topic].name)
+                if wanted is None:
+                    continue
                 if position > wanted == self._checked.get(tp):
                     start = (await self.consumer.earliest({tp}))[tp]
                     if position > start:  # else the records before it have been deleted: there is nothing to read

@@ -75,7 +75,9 @@ class Worker:
         self.model = Model(config, observer)
         self.engine = Engine(config, self.model, observer)
         self.intake = Intake(config, observer)
+        self.connections = connections
         self.positions = InputPositions(positions, connections, self.intake.topics, lambda: self.taking)
+        self.intake.partitions = self.positions.watch.partitions
         self.writer = Writer(connections, config.kafka.namespace, observer, clock, self._on_send_error)
         self.replica = Replica(connections, self.model, self.on_log_message, self._on_truncation, failed)
         takeover = Takeover(config, name, connections, self.writer, self.replica)
@@ -110,6 +112,7 @@ class Worker:
 
     async def start(self) -> None:
         """Connect; the log is folded in the background from here on."""
+        await self.positions.watch.look()
         await self.writer.start()
         await self.replica.start()
         running = [
@@ -131,6 +134,7 @@ class Worker:
                 await asyncio.wait_for(stopped, DRAIN_TIMEOUT_S)
             except (TimeoutError, KafkaError) as error:  # nothing is lost: the next owner goes on from the log
                 log.warning("stopping: %r", error)
+        self.connections.close()
 
     async def assign(self, assigned: set[TP]) -> None:
         """Kafka assigns these topic-partitions to this worker, and no others."""
@@ -239,9 +243,15 @@ class Worker:
             await asyncio.sleep(CHECK_INTERVAL_S)
             try:
                 await asyncio.wait_for(self.positions.mend(self.shards, self.assigned), CHECK_INTERVAL_S)
+                await asyncio.wait_for(self._check_topics(), CHECK_INTERVAL_S)
             except (KafkaError, TimeoutError) as error:
                 log.warning("checking the consumer's positions: %r", error)
             self.ownership.check_echoes()
+
+    async def _check_topics(self) -> None:
+        """Give up shards whose topics were deleted and made again: they are claimed anew, from the topics' start."""
+        for shard_id, names in (await self.positions.remade(self.shards, self.assigned)).items():
+            self.ownership.on_lost(shard_id, f"{', '.join(names)}: deleted and made again")
 
     async def _refresh(self) -> None:
         """Make deferred and refreshed slates in the pauses between polls."""

@@ -31,6 +31,7 @@ from stream.records.topics import (
     ITEMS,
     LOG,
     MODEL_SNAPSHOTS,
+    NUMBER,
     OUTCOMES,
     RECOMMENDATIONS,
     USER_SNAPSHOTS,
@@ -204,11 +205,13 @@ class Checker:
 
     def _check_offsets(self, batch: Batch, before: ShardState, offset: int) -> None:
         partition = ShardId.parse(batch.shard).partition
-        for topic, end in sorted(batch.next.items()):
+        before = before._replace(next=self._in_same_topics(before.next, batch.next))
+        numbers = before.next | batch.next
+        for topic, end in sorted(positions(batch.next).items()):
             start = before.next.get(topic, 0)
             if end < start:
                 raise Violation(1, f"log offset {offset}: {topic}/{partition} goes back from {start} to {end}")
-            log = self.cluster.partitions[topic, partition]
+            log = self.cluster.of_number(topic, partition, numbers.get(topic + NUMBER))
             records = log.records[start:end]
             if topic == USERS.name:
                 found = [(r.user_id, r.attributes is None) for r in batch.records if isinstance(r, ProfileChange)]
@@ -244,21 +247,30 @@ class Checker:
             seen[topic] = event.offset
             taken[topic, event.offset] = event.event_id
         for topic in (topic.name for topic in EVENT_TOPICS.values()):
+            log = self.cluster.of_number(topic, partition, (before.next | batch.next).get(topic + NUMBER))
             gone = 0  # at the beginning: the rest must be there as a whole
             for at in range(before.next.get(topic, 0), batch.next.get(topic, 0)):
                 try:
-                    self._check_event(topic, partition, at, taken.get((topic, at)), offset)
+                    self._check_event(log.records[at], taken.get((topic, at)), offset)
                 except Violation:
                     gone += 1
-                    if at >= self.cluster.partitions[topic, partition].start:
+                    if at >= log.start:
                         raise
                     if any(name == topic and position < at for name, position in taken):
                         raise
             self.lost += gone if topic in before.next else 0
 
-    def _check_event(self, topic: str, partition: int, at: int, taken: str | None, offset: int) -> None:
+    def _in_same_topics(self, old: Mapping[str, int], new: Mapping[str, int]) -> dict[str, int]:
+        """Positions before a batch; 0 in a topic that is another one than before."""
+        return {
+            topic: 0 if topic + NUMBER in old and old[topic + NUMBER] != new.get(topic + NUMBER, at) else position
+            for topic, position in old.items()
+            for at in [old.get(topic + NUMBER)]
+        }
+
+    def _check_event(self, record: Written, taken: str | None, offset: int) -> None:
         """One input record below the new position: it is in the batch, or there is a reason."""
-        value = self.cluster.partitions[topic, partition].records[at].value or b""
+        value, topic, partition, at = record.value or b"", record.topic, record.partition, record.offset
         try:
             wanted = msgspec.json.decode(value)["event_id"]
         except msgspec.DecodeError:
@@ -324,7 +336,7 @@ class Checker:
             next_ |= batch.next
             watermark = max(watermark, batch.watermark)
         held = self._held(shard.id, shard.next, next_)
-        ours = (encoded(users), {k: v for k, v in next_.items() if v}, watermark)
+        ours = (encoded(users), {k: v for k, v in positions(next_).items() if v}, watermark)
         if ours != (encoded(shard.users), held, shard.watermark):
             what = [a == b for a, b in zip(ours, (encoded(shard.users), held, shard.watermark))]
             raise Violation(2, f"{name}: {shard.id}: users, positions, watermark equal: {what}")
@@ -332,7 +344,7 @@ class Checker:
     def _held(self, shard_id: str, held: Mapping[str, int], wanted: Mapping[str, int]) -> dict[str, int]:
         """Positions of an owner; where only what has been deleted lies between, those that the log says."""
         found = {}
-        for topic, position in held.items():
+        for topic, position in positions(held).items():
             logged = wanted.get(topic, 0)
             start = self.cluster.partitions[topic, ShardId.parse(shard_id).partition].start
             found[topic] = logged if logged < position <= start else position
@@ -349,7 +361,7 @@ class Checker:
             raise Violation(3, f"snapshot of {whole.subject} at {whole.offset}: other users than the log says")
         wanted = self._state_at(whole.subject, whole.offset)
         held = self._held(whole.subject, state.next, wanted.next)
-        logged = {topic: position for topic, position in wanted.next.items() if position}
+        logged = {topic: position for topic, position in positions(wanted.next).items() if position}
         if (state.epoch, state.seq, held, state.watermark) != (*wanted[:2], logged, wanted.watermark):
             raise Violation(3, f"snapshot of {whole.subject} at {whole.offset}: state {state}, the log says {wanted}")
 
@@ -458,3 +470,8 @@ class Checker:
 def encoded(users: Users) -> bytes:
     """Users as bytes, in their order (msgspec writes an OrderedDict in the order of insertion, whatever was moved)."""
     return msgspec.msgpack.encode(list(users.items()))
+
+
+def positions(next_: Mapping[str, int]) -> dict[str, int]:
+    """Without the numbers of the topics: the owner has them before a claim's first batch brings them to the log."""
+    return {topic: position for topic, position in next_.items() if not topic.endswith(NUMBER)}

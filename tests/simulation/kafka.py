@@ -7,12 +7,13 @@ has been acknowledged or has failed. What a stopped process has on the way arriv
 import asyncio
 import random
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple
 
 from aiokafka.errors import KafkaTimeoutError
 
 from stream.kafka.connections import TruncatedError
+from stream.kafka.topic_facts import REAL, TopicFacts
 from stream.records.topics import (
     DEAD,
     EXPERIMENTS,
@@ -88,6 +89,8 @@ class Cluster:
         self.faults = {(fault.topic, fault.nth): fault for fault in faults}
         self.trace: list[str] = []
         self.requests: Counter[str] = Counter()
+        self.former: dict[tuple[str, int, int], PartitionLog] = {}
+        self.lives: Counter[str] = Counter()  # how often a topic was deleted and made again
         self.appends = 0  # of records by workers
         self.crashes_at: set[int] = set()  # numbers of appends that their writer does not survive
         self.chunks = 0  # of snapshots of users
@@ -114,6 +117,20 @@ class Cluster:
                 call()
         self.appended(record, by)
         return record.offset
+
+    def remake(self, topic: str) -> None:
+        """Delete a topic and make it again: the offsets begin anew, what was there is kept for the checker."""
+        self.lives[topic] += 1
+        self.note(f"made again: {topic}")
+        for name, partition in [key for key in self.partitions if key[0] == topic]:
+            old = self.partitions[name, partition]
+            self.former[name, partition, REAL + self.lives[topic] - 1] = old
+            self.partitions[name, partition] = PartitionLog()
+            old.wake()
+
+    def of_number(self, topic: str, partition: int, number: int | None) -> PartitionLog:
+        """The partition of the topic with that number, whether it still exists or not."""
+        return self.former.get((topic, partition, number or REAL), self.partitions[topic, partition])
 
     def delete_before(self, topic: str, partition: int, offset: int) -> None:
         """Let the log start later."""
@@ -299,6 +316,10 @@ class Reader:
             self.written_at = found[-1].timestamp / 1000
         return [(record.offset, record.value or b"") for record in found]
 
+    async def position(self) -> int:
+        """Offset of the next record."""
+        return self._position
+
     async def _pause(self) -> None:
         await asyncio.sleep(self._random.choice((0.001, 0.002, 0.01)) * self._connections.slowness)
 
@@ -326,6 +347,16 @@ class SimulatedConnections:
         """A reader, to be started."""
         self.readers += 1
         return Reader(self, topic, partition)
+
+    async def topics(self, topics: Iterable[Topic]) -> dict[str, TopicFacts]:
+        """Facts of the topics."""
+        return {
+            topic.name: TopicFacts(1 if topic in SINGLE else PARTITIONS, REAL + self.cluster.lives[topic.name])
+            for topic in topics
+        }
+
+    def close(self) -> None:
+        """Nothing is held."""
 
     async def delete_before(self, topic: Topic, partition: int, offset: int) -> None:
         """Let Kafka drop what stands before an offset; like a send, it arrives even if this process stops now."""

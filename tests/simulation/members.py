@@ -79,7 +79,8 @@ class Member:
         self._random.shuffle(tps)
         for tp in tps:
             log = self.group.cluster.partitions[tp.topic, tp.partition]
-            start = self.positions[tp] = max(self.positions[tp], log.start)  # `auto_offset_reset` is "earliest"
+            beyond = self.positions[tp] > log.end
+            start = self.positions[tp] = log.start if beyond else max(self.positions[tp], log.start)  # "earliest"
             found = log.records[start : start + room]
             if found:
                 poll.append((tp, list(found)))

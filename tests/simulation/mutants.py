@@ -12,13 +12,14 @@ from stream.decisions.recovery import Recovery
 from stream.decisions.shard import Shard
 from stream.records.acceptance import Acceptance, Verdict
 from stream.records.log import Batch, Claim, Message, Record, SnapshotCommitted
-from stream.records.topics import EVENT_TOPICS, EXPERIMENTS, ITEMS, LOG
+from stream.records.topics import EVENT_TOPICS, EXPERIMENTS, ITEMS, LOG, NUMBER, ShardId
 from stream.state.snapshot import UsersCopy
 from stream.state.users import Users, close
 from stream.worker.intake import Intake
 from stream.worker.ownership import Ownership
 from stream.worker.positions import InputPositions
 from stream.worker.snapshotter import Snapshotter
+from stream.worker.topic_watch import Start
 from stream.worker.worker import Worker
 from stream.worker.writer import OutgoingRecord, Sent, Writer
 from tests.simulation.members import SESSION_S
@@ -125,14 +126,13 @@ def without_acceptance(
     self._rules = Acceptance()
 
 
-async def adopt_from_committed(self: Ownership, recovery: Recovery, first: dict[TP, int]) -> None:
+async def adopt_from_committed(self: Ownership, recovery: Recovery, start: Start) -> None:
     """The input is read on from the offsets that the group has committed."""
     consumer: Any = self.positions.consumer
     committed = consumer._member.group.committed
-    next_ = {self.intake.topics[tp.topic].name: committed.get(tp, 0) for tp in first}
-    claimed = recovery.claimed
-    recovery.claimed = claimed._replace(state=claimed.state._replace(next=next_))
-    await ADOPT(self, recovery, first)
+    partition = ShardId.parse(recovery.shard).partition
+    next_ = {name: at if NUMBER in name else committed.get(TP(name, partition), 0) for name, at in start.next.items()}
+    await ADOPT(self, recovery, start._replace(next=next_))
 
 
 def no_outcomes(self: Recovery, batch: Batch, offset: int) -> None:

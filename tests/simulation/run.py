@@ -124,6 +124,8 @@ class Simulation:
             self.loop.later(entry.at, self._append, entry)
         for deletion in self.schedule.deletions:
             self.loop.later(deletion.at, self._delete, deletion)
+        for at, topic in self.schedule.remakes:
+            self.loop.later(at, self.cluster.remake, topic)
         for fault in self.schedule.process_faults:
             self.loop.later(fault.at if not fault.kind.startswith("crash_") else 0.2, self._inflict, fault)
         await asyncio.sleep(FAULTS_S)
@@ -197,6 +199,14 @@ class Simulation:
             self.checker.proposed.setdefault((shard.id, shard.epoch), []).extend(made)
             return made
 
+        begin = worker.ownership.begin
+
+        def beginning(shard: Any) -> Batch:
+            batch = begin(shard)
+            self.checker.proposed.setdefault((shard.id, shard.epoch), []).append(batch)
+            return batch
+
+        worker.ownership.begin = beginning  # type: ignore[method-assign]  # as below
         again = worker.engine.refresh
 
         def refresh(shard: Any, most: int) -> Batch | None:

@@ -91,9 +91,10 @@ class Schedule(NamedTuple):
     process_faults: tuple[ProcessFault, ...]
     send_faults: tuple[SendFault, ...]
     deletions: tuple[Deletion, ...] = ()
+    remakes: tuple[tuple[float, str], ...] = ()  # when an input topic is deleted and made again, as an empty one
 
     def __str__(self) -> str:
-        faults = [f"  {fault}" for fault in (*self.process_faults, *self.send_faults, *self.deletions)]
+        faults = [f"  {fault}" for fault in (*self.process_faults, *self.send_faults, *self.deletions, *self.remakes)]
         head = f"seed {self.seed}, {self.workers} workers, keeps_polls={self.keeps_polls}, {len(self.inputs)} inputs"
         return "\n".join([head, *faults, *(f"  {entry}" for entry in self.inputs)])
 

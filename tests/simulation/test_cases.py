@@ -1,8 +1,10 @@
 """Schedules that have found a bug once, made small."""
 
+from typing import Any
+
 import pytest
 
-from stream.records.topics import LOG
+from stream.records.topics import CLICKS, ITEMS, LOG, VIEWS, Topic
 from tests.simulation.run import play
 from tests.simulation.schedule import ProcessFault, Schedule, SendFault, draw, rough
 
@@ -43,3 +45,20 @@ def test_a_worker_whose_model_is_wrong_rebuilds_itself(slot: int) -> None:
 def test_found_bugs_stay_fixed(schedule: Schedule) -> None:
     violation = play(schedule).violation
     assert violation is None, violation
+
+
+@pytest.mark.parametrize("topic", [VIEWS, CLICKS, ITEMS], ids=lambda topic: topic.name)
+@pytest.mark.parametrize("seed", range(4))
+def test_a_topic_is_made_again(seed: int, topic: Topic) -> None:
+    """All of the new topic is taken in, once, on every worker; without the comparison of numbers it is not."""
+    schedule = draw(seed)._replace(remakes=((12.0, topic.name),), deletions=())
+    assert play(schedule).violation is None
+
+
+def test_a_topic_made_again_is_missed_without_a_comparison() -> None:
+    blind: dict[str, Any] = {"stream.worker.topic_watch.TopicWatch.remade": lambda *_: []}
+    schedules = [
+        draw(seed)._replace(remakes=((12.0, CLICKS.name),), deletions=(), process_faults=()) for seed in (0, 1)
+    ]
+    found = [play(schedule, blind).violation for schedule in schedules]
+    assert any(violation is not None and violation.rule == 7 for violation in found), found

@@ -12,7 +12,7 @@ class ListReader:
 
     def __init__(self, connections: "ListConnections", name: str) -> None:
         self.connections, self.name = connections, name
-        self.position, self.stopped, self.written_at = 0, 0, 0.0
+        self.at, self.stopped, self.written_at = 0, 0, 0.0
 
     @property
     def records(self) -> list[bytes]:
@@ -26,7 +26,7 @@ class ListReader:
 
     async def start(self, position: int | None = None) -> tuple[int, int]:
         """Go to a position."""
-        self.position = self.first if position is None else max(self.first, position)
+        self.at = self.first if position is None else max(self.first, position)
         return self.first, len(self.records)
 
     async def stop(self) -> None:
@@ -36,11 +36,15 @@ class ListReader:
     async def read(self) -> list[tuple[int, bytes]]:
         """The next two records."""
         await asyncio.sleep(0)
-        if self.position < self.first:
+        if self.at < self.first:
             raise TruncatedError(f"{self.name}: was truncated")
-        found = list(enumerate(self.records))[self.position : self.position + 2]
-        self.position += len(found)
+        found = list(enumerate(self.records))[self.at : self.at + 2]
+        self.at += len(found)
         return found
+
+    async def position(self) -> int:
+        """Offset of the next record."""
+        return self.at
 
 
 class ListConnections:

@@ -185,3 +185,16 @@ def test_two_at_once(config: Kafka) -> None:
     with ThreadPoolExecutor(2) as pool:
         both = list(pool.map(create_or_verify, [config, config]))
     assert all(report.good for reports in both for report in reports)
+
+
+def test_a_codec_that_cannot_be_unpacked_here_is_said(
+    admin: KafkaAdminClient, config: Kafka, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    create(admin, config, VIEWS, 3, **underscored(VIEWS.config | {"compression.type": "zstd"}))
+    assert differences(config) == {}
+    assert check(config)
+    monkeypatch.setattr("aiokafka.codec.has_zstd", lambda: False)
+    said = "compression.type is zstd, which needs a library: `pip install cramjam`"
+    assert differences(config) == {VIEWS.name: (said,)}
+    with pytest.raises(TopicError, match=r"events\.view: compression\.type is zstd, which needs a library"):
+        check(config)

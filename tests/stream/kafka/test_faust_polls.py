@@ -98,6 +98,7 @@ PINS: dict[str, tuple[str, str]] = {
         "ec933babc532",
         "check PollThread._create_worker_consumer and the settings in stream/app.py",
     ),
+    f"{THREAD}.highwater": ("d8ff00243bcc", "check PollThread.highwater"),
     f"{THREAD}._highwaters": ("67992dcac979", "check Positions.latest"),
     f"{CLIENT}._metadata_update": (
         "2ea5a833a170",

@@ -26,6 +26,9 @@ HOOKS: dict[str, tuple[Any, ...]] = {
     "late": (),
     "keyless": (),
     "dead": ("not_json",),
+    "misplaced": ("events.view",),
+    "unreadable": ("events.view", 3),
+    "topic_remade": ("events.view",),
     "busy": ("fold", 0.5),
     "decided": (decision([0, 0, 2], [0.95, 0.4, 0.1]), Mix(2, 1)),
     "settled": (settlement(),),
@@ -59,6 +62,7 @@ def test_every_hook_moves_a_metric(hook: str) -> None:
     ("hook", "arguments", "expected"),
     [
         ("event", (2,), {"headwater_events_total{type=purchase}": 1}),
+        ("unreadable", ("events.view", 3), {"headwater_unreadable_records_total{topic=events.view}": 3}),
         ("dead", ("wrong_key",), {"headwater_dead_letters_total{reason=wrong_key}": 1}),
         ("learned", (-2.0, None), {"headwater_td_error": 2.0}),
         ("learned", (None, Losses(None, 0.5)), {"headwater_click_log_loss": 0.5}),

@@ -102,7 +102,7 @@ def test_what_is_wrong_is_said(reason: str, value: bytes | None, detail: str) ->
 
 
 def test_every_reason_can_happen() -> None:
-    assert {row[1] for row in TABLE} == set(REASONS)
+    assert {row[1] for row in TABLE} == set(REASONS) - {"unreadable"}  # of whole batches, see test_intake
 
 
 def test_a_key_that_is_not_utf8_is_shown() -> None:

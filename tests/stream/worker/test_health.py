@@ -23,6 +23,7 @@ def health_of(**changed: Any) -> Health:
             caught_up=event, alive_at=time.monotonic(), log_end=9, reader=SimpleNamespace(written_at=0.0)
         ),
         "model": SimpleNamespace(offset=9, vocabulary=(), sizes=dict), "in_flight": 0, "deferring": 0,
+        "positions": SimpleNamespace(watch=SimpleNamespace(problem=""), unassigned=lambda _: []),
     }  # fmt: skip
     return Health(SimpleNamespace(**parts | changed), MagicMock(), MagicMock())  # type: ignore[arg-type]
 
@@ -32,6 +33,16 @@ def health_of(**changed: Any) -> Health:
     [
         ({}, True, "serving 1 shards at log offset 9"),
         ({"started": asyncio.Event()}, False, "starting: connecting, loading the compiled kernels"),
+        (
+            {"positions": SimpleNamespace(watch=SimpleNamespace(problem="partitions were changed"))},
+            False,
+            "partitions were changed",
+        ),
+        (
+            {"positions": SimpleNamespace(watch=SimpleNamespace(problem=""), unassigned=lambda _: ["events.click"])},
+            False,
+            "not read yet, Kafka has not assigned them: events.click",
+        ),
         ({"assigned": {}}, False, "no partitions assigned yet"),
         ({"assigned": {"users/0": set(), "users/1": set()}}, False, "recovering users/1"),
     ],

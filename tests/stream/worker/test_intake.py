@@ -7,10 +7,12 @@ from faust.types import TP
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from stream.client.watch import partition_of
 from stream.config import Config, Kafka, Rewards
 from stream.decisions.arrivals import Arrival
 from stream.decisions.shard import Shard
 from stream.kafka.faust_polls import Poll
+from stream.kafka.unreadable import Unreadable
 from stream.observe import Observer
 from stream.records.codec import REASONS, encode
 from stream.records.log import ItemChange, ProfileChange
@@ -240,3 +242,48 @@ def test_a_topic_stays_in_the_order_of_its_offsets_whatever_the_clocks_say(times
     found = Reader().read((VIEWS, records), (CLICKS, [view(0, written=T + 1, tp=CLICKS)])) if records else None
     own = [] if found is None else [a[1].offset for a in found.arrivals if isinstance(a, tuple) and a[1].topic == 0]
     assert own == list(range(len(records)))
+
+
+class Places(Observer):
+    def __init__(self) -> None:
+        self.seen: list[tuple[Any, ...]] = []
+
+    def misplaced(self, topic: str) -> None:
+        self.seen.append(("misplaced", topic))
+
+    def unreadable(self, topic: str, count: int) -> None:
+        self.seen.append(("unreadable", topic, count))
+
+
+def test_a_batch_that_nobody_can_read_is_one_record_of_all_its_offsets(caplog: pytest.LogCaptureFixture) -> None:
+    observer = Places()
+    bad: Any = Unreadable(3, 6, "bad checksum")
+    records = [Record(*VIEWS, 2, 0, b"u", None), Record(*VIEWS, 6, 0, None, bad), Record(*VIEWS, 7, 0, b"u", None)]
+    intake = Intake(Config(), observer)
+    (part,) = intake.read({"events.view": 2}, [(VIEWS, records)], T).parts
+    assert part.next == {"events.view": 8}
+    assert [(letter.reason, letter.offset) for _, letter in part.dead] == [
+        ("empty", 2),
+        ("unreadable", 6),
+        ("empty", 7),
+    ]
+    assert part.dead[1][1].value is None
+    assert observer.seen == [("unreadable", "events.view", 4)]
+    assert "events.view/0: offsets 3 to 6 cannot be read for good: bad checksum; stepped over" in caplog.text
+    (part,) = intake.read({"events.view": 3}, [(VIEWS, records[1:])], T).parts  # it begins where the position is
+    assert part.next == {"events.view": 8}
+    assert intake.read({"events.view": 1}, [(VIEWS, records[1:])], T).seek == {VIEWS: 1}
+
+
+def test_keys_on_a_wrong_partition_are_counted_and_said_once(caplog: pytest.LogCaptureFixture) -> None:
+    observer = Places()
+    intake = Intake(Config(), observer)
+    records = [Record(*VIEWS, n, 0, b"u%d" % n, None) for n in range(40)]
+    right = sum(partition_of(f"u{n}", 8) == 0 for n in range(40))
+    assert 0 < right < 40
+    intake.read({"events.view": 0}, [(VIEWS, records)], T)
+    assert observer.seen == []  # the number of partitions is not known
+    intake.partitions = {"events.view": 8}
+    intake.read({"events.view": 0}, [(VIEWS, records)], T)
+    assert observer.seen == [("misplaced", "events.view")] * (40 - right)
+    assert caplog.text.count("set partitioner=murmur2_random") == 1

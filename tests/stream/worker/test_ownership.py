@@ -30,6 +30,7 @@ class Owner:
         self.claims: list[int] = []
         self.shard = Shard("users/0", EPOCH, Rewards())
         self.shard.pending = PENDING
+        self.shard.next = {"events.view": 3}
         self.acceptance = SimpleNamespace(shards={"users/0": SimpleNamespace(epoch=EPOCH)})
         parts: dict[str, Any] = {
             "positions": SimpleNamespace(seek=self._seek), "writer": None,
