@@ -7,9 +7,8 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from stream.client.producer import Pace, Sender, paced, select
-from stream.commands.options import configured, examples
+from stream.commands.options import Source, configured, examples, of_file
 from stream.config import Config, Kafka
-from stream.datasets.readers import FORMATS, FormatError, read
 from stream.errors import UsageError
 from stream.kafka.admin import check
 from stream.records.schemas import Event, EventType, Item
@@ -21,20 +20,19 @@ POSITIVE = click.FloatRange(0, min_open=True)
     epilog=examples(
         "headwater replay events.csv --rate 500",
         "headwater replay user_behavior.csv.gz --format taobao --speed-up 3600    # an hour a second",
+        "headwater replay log.csv --columns user=customer,item=sku,time=when,event=what --events bought=purchase",
         "headwater replay deploy/demo/movielens-latest-small --users 100 --limit 10000",
     )
 )
 @click.argument("file", type=click.Path(path_type=Path))
-@click.option("--format", "format_", type=click.Choice(FORMATS), help="Guessed from the file if not given.")
 @click.option("--rate", type=POSITIVE, help="Events per second.  [default: as fast as Kafka takes them]")
 @click.option("--speed-up", type=POSITIVE, help="Keep the time between events, so many times as fast.")
 @click.option("--users", type=click.IntRange(1), help="Only the first so many users.")
 @click.option("--limit", type=click.IntRange(1), help="Only the first so many events.")
-@click.option("--skip-bad", is_flag=True, help="Leave out lines that cannot be read, and count them.")
 @configured
+@of_file()
 def command(
-    config: Config, file: Path, format_: str | None, rate: float | None, speed_up: float | None, users: int | None,
-    limit: int | None, *, skip_bad: bool,
+    config: Config, file: Source, rate: float | None, speed_up: float | None, users: int | None, limit: int | None
 ) -> None:  # fmt: skip
     """Send a file of events to Kafka, at a rate of your choice.
 
@@ -43,10 +41,8 @@ def command(
     """
     if rate is not None and speed_up is not None:
         raise UsageError("--rate and --speed-up exclude each other: give one of them")
-    bad: list[FormatError] = []
-    entries = list(select(read(file, format_, bad.append if skip_bad else None), users, limit))
-    if bad:
-        click.echo(f"{len(bad):,} lines left out; the first: {bad[0]}", err=True)
+    with file.entries() as found:
+        entries = list(select(found, users, limit))
     items = [entry for entry in entries if isinstance(entry, Item)]
     events = [entry for entry in entries if not isinstance(entry, Item)]
     check(config.kafka)
