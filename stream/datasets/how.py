@@ -77,7 +77,7 @@ class How:
 
     def own(self) -> Layout | None:
         """The layout of the columns that are said; roles that are not have headwater's own names."""
-        return self.applied(Layout(PLAIN_COLUMNS)) if self.columns else None
+        return self.applied(Layout(PLAIN_COLUMNS, starred="rating" in self.columns)) if self.columns else None
 
     def candidates(self, *without: str) -> Iterator[tuple[str, Layout]]:
         """Formats and layouts that the file may have."""
@@ -107,7 +107,7 @@ def pairs(option: str, texts: tuple[str, ...]) -> dict[str, str]:
     for text in texts:
         for pair in text.split(",") if text.count("=") > 1 else [text]:
             name, equals, value = (part.strip() for part in pair.rpartition("="))
-            if not equals or not name or not value:
+            if not equals or not name or not value or "," in value:
                 raise UsageError(f"{option}: must be pairs such as a=b,c=d; got {pair!r}")
             found[name] = value
     return found

@@ -66,6 +66,7 @@ class Layout(NamedTuple):
     separator: str | None = None
     each: tuple[str, ...] = ()
     priced: bool = False  # whether the price is the item's, and not only what was paid
+    starred: bool = False  # whether the rating, out of five, says what the event is where there is none
     constants: Mapping[str, str] = {}
 
     @property
@@ -215,7 +216,8 @@ def parser(
     """
     time_of, events = clock(unit), {key.casefold(): kind for key, kind in layout.events.items()}
     spelled = {plain_name(key): kind for key, kind in events.items() if key != OTHER}
-    rated, described = "rating" in names, any(role in names for role in ROLES[8:]) or layout.priced
+    starred = layout.starred and "rating" in names and layout.default is None and not has_event
+    described = any(role in names for role in ROLES[8:]) or layout.priced
     user_name, item_name = names.get("user", "user"), names.get("item", "item")
     price_name, quantity_name = names.get("price", "price"), names.get("quantity", "quantity")
     rating_name = names.get("rating", "rating")
@@ -232,17 +234,13 @@ def parser(
             allowed = ", ".join(key for key in layout.events if key != OTHER)
             hint = f"; if it means one of them: --events {text}=click, or --events {text}={SKIP}" if text else ""
             raise ValueError(f"`{names.get('event', 'event')}` must be one of {allowed}; got {text!r}{hint}")
-        if layout.default is not None or rating is None:
+        if rating is None or not starred:
             return layout.default or "view"
         return "purchase" if rating >= PURCHASE_RATING else "click" if rating >= CLICK_RATING else "view"
 
     def parse(fields: Sequence[str]) -> Line | None:
         user, item, time, event, session, price, quantity, stars, *about = fields
-        rating = None
-        if rated and not has_event:
-            rating = _number(rating_name, stars)
-        elif rated:
-            rating = _finite(stars)
+        rating = _number(rating_name, stars) if starred else _finite(stars) if stars else None
         kind = kind_of(event, rating)
         if kind is None:
             return None

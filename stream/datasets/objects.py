@@ -192,7 +192,7 @@ def elements(text: str) -> Iterator[Physical]:
 
     An invalid element costs itself: the next one is looked for where an object begins as the first one does.
 
-    >>> [(each.number, each.text or each.fault) for each in elements('[{"a": 1},\n{"a": ,},\n{"a": 2}]')]
+    >>> [(each.number, each.text.strip() or each.fault) for each in elements('[{"a": 1},\n{"a": ,},\n{"a": 2}]')]
     [(1, '{"a": 1}'), (2, 'JSON is malformed: Expecting value'), (3, '{"a": 2}')]
     """
     place, number = text.index("[") + 1, 1
@@ -214,7 +214,7 @@ def elements(text: str) -> Iterator[Physical]:
                 return
             end = following.end()
         else:
-            yield Physical(number, text[place:end])
+            yield Physical(number, text[place:end] + "\n")
         place = end
 
 

@@ -88,9 +88,14 @@ READY: dict[str, tuple[Layout, ...]] = {
         ),
     ),
     "movielens": (
-        Layout(_FILMS, marks=("userId", "movieId", "rating", "timestamp")),
-        Layout(_FILMS, names=("userId", "movieId", "rating", "timestamp"), recognises=_is_movielens, separator="::"),
-        Layout(_FILMS, names=("userId", "movieId", "rating", "timestamp"), recognises=_is_movielens, separator="\t"),
+        Layout(_FILMS, starred=True, marks=("userId", "movieId", "rating", "timestamp")),
+        *(
+            Layout(
+                _FILMS, starred=True, names=("userId", "movieId", "rating", "timestamp"), recognises=_is_movielens,
+                separator=separator,
+            )
+            for separator in ("::", "\t")
+        ),
     ),
     "retailrocket": (
         Layout(
@@ -117,14 +122,14 @@ READY: dict[str, tuple[Layout, ...]] = {
     "amazon": (
         Layout(
             {"user": ("user_id",), "item": ("parent_asin",), "time": ("timestamp",), "rating": ("rating",)},
-            marks=("user_id", "parent_asin", "rating", "timestamp"),
+            marks=("user_id", "parent_asin", "rating", "timestamp"), starred=True,
         ),
         Layout(
             {"user": ("reviewerID",), "item": ("asin",), "time": ("unixReviewTime",), "rating": ("overall",)},
-            marks=("reviewerID", "asin", "overall", "unixReviewTime"),
+            marks=("reviewerID", "asin", "overall", "unixReviewTime"), starred=True,
         ),
-        Layout(_REVIEWS, names=("item", "user", "rating", "timestamp"), recognises=_is_amazon_2018),
-        Layout(_REVIEWS, names=("user", "item", "rating", "timestamp"), recognises=_is_amazon_2014),
+        Layout(_REVIEWS, starred=True, names=("item", "user", "rating", "timestamp"), recognises=_is_amazon_2018),
+        Layout(_REVIEWS, starred=True, names=("user", "item", "rating", "timestamp"), recognises=_is_amazon_2014),
     ),
     "recbole": (
         Layout(
@@ -132,7 +137,7 @@ READY: dict[str, tuple[Layout, ...]] = {
                 "user": ("user_id:token",), "item": ("item_id:token",), "time": ("timestamp:float",),
                 "rating": ("rating:float",), "session": ("session_id:token",),
             },
-            marks=("user_id:token", "item_id:token", "timestamp:float"), separator="\t",
+            marks=("user_id:token", "item_id:token", "timestamp:float"), separator="\t", starred=True,
         ),
     ),
     "ga4": (

@@ -80,6 +80,8 @@ def guessed(names: Sequence[str], columns: Sequence[Sequence[str]]) -> dict[str,
         if role not in found:
             _take(found, role, ids, rest)
             ids = [n for n in ids if n in rest]
+    if "event" not in found:
+        _take(found, "event", [n for n in rest if _are_kinds(columns[n]) and any(map(_means, columns[n]))], rest)
     return found
 
 
@@ -87,6 +89,10 @@ def _take(found: dict[str, int], role: str, wanted: list[int], rest: list[int]) 
     if wanted:
         found[role] = wanted[0]
         rest.remove(wanted[0])
+
+
+def _means(value: str) -> bool:
+    return meaning(value) != SKIP
 
 
 def meaning(value: str) -> str:

@@ -127,7 +127,12 @@ HEADER = "user_id,item_id,event,timestamp\n"
         (HEADER + f"u,{'é' * 129},view,1\n", "csv", 2, "`item_id` must have at most 256 bytes; got 258"),
         (HEADER + "u,i,view,yesterday\n", "csv", 2, "must be unix seconds or ISO 8601; got 'yesterday'"),
         (HEADER + "u,i,view,nan\n", "csv", 2, "must be in seconds since 1970; got 'nan'"),
-        (HEADER + "u,i,view,1511544070000\n", "csv", 2, "got '1511544070000', which looks like another unit"),
+        (
+            HEADER + "u,i,view,1511544070\n" * 2 + "u,i,view,1511544070000\n",
+            "csv",
+            4,
+            "got '1511544070000', which looks",
+        ),
         ("user_id,item_id,event\nu,i,view\n", "csv", 1, "timestamp missing in 'user_id,item_id,event'"),
         ("1,2,3,look,4\n", "taobao", 1, "must be one of pv, cart, fav, buy; got 'look'"),
         (REES46.replace("33.20,u1", "cheap,u1"), "rees46", 2, "`price` must be a number, 0 or more; got 'cheap'"),
@@ -166,9 +171,8 @@ def test_a_file_cut_within_its_last_line_warns(tmp_path: Path, caplog: pytest.Lo
     [
         ("none.csv", None, "there is no such file"),
         ("log.csv", b"hello\n", "is no known format: 'hello'; a CSV file begins with the header user_id"),
-        ("log.csv", b"", "is no known format"),
+        ("log.csv", b"", "is empty: it must hold at least one event"),
         ("log.csv.gz", gzip.compress(CSV.encode())[:40], "cannot be read"),
-        ("log.csv.gz", CSV.encode(), "cannot be read"),
         ("log.csv", HEADER.encode() + b"u,\xff,view,1\n", "must be UTF-8"),
     ],
 )
@@ -186,7 +190,7 @@ def test_an_unknown_format_is_refused(tmp_path: Path) -> None:
         list(read(tmp_path / "x", "parquet"))
 
 
-@given(times=st.lists(st.integers(0, 5), max_size=30))
+@given(times=st.lists(st.integers(0, 5), min_size=1, max_size=30))
 def test_order_is_by_time_and_stable(tmp_path_factory: pytest.TempPathFactory, times: list[int]) -> None:
     path = write(tmp_path_factory.mktemp("log"), "log.csv", "".join(f"u,i{n},c,pv,{t}\n" for n, t in enumerate(times)))
     found = [event for _, event in events(list(read(path, "taobao")))]

@@ -1,15 +1,15 @@
-"""Ratings of a file, by the events they belong to."""
+"""Ratings of a file, by the events they belong to, and what they are for."""
 
 from pathlib import Path
 
+from stream.datasets.readers import ratings as read_ratings
 from stream.datasets.readers import read
-from stream.evaluation.ratings import read_ratings
 from tests.support.rated import write_rated_log
 
 
 def test_ratings_are_found_by_the_events_they_belong_to(tmp_path: Path) -> None:
     log = write_rated_log(tmp_path)
-    ratings = read_ratings(log, "csv")
+    ratings = read_ratings(log)
     events = [entry[1] for entry in read(log) if isinstance(entry, tuple)]
     assert len(ratings) == len(events) == 160
     assert all(ratings[event.event_id] == 1 + int(event.item_id[1:]) % 5 for event in events)
@@ -18,6 +18,6 @@ def test_ratings_are_found_by_the_events_they_belong_to(tmp_path: Path) -> None:
         'user_id,item_id,event,timestamp,rating\nu,"a\nb",view,1,4\nu,c,view,2,\nu,d,view,3,nan\nu,e,view,4,2\n'
     )
     ids = {entry[1].item_id: entry[1].event_id for entry in read(odd) if isinstance(entry, tuple)}
-    assert read_ratings(odd, "csv") == {ids["a\nb"]: 4.0, ids["e"]: 2.0}
+    assert read_ratings(odd) == {ids["a\nb"]: 4.0, ids["e"]: 2.0}
     odd.write_text("user_id,item_id,event,timestamp\nu,a,view,1\n")
-    assert read_ratings(odd, "csv") == {}
+    assert read_ratings(odd) == {}
