@@ -89,7 +89,7 @@ def test_bad_lines_are_counted_and_left_out(config: Kafka, tmp_path: Path, capsy
     capsys.readouterr()
     assert cli.main(["replay", str(file), "--skip-bad"]) == 0
     captured = capsys.readouterr()
-    assert captured.err.startswith(f"1 lines left out; the first: {file} line 3:")
+    assert captured.err.startswith(f"1 line left out: 1 `event` must be one of view, click, purchase\n  {file} line 3:")
     assert len(records(config, VIEWS)) == 1
 
 
