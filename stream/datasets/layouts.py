@@ -66,6 +66,7 @@ class Layout(NamedTuple):
     separator: str | None = None
     each: tuple[str, ...] = ()
     priced: bool = False  # whether the price is the item's, and not only what was paid
+    unset: str = ""  # what stands for an item where there is none: the line is skipped
     starred: bool = False  # whether the rating, out of five, says what the event is where there is none
     constants: Mapping[str, str] = {}
 
@@ -242,7 +243,7 @@ def parser(
         user, item, time, event, session, price, quantity, stars, *about = fields
         rating = _number(rating_name, stars) if starred else _finite(stars) if stars else None
         kind = kind_of(event, rating)
-        if kind is None:
+        if kind is None or (item and item == layout.unset):
             return None
         paid = _number(price_name, price) if price else None
         return Line(

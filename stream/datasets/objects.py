@@ -145,10 +145,7 @@ def wire_parser(layout: Layout, unit: str | None, has_event: bool) -> ParseText:
     parse, decode = parser(layout, names, unit, has_event), msgspec.json.Decoder(Wire).decode
 
     def parse_text(text: str) -> list[Line]:
-        try:
-            wire = decode(text)
-        except RecursionError:
-            raise ValueError(NESTED) from None
+        wire = _checked(decode, text)
         kind = wire.type or wire.event or ""
         if has_event and not kind:
             raise ValueError("must have a `type`: view, click or purchase")
@@ -181,21 +178,39 @@ def rows(lines: Iterator[Physical], parse: ParseText) -> Iterator[Row]:
 
 def decoded(text: str) -> Object:
     """The object of one line."""
+    return cast("Object", _checked(msgspec.json.decode, text))
+
+
+def _checked(decode: Callable[[str], Any], text: str) -> Any:
+    """What is decoded; every error is a ValueError that says what is wrong."""
     try:
-        return cast("Object", msgspec.json.decode(text))
+        return decode(text)
     except RecursionError:
         raise ValueError(NESTED) from None
+    except msgspec.DecodeError as error:
+        if "truncated" in str(error):
+            raise ValueError(f"JSON is malformed: it ends too early; got {text[-40:]!r}") from None
+        raise
+
+
+def spans_lines(text: str) -> bool:
+    """True if a text begins with an object that takes more than its first line."""
+    try:
+        _, end = _DECODER.raw_decode(text)
+    except (ValueError, RecursionError):
+        return False
+    return "\n" in text[:end].strip()
 
 
 def elements(text: str) -> Iterator[Physical]:
-    r"""The elements of a JSON array, as if each were a line, numbered by the line of the file on which it begins.
+    r"""The elements of a JSON array, or objects of many lines without one, numbered by the line on which they begin.
 
     An invalid element costs itself: the next one is looked for where an object begins as the first one does.
 
     >>> [(each.number, each.text.strip() or each.fault) for each in elements('[{"a": 1},\n{"a": ,},\n{"a": 2}]')]
     [(1, '{"a": 1}'), (2, 'JSON is malformed: Expecting value'), (3, '{"a": 2}')]
     """
-    place, number = text.index("[") + 1, 1
+    place, number = (1 if text.startswith("[") else 0), 1
     counted = 0
     begin = re.compile(r"\n(?=" + _indentation(text, place) + r"\{)|\}\s*,[ \t]*(?=\{)")
     while True:

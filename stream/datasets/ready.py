@@ -155,7 +155,7 @@ READY: dict[str, tuple[Layout, ...]] = {
             },
             GA4,
             marks=("event_name", "user_pseudo_id|user_id", "event_timestamp|event_date", "items|items.item_id|item_id"),
-            each=("items",), priced=True,
+            each=("items",), priced=True, unset="(not set)",
         ),
     ),
     "segment": (

@@ -8,7 +8,7 @@ from stream.datasets import parquet
 from stream.datasets.bad import FormatError
 from stream.datasets.how import OWN, SAMPLED, How, Plan, complete
 from stream.datasets.layouts import ROLES, Layout, clock, marked, unit_of
-from stream.datasets.objects import elements
+from stream.datasets.objects import elements, spans_lines
 from stream.datasets.ready import FORMATS, READY
 from stream.datasets.sniff_objects import plan_of_objects, readable
 from stream.datasets.suggest import suggestion
@@ -36,7 +36,7 @@ def plan(path: Path, how: How) -> Plan:
         return plan_of_objects(path, how, "parquet", head.rows, data)
     encoding = how.encoding or encoding_of(data)
     text = data.decode(encoding, "replace").lstrip("\ufeff\r\n\t ")
-    if text.startswith("["):
+    if text.startswith("[") or (text.startswith("{") and spans_lines(text)):
         return plan_of_objects(path, how, "array", list(readable(each.text for each in elements(text))), data)._replace(
             encoding=encoding
         )
@@ -57,13 +57,13 @@ def _of_table(path: Path, how: How, lines: list[str]) -> Plan:
     while len(lines) > 1 and lines[0].startswith("#"):
         skipped.add(lines.pop(0))
     heads = [(each, _header(lines[0], each)) for each in separators if each in lines[0]]
+    for separator, head in heads:
+        for name, layout in how.candidates("jsonl"):
+            if _fits(layout, head, separator) and all(_place(each, head) >= 0 for each in how.columns.values()):
+                return _table(path, name, how.applied(layout), separator, head, lines, skipped)
     own = how.own()
     if own is not None:
         return _of_own(path, how, own, heads or [(",", [lines[0]])], lines, skipped)
-    for separator, head in heads:
-        for name, layout in how.candidates("jsonl"):
-            if _fits(layout, head, separator):
-                return _table(path, name, how.applied(layout), separator, head, lines, skipped)
     if how.format is not None and how.format != "jsonl":
         return _forced(path, how, heads, lines, skipped)
     header = lines[0]

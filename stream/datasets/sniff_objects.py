@@ -24,7 +24,7 @@ def readable(texts: Iterable[str]) -> Iterator[Object]:
 
 def plan_of_objects(path: Path, how: How, form: Form, objects: list[Object], data: bytes) -> Plan:
     """Find out how to read objects, by the first of them."""
-    name, layout = _layout_of(path, how, form, objects)
+    name, layout = _layout_of(path, how, form, objects, data)
     columns = {role: tuple(_spelled(each, objects) for each in names) for role, names in layout.columns.items()}
     layout = layout._replace(columns=columns)
     if name == OWN:
@@ -43,7 +43,7 @@ def plan_of_objects(path: Path, how: How, form: Form, objects: list[Object], dat
     )  # fmt: skip
 
 
-def _layout_of(path: Path, how: How, form: Form, objects: list[Object]) -> tuple[str, Layout]:
+def _layout_of(path: Path, how: How, form: Form, objects: list[Object], data: bytes) -> tuple[str, Layout]:
     own = how.own()
     if own is not None:
         return OWN, own
@@ -55,6 +55,11 @@ def _layout_of(path: Path, how: How, form: Form, objects: list[Object]) -> tuple
             return name, how.applied(layout)
     if how.format is not None:
         return how.format, how.applied(READY[how.format][0])
+    if not objects:
+        raise FormatError(
+            f"{path} line 1: no JSON object can be read; there must be one a line, or an array of them; got "
+            f"{data[:80].decode('utf-8', 'replace')!r}"
+        )
     names = list(_keys(objects))
     raise FormatError(
         f"{path} line 1: is no known format: {'parquet' if form == 'parquet' else 'JSON'} with "

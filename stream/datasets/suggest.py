@@ -33,8 +33,7 @@ def suggestion(path: Path, command: str, names: Sequence[str], rows: Sequence[Se
     """The end of an error: what the columns look like, and the command that reads them so; empty without a guess."""
     if len(names) < 3:
         return ""
-    headless = bool(rows) and sum(_is_time(name) or name.replace(".", "", 1).isdigit() for name in names) >= 2
-    if headless:
+    if any(map(_is_time, names)):  # there is no header
         rows, names = [list(names), *rows], [str(n + 1) for n in range(len(names))]
     columns = [[row[n].strip().strip('"') for row in rows if len(row) == len(names)] for n in range(len(names))]
     found = guessed(names, columns)
@@ -75,6 +74,8 @@ def guessed(names: Sequence[str], columns: Sequence[Sequence[str]]) -> dict[str,
     rest = [n for n in range(len(names)) if n not in found.values()]
     if "time" not in found:
         _take(found, "time", [n for n in rest if _are_times(columns[n])], rest)
+    if "event" not in found:
+        _take(found, "event", [n for n in rest if _are_kinds(columns[n]) and all(map(_means, columns[n]))], rest)
     ids = sorted((n for n in rest if not _are_stars(columns[n])), key=lambda n: len(set(columns[n])))
     for role in ("user", "item"):  # fewer users than items act in a small piece of a log
         if role not in found:

@@ -18,6 +18,10 @@ LETTERS = set("ÀÁÂÃÄÅÆÇÈÉÊËÌÍÎÏÑÒÓÔÖØÙÚÛÜßàáâãä�
 )  # the last are quotation marks and dashes
 
 
+HINT = "; is the whole file in another encoding, name it: --encoding cp1252"
+FEW, RARE = 3, 0.02  # fewer such lines, and a smaller share of all, are broken lines of UTF-8
+
+
 class Physical(NamedTuple):
     """One line of a file."""
 
@@ -35,7 +39,7 @@ def encoding_of(sample: bytes) -> str:
     r"""Guess an encoding from a file's first bytes.
 
     UTF-8, unless no line with more than ASCII is valid UTF-8 and what is there looks like cp1252, of which Latin-1 is
-    a part: one broken line does not make another encoding of the file.
+    a part: one broken line among many does not make another encoding of the file.
 
     >>> encoding_of("u,café\n".encode("cp1252")), encoding_of("u,café\n".encode()), encoding_of(b"u,i\\xff\n")
     ('cp1252', 'utf-8', 'utf-8')
@@ -59,7 +63,8 @@ def encoding_of(sample: bytes) -> str:
                 valid += 1
             except UnicodeDecodeError:
                 invalid.append(line)
-    return CP1252 if invalid and not valid and all(map(_western, invalid)) else UTF8
+    enough = len(invalid) >= FEW or len(invalid) >= RARE * (sample.count(b"\n") or sample.count(b"\r"))
+    return CP1252 if invalid and enough and not valid and all(map(_western, invalid)) else UTF8
 
 
 def _western(line: bytes) -> bool:
@@ -106,7 +111,7 @@ def _decoded(number: int, raw: bytes, encoding: str, fault: str) -> Physical:
             text = raw.decode("latin-1")
         else:
             what = f"0x{raw[error.start]:02x} at byte {error.start + 1} of the line"
-            text, fault = "", fault or f"must be {encoding.upper()}; got {what}"
+            text, fault = "", fault or f"must be {encoding.upper()}; got {what}{HINT}"
     return Physical(number, text.removeprefix("\ufeff"), fault)  # files that were put together have one in the middle
 
 

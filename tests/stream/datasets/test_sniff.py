@@ -110,6 +110,16 @@ def test_encodings(
     assert ("is read as cp1252 (Latin-1); name another with --encoding" in caplog.text) == notice
 
 
+@pytest.mark.parametrize("broken", [b"caf\xe9", b"i\xc3(", b"\xff"])
+def test_one_broken_line_among_many_is_no_other_encoding(tmp_path: Path, broken: bytes) -> None:
+    path = tmp_path / "log.csv"
+    path.write_bytes((CSV + "u,i,view,1700000000\n" * 60).encode() + b"u," + broken + b",view,1700000000\n")
+    left_out = LeftOut()
+    assert sum(isinstance(entry, tuple) for entry in read(path, on_bad=left_out)) == 62
+    assert "line 64: must be UTF-8; got 0x" in str(left_out.first[0])
+    assert str(left_out.first[0]).endswith("name it: --encoding cp1252")
+
+
 def test_an_encoding_can_be_named(tmp_path: Path) -> None:
     path = tmp_path / "log.csv"
     path.write_bytes(CSV.replace("i1", "чай").encode("cp1251"))
@@ -150,6 +160,14 @@ def test_columns_are_named_and_values_mapped(tmp_path: Path) -> None:
         events(path, How(columns={"user": "buyer"}))
     with pytest.raises(FormatError, match="must name user, item and time; user, item missing"):
         events(path, How(columns={"time": "when"}))
+
+
+def test_a_known_file_keeps_its_events_when_columns_are_named(tmp_path: Path) -> None:
+    path = tmp_path / "events.csv"
+    path.write_text("timestamp,visitorid,event,itemid,transactionid\n1433221332117,7,addtocart,5,\n")
+    how = How(columns={"user": "visitorid", "item": "itemid", "time": "timestamp", "event": "event"})
+    assert brief(events(path, how)) == [("7", "click", "5", 1_433_221_332.117)]
+    assert events(path, How(columns={"user": "itemid"}))[0][1].user_id == "5"
 
 
 def test_columns_without_a_header_are_numbered(tmp_path: Path) -> None:
@@ -196,6 +214,7 @@ def test_a_file_that_fits_nothing_gets_a_command_that_reads_it(tmp_path: Path, n
     [
         ("Kunde;Artikel;Datum\nk1;a1;2023-01-05\nk1;a2;2023-01-06\nk2;a3;2023-01-06\n",
          "user=Kunde,item=Artikel,time=Datum"),
+        ("u1,i1,view,1700000000\nu1,i2,purchase,1700000001\nu2,i3,view,1700000001\n", "user=1,item=2,time=4,event=3"),
         ("5,tea,1700000000\n5,cup,1700000060\n6,pot,1700000061\n", "user=1,item=2,time=3"),
         ('{"buyer": "a", "product": {"id": "t"}, "created_at": "2023-01-05"}\n',
          "user=buyer,item=product.id,time=created_at"),
@@ -225,8 +244,9 @@ JSON = [
 @pytest.mark.parametrize(
     "text",
     ["\n".join(JSON), f"[{','.join(JSON)}]", "[\n" + ",\n".join(JSON) + "\n]\n",
-     "\n\n".join(JSON) + "\n", "\r".join(JSON)],
-    ids=["lines", "array", "array of lines", "blank lines", "carriage return"],
+     "\n\n".join(JSON) + "\n", "\r".join(JSON),
+     "\n".join(JSON).replace(",", ",\n  ")],
+    ids=["lines", "array", "array of lines", "blank lines", "carriage return", "objects of many lines"],
 )  # fmt: skip
 def test_json_in_lines_and_arrays(tmp_path: Path, text: str) -> None:
     path = tmp_path / "log.json"
