@@ -1,14 +1,13 @@
 """What the columns of known event logs mean. A new layout is a function from fields to a `Line`, and an entry below."""
 
-import math
 from collections.abc import Callable, Sequence
-from datetime import UTC, datetime
-from functools import lru_cache
 from typing import NamedTuple
 
-from stream.records.schemas import MAX_ID_BYTES, EventType, Item
+from stream.records.ids import in_column
+from stream.records.numbers import number
+from stream.records.schemas import EventType, Item
+from stream.records.times import seconds
 
-LATEST_S = 1e11  # the year 5138: a larger number is in milliseconds
 PLAIN: dict[str, EventType] = {"view": "view", "click": "click", "purchase": "purchase"}
 TAOBAO: dict[str, EventType] = {"pv": "view", "cart": "click", "fav": "click", "buy": "purchase"}
 REES46: dict[str, EventType] = {"view": "view", "cart": "click", "purchase": "purchase"}
@@ -21,7 +20,7 @@ class Line(NamedTuple):
     kind: EventType
     user_id: str
     item_id: str
-    time: float  # unix seconds
+    time: float  # unix seconds, as `stream.records.times.seconds` gives them
     session_id: str | None = None
     price: float | None = None
     about: tuple[str, ...] = ()  # fields about the item, for `Layout.describe`
@@ -43,46 +42,22 @@ class Layout(NamedTuple):
     describe: Callable[[str, tuple[str, ...]], Item] | None = None
 
 
-def seconds(text: str) -> float:
-    """Unix seconds of a number or an ISO 8601 time (UTC if it has no offset).
-
-    >>> seconds("1511544070"), seconds("2017-11-24T17:21:10Z"), seconds("2017-11-24 17:21:10 UTC")
-    (1511544070.0, 1511544070.0, 1511544070.0)
-    """
-    try:
-        time = float(text)
-    except ValueError:
-        time = _iso_seconds(text)
-    if math.isfinite(time) and abs(time) < LATEST_S:
-        return time
-    raise ValueError(f"the time must be in seconds since 1970; got {text!r}, which looks like another unit")
-
-
-@lru_cache(maxsize=4096)  # consecutive lines often have the same second
-def _iso_seconds(text: str) -> float:
-    try:
-        time = datetime.fromisoformat(text.removesuffix(" UTC"))
-    except ValueError:
-        raise ValueError(f"the time must be unix seconds or ISO 8601; got {text!r}") from None
-    return (time if time.tzinfo else time.replace(tzinfo=UTC)).timestamp()
-
-
 def _id(name: str, text: str) -> str:
-    if not text:
-        raise ValueError(f"`{name}` must not be empty")
-    if len(text) * 4 > MAX_ID_BYTES and len(text.encode()) > MAX_ID_BYTES:
-        raise ValueError(f"`{name}` must have at most {MAX_ID_BYTES} bytes; got {len(text.encode())}")
-    return text
+    try:
+        return in_column(text)
+    except ValueError as error:
+        raise ValueError(f"`{name}` {error}") from None
+
+
+def _session(text: str) -> str | None:
+    return _id("session_id", text) if text.strip(" \t") else None
 
 
 def _number(name: str, text: str) -> float:
     try:
-        number = float(text)
-    except ValueError:
-        number = math.nan
-    if not 0 <= number < math.inf:
-        raise ValueError(f"`{name}` must be a number, 0 or more; got {text!r}")
-    return number
+        return number(text.strip(" \t"), 0)
+    except ValueError as error:
+        raise ValueError(f"`{name}` {error}") from None
 
 
 def _plain(fields: Sequence[str]) -> Line:
@@ -90,7 +65,7 @@ def _plain(fields: Sequence[str]) -> Line:
     kind = PLAIN.get(event)
     if kind is None:
         raise ValueError(f"`event` must be one of {', '.join(PLAIN)}; got {event!r}")
-    return Line(kind, _id("user_id", user), _id("item_id", item), seconds(timestamp), session or None)
+    return Line(kind, _id("user_id", user), _id("item_id", item), seconds(timestamp), _session(session))
 
 
 def _taobao(fields: Sequence[str]) -> Line:
@@ -116,7 +91,7 @@ def _rees46(fields: Sequence[str]) -> Line | None:
         return None
     paid = _number("price", price) if price else None
     return Line(
-        kind, _id("user_id", user), _id("product_id", product), seconds(time), session or None, paid, (price, *about)
+        kind, _id("user_id", user), _id("product_id", product), seconds(time), _session(session), paid, (price, *about)
     )
 
 
@@ -126,7 +101,7 @@ def _describe_rees46(item_id: str, about: tuple[str, ...]) -> Item:
         item_id=item_id,
         categories=[category for category in (code, category_id) if category],
         attributes={"brand": brand} if brand else {},
-        price=float(price) if price else None,
+        price=_number("price", price) if price else None,
     )
 
 

@@ -15,6 +15,7 @@ off there: the line is left out with a warning.
 import csv
 import gzip
 import logging
+import math
 import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -23,9 +24,12 @@ from typing import IO, cast
 
 import msgspec
 
-from stream.datasets.layouts import LAYOUTS, Layout, Line, film, seconds
+from stream.datasets.file_events import FileEvents
+from stream.datasets.layouts import LAYOUTS, Layout, film
 from stream.errors import UsageError
+from stream.records.ids import fault
 from stream.records.schemas import Event, EventType, Item
+from stream.records.times import seconds
 
 FORMATS = ("csv", "jsonl", *(name for name in LAYOUTS if name != "csv"))
 Entry = Item | tuple[EventType, Event]
@@ -41,16 +45,22 @@ class FormatError(UsageError, ValueError):
 OnBad = Callable[[FormatError], None]
 
 
-def read(path: str | Path, format: str | None = None, on_bad: OnBad | None = None) -> Iterator[Entry]:  # noqa: A002  as the option
+def read(
+    path: str | Path,
+    format: str | None = None,  # noqa: A002  as the option
+    on_bad: OnBad | None = None,
+    now: float = math.inf,
+) -> Iterator[Entry]:
     """Events of a file by time (equal times in the file's order), each item right before the first event with it.
 
-    Items come only from formats that describe them. `event_id` is `<format>-<line number>`, but for jsonl,
+    Items come only from formats that describe them. Events get ids by their content, see `file_events`, but for jsonl,
     whose events have their own.
 
     Parameters
     ----------
     format : one of `FORMATS`; guessed from the first line if None
     on_bad : called with the error of each invalid line, which is then skipped; without it the error is raised
+    now : unix seconds; an event must not be later. Infinite: any time until 2100
 
     Raises
     ------
@@ -63,7 +73,7 @@ def read(path: str | Path, format: str | None = None, on_bad: OnBad | None = Non
         raise FormatError(f"format {name!r} is unknown; must be one of {', '.join(FORMATS)}")
     if name == "movielens":
         path = ratings_of(path)
-    found = sorted(_events(path, name, on_bad or _raise), key=lambda entry: entry[1].timestamp)
+    found = sorted(_events(path, name, on_bad or _raise, FileEvents(now)), key=lambda entry: entry[1].timestamp)
     describe = _describer(path, name)
     met: set[str] = set()
     for kind, event, about in found:
@@ -147,12 +157,12 @@ def _open(path: Path) -> Iterator[IO[str]]:
         raise FormatError(f"{path}: is not CSV: {error}") from error
 
 
-def _events(path: Path, name: str, on_bad: OnBad) -> Iterator[Found]:
+def _events(path: Path, name: str, on_bad: OnBad, events: FileEvents) -> Iterator[Found]:
     with _open(path) as file:
         if name == "jsonl":
-            yield from _json_lines(_Lines(file, path, on_bad))
+            yield from _json_lines(_Lines(file, path, on_bad), events)
         else:
-            yield from _columns(_Lines(file, path, on_bad), name)
+            yield from _columns(_Lines(file, path, on_bad), name, events)
 
 
 class _Lines:
@@ -176,13 +186,12 @@ class _Lines:
             log.warning("%s: the file ends within this line, which is left out", where)
 
 
-def _json_lines(lines: _Lines) -> Iterator[Found]:
+def _json_lines(lines: _Lines, events: FileEvents) -> Iterator[Found]:
     for number, line in enumerate(lines, 1):
         if not line.strip():
             continue
         try:
-            event = _EVENT.decode(line)
-            seconds(str(event.timestamp))
+            event = _wire_event(line, events)
             if event.type is None:
                 raise ValueError("must have a `type`: view, click or purchase")
         except ValueError as error:  # msgspec's errors are ValueErrors
@@ -191,7 +200,18 @@ def _json_lines(lines: _Lines) -> Iterator[Found]:
             yield event.type, event, ()
 
 
-def _columns(lines: _Lines, name: str) -> Iterator[Found]:
+def _wire_event(line: str, events: FileEvents) -> Event:
+    """An event as it stands on a line, but its time may be in another unit."""
+    event = _EVENT.decode(line)
+    for field in ("event_id", "user_id", "item_id", "session_id", "decision_id"):
+        text = getattr(event, field)
+        if text is not None and (wrong := fault(text)):
+            raise ValueError(f"`{field}` {wrong}")
+    time = events.time(seconds(repr(event.timestamp)))
+    return event if time == event.timestamp else msgspec.structs.replace(event, timestamp=time)
+
+
+def _columns(lines: _Lines, name: str, events: FileEvents) -> Iterator[Found]:
     layout, rows = LAYOUTS[name], csv.reader(lines)
     width = len(layout.columns)
     places = list(range(width))
@@ -206,11 +226,12 @@ def _columns(lines: _Lines, name: str) -> Iterator[Found]:
                 raise ValueError(f"must have {width} columns; got {len(row)}")
             row.append("")  # the value of an absent optional column, at place -1
             line = layout.parse([row[place] for place in places])
+            event = None if line is None else events.event(line)
         except ValueError as error:
             lines.bad(rows.line_num, error)
             continue
-        if line is not None:
-            yield line.kind, _event(line, f"{name}-{rows.line_num}"), line.about
+        if line is not None and event is not None:
+            yield line.kind, event, line.about
 
 
 def _places(header: list[str], layout: Layout, path: Path) -> list[int]:
@@ -221,10 +242,3 @@ def _places(header: list[str], layout: Layout, path: Path) -> list[int]:
             f"{', '.join(missing)} missing in {','.join(header)[:120]!r}"
         )
     return [header.index(column) if column in header else -1 for column in layout.columns + layout.optional]
-
-
-def _event(line: Line, event_id: str) -> Event:
-    return Event(
-        event_id=event_id, user_id=line.user_id, item_id=line.item_id, timestamp=line.time,
-        session_id=line.session_id, price=line.price,
-    )  # fmt: skip

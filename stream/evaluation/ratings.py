@@ -9,7 +9,10 @@ from typing import IO, Protocol, cast
 
 from river import reco
 
+from stream.datasets.file_events import FileEvents
+from stream.datasets.layouts import LAYOUTS
 from stream.datasets.readers import ratings_of
+from stream.records.numbers import number
 
 COLUMN = "rating"
 SEED = 7  # of the factors that River draws for new users and items
@@ -31,7 +34,7 @@ class Rater(Protocol):
 def read_ratings(path: str | Path, format_: str) -> dict[str, float]:
     """Return ratings by event id, of the formats with a header that has the column `rating`; else nothing.
 
-    Ids are those of `formats.read`. What is no number is left out.
+    Ids are those of `readers.read`. What is no number is left out.
     """
     path = ratings_of(Path(path)) if format_ == "movielens" else Path(path)
     if format_ not in {"csv", "movielens"} or not path.exists():
@@ -42,17 +45,24 @@ def read_ratings(path: str | Path, format_: str) -> dict[str, float]:
 
 
 def _ratings(file: IO[str], format_: str) -> Iterator[tuple[str, float]]:
-    rows = csv.reader(file)
+    rows, layout, events = csv.reader(file), LAYOUTS[format_], FileEvents()
     header = next(rows, [])
-    place = header.index(COLUMN) if COLUMN in header else -1
+    columns = layout.columns + layout.optional
+    if not {COLUMN, *layout.columns} <= set(header):
+        return
+    place, places = header.index(COLUMN), [header.index(name) if name in header else -1 for name in columns]
     for row in rows:
-        if 0 <= place < len(row):
-            try:
-                rating = float(row[place])
-            except ValueError:
-                continue
-            if math.isfinite(rating):
-                yield f"{format_}-{rows.line_num}", rating
+        if len(row) != len(header):
+            continue
+        fields = [*row, ""]  # the value of an absent optional column, at place -1
+        try:
+            line = layout.parse([fields[n] for n in places])
+            event = None if line is None else events.event(line)
+            rating = number(row[place])
+        except ValueError:
+            continue
+        if event is not None:
+            yield event.event_id, rating
 
 
 class RatingErrors:

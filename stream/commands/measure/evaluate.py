@@ -12,7 +12,6 @@ from rich.progress import Progress
 
 from stream.commands.options import collected, configured, examples, picture, resamples_option
 from stream.config import Config
-from stream.datasets.layouts import seconds
 from stream.datasets.readers import FORMATS, guess, read
 from stream.errors import CheckError, UsageError
 from stream.evaluation.baselines import ALL
@@ -20,10 +19,11 @@ from stream.evaluation.prequential import Entry, Evaluation
 from stream.evaluation.protocol import Grouping, Lists, Protocol, Scope, first_events
 from stream.evaluation.ratings import RATERS, read_ratings
 from stream.evaluation.tables import print_report
+from stream.records.times import seconds
 
 
 class Time(click.ParamType):
-    """Unix seconds or ISO 8601."""
+    """Unix seconds (or another unit, told by its size) or ISO 8601."""
 
     name = "time"
 
@@ -133,7 +133,7 @@ def command(config: Config, options: Options) -> None:
     _check(protocol)
     draw = None if options.plot is None else picture(options.plot, "draw")
     format_ = options.format_ or guess(file)
-    entries = first_events(read(file, format_), options.limit)
+    entries = first_events(read(file, format_, now=time.time()), options.limit)
     rated = read_ratings(file, format_) if {ALL, *RATERS} & set(options.learners) else {}
     evaluation = Evaluation(
         config, protocol, learners=options.learners, ratings=rated, resamples=options.resamples,

@@ -1,6 +1,7 @@
 """`headwater tune`."""
 
 import importlib
+import time
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -75,7 +76,7 @@ def command(config: Config, options: Options) -> None:
         raise UsageError(f"--out: {out} exists already; name another file, or remove it")
     tune = _tune()
     settings = tune.searchable(config, options.names)
-    entries = first_events(read(options.file, options.format_), options.prefix)
+    entries = first_events(read(options.file, options.format_, now=time.time()), options.prefix)
     console = Console(stderr=True)
     with Progress(console=console, transient=True, disable=not console.is_terminal) as progress:
         task = progress.add_task("trials", total=options.trials)

@@ -2,19 +2,15 @@
 
 import pytest
 
-from stream.datasets.layouts import LAYOUTS, film, seconds
+from stream.datasets.layouts import LAYOUTS, film
 from stream.records.schemas import Item
-
-
-def test_time_zones() -> None:
-    assert seconds("2017-11-24T19:21:10+02:00") == seconds("2017-11-24 17:21:10") == 1_511_544_070.0
 
 
 @pytest.mark.parametrize(
     ("stars", "kind"), [("5", "purchase"), ("4.5", "purchase"), ("4", "click"), ("3.5", "click"), ("3", "view")]
 )
 def test_ratings_are_events(stars: str, kind: str) -> None:
-    line = LAYOUTS["movielens"].parse(["u", "i", stars, "1"])
+    line = LAYOUTS["movielens"].parse(["u", "i", stars, "1000000000"])
     assert line is not None
     assert line.kind == kind
 
