@@ -14,6 +14,8 @@ users and items of before this rule can be removed.
 
 import re
 import unicodedata
+from collections.abc import Callable
+from urllib.parse import unquote_plus
 
 from stream.records.schemas import MAX_ID_BYTES
 
@@ -74,6 +76,33 @@ def in_column(text: str) -> str:
     if wrong:
         raise ValueError(wrong)
     return text
+
+
+def in_query(query: str, name: str, known: Callable[[str], bool]) -> list[str]:
+    """Ids of a parameter of an undecoded query string: it may be repeated, and hold several, separated by commas.
+
+    A comma that belongs to an id is written `%2C`. Many clients write every comma so: where no id is `known` that has
+    it, it separates too.
+
+    >>> in_query("k=5&id=a,b&id=c%2Cd&id=e%2Cf", "id", known={"c,d"}.__contains__)
+    ['a', 'b', 'c,d', 'e', 'f']
+
+    Raises
+    ------
+    ValueError
+        if one of them is no id
+    """
+    found = []
+    for pair in query.split("&"):
+        key, _, value = pair.partition("=")
+        if unquote_plus(key) == name:
+            for text in map(unquote_plus, value.split(",")):
+                found += [text] if "," not in text or known(text) else text.split(",")
+    for text in filter(None, found):
+        wrong = fault(text)
+        if wrong:
+            raise ValueError(f"{name}: {wrong}")
+    return list(filter(None, found))
 
 
 def _name(character: str) -> str:

@@ -15,9 +15,10 @@ def test_ratings_are_found_by_the_events_they_belong_to(tmp_path: Path) -> None:
     assert all(ratings[event.event_id] == 1 + int(event.item_id[1:]) % 5 for event in events)
     odd = tmp_path / "odd.csv"
     odd.write_text(
-        'user_id,item_id,event,timestamp,rating\nu,"a\nb",view,1,4\nu,c,view,2,\nu,d,view,3,nan\nu,e,view,4,2\n'
+        'user_id,item_id,event,timestamp,rating\nu,"a,b",view,1000000001,4\nu,c,view,1000000002,\n'
+        "u,d,view,1000000003,nan\nu,e,view,1000000004,2\n"
     )
     ids = {entry[1].item_id: entry[1].event_id for entry in read(odd) if isinstance(entry, tuple)}
-    assert read_ratings(odd, "csv") == {ids["a\nb"]: 4.0, ids["e"]: 2.0}
-    odd.write_text("user_id,item_id,event,timestamp\nu,a,view,1\n")
+    assert read_ratings(odd, "csv") == {ids["a,b"]: 4.0, ids["e"]: 2.0}
+    odd.write_text("user_id,item_id,event,timestamp\nu,a,view,1000000001\n")
     assert read_ratings(odd, "csv") == {}
