@@ -62,7 +62,8 @@ class FileEvents:
         self._unit = self._unit or unit
         if unit != self._unit:
             raise ValueError(
-                f"the time looks like {unit}, the ones before it like {self._unit}: all times of a file must have one unit"
+                f"the time looks like {unit}, the ones before it like {self._unit}: "
+                "all times of a file must have one unit"
             )
         wrong = fault(time, self.now)
         if wrong:

@@ -111,7 +111,9 @@ def looks_like(value: float, now: float) -> str:
     if digits and len(digits) <= 4:
         return "it looks like a time of day, or cut off: seconds since 1970 have 10 digits"
     if 0 <= value < EARLIEST_S:
-        return f"it is {datetime.fromtimestamp(value, UTC):%Y-%m-%d} and looks cut off: seconds since 1970 have 10 digits"
+        return (
+            f"it is {datetime.fromtimestamp(value, UTC):%Y-%m-%d} and looks cut off: seconds since 1970 have 10 digits"
+        )
     return ""
 
 
@@ -133,9 +135,7 @@ def seconds(text: str) -> float:
     try:
         value = number(text)
     except ValueError:
-        raise ValueError(
-            f"the time must be unix seconds or ISO 8601; got {text[:40]!r}{number_hint(text)}"
-        ) from None
+        raise ValueError(f"the time must be unix seconds or ISO 8601; got {text[:40]!r}{number_hint(text)}") from None
     if EARLIEST_S <= value < LATEST_S:
         return value
     for unit, divisor in UNITS.items():

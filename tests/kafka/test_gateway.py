@@ -210,7 +210,7 @@ BAD: list[tuple[str, str, Any, dict[str, str], int, str]] = [  # method, path, b
     ("GET", "/v1/users/ada/recommendations?k=-1", None, {}, 422, "got '-1'"),
     ("GET", "/v1/users/ada/recommendations?k=1_0", None, {}, 422, "got '1_0': write digits only"),
     ("GET", "/v1/users/ada/recommendations?k=+5", None, {}, 422, "got ' 5': leave out the blanks"),
-    ("GET", "/v1/users/ada/recommendations?k=%EF%BC%95", None, {}, 422, "got '５': write the digits 0 to 9"),
+    ("GET", "/v1/users/ada/recommendations?k=%EF%BC%95", None, {}, 422, "got '\uff15': write the digits 0 to 9"),
     ("GET", "/v1/users/ada/recommendations?k=0000000019999", None, {}, 422, "got '0000000019999'"),
     ("GET", "/v1/users/ada/recommendations?exclude=f1,f2%00", None, {}, 422, "exclude: must have no control"),
     ("GET", "/v1/users/ada%20/recommendations", None, {}, 422, "user_id: must not begin or end with white space"),

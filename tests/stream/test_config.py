@@ -108,7 +108,10 @@ def test_a_reward_is_a_number_that_can_be_counted(tmp_path: Path, key: str, valu
         ({"HEADWATER_SLATE_SLOTS": "seven"}, "HEADWATER_SLATE_SLOTS: must be a whole number; got 'seven'"),
         ({"HEADWATER_SLATE_SLOTS": "1_0"}, "must be a whole number; got '1_0': write digits only"),
         ({"HEADWATER_SLATE_SLOTS": " 9"}, "must be a whole number; got ' 9': leave out the blanks"),
-        ({"HEADWATER_SLATE_SLOTS": "１２"}, "must be a whole number; got '１２': write the digits 0 to 9"),
+        (
+            {"HEADWATER_SLATE_SLOTS": "\uff11\uff12"},
+            "must be a whole number; got '\uff11\uff12': write the digits 0 to 9",
+        ),
         ({"HEADWATER_SLATE_SLOTS": "1e1"}, "must be a whole number; got '1e1'"),
         ({"HEADWATER_POLICY_EPSILON": "nan"}, "HEADWATER_POLICY_EPSILON: must be a number; got 'nan'"),
         ({"HEADWATER_GATEWAY_RATE": "inf"}, "must be a number; got 'inf'"),

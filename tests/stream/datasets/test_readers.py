@@ -14,7 +14,9 @@ from stream.datasets.readers import FORMATS, Entry, FormatError, guess, read
 from stream.records.schemas import Event, Item
 
 SHARED = Path(__file__).resolve().parents[4] / "shared" / "data"
-CSV = "user_id,item_id,event,timestamp\nu1,a,view,1000000100\nu2,b,click,1000000050\nu1,b,purchase,2020-01-01T00:00:00Z\n"
+CSV = (
+    "user_id,item_id,event,timestamp\nu1,a,view,1000000100\nu2,b,click,1000000050\nu1,b,purchase,2020-01-01T00:00:00Z\n"
+)
 TAOBAO = "1,7,900,pv,1000000030\n2,8,901,cart,1000000010\n1,8,901,buy,1000000020\n3,7,900,fav,1000000030\n"
 REES46 = (
     "event_time,event_type,product_id,category_id,category_code,brand,price,user_id,user_session\n"
@@ -120,7 +122,12 @@ HEADER = "user_id,item_id,event,timestamp\n"
 @pytest.mark.parametrize(
     ("text", "name", "line", "says"),
     [
-        (HEADER + "u,i,view,1000000001\nu,i,look,1000000001\n", "csv", 3, "`event` must be one of view, click, purchase; got 'look'"),
+        (
+            HEADER + "u,i,view,1000000001\nu,i,look,1000000001\n",
+            "csv",
+            3,
+            "`event` must be one of view, click, purchase; got 'look'",
+        ),
         (HEADER + "u,i,view\n", "csv", 2, "must have 4 columns; got 3"),
         (HEADER + ",i,view,1000000001\n", "csv", 2, "`user_id` must not be empty"),
         (HEADER + f"u,{'é' * 129},view,1000000001\n", "csv", 2, "`item_id` must have at most 256 bytes; got 258"),
@@ -132,7 +139,12 @@ HEADER = "user_id,item_id,event,timestamp\n"
         (HEADER + "u,i,view,1700000\n", "csv", 2, "it is 1970-01-20 and looks cut off"),
         (HEADER + "u,i,view,99999999999\n", "csv", 2, "it lies in the far future"),
         (HEADER + "u,i,view,1_700_000_000\n", "csv", 2, "got '1_700_000_000': write digits only, without `_`"),
-        (HEADER + "u,i,view,１７００００００００\n", "csv", 2, "write the digits 0 to 9"),
+        (
+            HEADER + "u,i,view,\uff11\uff17\uff10\uff10\uff10\uff10\uff10\uff10\uff10\uff10\n",
+            "csv",
+            2,
+            "write the digits 0 to 9",
+        ),
         (HEADER + "u,i,view,1700000000\nu,i,view,1700000000000\n", "csv", 3, "all times of a file must have one unit"),
         (HEADER + "u\u200b,i,view,1700000000\n", "csv", 2, "`user_id` must have no control or invisible characters"),
         ("user_id,item_id,event\nu,i,view\n", "csv", 1, "timestamp missing in 'user_id,item_id,event'"),
@@ -173,7 +185,9 @@ def test_a_column_of_times_may_have_any_unit(tmp_path: Path, unit: str) -> None:
 def test_an_event_is_not_later_than_now(tmp_path: Path) -> None:
     path = write(tmp_path, "log.csv", HEADER + "u,i,view,1700000400\n")
     assert len(list(read(path, now=1_700_000_100))) == 1
-    with pytest.raises(FormatError, match=r"line 2: the time must be .*from 1990 to now.*it is 400 s ahead of the clock"):
+    with pytest.raises(
+        FormatError, match=r"line 2: the time must be .*from 1990 to now.*it is 400 s ahead of the clock"
+    ):
         list(read(path, now=1_700_000_000))
 
 
@@ -184,7 +198,11 @@ def test_blanks_around_fields_belong_to_the_file(tmp_path: Path) -> None:
 
 
 def test_invalid_lines_can_be_counted_instead(tmp_path: Path) -> None:
-    path = write(tmp_path, "log.csv", HEADER + "u,i,view,1000000001\nu,i,look,1000000001\nu,,view,1000000001\nu,j,view,1000000002\n")
+    path = write(
+        tmp_path,
+        "log.csv",
+        HEADER + "u,i,view,1000000001\nu,i,look,1000000001\nu,,view,1000000001\nu,j,view,1000000002\n",
+    )
     bad: list[FormatError] = []
     assert [event.item_id for _, event in events(list(read(path, on_bad=bad.append)))] == ["i", "j"]
     assert len(bad) == 2
@@ -224,7 +242,11 @@ def test_an_unknown_format_is_refused(tmp_path: Path) -> None:
 
 @given(times=st.lists(st.integers(0, 5), max_size=30))
 def test_order_is_by_time_and_stable(tmp_path_factory: pytest.TempPathFactory, times: list[int]) -> None:
-    path = write(tmp_path_factory.mktemp("log"), "log.csv", "".join(f"u,i{n},c,pv,{1_000_000_000 + t}\n" for n, t in enumerate(times)))
+    path = write(
+        tmp_path_factory.mktemp("log"),
+        "log.csv",
+        "".join(f"u,i{n},c,pv,{1_000_000_000 + t}\n" for n, t in enumerate(times)),
+    )
     found = [event for _, event in events(list(read(path, "taobao")))]
     assert [event.item_id for event in found] == [f"i{n}" for _, n in sorted((t, n) for n, t in enumerate(times))]
 

@@ -80,7 +80,7 @@ def test_how_a_time_may_be_written(text: str, expected: float) -> None:
         ("nan", "unix seconds or ISO 8601"),
         ("inf", "unix seconds or ISO 8601"),
         ("1_700_000_000", "write digits only, without `_`"),
-        ("１７００００００００", "write the digits 0 to 9"),
+        ("\uff11\uff17\uff10\uff10\uff10\uff10\uff10\uff10\uff10\uff10", "write the digits 0 to 9"),
         ("+1700000000", "leave out the plus"),
         ("0x65", "unix seconds or ISO 8601"),
         ("", "unix seconds or ISO 8601"),
