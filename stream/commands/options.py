@@ -11,11 +11,26 @@ import click
 
 from stream.config import Config, load
 from stream.errors import UsageError
+from stream.records.ids import fault
 
 P = ParamSpec("P")
 R = TypeVar("R")
 Options = TypeVar("Options")
 PICTURES = {".png", ".svg"}
+
+
+class Id(click.ParamType):
+    """The id of a user or an item, by the rule of `stream.records.ids`."""
+
+    name = "id"
+
+    def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """Return it unchanged, or fail."""
+        wrong = fault(value)
+        if wrong:
+            self.fail(wrong, param, ctx)
+        return value
+
 
 resamples_option = click.option(
     "--resamples", type=click.IntRange(0), default=1000, show_default=True,

@@ -66,7 +66,7 @@ def length_fault(text: str) -> str:
 
 
 def in_column(text: str) -> str:
-    """The id in a field of a file of columns; raises ValueError with what is wrong with it.
+    r"""The id in a field of a file of columns; raises ValueError with what is wrong with it.
 
     >>> in_column(" u1\t")
     'u1'

@@ -85,7 +85,7 @@ def text_fault(text: str | None) -> str:
 
 
 def looks_like(value: float, now: float) -> str:
-    """Name what a number is that is no plausible time in seconds, and what to do about it; empty if it is nothing known.
+    """Name what a number is that is no plausible time in seconds, and what to do about it; empty if it is not known.
 
     >>> looks_like(20_210_131, 1.8e9)
     'it looks like a date YYYYMMDD: send 1612051200, its midnight in UTC, or 2021-01-31 in a file'

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import click
+from kafka.errors import KafkaError
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
@@ -92,7 +93,11 @@ def command(config: Config, options: Options) -> None:
 
 def _new(config: Kafka, events: list[tuple[EventType, Event]]) -> list[tuple[EventType, Event]]:
     """Those that Kafka does not hold yet."""
-    before = sent_before(config, events)
+    try:
+        before = sent_before(config, events)
+    except KafkaError as error:
+        click.echo(f"whether events were sent before is not known: the topics cannot be read: {error}", err=True)
+        return events
     new = [entry for entry in events if entry[1].event_id not in before]
     if before:
         click.echo(f"left out {len(events) - len(new):,} events that were sent before and are in Kafka")

@@ -55,8 +55,8 @@ def test_two_days_share_no_id_and_joined_they_have_those_of_both(tmp_path: Path)
 
 
 FIELDS = st.tuples(
-    st.sampled_from(["view", "click"]), st.sampled_from("ab"), st.sampled_from("ab"), st.sampled_from([1.7e9, 1.7e9 + 1]),
-    st.sampled_from([None, "s"]), st.sampled_from([None, 1.0]),
+    st.sampled_from(["view", "click"]), st.sampled_from("ab"), st.sampled_from("ab"),
+    st.sampled_from([1.7e9, 1.7e9 + 1]), st.sampled_from([None, "s"]), st.sampled_from([None, 1.0]),
 )  # fmt: skip
 
 

@@ -25,11 +25,16 @@ REES46 = (
     "2019-10-01 00:00:02 UTC,remove_from_cart,44,21,home.sofa,aqua,33.20,u1,s1\n"
     "2019-10-01 00:00:03 UTC,purchase,45,22,,,,u2,\n"
 )
-RATINGS = "userId,movieId,rating,timestamp\n1,10,5.0,1000000003\n1,11,4.0,1000000002\n2,11,4.5,1000000004\n2,12,3.0,1000000001\n"
+RATINGS = (
+    "userId,movieId,rating,timestamp\n"
+    "1,10,5.0,1000000003\n1,11,4.0,1000000002\n2,11,4.5,1000000004\n2,12,3.0,1000000001\n"
+)
 MOVIES = 'movieId,title,genres\n10,"American President, The (1995)",Comedy|Drama\n11,Up (2009),(no genres listed)\n'
 JSONL = (
-    '{"event_id": "e2", "user_id": "u", "item_id": "b", "timestamp": 1000000009.5, "type": "click", "price": 3, "new": 1}\n\n'
-    '{"event_id": "e1", "user_id": "u", "item_id": "a", "timestamp": 1000000008, "type": "view", "context": {"device": "tv"}}\n'
+    '{"event_id": "e2", "user_id": "u", "item_id": "b", "timestamp": 1000000009.5, '
+    '"type": "click", "price": 3, "x": 1}\n\n'
+    '{"event_id": "e1", "user_id": "u", "item_id": "a", "timestamp": 1000000008, '
+    '"type": "view", "context": {"device": "tv"}}\n'
 )
 
 
@@ -175,7 +180,8 @@ def test_a_column_of_times_may_have_any_unit(tmp_path: Path, unit: str) -> None:
     found = events(list(read(write(tmp_path, "log.csv", HEADER + lines), now=1.8e9)))
     assert [event.timestamp for _, event in found] == [1_700_000_000, 1_700_000_001, 1_700_000_002]
     wire = "".join(
-        f'{{"event_id":"e{n}","user_id":"u","item_id":"i","type":"view","timestamp":{(1_700_000_000 + n) * UNITS[unit]}}}\n'
+        f'{{"event_id": "e{n}", "user_id": "u", "item_id": "i", "type": "view", '
+        f'"timestamp": {(1_700_000_000 + n) * UNITS[unit]}}}\n'
         for n in range(3)
     )
     wired = events(list(read(write(tmp_path, "log.jsonl", wire), now=1.8e9)))

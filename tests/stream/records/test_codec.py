@@ -93,7 +93,7 @@ TABLE: list[tuple[str, str, bytes | None, str]] = [
     ("1970", "bad_timestamp", made(timestamp=0), "from 1990 to now; got 0; it looks like a time of day, or cut off"),
     ("negative time", "bad_timestamp", made(timestamp=-1e300), "seconds since 1970"),
     ("endless time", "bad_timestamp", literal("timestamp", "1e999"), "out of range - at `$.timestamp`"),
-    ("many digits", "bad_timestamp", literal("timestamp", "9" * 400), "`timestamp` must be a number of seconds since 1970"),
+    ("many digits", "bad_timestamp", literal("timestamp", "9" * 400), "`timestamp` must be a number of seconds"),
     ("text as time", "bad_timestamp", made(timestamp="2024-01-01"), "got the text '2024-01-01': send 1704067200"),
     ("true as time", "bad_timestamp", made(timestamp=True), "`timestamp` must be a number of seconds since 1970"),
     ("microseconds", "bad_timestamp", made(timestamp=NOW * 1e6), "looks like microseconds: divide by 1,000,000"),

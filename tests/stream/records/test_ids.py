@@ -8,7 +8,8 @@ import pytest
 from stream.records.ids import fault, in_column, in_query, length_fault
 
 NONE = [
-    "", " ", " u1", "u1 ", "u1\n", "\tu1", "u\x00", "u\x7f1", "u\x85", "u\u00a0", "\u3000u", "u\u200b", "\ufeffu", "u\u202e1",
+    "", " ", " u1", "u1 ", "u1\n", "\tu1", "u\x00", "u\x7f1", "u\x85", "u\u00a0", "\u3000u", "u\u200b", "\ufeffu",
+    "u\u202e1",
     "u\u200d1", "u\u00ad1", "u\ufe0f", "\u3164", "\u2800", "u\u2028", "u\U000e0041", "\ud800", "u" * 257, "é" * 129,
 ]  # fmt: skip
 
@@ -67,7 +68,8 @@ def test_nothing_that_unicode_calls_control_format_or_separator_passes() -> None
 
 def test_what_is_to_be_deleted_has_only_a_length() -> None:
     assert length_fault("u1 \x00") == ""
-    assert length_fault("") and length_fault("u" * 257)
+    assert length_fault("")
+    assert length_fault("u" * 257)
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,8 @@ from stream.records.numbers import number, whole
 
 NONE = [
     "", " ", " 5", "5 ", "+5", "1_000", "1,000", "1 000", "0x10", "1e", "e5", ".", "-", "--1", "1.2.3", "5f", "1e999",
-    "nan", "NaN", "inf", "-inf", "Infinity", "\uff11\uff12", "\u0663", "²", "½", "5\n", "\x005", "1" * 500, "true", "None",
+    "nan", "NaN", "inf", "-inf", "Infinity", "\uff11\uff12", "\u0663", "²", "½", "5\n", "\x005", "1" * 500,
+    "true", "None",
 ]  # fmt: skip
 
 
