@@ -1,5 +1,6 @@
 """`headwater simulate`."""
 
+import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -112,7 +113,7 @@ def command(config: Config, options: Options) -> None:
 
 
 def _fitted(file: Path, seed: str) -> Tastes:
-    tastes = fitted(list(read(file, guess(file))), seed)
+    tastes = fitted(list(read(file, guess(file), now=time.time())), seed)
     if len(tastes.taste) <= SESSIONS:
         raise UsageError(f"--tastes: the file must hold more than {SESSIONS} users; got {len(tastes.taste)}")
     return tastes
