@@ -3,6 +3,7 @@
 import functools
 import importlib
 import os
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -15,12 +16,27 @@ from stream.config import Config, load
 from stream.datasets.how import TIME_UNITS, How, from_file, over, pairs, separator_of
 from stream.datasets.readers import FORMATS, Entry, LeftOut, read
 from stream.errors import UsageError
+from stream.records.ids import fault
 from stream.records.schemas import KINDS
 
 P = ParamSpec("P")
 R = TypeVar("R")
 Options = TypeVar("Options")
 PICTURES = {".png", ".svg"}
+
+
+class Id(click.ParamType):
+    """The id of a user or an item, by the rule of `stream.records.ids`."""
+
+    name = "id"
+
+    def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """Return it unchanged, or fail."""
+        wrong = fault(value)
+        if wrong:
+            self.fail(wrong, param, ctx)
+        return value
+
 
 resamples_option = click.option(
     "--resamples", type=click.IntRange(0), default=1000, show_default=True,
@@ -85,7 +101,7 @@ class Source:
         """Its events; at the end, what was left out of it goes to standard error."""
         left_out = LeftOut()
         try:
-            yield read(self.file, on_bad=left_out if self.skip_bad else None, how=self.how)
+            yield read(self.file, on_bad=left_out if self.skip_bad else None, how=self.how, now=time.time())
         finally:
             if len(left_out):
                 click.echo(str(left_out), err=True)

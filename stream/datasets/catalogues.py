@@ -3,11 +3,11 @@
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from stream.datasets.bad import at
 from stream.datasets.layouts import film
+from stream.datasets.raw.bad import at
+from stream.datasets.raw.text import encoding_of, lines
+from stream.datasets.raw.unpack import opened, sample
 from stream.datasets.table import split
-from stream.datasets.text import encoding_of, lines
-from stream.datasets.unpack import opened, sample
 from stream.records.schemas import Item
 
 RATINGS = ("ratings.csv", "ratings.dat", "u.data")

@@ -9,8 +9,8 @@ from typing import Any, Literal, NamedTuple
 
 import msgspec
 
-from stream.datasets.bad import FormatError
 from stream.datasets.layouts import DATE, REQUIRED, ROLES, SKIP, UNITS, Events, Layout
+from stream.datasets.raw.bad import FormatError
 from stream.datasets.ready import FORMATS, PLAIN_COLUMNS, READY
 from stream.errors import UsageError
 from stream.records.schemas import KINDS

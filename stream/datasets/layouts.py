@@ -1,14 +1,13 @@
 """What a layout is: which columns say who did what to which item and when, and the function from fields to an event."""
 
-import math
 from collections.abc import Callable, Mapping, Sequence
-from datetime import UTC, datetime
-from functools import lru_cache
 from typing import NamedTuple
 
-from stream.records.schemas import MAX_ID_BYTES, Attributes, EventType, Item
+from stream.records.ids import in_column
+from stream.records.numbers import number
+from stream.records.schemas import Attributes, EventType, Item
+from stream.records.times import day_or_seconds, holds_dates, seconds
 
-LATEST_S = 1e11  # the year 5138: a larger number is in milliseconds
 PURCHASE_RATING, CLICK_RATING = 4.5, 3.5  # of five stars
 ROLES = (
     "user",
@@ -95,88 +94,46 @@ def marked(name: str) -> str:
     return plain_name(name) + colon + kind.strip()
 
 
-def seconds(text: str) -> float:
-    """Unix seconds of a number or an ISO 8601 time (UTC if it has no offset).
-
-    >>> seconds("1511544070"), seconds("2017-11-24T17:21:10Z"), seconds("2017-11-24 17:21:10 UTC")
-    (1511544070.0, 1511544070.0, 1511544070.0)
-    """
-    try:
-        time = float(text)
-    except ValueError:
-        time = _iso_seconds(text)
-    if math.isfinite(time) and abs(time) < LATEST_S:
-        return time
-    raise ValueError(f"the time must be in seconds since 1970; got {text!r}, which looks like another unit")
-
-
-@lru_cache(maxsize=4096)  # consecutive lines often have the same second
-def _iso_seconds(text: str) -> float:
-    try:
-        time = datetime.fromisoformat(text.removesuffix(" UTC"))
-    except ValueError:
-        raise ValueError(f"the time must be unix seconds or ISO 8601; got {text!r}") from None
-    return (time if time.tzinfo else time.replace(tzinfo=UTC)).timestamp()
-
-
 def _id(name: str, text: str) -> str:
-    if not text:
-        raise ValueError(f"`{name}` must not be empty")
-    if len(text) * 4 > MAX_ID_BYTES and len(text.encode()) > MAX_ID_BYTES:
-        raise ValueError(f"`{name}` must have at most {MAX_ID_BYTES} bytes; got {len(text.encode())}")
-    return text
+    try:
+        return in_column(text)
+    except ValueError as error:
+        raise ValueError(f"`{name}` {error}") from None
 
 
 def _number(name: str, text: str) -> float:
     try:
-        number = float(text)
-    except ValueError:
-        number = math.nan
-    if not 0 <= number < math.inf:
-        raise ValueError(f"`{name}` must be a number, 0 or more; got {text!r}")
-    return number
+        return number(text.strip(" \t"), 0)
+    except ValueError as error:
+        raise ValueError(f"`{name}` {error}") from None
 
 
 def _quantity(name: str, text: str) -> float:
-    number = _number(name, text)
-    if not number:
+    count = _number(name, text)
+    if not count:
         raise ValueError(f"`{name}` must be a number above 0; got {text!r}")
-    return number
+    return count
 
 
 def _finite(text: str) -> float | None:
     """A number that nothing depends on; None if it is none."""
     try:
-        number = float(text)
+        return number(text)
     except ValueError:
         return None
-    return number if math.isfinite(number) else None
 
 
-UNITS = {"s": 1, "ms": 1_000, "us": 1_000_000, "ns": 1_000_000_000}
+UNITS = {"s": "seconds", "ms": "milliseconds", "us": "microseconds", "ns": "nanoseconds"}
 DATE = "date"  # YYYYMMDD, at midnight UTC
 
 
 def clock(unit: str | None) -> Callable[[str], float]:
-    """The function from a file's times to unix seconds; times that are no numbers are ISO 8601 in any unit.
+    """The function from a file's times to unix seconds, which remember their unit; only dates look like other numbers.
 
     >>> clock("ms")("1511544070250"), clock("date")("20171124"), clock(None)("2017-11-24T17:21:10Z")
     (1511544070.25, 1511481600.0, 1511544070.0)
     """
-    if unit == DATE:
-        return lambda text: seconds(f"{text[:4]}-{text[4:6]}-{text[6:]}" if len(text) == 8 and text.isdigit() else text)
-    if unit is None or unit == "s":
-        return seconds
-    per_second = UNITS[unit]
-
-    def scaled(text: str) -> float:
-        try:
-            number = int(text) if text.isdecimal() else float(text)
-        except ValueError:
-            return seconds(text)
-        return seconds(repr(number / per_second))
-
-    return scaled
+    return day_or_seconds if unit == DATE else seconds
 
 
 def unit_of(times: Sequence[str], name: str) -> str | None:
@@ -190,7 +147,7 @@ def unit_of(times: Sequence[str], name: str) -> str | None:
     ('date', 's', None)
     """
     sizes = {"s": 0, "ms": 0, "us": 0, "ns": 0, DATE: 0}
-    dated = any(word in name.casefold() for word in ("date", "t_dat", "day"))
+    dated = holds_dates(name)
     for text in times:
         try:
             number = float(text)
@@ -220,6 +177,7 @@ def parser(
     starred = layout.starred and "rating" in names and layout.default is None and not has_event
     described = any(role in names for role in ROLES[8:]) or layout.priced
     user_name, item_name = names.get("user", "user"), names.get("item", "item")
+    session_name = names.get("session", "session_id")
     price_name, quantity_name = names.get("price", "price"), names.get("quantity", "quantity")
     rating_name = names.get("rating", "rating")
 
@@ -246,8 +204,9 @@ def parser(
         if kind is None or (item and item == layout.unset):
             return None
         paid = _number(price_name, price) if price else None
+        visit = _id(session_name, session) if session.strip(" \t") else None
         return Line(
-            kind, _id(user_name, user), _id(item_name, item), time_of(time), session or None, paid,
+            kind, _id(user_name, user), _id(item_name, item), time_of(time), visit, paid,
             _quantity(quantity_name, quantity) if quantity else None, rating, (*about, price) if described else (),
         )  # fmt: skip
 

@@ -9,8 +9,9 @@ import msgspec
 from msgspec import Struct
 
 from stream.datasets.layouts import OTHER, ROLES, Layout, Line, parser, plain_name
+from stream.datasets.raw.text import Physical
 from stream.datasets.table import Row
-from stream.datasets.text import Physical
+from stream.records.ids import fault
 from stream.records.schemas import Attributes, Money, Version
 
 NESTED = "JSON is nested too deeply"
@@ -149,6 +150,9 @@ def wire_parser(layout: Layout, unit: str | None, has_event: bool) -> ParseText:
         kind = wire.type or wire.event or ""
         if has_event and not kind:
             raise ValueError("must have a `type`: view, click or purchase")
+        for name, own in (("event_id", wire.event_id), ("decision_id", wire.decision_id)):
+            if own is not None and (wrong := fault(own)):
+                raise ValueError(f"`{name}` {wrong}")
         line = parse(
             [
                 text_of(wire.user_id), text_of(wire.item_id), str(wire.timestamp), kind, text_of(wire.session_id),

@@ -7,11 +7,11 @@ from datetime import date, datetime
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from stream.datasets.bad import FormatError
 from stream.datasets.objects import Object, ParseObject
+from stream.datasets.raw.bad import FormatError
+from stream.datasets.raw.text import Physical
+from stream.datasets.raw.unpack import PARQUET, Bytes
 from stream.datasets.table import Row
-from stream.datasets.text import Physical
-from stream.datasets.unpack import PARQUET, Bytes
 from stream.errors import UsageError
 
 BATCH = 8192

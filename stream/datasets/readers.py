@@ -21,19 +21,21 @@ ends within an invalid line, it was cut off there: the line is left out with a w
 """
 
 import logging
+import math
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from stream.datasets import catalogues, objects, parquet, table
-from stream.datasets.bad import FormatError, LeftOut, OnBad, at, stop
 from stream.datasets.catalogues import films, ratings_of
+from stream.datasets.file_events import FileEvents
 from stream.datasets.how import How, Plan
-from stream.datasets.layouts import ROLES, Line, describe, parser
+from stream.datasets.layouts import ROLES, UNITS, Line, describe, parser
+from stream.datasets.raw.bad import FormatError, LeftOut, OnBad, at, stop
+from stream.datasets.raw.text import CP1252, lines
+from stream.datasets.raw.unpack import Bytes, opened
 from stream.datasets.ready import FORMATS
 from stream.datasets.sniff import plan
 from stream.datasets.table import Row
-from stream.datasets.text import CP1252, lines
-from stream.datasets.unpack import Bytes, opened
 from stream.records.schemas import Event, EventType, Item
 
 __all__ = ["FORMATS", "Entry", "FormatError", "How", "LeftOut", "films", "guess", "ratings", "read"]
@@ -46,16 +48,19 @@ def read(
     format: str | None = None,  # noqa: A002  as the option
     on_bad: OnBad | None = None,
     how: How | None = None,
+    now: float = math.inf,
 ) -> Iterator[Entry]:
     """Events of a file by time (equal times in the file's order), each item right before the first event with it.
 
-    Items come only from formats that describe them.
+    Items come only from formats that describe them. Events get ids by their content, see `file_events`, but where the
+    file gives their own.
 
     Parameters
     ----------
     format : one of `FORMATS`; found out from the file if None
     on_bad : called with the error of each invalid line, which is then skipped; without it the error is raised
     how : what else is said about the file
+    now : unix seconds; an event must not be later. Infinite: any time until 2100
 
     Raises
     ------
@@ -66,28 +71,24 @@ def read(
     planned = plan(path, how)
     if planned.encoding == CP1252 and how.encoding is None:
         log.warning("%s: is not UTF-8 and is read as cp1252 (Latin-1); name another with --encoding", path)
-    found = sorted(
-        ((line, event_id) for line, event_id in _events(path, planned, stop if on_bad is None else on_bad)),
-        key=lambda each: each[0].time,
-    )
+    found = sorted(_events(path, planned, stop if on_bad is None else on_bad, now), key=lambda each: each[1].timestamp)
     catalogue = _catalogue(path, planned)
     met: set[str] = set()
-    for line, event_id in found:
-        if line.item_id not in met:
-            met.add(line.item_id)
-            item = catalogue(line.item_id, line.about)
+    for line, event in found:
+        if event.item_id not in met:
+            met.add(event.item_id)
+            item = catalogue(event.item_id, line.about)
             if item is not None:
                 yield item
-        yield line.kind, _event(line, event_id)
+        yield line.kind, event
 
 
 def ratings(path: str | Path, how: How | None = None) -> dict[str, float]:
     """Ratings by event id, where the file gives them; lines that cannot be read are left out."""
     path, how = ratings_of(Path(path)), how or How()
     left_out = LeftOut()
-    return {
-        event_id: line.rating for line, event_id in _events(path, plan(path, how), left_out) if line.rating is not None
-    }
+    found = _events(path, plan(path, how), left_out, math.inf)
+    return {event.event_id: line.rating for line, event in found if line.rating is not None}
 
 
 def guess(path: Path) -> str:
@@ -114,25 +115,19 @@ def _catalogue(path: Path, planned: Plan) -> Callable[[str, tuple[str, ...]], It
     return lambda item_id, about: known.get(item_id) or describe(layout, item_id, about)
 
 
-def event_id(name: str, number: int, part: int) -> str:
-    """Id of an event, by the format's name, the line, and its place among several of one line."""
-    return f"{name}-{number}" if part == 0 else f"{name}-{number}.{part}"
-
-
-def _events(path: Path, planned: Plan, on_bad: OnBad) -> Iterator[tuple[Line, str]]:
-    """Each event with its id, in the file's order."""
-    before = 0  # number of the line before, of which a piece may be another row
-    part = 0
+def _events(path: Path, planned: Plan, on_bad: OnBad, now: float) -> Iterator[tuple[Line, Event]]:
+    """Each event with its line, in the file's order."""
+    events = FileEvents(now, UNITS.get(planned.unit or "", ""))
     with opened(path) as file:
         for row in _rows(file, path, planned):
-            if isinstance(row.found, ValueError):
-                _bad(path, row, row.found, on_bad)
-                continue
-            part = part if row.line.number == before else 0
-            before = row.line.number
-            for line in row.found:
-                yield line, line.event_id or event_id(planned.name, row.line.number, part)
-                part += 1
+            try:
+                if isinstance(row.found, ValueError):
+                    raise row.found
+                made = [(line, events.event(line)) for line in row.found]
+            except ValueError as error:
+                _bad(path, row, error, on_bad)
+            else:
+                yield from made
 
 
 def _bad(path: Path, row: Row, error: ValueError, on_bad: OnBad) -> None:
@@ -195,10 +190,3 @@ def _fields(planned: Plan) -> table.Parse:
         return [] if line is None else [line]
 
     return parse_fields
-
-
-def _event(line: Line, event_id: str) -> Event:
-    return Event(
-        event_id=event_id, user_id=line.user_id, item_id=line.item_id, timestamp=line.time, session_id=line.session_id,
-        decision_id=line.decision_id, price=line.price, quantity=line.quantity, context=line.context,
-    )  # fmt: skip

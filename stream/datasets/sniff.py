@@ -5,16 +5,16 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from stream.datasets import parquet
-from stream.datasets.bad import FormatError
 from stream.datasets.how import OWN, SAMPLED, How, Plan, complete
 from stream.datasets.layouts import ROLES, Layout, clock, marked, unit_of
 from stream.datasets.objects import elements, spans_lines
+from stream.datasets.raw.bad import FormatError
+from stream.datasets.raw.text import encoding_of
+from stream.datasets.raw.unpack import opened, sample
 from stream.datasets.ready import FORMATS, READY
 from stream.datasets.sniff_objects import plan_of_objects, readable
 from stream.datasets.suggest import suggestion
 from stream.datasets.table import split
-from stream.datasets.text import encoding_of
-from stream.datasets.unpack import opened, sample
 
 SEPARATORS = ("::", "\t", ",", ";", "|")
 

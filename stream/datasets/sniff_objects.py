@@ -3,10 +3,10 @@
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
-from stream.datasets.bad import FormatError
 from stream.datasets.how import OWN, SAMPLED, Form, How, Plan, complete
 from stream.datasets.layouts import Layout, marked, unit_of
 from stream.datasets.objects import Object, decoded, field, resolve, unfolded
+from stream.datasets.raw.bad import FormatError
 from stream.datasets.ready import FORMATS, READY
 from stream.datasets.suggest import suggestion
 

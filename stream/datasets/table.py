@@ -6,7 +6,7 @@ from collections.abc import Callable, Container, Iterator
 from typing import NamedTuple
 
 from stream.datasets.layouts import Line
-from stream.datasets.text import MAX_LINE_BYTES, Physical
+from stream.datasets.raw.text import MAX_LINE_BYTES, Physical
 
 MAX_ROW_LINES = 1000  # of a field with line ends in it
 LITERAL = ("\t", "::")  # separators of formats whose quotes mean nothing

@@ -7,8 +7,8 @@ from pathlib import Path
 from kafka import KafkaConsumer, TopicPartition
 
 from stream.config import Kafka
-from stream.datasets.bad import OnBad, at
-from stream.datasets.unpack import opened
+from stream.datasets.raw.bad import OnBad, at
+from stream.datasets.raw.unpack import opened
 from stream.errors import CheckError
 from stream.kafka.admin import check
 from stream.kafka.security import kafka_options

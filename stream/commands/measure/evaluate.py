@@ -12,7 +12,6 @@ from rich.progress import Progress
 
 from stream.commands.options import Source, collected, configured, examples, of_file, picture, resamples_option
 from stream.config import Config
-from stream.datasets.layouts import seconds
 from stream.datasets.readers import ratings
 from stream.errors import CheckError, UsageError
 from stream.evaluation.baselines import ALL
@@ -20,10 +19,11 @@ from stream.evaluation.prequential import Entry, Evaluation
 from stream.evaluation.protocol import Grouping, Lists, Protocol, Scope, first_events
 from stream.evaluation.ratings import RATERS
 from stream.evaluation.tables import print_report
+from stream.records.times import seconds
 
 
 class Time(click.ParamType):
-    """Unix seconds or ISO 8601."""
+    """Unix seconds (or another unit, told by its size) or ISO 8601."""
 
     name = "time"
 

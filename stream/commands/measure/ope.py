@@ -11,7 +11,7 @@ from rich.progress import Progress
 
 from stream.commands.options import collected, configured, examples, resamples_option
 from stream.config import PREFIX, Config, load
-from stream.datasets.bad import LeftOut
+from stream.datasets.raw.bad import LeftOut
 from stream.errors import UsageError
 from stream.ope.log import messages_of_file, messages_of_topic, read
 from stream.ope.open_bandit import campaigns, compare

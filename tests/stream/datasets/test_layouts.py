@@ -2,9 +2,10 @@
 
 import pytest
 
-from stream.datasets.layouts import ROLES, Layout, Line, clock, describe, film, parser, seconds, unit_of
+from stream.datasets.layouts import ROLES, Layout, Line, clock, describe, film, parser, unit_of
 from stream.datasets.ready import READY
 from stream.records.schemas import Item
+from stream.records.times import seconds
 
 FILMS = READY["movielens"][0]
 

@@ -5,7 +5,7 @@ import io
 from collections.abc import Iterator
 from typing import NamedTuple, cast
 
-from stream.datasets.unpack import DAMAGED, Bytes
+from stream.datasets.raw.unpack import DAMAGED, Bytes
 
 MAX_LINE_BYTES = (
     1 << 20

@@ -13,7 +13,7 @@ from typing import IO, cast
 
 import zstandard
 
-from stream.datasets.bad import FormatError
+from stream.datasets.raw.bad import FormatError
 
 SAMPLE_BYTES = 1 << 18  # enough to tell separator, encoding, header and unit of time
 DEEPEST = 4  # a gzip within a zip, and so on
