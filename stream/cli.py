@@ -4,12 +4,14 @@ import gc
 import importlib
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from importlib.metadata import version
+from typing import Any
 
 import click
 
 from stream.errors import INTERRUPTED, HeadwaterError
+from stream.records.numbers import number, whole
 
 # Folders of `stream.commands` with their commands, in the order of a first visit.
 ROOMS: dict[str, dict[str, str]] = {
@@ -72,6 +74,7 @@ class LazyGroup(click.Group):
             ).command
         finally:
             gc.enable()
+        _read_numbers_strictly(command)
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
@@ -112,6 +115,43 @@ def main(arguments: Sequence[str] | None = None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     return code if isinstance(code, int) else 0
+
+
+class Whole(click.IntRange):
+    """A whole number as `stream.records.numbers` has it: `int` of Python also takes `1_000`, ` 5` and other digits."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Return an int in the range."""
+        return super().convert(_parsed(self, whole, value, param, ctx), param, ctx)
+
+
+class Number(click.FloatRange):
+    """A number as `stream.records.numbers` has it: `float` of Python also takes `nan`, which is in every range."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Return a float in the range."""
+        return super().convert(_parsed(self, number, value, param, ctx), param, ctx)
+
+
+def _parsed(
+    kind: click.ParamType, parse: Callable[[str], float], value: Any, param: click.Parameter | None,
+    ctx: click.Context | None,
+) -> Any:  # fmt: skip
+    try:
+        return parse(value) if isinstance(value, str) else value
+    except ValueError as error:
+        kind.fail(str(error), param, ctx)
+
+
+def _read_numbers_strictly(command: click.Command) -> None:
+    """Give all numbers among a command's parameters, and its subcommands', the types above."""
+    for param in command.params:
+        for old, new in ((click.IntRange, Whole), (click.FloatRange, Number)):
+            kind = param.type
+            if type(kind) is old:
+                param.type = new(kind.min, kind.max, kind.min_open, kind.max_open, kind.clamp)
+    for each in command.commands.values() if isinstance(command, click.Group) else ():
+        _read_numbers_strictly(each)
 
 
 def _path(error: click.UsageError) -> str:

@@ -6,6 +6,7 @@
 
 import difflib
 import logging
+import math
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
@@ -15,6 +16,7 @@ import msgspec
 from msgspec import Meta, Struct
 
 from stream.errors import UsageError
+from stream.records.numbers import number, whole
 from stream.settings import (
     Drift,
     DriftAnswer,
@@ -96,7 +98,7 @@ def load(path: Path | None, environment: Mapping[str, str]) -> Config:
             take_renamed(settings[section], old, new, f"{origin}: [{section}]")
     _convert(settings, origin, strict=True)  # so that a mistake in the file is reported as the file's
     for section, key, value in _from_environment(environment):
-        settings.setdefault(section, {})[key] = value
+        settings.setdefault(section, {})[key] = _as_number(section, key, value)
     return _convert(settings, "environment or " + origin, strict=False)
 
 
@@ -138,9 +140,25 @@ def _variable(section: str, key: str) -> str:
 
 def _convert(settings: dict[str, dict[str, Any]], origin: str, *, strict: bool) -> Config:
     try:
-        return msgspec.convert(settings, Config, strict=strict)
+        config = msgspec.convert(settings, Config, strict=strict)
     except msgspec.ValidationError as error:
         raise ConfigError(f"{origin}: {error}; `headwater config` prints every key with its default") from error
+    for section, key in _keys():
+        value = getattr(getattr(config, section), key)
+        if isinstance(value, float) and not math.isfinite(value):  # TOML has words for it
+            raise ConfigError(f"{origin}: must be a number; got {value} - at `$.{section}.{key}`")
+    return config
+
+
+def _as_number(section: str, key: str, text: str) -> str | float:
+    """A setting of the environment, which is text: as the number that it must be, else as it is."""
+    parse = {int: whole, float: number}.get(type(getattr(getattr(Config(), section), key)))
+    try:
+        return text if parse is None else parse(text)
+    except ValueError as error:
+        raise ConfigError(
+            f"environment: {_variable(section, key)}: {error}; `headwater config` prints every key with its default"
+        ) from None
 
 
 def _keys() -> list[tuple[str, str]]:

@@ -1,12 +1,15 @@
 """A file of events, sent to Kafka as if it were logged_event now: at a rate, or at the pace of its own timestamps."""
 
 import time
+from array import array
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
 from types import TracebackType
 from typing import NamedTuple, Self
 
 from kafka import KafkaProducer
 from kafka.errors import KafkaError
+from kafka.producer.future import RecordMetadata
 from msgspec import Struct
 
 from stream.config import Kafka
@@ -46,6 +49,7 @@ class Sender:
     def __init__(self, config: Kafka) -> None:
         self.config = config
         self.items = self.events = 0  # sent so far
+        self.offsets: defaultdict[tuple[str, int], array[int]] = defaultdict(lambda: array("q"))  # acknowledged
         self._started = time.monotonic()  # with the first event
         self._failure: BaseException | None = None
         self._producer = KafkaProducer(
@@ -109,7 +113,11 @@ class Sender:
             self._failure = error
             self._raise_failure()
         else:
+            future.add_callback(self._acknowledge)
             future.add_errback(self._fail)
+
+    def _acknowledge(self, metadata: RecordMetadata) -> None:
+        self.offsets[metadata.topic, metadata.partition].append(metadata.offset)
 
     def _fail(self, error: BaseException) -> None:
         self._failure = self._failure or error

@@ -1,230 +1,192 @@
 """Event logs in files, as one stream of wire records in order of time.
 
-| format | layout |
+| format | file |
 | --- | --- |
-| csv | header `user_id,item_id,event,timestamp[,session_id]`; events view, click, purchase; unix seconds or ISO 8601 |
-| jsonl | one wire event a line, with its `type` |
+| csv | header `user_id,item_id,timestamp[,event,session_id,price,quantity,rating,title,category,brand]` |
+| jsonl | one event a line with the same fields, as on the topics |
 | taobao | user, item, category, pv, cart, fav or buy, unix seconds; no header. cart and fav are clicks |
 | rees46 | header `event_time,event_type,product_id,...,user_session`; cart is a click, other types are skipped |
-| movielens | a folder, or its ratings.csv with movies.csv beside; ratings from 4.5 are purchases, from 3.5 clicks |
+| movielens | a folder, or its ratings.csv, ratings.dat, u.data; from 4.5 stars a purchase, from 3.5 a click |
+| retailrocket | events.csv; addtocart is a click, transaction a purchase |
+| otto | sessions with events, as JSON lines, or flat as parquet; clicks are views, carts clicks, orders purchases |
+| hm | H&M's transactions_train.csv: purchases by day; articles.csv beside |
+| amazon | reviews: JSON lines of 2018 and 2023, CSV of 2023, ratings without header of 2018 and 2014; as MovieLens |
+| recbole | `.inter` with typed names such as `user_id:token`; `.item` beside |
+| ga4 | Google Analytics 4: BigQuery's JSON lines with items, or flat columns |
+| segment | track calls of the e-commerce events |
 
-Any file may be compressed by gzip, with a name that ends in `.gz`. If a file ends within an invalid line, it was cut
-off there: the line is left out with a warning.
+Any table may have another separator, encoding, order and case of columns, and any file may be packed: what it is shows
+in its content. `How` says what does not show: columns by name, events by value. docs/files.md has examples. If a file
+ends within an invalid line, it was cut off there: the line is left out with a warning.
 """
 
-import csv
-import gzip
 import logging
-import zlib
+import math
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, cast
 
-import msgspec
-
-from stream.datasets.layouts import LAYOUTS, Layout, Line, film, seconds
-from stream.errors import UsageError
+from stream.datasets import catalogues, objects, parquet, table
+from stream.datasets.catalogues import films, ratings_of
+from stream.datasets.file_events import FileEvents
+from stream.datasets.how import How, Plan
+from stream.datasets.layouts import ROLES, UNITS, Line, describe, parser
+from stream.datasets.raw.bad import FormatError, LeftOut, OnBad, at, stop
+from stream.datasets.raw.text import CP1252, lines
+from stream.datasets.raw.unpack import Bytes, opened
+from stream.datasets.ready import FORMATS
+from stream.datasets.sniff import plan
+from stream.datasets.table import Row
 from stream.records.schemas import Event, EventType, Item
 
-FORMATS = ("csv", "jsonl", *(name for name in LAYOUTS if name != "csv"))
+__all__ = ["FORMATS", "Entry", "FormatError", "How", "LeftOut", "films", "guess", "ratings", "read"]
 Entry = Item | tuple[EventType, Event]
-Found = tuple[EventType, Event, tuple[str, ...]]  # the last: fields about the item
 log = logging.getLogger(__name__)
-_EVENT = msgspec.json.Decoder(Event)
 
 
-class FormatError(UsageError, ValueError):
-    """A file, or a line of it, does not have its format."""
-
-
-OnBad = Callable[[FormatError], None]
-
-
-def read(path: str | Path, format: str | None = None, on_bad: OnBad | None = None) -> Iterator[Entry]:  # noqa: A002  as the option
+def read(
+    path: str | Path,
+    format: str | None = None,  # noqa: A002  as the option
+    on_bad: OnBad | None = None,
+    how: How | None = None,
+    now: float = math.inf,
+) -> Iterator[Entry]:
     """Events of a file by time (equal times in the file's order), each item right before the first event with it.
 
-    Items come only from formats that describe them. `event_id` is `<format>-<line number>`, but for jsonl,
-    whose events have their own.
+    Items come only from formats that describe them. Events get ids by their content, see `file_events`, but where the
+    file gives their own.
 
     Parameters
     ----------
-    format : one of `FORMATS`; guessed from the first line if None
+    format : one of `FORMATS`; found out from the file if None
     on_bad : called with the error of each invalid line, which is then skipped; without it the error is raised
+    how : what else is said about the file
+    now : unix seconds; an event must not be later. Infinite: any time until 2100
 
     Raises
     ------
     FormatError
         with the file, the line, what must hold and what came
     """
-    path = Path(path)
-    name = format or guess(path)
-    if name not in FORMATS:
-        raise FormatError(f"format {name!r} is unknown; must be one of {', '.join(FORMATS)}")
-    if name == "movielens":
-        path = ratings_of(path)
-    found = sorted(_events(path, name, on_bad or _raise), key=lambda entry: entry[1].timestamp)
-    describe = _describer(path, name)
+    path, how = ratings_of(Path(path)), _how(format, how)
+    planned = plan(path, how)
+    if planned.encoding == CP1252 and how.encoding is None:
+        log.warning("%s: is not UTF-8 and is read as cp1252 (Latin-1); name another with --encoding", path)
+    found = sorted(_events(path, planned, stop if on_bad is None else on_bad, now), key=lambda each: each[1].timestamp)
+    catalogue = _catalogue(path, planned)
     met: set[str] = set()
-    for kind, event, about in found:
-        if describe is not None and event.item_id not in met:
+    for line, event in found:
+        if event.item_id not in met:
             met.add(event.item_id)
-            item = describe(event.item_id, about)
+            item = catalogue(event.item_id, line.about)
             if item is not None:
                 yield item
-        yield kind, event
+        yield line.kind, event
+
+
+def ratings(path: str | Path, how: How | None = None) -> dict[str, float]:
+    """Ratings by event id, where the file gives them; lines that cannot be read are left out."""
+    path, how = ratings_of(Path(path)), how or How()
+    left_out = LeftOut()
+    found = _events(path, plan(path, how), left_out, math.inf)
+    return {event.event_id: line.rating for line, event in found if line.rating is not None}
 
 
 def guess(path: Path) -> str:
-    """Format of a file, by its first line."""
-    if path.is_dir():
-        return "movielens"
-    with _open(path) as file:
-        line = file.readline().strip()
-    fields = next(csv.reader([line]), [])
-    if line.startswith("{"):
-        return "jsonl"
-    for name, layout in LAYOUTS.items():
-        if set(layout.columns) <= set(fields) if layout.header else layout.recognises(fields):
-            return name
-    raise FormatError(
-        f"{path} line 1: is no known format: {line[:80]!r}; a CSV file begins with the header "
-        f"{','.join(LAYOUTS['csv'].columns)}; or name one of {', '.join(FORMATS)} with --format"
-    )
+    """Format of a file, by its first lines."""
+    return plan(ratings_of(path), How()).name
 
 
-def films(folder: Path) -> dict[str, Item]:
-    """The films of a MovieLens folder by id; empty without movies.csv."""
-    path = _compressed_or_not(folder / "movies.csv")
-    if not path.exists():
-        return {}
-    items = {}
-    with _open(path) as file:
-        for number, fields in enumerate(csv.reader(file), 1):
-            if number > 1 and fields:
-                try:
-                    items[fields[0]] = film(*fields)
-                except (TypeError, ValueError) as error:
-                    raise FormatError(f"{path} line {number}: {error}") from error
-    return items
+def _how(format_: str | None, how: How | None) -> How:
+    if format_ is not None and format_ not in FORMATS:
+        raise FormatError(f"format {format_!r} is unknown; must be one of {', '.join(FORMATS)}")
+    return how or How(format_)
 
 
-def ratings_of(path: Path) -> Path:
-    """The ratings file of a MovieLens folder; any other path unchanged."""
-    return _compressed_or_not(path / "ratings.csv") if path.is_dir() else path
+def _catalogue(path: Path, planned: Plan) -> Callable[[str, tuple[str, ...]], Item | None]:
+    """The function that describes an item, from its first row or from a file beside."""
+    known: dict[str, Item] = {}
+    if planned.name == "movielens":
+        known = films(path.parent)
+    elif planned.name == "recbole":
+        known = catalogues.recbole_items(path)
+    elif planned.name == "hm":
+        known = catalogues.hm_articles(path)
+    layout = planned.layout
+    return lambda item_id, about: known.get(item_id) or describe(layout, item_id, about)
 
 
-def _compressed_or_not(path: Path) -> Path:
-    packed = path.with_name(f"{path.name}.gz")
-    return packed if packed.exists() and not path.exists() else path
+def _events(path: Path, planned: Plan, on_bad: OnBad, now: float) -> Iterator[tuple[Line, Event]]:
+    """Each event with its line, in the file's order."""
+    events = FileEvents(now, UNITS.get(planned.unit or "", ""))
+    with opened(path) as file:
+        for row in _rows(file, path, planned):
+            try:
+                if isinstance(row.found, ValueError):
+                    raise row.found
+                made = [(line, events.event(line)) for line in row.found]
+            except ValueError as error:
+                _bad(path, row, error, on_bad)
+            else:
+                yield from made
 
 
-def _describer(path: Path, name: str) -> Callable[[str, tuple[str, ...]], Item | None] | None:
-    if name != "movielens":
-        return LAYOUTS[name].describe if name in LAYOUTS else None
-    catalogue = films(path.parent)
-    return lambda item_id, _: catalogue.get(item_id)
+def _bad(path: Path, row: Row, error: ValueError, on_bad: OnBad) -> None:
+    """Report an invalid line; the last one, without a line end, was cut off."""
+    if row.line.cut:
+        log.warning("%s line %d: the file ends within this line, which is left out", path, row.line.number)
+        if on_bad is not stop:
+            on_bad(at(path, row.line.number, f"the file ends within this line; got {row.text[:80]!r}"))
+    else:
+        on_bad(at(path, row.line.number, error))
 
 
-def _raise(error: FormatError) -> None:
-    raise error
-
-
-@contextmanager
-def _open(path: Path) -> Iterator[IO[str]]:
-    """Text of a file, compressed or not; every error of reading becomes a FormatError."""
-    unpack = gzip.open if path.suffix == ".gz" else open
-    try:
-        with unpack(path, "rt", encoding="utf-8-sig", newline="") as file:
-            yield cast("IO[str]", file)
-    except FileNotFoundError as error:
-        raise FormatError(f"{path}: there is no such file") from error
-    except (OSError, EOFError, zlib.error) as error:
-        raise FormatError(f"{path}: cannot be read: {error}") from error
-    except UnicodeDecodeError as error:
-        raise FormatError(f"{path}: must be UTF-8: {error.reason} at byte {error.start} of a block") from error
-    except csv.Error as error:
-        raise FormatError(f"{path}: is not CSV: {error}") from error
-
-
-def _events(path: Path, name: str, on_bad: OnBad) -> Iterator[Found]:
-    with _open(path) as file:
-        if name == "jsonl":
-            yield from _json_lines(_Lines(file, path, on_bad))
-        else:
-            yield from _columns(_Lines(file, path, on_bad), name)
-
-
-class _Lines:
-    """The lines of a file; the one place where errors get the file and the line."""
-
-    def __init__(self, file: IO[str], path: Path, on_bad: OnBad) -> None:
-        self.file, self.path, self.on_bad = file, path, on_bad
-        self.newest = ""
-
-    def __iter__(self) -> Iterator[str]:
-        for line in self.file:
-            self.newest = line
-            yield line
-
-    def bad(self, number: int, error: ValueError) -> None:
-        """Report an invalid line; the last one, without a line end, was cut off."""
-        where = f"{self.path} line {number}"
-        if self.newest.endswith("\n"):
-            self.on_bad(FormatError(f"{where}: {error}"))
-        else:
-            log.warning("%s: the file ends within this line, which is left out", where)
-
-
-def _json_lines(lines: _Lines) -> Iterator[Found]:
-    for number, line in enumerate(lines, 1):
-        if not line.strip():
-            continue
-        try:
-            event = _EVENT.decode(line)
-            seconds(str(event.timestamp))
-            if event.type is None:
-                raise ValueError("must have a `type`: view, click or purchase")
-        except ValueError as error:  # msgspec's errors are ValueErrors
-            lines.bad(number, error)
-        else:
-            yield event.type, event, ()
-
-
-def _columns(lines: _Lines, name: str) -> Iterator[Found]:
-    layout, rows = LAYOUTS[name], csv.reader(lines)
-    width = len(layout.columns)
-    places = list(range(width))
-    if layout.header:
-        header = next(rows, [])
-        width, places = len(header), _places(header, layout, lines.path)
-    for row in rows:
-        if not row:
-            continue
-        try:
-            if len(row) != width:
-                raise ValueError(f"must have {width} columns; got {len(row)}")
-            row.append("")  # the value of an absent optional column, at place -1
-            line = layout.parse([row[place] for place in places])
-        except ValueError as error:
-            lines.bad(rows.line_num, error)
-            continue
-        if line is not None:
-            yield line.kind, _event(line, f"{name}-{rows.line_num}"), line.about
-
-
-def _places(header: list[str], layout: Layout, path: Path) -> list[int]:
-    missing = [column for column in layout.columns if column not in header]
-    if missing:
-        raise FormatError(
-            f"{path} line 1: the header must name {', '.join(layout.columns)}; "
-            f"{', '.join(missing)} missing in {','.join(header)[:120]!r}"
+def _rows(file: Bytes, path: Path, planned: Plan) -> Iterator[Row]:
+    layout, unit, has_event = planned.layout, planned.unit, planned.has_event
+    if planned.form == "table":
+        return table.rows(
+            lines(file, planned.encoding, planned.sample), planned.separator, _fields(planned), planned.skipped
         )
-    return [header.index(column) if column in header else -1 for column in layout.columns + layout.optional]
+    parse_object = objects.object_parser(layout, unit, has_event)
+    if planned.form == "parquet":
+        paths = {path for each in layout.columns.values() for path in each}
+        return parquet.rows(file, path, paths, parse_object)
+    parse = (
+        objects.wire_parser(layout, unit, has_event) if planned.name == "jsonl" else objects.line_parser(parse_object)
+    )
+    if planned.form == "array":
+        return objects.rows(objects.elements(_text(file, planned.encoding)), parse)
+    return objects.rows(lines(file, planned.encoding, planned.sample), parse)
 
 
-def _event(line: Line, event_id: str) -> Event:
-    return Event(
-        event_id=event_id, user_id=line.user_id, item_id=line.item_id, timestamp=line.time,
-        session_id=line.session_id, price=line.price,
-    )  # fmt: skip
+def _text(file: Bytes, encoding: str) -> str:
+    """All of a file; what is not of its encoding becomes a sign that JSON may hold only in text."""
+    return file.read().decode(encoding, "replace").lstrip("\ufeff")
+
+
+def _fields(planned: Plan) -> table.Parse:
+    """The function from all columns of a row to its event."""
+    parse = parser(planned.layout, planned.names, planned.unit, planned.has_event)
+    width, constants = planned.width, [planned.layout.constants.get(role, "") for role in ROLES]
+    several = any(len(each) > 1 for each in planned.places) or any(constants)
+    firsts = [each[0] if each else width for each in planned.places]
+    decimal = planned.separator == ";"
+    numbers = [n for n, role in enumerate(ROLES) if role in {"price", "quantity", "rating"}]
+
+    def parse_fields(fields: list[str]) -> list[Line]:
+        if len(fields) != width:
+            raise ValueError(f"must have {width} columns; got {len(fields)}")
+        fields.append("")  # what an absent column holds
+        if several:
+            chosen = [
+                next((fields[place] for place in each if fields[place]), constant)
+                for each, constant in zip(planned.places, constants)
+            ]
+        else:
+            chosen = [fields[place] for place in firsts]
+        if decimal:  # 9,90 is a number where commas do not separate
+            for n in numbers:
+                chosen[n] = chosen[n].replace(",", ".")
+        line = parse(chosen)
+        return [] if line is None else [line]
+
+    return parse_fields

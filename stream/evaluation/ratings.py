@@ -1,17 +1,11 @@
 """Ratings of a file's events, and the error of learners that predict them."""
 
-import csv
-import gzip
 import math
-from collections.abc import Iterator, Sequence
-from pathlib import Path
-from typing import IO, Protocol, cast
+from collections.abc import Sequence
+from typing import Protocol
 
 from river import reco
 
-from stream.datasets.readers import ratings_of
-
-COLUMN = "rating"
 SEED = 7  # of the factors that River draws for new users and items
 
 # Raters by the name of their learner; the second is the first without factors.
@@ -26,33 +20,6 @@ class Rater(Protocol):
 
     def learn_one(self, user: str, item: str, y: float) -> None:
         """Learn the rating that was given."""
-
-
-def read_ratings(path: str | Path, format_: str) -> dict[str, float]:
-    """Return ratings by event id, of the formats with a header that has the column `rating`; else nothing.
-
-    Ids are those of `readers.read`. Ratings that are not numbers are left out.
-    """
-    path = ratings_of(Path(path)) if format_ == "movielens" else Path(path)
-    if format_ not in {"csv", "movielens"} or not path.exists():
-        return {}
-    unpack = gzip.open if path.suffix == ".gz" else open
-    with unpack(path, "rt", encoding="utf-8-sig", newline="") as file:
-        return dict(_ratings(cast("IO[str]", file), format_))
-
-
-def _ratings(file: IO[str], format_: str) -> Iterator[tuple[str, float]]:
-    rows = csv.reader(file)
-    header = next(rows, [])
-    place = header.index(COLUMN) if COLUMN in header else -1
-    for row in rows:
-        if 0 <= place < len(row):
-            try:
-                rating = float(row[place])
-            except ValueError:
-                continue
-            if math.isfinite(rating):
-                yield f"{format_}-{rows.line_num}", rating
 
 
 class RatingErrors:

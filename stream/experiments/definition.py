@@ -6,7 +6,6 @@ record.
 """
 
 import tomllib
-from datetime import datetime
 from hashlib import blake2b
 from pathlib import Path
 from typing import Any
@@ -18,6 +17,7 @@ from numpy.typing import NDArray
 from stream.config import Config, ConfigError, take_renamed
 from stream.errors import UsageError
 from stream.records.schemas import Experiment, Settings, Variant
+from stream.records.times import from_toml, planned_fault
 from stream.rules.file import parse_rules
 
 HOLDOUT = "holdout"  # variant of users who never see exploration
@@ -69,9 +69,7 @@ def parse_experiment(table: dict[str, Any], origin: str, now: float, config: Con
     for key in table:
         if key not in known:
             raise ExperimentError(f"{origin}: key `{key}`: must be one of {', '.join(sorted(known))}")
-    starts_at = table.get("starts_at", now)
-    if isinstance(starts_at, datetime):
-        starts_at = starts_at.timestamp()
+    starts_at = _starts_at(table.get("starts_at", now), origin)
     variants = [_variant(origin, n, each, folder) for n, each in enumerate(_tables(origin, table, "variant"), 1)]
     plain = {key: table[key] for key in ("name", "ramp_s", "holdout", "effect", "level", "shadow") if key in table}
     try:
@@ -178,6 +176,18 @@ def encoded(experiment: Experiment | None) -> NDArray[np.uint8]:
 def decoded(data: NDArray[np.uint8]) -> Experiment | None:
     """Read back what `encoded` wrote."""
     return msgspec.json.decode(data.tobytes(), type=Experiment) if len(data) else None
+
+
+def _starts_at(value: object, origin: str) -> object:
+    """Unix seconds; a date-time without a zone is in UTC, as everywhere."""
+    try:
+        found = from_toml(value)
+    except ValueError as error:
+        raise ExperimentError(f"{origin}: starts_at: {error}") from None
+    wrong = planned_fault(found) if isinstance(found, int | float) else ""
+    if wrong:
+        raise ExperimentError(f"{origin}: `starts_at` {wrong}")
+    return found
 
 
 def _variant(origin: str, n: int, table: dict[str, Any], folder: Path) -> Variant:

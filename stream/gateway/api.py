@@ -22,7 +22,8 @@ from stream.gateway.read_model import ReadModel
 from stream.gateway.reader import Reader
 from stream.gateway.writer import Writer
 from stream.records.codec import Rejection, decode_item, decode_profile
-from stream.records.schemas import MAX_ID_BYTES
+from stream.records.ids import fault, in_query, length_fault
+from stream.records.numbers import whole
 from stream.records.topics import ITEMS, USERS
 
 MAX_ITEMS = 40  # of an answer, as of a slate
@@ -117,7 +118,7 @@ async def explanation(request: web.Request) -> web.Response:
 
 async def forget(request: web.Request) -> web.Response:
     """Forget a user: writes a tombstone to catalog.users, on which workers delete everything about them."""
-    user_id = _id(request, "user_id")
+    user_id = _id(request, "user_id", deleting=True)
     await request.app[WRITER].one(USERS, user_id, None)
     return _json({"user_id": user_id, "forgotten": "asked: workers do it with the user's next turn in the log"}, 202)
 
@@ -140,7 +141,7 @@ async def put_item(request: web.Request) -> web.Response:
 
 async def drop_item(request: web.Request) -> web.Response:
     """Remove an item from the catalogue: writes a tombstone to catalog.items."""
-    item_id = _id(request, "item_id")
+    item_id = _id(request, "item_id", deleting=True)
     await request.app[WRITER].one(ITEMS, item_id, None)
     return _json({"item_id": item_id}, 202)
 
@@ -165,9 +166,11 @@ async def stream(request: web.Request) -> web.StreamResponse:
     topics = frozenset(filter(None, request.query.get("topics", "slate").split(",")))
     if not topics or not topics <= TOPICS:
         raise Problem(422, f"topics: must be of {', '.join(sorted(TOPICS))}; got {', '.join(sorted(topics))}")
-    stopping = request.app[STOPPING]
+    user, stopping = request.query.get("user"), request.app[STOPPING]
+    if user is not None and (wrong := fault(user)):
+        raise Problem(422, f"user: {wrong}", reason="bad_id")
     try:
-        with request.app[FEED].listening(topics, request.query.get("user")) as queue:
+        with request.app[FEED].listening(topics, user) as queue:
             response = web.StreamResponse(
                 headers={"Content-Type": "text/event-stream", "Cache-Control": "no-store", "X-Accel-Buffering": "no"}
             )
@@ -216,10 +219,12 @@ def _json(data: Any, status: int = 200) -> web.Response:
     return web.Response(body=orjson.dumps(data), status=status, content_type="application/json")
 
 
-def _id(request: web.Request, name: str) -> str:
+def _id(request: web.Request, name: str, *, deleting: bool = False) -> str:
+    """An id of the path; what is to be deleted may be of before the rule for ids."""
     found = request.match_info[name]
-    if len(found.encode()) > MAX_ID_BYTES:
-        raise Problem(422, f"{name}: must have at most {MAX_ID_BYTES} bytes of UTF-8; got {len(found.encode())}")
+    wrong = (length_fault if deleting else fault)(found)
+    if wrong:
+        raise Problem(422, f"{name}: {wrong}", reason="bad_id")
     return found
 
 
@@ -227,13 +232,18 @@ def _count(request: web.Request, limit: int) -> int:
     text = request.query.get("k", "")
     if not text:
         return min(20, limit)
-    if not text.isascii() or not text.isdigit() or not 1 <= int(text[:9]) <= limit:
-        raise Problem(422, f"k: must be a whole number from 1 to {limit}; got {text[:40]!r}")
-    return int(text)
+    try:
+        return whole(text, 1, limit)
+    except ValueError as error:
+        raise Problem(422, f"k: {error}") from None
 
 
 def _excluded(request: web.Request) -> frozenset[str]:
-    return frozenset(filter(None, ",".join(request.query.getall("exclude", [])).split(",")))
+    query = request.raw_path.partition("?")[2]  # as sent: `request.query` does not tell `%2C` from `,`
+    try:
+        return frozenset(in_query(query, "exclude", request.app[READ_MODEL].knows))
+    except ValueError as error:
+        raise Problem(422, str(error), reason="bad_id") from None
 
 
 async def _body(request: web.Request) -> bytes:

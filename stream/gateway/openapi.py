@@ -8,9 +8,10 @@ import msgspec
 from stream.gateway.api import ENDPOINTS, Endpoint
 from stream.records.schemas import Event, Item, Profile
 
+EXCLUDE = "item ids, separated by commas; may be repeated; a comma of an id is written %2C"
 QUERIES: dict[str, list[tuple[str, str, str]]] = {  # handler -> name, type and meaning of its parameters
-    "recommendations": [("k", "integer", "items, 1 to 40"), ("exclude", "string", "item ids, separated by commas")],
-    "similar": [("k", "integer", "items, 1 to 40"), ("exclude", "string", "item ids, separated by commas")],
+    "recommendations": [("k", "integer", "items, 1 to 40"), ("exclude", "string", EXCLUDE)],
+    "similar": [("k", "integer", "items, 1 to 40"), ("exclude", "string", EXCLUDE)],
     "search": [("query", "string", "part of a title"), ("k", "integer", "items, 1 to 50")],
     "stream": [
         ("topics", "string", "of event, slate, outcome, stats, separated by commas"),

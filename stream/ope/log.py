@@ -1,6 +1,5 @@
 """Settled decisions from the topic `outcomes`, up to its present end, or from a file of its messages."""
 
-import gzip
 from collections.abc import Iterable, Iterator
 from contextlib import closing
 from pathlib import Path
@@ -8,6 +7,8 @@ from pathlib import Path
 from kafka import KafkaConsumer, TopicPartition
 
 from stream.config import Kafka
+from stream.datasets.raw.bad import OnBad, at
+from stream.datasets.raw.unpack import opened
 from stream.errors import CheckError
 from stream.kafka.admin import check
 from stream.kafka.security import kafka_options
@@ -19,12 +20,9 @@ POLL_MS = 500
 
 
 def messages_of_file(path: Path) -> Iterator[bytes]:
-    """Lines of a file, gzipped if its name says so."""
-    try:
-        with gzip.open(path) if path.suffix == ".gz" else path.open("rb") as file:
-            yield from (line for line in file if line.strip())
-    except (OSError, EOFError) as error:
-        raise CheckError(f"{path}: cannot be read: {error}") from error
+    """Lines of a file, packed or not."""
+    with opened(path) as file:
+        yield from file
 
 
 def messages_of_topic(config: Kafka) -> Iterator[bytes]:
@@ -41,6 +39,18 @@ def messages_of_topic(config: Kafka) -> Iterator[bytes]:
                 yield from (record.value for record in records if record.value)
 
 
-def read(messages: Iterable[bytes], where: str) -> list[Outcome]:
-    """Decode all messages; `where` names their origin in errors."""
-    return [decode(message, f"{where}, message {n}") for n, message in enumerate(messages, 1)]
+def read(messages: Iterable[bytes], where: str, on_bad: OnBad | None = None) -> list[Outcome]:
+    """Decode all messages but empty ones; `where` names their origin in errors.
+
+    `on_bad` is called with the error of each message that is no outcome; without it the first is raised.
+    """
+    found = []
+    for n, message in enumerate(messages, 1):
+        if message.strip():
+            try:
+                found.append(decode(message, f"{where}, message {n}"))
+            except CheckError as error:
+                if on_bad is None:
+                    raise
+                on_bad(at(where, n, str(error).partition(": ")[2]))
+    return found

@@ -7,15 +7,15 @@ import msgspec
 import orjson
 from msgspec import Struct
 
+from stream.records import ids, times
 from stream.records.schemas import KINDS, MAX_EVENT_BYTES, MAX_ID_BYTES, Event, EventType, Experiment, Item, Profile
-
-EARLIEST_S = 631_152_000.0  # 1990: older than the oldest event log; seconds below it are a wrong unit or a wrong clock
-MAX_AHEAD_S = 300.0  # clocks differ; a later event would close the sessions of everybody else in its partition
 
 REASONS = (
     "not_json", "missing_field", "wrong_type", "out_of_range", "id_too_long", "bad_timestamp", "unknown_event_type",
-    "wrong_topic", "wrong_key", "too_large", "empty", "unreadable",
+    "wrong_topic", "wrong_key", "too_large", "empty", "unreadable", "bad_id",
 )  # fmt: skip
+
+TIMES = {"timestamp", "expires_at", "starts_at"}  # fields that hold a time
 
 R = TypeVar("R", Event, Item, Profile, Experiment)
 _EVENT = msgspec.json.Decoder(Event)
@@ -53,7 +53,12 @@ def decode_item(key: bytes | None, value: bytes) -> Item | Rejection:
     item = _decode(_ITEM, "item", value)
     if isinstance(item, Rejection):
         return item
-    return _check_ids("item", {"item_id": item.item_id}) or _check_key("item", "item_id", item.item_id, key) or item
+    return (
+        _check_ids("item", {"item_id": item.item_id})
+        or _check_planned("item", "expires_at", item.expires_at)
+        or _check_key("item", "item_id", item.item_id, key)
+        or item
+    )
 
 
 def decode_profile(key: bytes | None, value: bytes) -> Profile | Rejection:
@@ -73,18 +78,23 @@ def decode_experiment(key: bytes | None, value: bytes) -> Experiment | Rejection
     found = _decode(_EXPERIMENT, "experiment", value)
     if isinstance(found, Rejection):
         return found
-    return _check_key("experiment", "name", found.name, key) or found
+    return (
+        _check_planned("experiment", "starts_at", found.starts_at)
+        or _check_key("experiment", "name", found.name, key)
+        or found
+    )
 
 
 def decode_tombstone(name: str, key: bytes | None) -> str | Rejection:
-    """Id that an empty record of a catalogue topic speaks of."""
+    """Id that an empty record of a catalogue topic speaks of: any of the right length, see `stream.records.ids`."""
     if not key:
         return Rejection("wrong_key", f"{name}: an empty record (tombstone) needs the {name}'s id as its key")
     try:
         text = key.decode()
     except UnicodeDecodeError:
         return Rejection("wrong_key", f"{name}: the key must be the {name}'s id in UTF-8; got {key[:40]!r}")
-    return _check_ids(name, {"key": text}) or text
+    wrong = ids.length_fault(text)
+    return Rejection("id_too_long", f"{name}: `key` {wrong}") if wrong else text
 
 
 def encode(record: Struct) -> bytes:
@@ -96,7 +106,7 @@ def _decode(decoder: "msgspec.json.Decoder[R]", name: str, value: bytes) -> R | 
     try:
         return decoder.decode(value)
     except msgspec.ValidationError as error:
-        return _explain(name, str(error))
+        return _explain(name, str(error), value)
     except msgspec.DecodeError as error:
         return Rejection("not_json", f"{name}: must be a JSON object in UTF-8: {error}; it begins with {value[:40]!r}")
     except UnicodeDecodeError as error:
@@ -105,7 +115,7 @@ def _decode(decoder: "msgspec.json.Decoder[R]", name: str, value: bytes) -> R | 
         return Rejection("not_json", f"{name}: is nested too deeply")
 
 
-def _explain(name: str, message: str) -> Rejection:
+def _explain(name: str, message: str, value: bytes) -> Rejection:
     where = _AT.search(message)
     field = where.group(1) if where else ""
     detail = f"{name}: {message}"
@@ -113,8 +123,8 @@ def _explain(name: str, message: str) -> Rejection:
         return Rejection("missing_field", detail)
     if field == "type" and "enum" in message:
         return Rejection("unknown_event_type", f"{detail}; must be one of {', '.join(KINDS)}")
-    if field == "timestamp":
-        return Rejection("bad_timestamp", f"{detail}; send seconds since 1970 as a number")
+    if field in TIMES:
+        return Rejection("bad_timestamp", f"{detail}; `{field}` {times.text_fault(_text(value, field))}")
     if field.endswith("_id") and "length <=" in message:
         return Rejection("id_too_long", f"{detail}; ids have at most {MAX_ID_BYTES} bytes")
     if "length" in message or ">" in message or "<" in message or "range" in message:
@@ -122,39 +132,44 @@ def _explain(name: str, message: str) -> Rejection:
     return Rejection("wrong_type", detail)
 
 
+def _text(value: bytes, field: str) -> str | None:
+    """A field that should have been a number, if it is text in a record that is JSON to its end."""
+    try:
+        return msgspec.json.decode(msgspec.json.decode(value, type=dict[str, msgspec.Raw])[field], type=str)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError, KeyError):
+        return None
+
+
 def _check_event(event: Event, kind: EventType, key: bytes | None, now: float) -> Rejection | None:
-    ids = {"event_id": event.event_id, "user_id": event.user_id, "item_id": event.item_id}
+    found = {"event_id": event.event_id, "user_id": event.user_id, "item_id": event.item_id}
     if event.session_id is not None:
-        ids["session_id"] = event.session_id
+        found["session_id"] = event.session_id
     if event.decision_id is not None:
-        ids["decision_id"] = event.decision_id
+        found["decision_id"] = event.decision_id
     if event.type is not None and event.type != kind:
         return Rejection("wrong_topic", f"event: `type` is {event.type!r} but it came on the topic of {kind!r}")
     return (
         _check_time(event.timestamp, now)
-        or _check_ids("event", ids)
-        or _check_key("event", "user_id", ids["user_id"], key)
+        or _check_ids("event", found)
+        or _check_key("event", "user_id", found["user_id"], key)
     )
 
 
 def _check_time(timestamp: float, now: float) -> Rejection | None:
-    if EARLIEST_S <= timestamp <= now + MAX_AHEAD_S:
-        return None
-    hint = ""
-    if timestamp > 1e11:
-        hint = "; it looks like milliseconds: divide by 1000"
-    elif timestamp > now:
-        hint = f"; it is {timestamp - now:.0f} s ahead of this worker's clock (at most {MAX_AHEAD_S:.0f} s)"
-    return Rejection(
-        "bad_timestamp", f"event: `timestamp` must be seconds since 1970, from 1990 to now; got {timestamp!r}{hint}"
-    )
+    wrong = times.fault(timestamp, now)
+    return Rejection("bad_timestamp", f"event: `timestamp` {wrong}") if wrong else None
 
 
-def _check_ids(name: str, ids: dict[str, str]) -> Rejection | None:
-    for field, text in ids.items():
-        # A character takes at most 4 bytes, so short ids need no encoding to be known as short.
-        if len(text) * 4 > MAX_ID_BYTES and (size := len(text.encode())) > MAX_ID_BYTES:
-            return Rejection("id_too_long", f"{name}: `{field}` must have at most {MAX_ID_BYTES} bytes; got {size}")
+def _check_planned(name: str, field: str, time: float | None) -> Rejection | None:
+    wrong = "" if time is None else times.planned_fault(time)
+    return Rejection("bad_timestamp", f"{name}: `{field}` {wrong}") if wrong else None
+
+
+def _check_ids(name: str, found: dict[str, str]) -> Rejection | None:
+    for field, text in found.items():
+        wrong = ids.fault(text)
+        if wrong:
+            return Rejection("id_too_long" if ids.length_fault(text) else "bad_id", f"{name}: `{field}` {wrong}")
     return None
 
 

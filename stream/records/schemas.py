@@ -22,7 +22,14 @@ KINDS: tuple[EventType, ...] = (
 )  # the index is the `kind` of `learners.base`: VIEW, CLICK, PURCHASE
 OutcomeType = Literal["hit", "miss", "silent", "void", "replaced"]
 UNLEARNED: tuple[OutcomeType, ...] = ("void", "replaced")  # nothing is learned from them
-Id = Annotated[str, Meta(min_length=1, max_length=MAX_ID_BYTES, description="at most 256 bytes of UTF-8")]
+Id = Annotated[
+    str,
+    Meta(
+        min_length=1,
+        max_length=MAX_ID_BYTES,
+        description="1 to 256 bytes of UTF-8; nothing invisible, no white space at its ends",
+    ),
+]
 Timestamp = Annotated[float, Meta(description="seconds since 1970-01-01 UTC; fractions allowed")]
 Money = Annotated[float, Meta(ge=0, description="in the shop's own currency")]
 Probability = Annotated[float, Meta(ge=0, le=1)]

@@ -167,7 +167,7 @@ def _cap(rule: TableReader, name: str) -> Cap:
 
 
 def _pin(rule: TableReader, name: str) -> Pin:
-    return Pin(name, rule.text("item"), rule.integer("slot", 1, MAX_SLOTS) - 1, _when(rule))
+    return Pin(name, rule.item("item"), rule.integer("slot", 1, MAX_SLOTS) - 1, _when(rule))
 
 
 def _boost(rule: TableReader, name: str) -> Boost:

@@ -11,6 +11,7 @@ from datetime import datetime
 from typing import Any, Literal, NamedTuple
 
 from stream.errors import UsageError
+from stream.records.ids import fault
 
 Value = str | bool | float
 Op = Literal["=", "!=", "<", "<=", ">", ">=", "in", "not in", "exists", "missing"]
@@ -74,6 +75,13 @@ class TableReader:
             return default
         if not isinstance(value, str) or not value:
             raise self.fail(key, "must be a text")
+        return value
+
+    def item(self, key: str) -> str:
+        """The id of an item."""
+        value = self.text(key)
+        if wrong := fault(value):
+            raise RulesError(f"{self.where}: key `{key}`: {wrong}")
         return value
 
     def word(self, key: str, words: Iterable[str], default: str | None = None) -> str:
@@ -178,6 +186,8 @@ def _value(table: TableReader, field: str, value: object) -> Value:
     if isinstance(value, str) and value:
         if field.startswith("attributes.") and (value != value.strip() or "," in value):
             raise table.fail("value", "must be one entry without commas; for several use op `in` with a list")
+        if field == "item" and (wrong := fault(value)):
+            raise RulesError(f"{table.where}: key `value`: {wrong}")
         return value
     if isinstance(value, bool) or _is_number(value):
         return value  # type: ignore[return-value]  # a number, as _is_number has checked

@@ -123,6 +123,22 @@ def test_an_event_changes_what_is_recommended(running: Running) -> None:
     assert not {"f1", "f4"} & {item["item_id"] for item in short}
 
 
+def test_ids_with_a_comma_are_excluded(running: Running) -> None:
+    running.ask("PUT", "/v1/items/sofa%2C%20red", {"title": "Sofa, red"})
+    until(lambda: running.ask("GET", "/v1/items?query=sofa").body["items"], "the item")
+
+    def shown(query: str) -> set[str]:
+        found = running.ask("GET", f"/v1/users/nobody/recommendations?k=40{query}").body["items"]
+        return {item["item_id"] for item in found}
+
+    everything = shown("")
+    assert {"sofa, red", "f1", "f2", "f3"} <= everything
+    assert everything - shown("&exclude=sofa%2C%20red") == {"sofa, red"}
+    assert everything - shown("&exclude=f1&exclude=sofa%2C+red,f2") == {"sofa, red", "f1", "f2"}
+    assert everything - shown("&exclude=f1%2Cf2") == {"f1", "f2"}  # as clients write it that encode every comma
+    assert running.ask("DELETE", "/v1/items/sofa%2C%20red").status == 202
+
+
 def test_similar_search_and_explanation(running: Running) -> None:
     running.ask("POST", "/v1/events", [event("s", f"f{n}", f"s-{n}") for n in (0, 1)])
     slate_after(running, "s", "s-1")
@@ -192,6 +208,15 @@ BAD: list[tuple[str, str, Any, dict[str, str], int, str]] = [  # method, path, b
     ("GET", "/v1/users/ada/recommendations?k=0", None, {}, 422, "k: must be a whole number from 1 to 40; got '0'"),
     ("GET", "/v1/users/ada/recommendations?k=41", None, {}, 422, "got '41'"),
     ("GET", "/v1/users/ada/recommendations?k=-1", None, {}, 422, "got '-1'"),
+    ("GET", "/v1/users/ada/recommendations?k=1_0", None, {}, 422, "got '1_0': write digits only"),
+    ("GET", "/v1/users/ada/recommendations?k=+5", None, {}, 422, "got ' 5': leave out the blanks"),
+    ("GET", "/v1/users/ada/recommendations?k=%EF%BC%95", None, {}, 422, "got '\uff15': write the digits 0 to 9"),
+    ("GET", "/v1/users/ada/recommendations?k=0000000019999", None, {}, 422, "got '0000000019999'"),
+    ("GET", "/v1/users/ada/recommendations?exclude=f1,f2%00", None, {}, 422, "exclude: must have no control"),
+    ("GET", "/v1/users/ada%20/recommendations", None, {}, 422, "user_id: must not begin or end with white space"),
+    ("GET", "/v1/items/f1%E2%80%8B/similar", None, {}, 422, "got U+200B ZERO WIDTH SPACE"),
+    ("GET", "/v1/stream?user=%00", None, {}, 422, "user: must have no control"),
+    ("PUT", "/v1/items/f1%00", {"title": "x"}, {}, 422, "item_id: must have no control"),
     ("GET", "/v1/users/ada/recommendations?k=many", None, {}, 422, "got 'many'"),
     ("GET", f"/v1/users/{'x' * 257}/recommendations", None, {}, 422, "at most 256 bytes"),
     ("GET", "/v1/items/unheard/similar", None, {}, 404, "must be in the catalogue or in an event"),
@@ -211,6 +236,7 @@ BAD: list[tuple[str, str, Any, dict[str, str], int, str]] = [  # method, path, b
     ("POST", "/v1/events", GOOD | {"timestamp": time.time() * 1000}, {}, 422, "no event was written"),
     ("POST", "/v1/events", GOOD | {"price": -1}, {}, 422, "no event was written"),
     ("PUT", "/v1/items/f1", {"item_id": "f2"}, {}, 422, "item_id: must be that of the path, 'f1'; got 'f2'"),
+    ("PUT", "/v1/items/f1", {"expires_at": 20_310_131}, {}, 422, "`expires_at` must be seconds since 1970"),
     ("PUT", "/v1/items/f1", {"title": 7}, {}, 422, "Expected `str | null`, got `int`"),
     ("PUT", "/v1/items/f1", [], {}, 422, "must be a JSON object; got list"),
     ("PUT", "/v1/users/ada", b"nope", {}, 400, "must be a JSON object"),

@@ -60,16 +60,19 @@ def test_a_file_arrives_whole_keyed_and_in_order(
     assert capsys.readouterr().out.startswith("sent 5 items and 60 events in ")
     items = [msgspec.json.decode(value, type=Item) for _, _, value in records(config, ITEMS)]
     assert sorted(item.item_id for item in items) == [f"i{n}" for n in range(5)]
+    ids = set[str]()
     for topic, first in ((VIEWS, 0), (CLICKS, 1), (PURCHASES, 2)):
         found = records(config, topic)
         events = [msgspec.json.decode(value, type=Event) for _, _, value in found]
-        assert sorted(event.event_id for event in events) == sorted(f"taobao-{n + 1}" for n in range(first, 60, 3))
+        assert sorted(event.timestamp for event in events) == [1_500_000_000 + n for n in range(first, 60, 3)]
+        ids |= {event.event_id for event in events}
         for (partition, key, _), event in zip(found, events, strict=True):
             assert key == event.user_id.encode()
             assert partition == partition_of(event.user_id, 4)
         for user in {event.user_id for event in events}:
             times = [event.timestamp for event in events if event.user_id == user]
             assert times == sorted(times)
+    assert len(ids) == 60
 
 
 def test_a_rate_is_kept(config: Kafka, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -89,7 +92,7 @@ def test_bad_lines_are_counted_and_left_out(config: Kafka, tmp_path: Path, capsy
     capsys.readouterr()
     assert cli.main(["replay", str(file), "--skip-bad"]) == 0
     captured = capsys.readouterr()
-    assert captured.err.startswith(f"1 lines left out; the first: {file} line 3:")
+    assert captured.err.startswith(f"1 line left out: 1 `event` must be one of view, click, purchase\n  {file} line 3:")
     assert len(records(config, VIEWS)) == 1
 
 

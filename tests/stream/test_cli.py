@@ -73,6 +73,17 @@ def test_help_is_quick_and_imports_no_command(capsys: pytest.CaptureFixture[str]
         (["config", "--config", "/nowhere.toml"], 2, "configuration /nowhere.toml: cannot be read"),
         (["replay", "/nowhere.csv", "--broker", NOWHERE], 2, "/nowhere.csv: there is no such file"),
         (["replay", "x.csv", "--rate", "1", "--speed-up", "2"], 2, "--rate and --speed-up exclude each other"),
+        (["replay", "x.csv", "--rate", "nan"], 2, "Invalid value for '--rate': must be a number; got 'nan'"),
+        (
+            ["replay", "x.csv", "--limit", "1_000"],
+            2,
+            "Invalid value for '--limit': must be a whole number; got '1_000'",
+        ),
+        (["watch", "--limit", " 5"], 2, "Invalid value for '--limit': must be a whole number; got ' 5': leave out"),
+        (["dead", "show", "\uff11"], 2, "Invalid value for 'OFFSET': must be a whole number; got '\uff11': write the"),
+        (["recommend", "u1 "], 2, "Invalid value for 'USER': must not begin or end with white space; got 'u1 '"),
+        (["watch", "--user", "u\u200b"], 2, "Invalid value for '--user': must have no control or invisible characters"),
+        (["forget", ""], 2, "USER: must not be empty"),
         (["topics", "--broker", NOWHERE], 3, f"broker not reachable: {NOWHERE}"),
         (["--broker", NOWHERE, "recommend", "u1"], 3, f"broker not reachable: {NOWHERE}"),
         (["watch", "--broker", NOWHERE], 3, f"broker not reachable: {NOWHERE}"),
@@ -106,6 +117,19 @@ def test_every_error_has_its_exit_code(error: BaseException, code: int, monkeypa
 
     monkeypatch.setattr(cli.LazyGroup, "get_command", lambda *_: click.Command("fails", callback=fail))
     assert cli.main(["fails"]) == code
+
+
+def test_no_command_reads_a_number_as_python_does() -> None:
+    def lenient(command: click.Command) -> list[str]:
+        own = [each.name or "" for each in command.params if type(each.type) in (click.IntRange, click.FloatRange)]
+        own += [each.name or "" for each in command.params if each.type in (click.INT, click.FLOAT)]
+        nested = command.commands.values() if isinstance(command, click.Group) else ()
+        return own + [name for each in nested for name in lenient(each)]
+
+    for name in cli.COMMANDS:
+        command = cli.cli.get_command(click.Context(cli.cli), name)
+        assert command is not None
+        assert lenient(command) == [], name
 
 
 def test_only_a_lost_broker_is_worth_a_second_try() -> None:

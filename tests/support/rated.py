@@ -10,7 +10,7 @@ def write_rated_log(folder: Path) -> Path:
     lines = ["user_id,item_id,event,timestamp,rating"]
     for n in range(160):
         item = int(20 * rng.random() ** 2)
-        lines.append(f"u{rng.randrange(10)},i{item},view,{1_000_000 + 100 * n},{1 + item % 5}")
+        lines.append(f"u{rng.randrange(10)},i{item},view,{1_000_000_000 + 100 * n},{1 + item % 5}")
     path = folder / "log.csv"
     path.write_text("\n".join(lines) + "\n")
     return path

@@ -10,20 +10,20 @@ import orjson
 from rich.console import Console
 from rich.progress import Progress
 
-from stream.commands.options import collected, configured, examples, picture, resamples_option
+from stream.commands.options import Source, collected, configured, examples, of_file, picture, resamples_option
 from stream.config import Config
-from stream.datasets.layouts import seconds
-from stream.datasets.readers import FORMATS, guess, read
+from stream.datasets.readers import ratings
 from stream.errors import CheckError, UsageError
 from stream.evaluation.baselines import ALL
 from stream.evaluation.prequential import Entry, Evaluation
 from stream.evaluation.protocol import Grouping, Lists, Protocol, Scope, first_events
-from stream.evaluation.ratings import RATERS, read_ratings
+from stream.evaluation.ratings import RATERS
 from stream.evaluation.tables import print_report
+from stream.records.times import seconds
 
 
 class Time(click.ParamType):
-    """Unix seconds or ISO 8601."""
+    """Unix seconds (or another unit, told by its size) or ISO 8601."""
 
     name = "time"
 
@@ -39,8 +39,7 @@ class Time(click.ParamType):
 class Options:
     """What was asked for."""
 
-    file: Path
-    format_: str | None
+    file: Source
     learners: tuple[str, ...]
     ks: tuple[int, ...]
     lists: Lists
@@ -78,7 +77,6 @@ class Options:
     )
 )
 @click.argument("file", type=click.Path(exists=True, path_type=Path))
-@click.option("--format", "format_", type=click.Choice(FORMATS), help="Guessed from the file if not given.")
 @click.option(
     "--learner", "learners", metavar="NAME", multiple=True,
     help=f"A single learner beside the engine and popularity, or `{ALL}`; repeatable.",
@@ -121,20 +119,22 @@ class Options:
 @click.option("--limit", type=click.IntRange(1), help="Only the first events.")
 @click.option("--json", "as_json", is_flag=True, help="Print everything as JSON.")
 @configured
+@of_file()
 @collected(Options)
 def command(config: Config, options: Options) -> None:
     """Measure recommendations on a file of events, without Kafka.
 
     Test, then learn: each event is first looked up in the list that its user had, then learned, by the same engine and
     the same fold as in the worker. FILE is CSV with the columns user_id,item_id,event,timestamp[,session_id], where
-    event is view, click or purchase; or one of the other formats. The same file and seed give the same bytes.
+    event is view, click or purchase; or another format; or any table or JSON whose columns --columns names. The same
+    file and seed give the same bytes.
     """
     protocol, file = options.protocol, options.file
     _check(protocol)
     draw = None if options.plot is None else picture(options.plot, "draw")
-    format_ = options.format_ or guess(file)
-    entries = first_events(read(file, format_), options.limit)
-    rated = read_ratings(file, format_) if {ALL, *RATERS} & set(options.learners) else {}
+    with file.entries() as found:
+        entries = first_events(found, options.limit)
+    rated = ratings(file.file, file.how) if {ALL, *RATERS} & set(options.learners) else {}
     evaluation = Evaluation(
         config, protocol, learners=options.learners, ratings=rated, resamples=options.resamples,
         compare=options.compare, clock=time.perf_counter if options.timing else None,
@@ -142,7 +142,7 @@ def command(config: Config, options: Options) -> None:
     _run(evaluation, entries)
     report = evaluation.report()
     if not report["steps"]:
-        raise CheckError(f"{file}: {_nothing(len(entries), protocol)}")
+        raise CheckError(f"{file.file}: {_nothing(len(entries), protocol)}")
     if draw is not None:
         draw(report["curve"], options.plot)
     if options.as_json:

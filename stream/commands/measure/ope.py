@@ -11,6 +11,7 @@ from rich.progress import Progress
 
 from stream.commands.options import collected, configured, examples, resamples_option
 from stream.config import PREFIX, Config, load
+from stream.datasets.raw.bad import LeftOut
 from stream.errors import UsageError
 from stream.ope.log import messages_of_file, messages_of_topic, read
 from stream.ope.open_bandit import campaigns, compare
@@ -31,6 +32,7 @@ class Options:
     resamples: int
     save: Path | None
     open_bandit: Path | None
+    skip_bad: bool
     as_json: bool
 
 
@@ -59,6 +61,7 @@ class Options:
     "--open-bandit", type=click.Path(exists=True, file_okay=False, path_type=Path), metavar="DIR",
     help="Check the estimators on the Open Bandit Dataset instead.",
 )  # fmt: skip
+@click.option("--skip-bad", is_flag=True, help="Leave out messages that cannot be read, and say how many and why.")
 @click.option("--json", "as_json", is_flag=True, help="Print everything as JSON.")
 @configured
 @collected(Options)
@@ -75,8 +78,12 @@ def command(config: Config, options: Options) -> None:
     file = options.file
     messages = list(messages_of_topic(config.kafka) if file is None else messages_of_file(file))
     if options.save is not None:
-        options.save.write_bytes(b"".join(message.strip() + b"\n" for message in messages))
-    log = prepare(read(messages, "topic outcomes" if file is None else str(file)))
+        options.save.write_bytes(b"".join(message.strip() + b"\n" for message in messages if message.strip()))
+    left_out = LeftOut()
+    where = "topic outcomes" if file is None else str(file)
+    log = prepare(read(messages, where, left_out if options.skip_bad else None))
+    if len(left_out):
+        click.echo(str(left_out), err=True)
     slots = _followed(log, _candidates(config, log, options))
     found = report(log, slots, clip=options.clip, resamples=options.resamples, seed=config.policy.seed)
     if options.as_json:

@@ -15,9 +15,8 @@ from bandits import POLICIES
 from bandits.worlds import REFERENCES, SETTINGS, Shop, Tastes
 from bandits.worlds.shop import SESSIONS
 from stream.client import experiment_status
-from stream.commands.options import collected, configured, examples, picture
+from stream.commands.options import Source, collected, configured, examples, of_file, picture
 from stream.config import Config
-from stream.datasets.readers import guess, read
 from stream.errors import UsageError
 from stream.experiments.definition import load_experiment
 from stream.kafka.admin import check
@@ -37,7 +36,7 @@ class Options:
     policies: tuple[str, ...]
     seeds: int
     decisions: int
-    tastes: Path | None
+    tastes: Source | None
     engine: bool
     live: bool
     experiment: Path | None
@@ -79,6 +78,7 @@ class Options:
 @click.option("--plot", type=click.Path(dir_okay=False, path_type=Path), help="Draw reward over time, .png or .svg.")
 @click.option("--json", "as_json", is_flag=True, help="Print everything as JSON.")
 @configured
+@of_file("tastes")
 @collected(Options)
 def command(config: Config, options: Options) -> None:
     """Compare policies on simulated shoppers, whose tastes are known.
@@ -111,8 +111,9 @@ def command(config: Config, options: Options) -> None:
         _print(found, options.world)
 
 
-def _fitted(file: Path, seed: str) -> Tastes:
-    tastes = fitted(list(read(file, guess(file))), seed)
+def _fitted(source: Source, seed: str) -> Tastes:
+    with source.entries() as entries:
+        tastes = fitted(list(entries), seed)
     if len(tastes.taste) <= SESSIONS:
         raise UsageError(f"--tastes: the file must hold more than {SESSIONS} users; got {len(tastes.taste)}")
     return tastes

@@ -11,9 +11,8 @@ from rich.console import Console
 from rich.progress import Progress
 from rich.table import Table
 
-from stream.commands.options import collected, configured, examples
+from stream.commands.options import Source, collected, configured, examples, of_file
 from stream.config import Config
-from stream.datasets.readers import FORMATS, read
 from stream.errors import UsageError
 from stream.evaluation.protocol import first_events
 
@@ -22,8 +21,7 @@ from stream.evaluation.protocol import first_events
 class Options:
     """What was asked for."""
 
-    file: Path
-    format_: str | None
+    file: Source
     prefix: int
     train_fraction: float
     measure: str
@@ -41,7 +39,6 @@ class Options:
     )
 )
 @click.argument("file", type=click.Path(exists=True, path_type=Path))
-@click.option("--format", "format_", type=click.Choice(FORMATS), help="Guessed from the file if not given.")
 @click.option(
     "--prefix", type=click.IntRange(2), default=10_000, show_default=True, help="Use only the first so many events."
 )
@@ -61,6 +58,7 @@ class Options:
     help="Where to write the best configuration.",
 )  # fmt: skip
 @configured
+@of_file()
 @collected(Options)
 def command(config: Config, options: Options) -> None:
     """Search for better settings on the first events of a file.
@@ -75,7 +73,8 @@ def command(config: Config, options: Options) -> None:
         raise UsageError(f"--out: {out} exists already; name another file, or remove it")
     tune = _tune()
     settings = tune.searchable(config, options.names)
-    entries = first_events(read(options.file, options.format_), options.prefix)
+    with options.file.entries() as found_entries:
+        entries = first_events(found_entries, options.prefix)
     console = Console(stderr=True)
     with Progress(console=console, transient=True, disable=not console.is_terminal) as progress:
         task = progress.add_task("trials", total=options.trials)

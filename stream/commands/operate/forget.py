@@ -9,9 +9,10 @@ from stream.client.producer import Sender
 from stream.client.watch import partition_of
 from stream.commands.options import configured, examples, within_option
 from stream.config import Config
-from stream.errors import CheckError
+from stream.errors import CheckError, UsageError
 from stream.kafka.admin import check
 from stream.kafka.security import kafka_options
+from stream.records.ids import fault, length_fault
 from stream.records.topics import RECOMMENDATIONS, prefixed
 
 
@@ -27,6 +28,10 @@ def command(config: Config, user: str, within: float) -> None:
     hold the user; older ones are deleted within `snapshot_s`, and the log is truncated behind them. Later events make a
     new user of the same name. Exit code 1 if no worker did it in time; the tombstone stays, and a worker will do it.
     """
+    if wrong := length_fault(user):
+        raise UsageError(f"USER: {wrong}")
+    if unlike := fault(user):  # of before the rule: it must be possible to forget them
+        click.echo(f"note: as an id, USER {unlike}; it is forgotten all the same", err=True)
     topic = prefixed(config.kafka.namespace, RECOMMENDATIONS)
     tp = TopicPartition(topic, partition_of(user, check(config.kafka)[topic]))
     consumer = KafkaConsumer(**kafka_options(config.kafka))

@@ -9,7 +9,7 @@ from rich.console import Console
 
 from stream.client.slates import Refresh, Titles
 from stream.client.watch import Watcher, detail
-from stream.commands.options import configured, examples
+from stream.commands.options import Id, configured, examples
 from stream.config import Config
 from stream.errors import CheckError
 
@@ -20,7 +20,7 @@ from stream.errors import CheckError
         "headwater recommend u42 --json | jq -r '.slots[].title'",
     )
 )
-@click.argument("user")
+@click.argument("user", type=Id())
 @click.option("--json", "as_json", is_flag=True, help="Print the record as published, with titles.")
 @configured
 def command(config: Config, user: str, *, as_json: bool) -> None:

@@ -1,12 +1,12 @@
 """`headwater rules`."""
 
-import math
 from pathlib import Path
 
 import click
 
 from stream.commands.options import examples
 from stream.errors import UsageError
+from stream.records.numbers import number
 from stream.records.schemas import Scalar
 from stream.rules.describe import in_words
 from stream.rules.file import load_rules
@@ -51,7 +51,6 @@ def _scalar(text: str) -> Scalar:
     if text in ("true", "false"):
         return text == "true"
     try:
-        number = float(text)
+        return number(text)
     except ValueError:
         return text
-    return number if math.isfinite(number) else text

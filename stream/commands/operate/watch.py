@@ -10,7 +10,7 @@ from rich.table import Table
 
 from stream.client.slates import Refresh
 from stream.client.watch import Watcher, detail, line, overview
-from stream.commands.options import configured, examples
+from stream.commands.options import Id, configured, examples
 from stream.config import Config
 
 FRAME_LINES = 6  # of the screen, around the rows
@@ -23,7 +23,7 @@ FRAME_LINES = 6  # of the screen, around the rows
         "headwater watch --limit 100 > slates.txt    # one line a slate",
     )
 )
-@click.option("--user", help="Only this user, slot by slot, from the newest slate on.")
+@click.option("--user", type=Id(), help="Only this user, slot by slot, from the newest slate on.")
 @click.option("--limit", type=click.IntRange(1), help="End after so many slates.")
 @configured
 def command(config: Config, user: str | None, limit: int | None) -> None:

@@ -1,9 +1,18 @@
-"""What the columns of each layout mean."""
+"""What the columns of a layout mean."""
 
 import pytest
 
-from stream.datasets.layouts import LAYOUTS, film, seconds
+from stream.datasets.layouts import ROLES, Layout, Line, clock, describe, film, parser, unit_of
+from stream.datasets.ready import READY
 from stream.records.schemas import Item
+from stream.records.times import seconds
+
+FILMS = READY["movielens"][0]
+
+
+def parsed(layout: Layout, fields: dict[str, str], unit: str | None = None) -> Line | None:
+    names = {role: names[0] for role, names in layout.columns.items()}
+    return parser(layout, names, unit, "event" in fields)([fields.get(role, "") for role in ROLES])
 
 
 def test_time_zones() -> None:
@@ -14,27 +23,44 @@ def test_time_zones() -> None:
     ("stars", "kind"), [("5", "purchase"), ("4.5", "purchase"), ("4", "click"), ("3.5", "click"), ("3", "view")]
 )
 def test_ratings_are_events(stars: str, kind: str) -> None:
-    line = LAYOUTS["movielens"].parse(["u", "i", stars, "1"])
+    line = parsed(FILMS, {"user": "u", "item": "i", "rating": stars, "time": "1511544070"})
     assert line is not None
     assert line.kind == kind
 
 
+@pytest.mark.parametrize("event", ["Product Viewed", "product_viewed", "PRODUCT VIEWED", "productViewed"])
+def test_events_are_known_however_they_are_spelled(event: str) -> None:
+    line = parsed(READY["segment"][0], {"user": "u", "item": "i", "event": event, "time": "1511544070"})
+    assert line is not None
+    assert line.kind == "view"
+
+
+def test_an_unknown_event_says_how_to_name_it() -> None:
+    with pytest.raises(
+        ValueError, match=r"`event` must be one of view, click, purchase; got 'buy'.*--events buy=click"
+    ):
+        parsed(READY["csv"][0], {"user": "u", "item": "i", "event": "buy", "time": "1511544070"})
+
+
 @pytest.mark.parametrize(
-    ("name", "line"), [("csv", None), ("taobao", ["1", "2", "3", "pv", "4"]), ("rees46", None), ("movielens", None)]
+    ("unit", "text"),
+    [("s", "1511544070"), ("ms", "1511544070000"), ("us", "1511544070000000"), ("ns", "1511544070000000000")],
 )
-def test_a_layout_has_a_header_or_recognises_its_lines(name: str, line: list[str] | None) -> None:
-    layout = LAYOUTS[name]
-    assert layout.header == (line is None)
-    if line is not None:
-        assert layout.recognises(line)
-        assert not layout.recognises(line[:-1])
-        assert not layout.recognises([*line[:3], "look", line[4]])
+def test_units_are_told_by_size(unit: str, text: str) -> None:
+    assert unit_of([text, "nonsense"], "timestamp") == unit
+    assert clock(unit)(text) == 1_511_544_070.0
+    assert clock(unit)("2017-11-24T17:21:10Z") == 1_511_544_070.0
+
+
+def test_the_unit_is_that_of_most_values() -> None:
+    assert unit_of(["1511544070", "1511544070000", "1511544070001"], "time") == "ms"
+    assert unit_of([], "time") is None
 
 
 def test_items_of_a_line() -> None:
-    describe = LAYOUTS["rees46"].describe
-    assert describe is not None
-    assert describe("i", ("", "21", "", "")) == Item(item_id="i", categories=["21"])
+    assert describe(READY["rees46"][0], "i", ("", "", "21", "", "")) == Item(item_id="i", categories=["21"])
+    assert describe(READY["csv"][0], "i", ("", "", "", "", "3.5")) == Item(item_id="i")
+    assert describe(READY["rees46"][0], "i", ("", "", "", "", "3.5")) == Item(item_id="i", price=3.5)
     assert film("1", "Up (2009)", "(no genres listed)") == Item(item_id="1", title="Up (2009)")
     with pytest.raises(ValueError, match="`movieId` must not be empty"):
         film("", "Up (2009)", "Drama")

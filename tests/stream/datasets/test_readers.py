@@ -14,8 +14,10 @@ from stream.datasets.readers import FORMATS, Entry, FormatError, guess, read
 from stream.records.schemas import Event, Item
 
 SHARED = Path(__file__).resolve().parents[4] / "shared" / "data"
-CSV = "user_id,item_id,event,timestamp\nu1,a,view,100\nu2,b,click,50\nu1,b,purchase,2020-01-01T00:00:00Z\n"
-TAOBAO = "1,7,900,pv,30\n2,8,901,cart,10\n1,8,901,buy,20\n3,7,900,fav,30\n"
+CSV = (
+    "user_id,item_id,event,timestamp\nu1,a,view,1000000100\nu2,b,click,1000000050\nu1,b,purchase,2020-01-01T00:00:00Z\n"
+)
+TAOBAO = "1,7,900,pv,1000000030\n2,8,901,cart,1000000010\n1,8,901,buy,1000000020\n3,7,900,fav,1000000030\n"
 REES46 = (
     "event_time,event_type,product_id,category_id,category_code,brand,price,user_id,user_session\n"
     "2019-10-01 00:00:01 UTC,cart,44,21,home.sofa,aqua,33.20,u1,s1\n"
@@ -23,11 +25,16 @@ REES46 = (
     "2019-10-01 00:00:02 UTC,remove_from_cart,44,21,home.sofa,aqua,33.20,u1,s1\n"
     "2019-10-01 00:00:03 UTC,purchase,45,22,,,,u2,\n"
 )
-RATINGS = "userId,movieId,rating,timestamp\n1,10,5.0,3\n1,11,4.0,2\n2,11,4.5,4\n2,12,3.0,1\n"
+RATINGS = (
+    "userId,movieId,rating,timestamp\n"
+    "1,10,5.0,1000000003\n1,11,4.0,1000000002\n2,11,4.5,1000000004\n2,12,3.0,1000000001\n"
+)
 MOVIES = 'movieId,title,genres\n10,"American President, The (1995)",Comedy|Drama\n11,Up (2009),(no genres listed)\n'
 JSONL = (
-    '{"event_id": "e2", "user_id": "u", "item_id": "b", "timestamp": 9.5, "type": "click", "price": 3, "new": 1}\n\n'
-    '{"event_id": "e1", "user_id": "u", "item_id": "a", "timestamp": 8, "type": "view", "context": {"device": "tv"}}\n'
+    '{"event_id": "e2", "user_id": "u", "item_id": "b", "timestamp": 1000000009.5, '
+    '"type": "click", "price": 3, "x": 1}\n\n'
+    '{"event_id": "e1", "user_id": "u", "item_id": "a", "timestamp": 1000000008, '
+    '"type": "view", "context": {"device": "tv"}}\n'
 )
 
 
@@ -51,10 +58,10 @@ def brief(entries: list[Entry]) -> list[str]:
 @pytest.mark.parametrize("name", ["log.csv", "log.csv.gz"])
 def test_csv_is_read_in_order_of_time(tmp_path: Path, name: str) -> None:
     found = events(list(read(write(tmp_path, name, CSV))))
-    assert [(kind, event.event_id, event.user_id, event.item_id, event.timestamp) for kind, event in found] == [
-        ("click", "csv-3", "u2", "b", 50.0),
-        ("view", "csv-2", "u1", "a", 100.0),
-        ("purchase", "csv-4", "u1", "b", 1_577_836_800.0),
+    assert [(kind, event.user_id, event.item_id, event.timestamp) for kind, event in found] == [
+        ("click", "u2", "b", 1_000_000_050.0),
+        ("view", "u1", "a", 1_000_000_100.0),
+        ("purchase", "u1", "b", 1_577_836_800.0),
     ]
 
 
@@ -62,10 +69,10 @@ def test_csv_columns_are_found_by_name(tmp_path: Path) -> None:
     path = write(
         tmp_path,
         "log.csv",
-        "\ufefftimestamp,note,session_id,event,item_id,user_id\r\n1,x,s,view,i,u\r\n\r\n2,y,,view,j,u\r\n",
+        "\ufefftimestamp,note,session_id,event,item_id,user_id\r\n1000000001,x,s,view,i,u\r\n\r\n1000000002,y,,view,j,u\r\n",
     )
     first, second = (event for _, event in events(list(read(path))))
-    assert (first.user_id, first.item_id, first.session_id, first.timestamp) == ("u", "i", "s", 1.0)
+    assert (first.user_id, first.item_id, first.session_id, first.timestamp) == ("u", "i", "s", 1_000_000_001.0)
     assert second.session_id is None
 
 
@@ -74,7 +81,6 @@ def test_taobao(tmp_path: Path) -> None:
     assert brief(found) == ["[8]", "2 click 8", "1 purchase 8", "[7]", "1 view 7", "3 click 7"]
     assert isinstance(found[0], Item)
     assert found[0].categories == ["901"]
-    assert [event.event_id for _, event in events(found)] == ["taobao-2", "taobao-3", "taobao-1", "taobao-4"]
 
 
 def test_rees46(tmp_path: Path) -> None:
@@ -121,13 +127,31 @@ HEADER = "user_id,item_id,event,timestamp\n"
 @pytest.mark.parametrize(
     ("text", "name", "line", "says"),
     [
-        (HEADER + "u,i,view,1\nu,i,look,1\n", "csv", 3, "`event` must be one of view, click, purchase; got 'look'"),
+        (
+            HEADER + "u,i,view,1000000001\nu,i,look,1000000001\n",
+            "csv",
+            3,
+            "`event` must be one of view, click, purchase; got 'look'",
+        ),
         (HEADER + "u,i,view\n", "csv", 2, "must have 4 columns; got 3"),
-        (HEADER + ",i,view,1\n", "csv", 2, "`user_id` must not be empty"),
-        (HEADER + f"u,{'é' * 129},view,1\n", "csv", 2, "`item_id` must have at most 256 bytes; got 258"),
+        (HEADER + ",i,view,1000000001\n", "csv", 2, "`user_id` must not be empty"),
+        (HEADER + f"u,{'é' * 129},view,1000000001\n", "csv", 2, "`item_id` must have at most 256 bytes; got 258"),
         (HEADER + "u,i,view,yesterday\n", "csv", 2, "must be unix seconds or ISO 8601; got 'yesterday'"),
-        (HEADER + "u,i,view,nan\n", "csv", 2, "must be in seconds since 1970; got 'nan'"),
-        (HEADER + "u,i,view,1511544070000\n", "csv", 2, "got '1511544070000', which looks like another unit"),
+        (HEADER + "u,i,view,nan\n", "csv", 2, "must be unix seconds or ISO 8601; got 'nan'"),
+        (HEADER + "u,i,view,20210131\n", "csv", 2, "got '20210131'; it looks like a date YYYYMMDD: send 1612051200"),
+        (HEADER + "u,i,view,0829\n", "csv", 2, "got '0829'; it looks like a time of day, or cut off"),
+        (HEADER + "u,i,view,1700\n", "csv", 2, "got '1700'; it looks like a time of day, or cut off"),
+        (HEADER + "u,i,view,1700000\n", "csv", 2, "it is 1970-01-20 and looks cut off"),
+        (HEADER + "u,i,view,99999999999\n", "csv", 2, "it lies in the far future"),
+        (HEADER + "u,i,view,1_700_000_000\n", "csv", 2, "got '1_700_000_000': write digits only, without `_`"),
+        (
+            HEADER + "u,i,view,\uff11\uff17\uff10\uff10\uff10\uff10\uff10\uff10\uff10\uff10\n",
+            "csv",
+            2,
+            "write the digits 0 to 9",
+        ),
+        (HEADER + "u,i,view,1700000000\nu,i,view,1700000000000\n", "csv", 3, "all times of a file must have one unit"),
+        (HEADER + "u\u200b,i,view,1700000000\n", "csv", 2, "`user_id` must have no control or invisible characters"),
         ("user_id,item_id,event\nu,i,view\n", "csv", 1, "timestamp missing in 'user_id,item_id,event'"),
         ("1,2,3,look,4\n", "taobao", 1, "must be one of pv, cart, fav, buy; got 'look'"),
         (REES46.replace("33.20,u1", "cheap,u1"), "rees46", 2, "`price` must be a number, 0 or more; got 'cheap'"),
@@ -147,10 +171,46 @@ def test_errors_name_file_line_and_what_must_hold(tmp_path: Path, text: str, nam
     assert isinstance(caught.value, ValueError)
 
 
+UNITS = {"s": 1, "ms": 10**3, "us": 10**6, "ns": 10**9}
+
+
+@pytest.mark.parametrize("unit", UNITS)
+def test_a_column_of_times_may_have_any_unit(tmp_path: Path, unit: str) -> None:
+    lines = "".join(f"u,i{n},view,{(1_700_000_000 + n) * UNITS[unit]}\n" for n in range(3))
+    found = events(list(read(write(tmp_path, "log.csv", HEADER + lines), now=1.8e9)))
+    assert [event.timestamp for _, event in found] == [1_700_000_000, 1_700_000_001, 1_700_000_002]
+    wire = "".join(
+        f'{{"event_id": "e{n}", "user_id": "u", "item_id": "i", "type": "view", '
+        f'"timestamp": {(1_700_000_000 + n) * UNITS[unit]}}}\n'
+        for n in range(3)
+    )
+    wired = events(list(read(write(tmp_path, "log.jsonl", wire), now=1.8e9)))
+    assert [event.timestamp for _, event in wired] == [event.timestamp for _, event in found]
+
+
+def test_an_event_is_not_later_than_now(tmp_path: Path) -> None:
+    path = write(tmp_path, "log.csv", HEADER + "u,i,view,1700000400\n")
+    assert len(list(read(path, now=1_700_000_100))) == 1
+    with pytest.raises(
+        FormatError, match=r"line 2: the time must be .*from 1990 to now.*it is 400 s ahead of the clock"
+    ):
+        list(read(path, now=1_700_000_000))
+
+
+def test_blanks_around_fields_belong_to_the_file(tmp_path: Path) -> None:
+    path = write(tmp_path, "log.csv", HEADER + '"u1 ", i,view, 1700000000\nu1,i,click,1700000001\n')
+    found = events(list(read(path)))
+    assert {(event.user_id, event.item_id) for _, event in found} == {("u1", "i")}
+
+
 def test_invalid_lines_can_be_counted_instead(tmp_path: Path) -> None:
-    path = write(tmp_path, "log.csv", HEADER + "u,i,view,1\nu,i,look,1\nu,,view,1\nu,j,view,2\n")
+    path = write(
+        tmp_path,
+        "log.csv",
+        HEADER + "u,i,view,1000000001\nu,i,look,1000000001\nu,,view,1000000001\nu,j,view,1000000002\n",
+    )
     bad: list[FormatError] = []
-    assert [event.event_id for _, event in events(list(read(path, on_bad=bad.append)))] == ["csv-2", "csv-5"]
+    assert [event.item_id for _, event in events(list(read(path, on_bad=bad.append)))] == ["i", "j"]
     assert len(bad) == 2
 
 
@@ -166,9 +226,11 @@ def test_a_file_cut_within_its_last_line_warns(tmp_path: Path, caplog: pytest.Lo
     [
         ("none.csv", None, "there is no such file"),
         ("log.csv", b"hello\n", "is no known format: 'hello'; a CSV file begins with the header user_id"),
-        ("log.csv", b"", "is no known format"),
+        ("log.csv", b"", "is empty: it must hold at least one event"),
+        ("log.csv", b" \n\n", "is empty: it must hold at least one event"),
+        ("log.json", b"[]", r"line 1: no JSON object can be read; .* got '\[\]'"),
+        ("log.json", b"{]\n{]\n", "line 1: no JSON object can be read"),
         ("log.csv.gz", gzip.compress(CSV.encode())[:40], "cannot be read"),
-        ("log.csv.gz", CSV.encode(), "cannot be read"),
         ("log.csv", HEADER.encode() + b"u,\xff,view,1\n", "must be UTF-8"),
     ],
 )
@@ -186,9 +248,13 @@ def test_an_unknown_format_is_refused(tmp_path: Path) -> None:
         list(read(tmp_path / "x", "parquet"))
 
 
-@given(times=st.lists(st.integers(0, 5), max_size=30))
+@given(times=st.lists(st.integers(0, 5), min_size=1, max_size=30))
 def test_order_is_by_time_and_stable(tmp_path_factory: pytest.TempPathFactory, times: list[int]) -> None:
-    path = write(tmp_path_factory.mktemp("log"), "log.csv", "".join(f"u,i{n},c,pv,{t}\n" for n, t in enumerate(times)))
+    path = write(
+        tmp_path_factory.mktemp("log"),
+        "log.csv",
+        "".join(f"u,i{n},c,pv,{1_000_000_000 + t}\n" for n, t in enumerate(times)),
+    )
     found = [event for _, event in events(list(read(path, "taobao")))]
     assert [event.item_id for event in found] == [f"i{n}" for _, n in sorted((t, n) for n, t in enumerate(times))]
 

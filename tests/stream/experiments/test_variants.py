@@ -130,7 +130,9 @@ def test_a_replaced_experiment_leaves_nothing() -> None:
 def test_an_experiment_that_workers_cannot_run_becomes_a_dead_letter() -> None:
     class Record:
         key, offset, shard, timestamp, topic = b"x", 0, 0, 0, "experiments"
-        value = b'{"name": "x", "starts_at": 0, "variants": [{"name": "a", "share": 0.5}, {"name": "b", "share": 0.9}]}'
+        value = (
+            b'{"name": "x", "starts_at": 1e9, "variants": [{"name": "a", "share": 0.5}, {"name": "b", "share": 0.9}]}'
+        )
 
     intake = Intake(Config(slate=Slate(slots=5)), Observer())
     found = intake._decode(intake.topics["experiments"], Record(), T)

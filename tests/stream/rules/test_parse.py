@@ -50,6 +50,10 @@ EXCLUDE = '[[exclude]]\nname = "sale"\nitems = [{{ {} }}]'
             "pin 2 ('b'): key `item`: must be a text; got ''",
         ),
         (
+            "[[pin]]\nitem = 'a '\nslot = 1",
+            "pin 1: key `item`: must not begin or end with white space; got 'a ': leave it out",
+        ),
+        (
             "[[pin]]\nitem = 'a'\nslot = 1\nfrom = '2026-01-01'",
             (
                 "key `from`: must be a date-time with an offset such as "

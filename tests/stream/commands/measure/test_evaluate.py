@@ -71,9 +71,10 @@ def test_json_is_the_same_bytes_twice_and_a_picture_is_drawn(
     ("arguments", "code", "words"),
     [
         (["--learner", "covisit"], 2, "did you mean covisitation"),
-        (["--train-until", "1970-01-01"], 2, "must end within the file, whose events are of 1970-01-12T13:46:40Z"),
+        (["--train-until", "2001-01-01"], 2, "must end within the file, whose events are of 2001-09-09T01:46:40Z"),
+        (["--train-until", "20010909"], 2, "it looks like a date YYYYMMDD: send 999993600"),
         (["--train-until", "last week"], 2, "the time must be unix seconds or ISO 8601"),
-        (["--train-until", "1005000", "--train-fraction", "0.5"], 2, "give one of them"),
+        (["--train-until", "1000005000", "--train-fraction", "0.5"], 2, "give one of them"),
         (["--freeze"], 2, "--freeze needs a training"),
         (["--known-items"], 2, "--known-items needs a training"),
         (["--plot", "curve.pdf"], 2, "must end in .png or .svg; got curve.pdf"),

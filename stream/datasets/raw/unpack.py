@@ -1,0 +1,124 @@
+"""The bytes of a file as they were before they were packed, by what the file holds, whatever its name says."""
+
+import bz2
+import gzip
+import io
+import lzma
+import zipfile
+import zlib
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO, cast
+
+import zstandard
+
+from stream.datasets.raw.bad import FormatError
+
+SAMPLE_BYTES = 1 << 18  # enough to tell separator, encoding, header and unit of time
+DEEPEST = 4  # a gzip within a zip, and so on
+ASIDE = (".md", ".pdf", ".html", ".png")  # what a zip may hold beside its data, with a README and a licence
+# What reading packed bytes raises if they are damaged, or end too early.
+DAMAGED = (OSError, EOFError, zlib.error, lzma.LZMAError, zipfile.BadZipFile, zstandard.ZstdError)
+PARQUET = b"PAR1"
+
+Bytes = IO[bytes]
+
+
+@contextmanager
+def opened(path: Path) -> Iterator[Bytes]:
+    """Unpacked bytes of a file; every error of reading becomes a FormatError."""
+    if path.is_dir():
+        raise FormatError(f"{path}: is a folder; name a file in it{_inside(path)}")
+    if path.exists() and not path.is_file():
+        raise FormatError(f"{path}: must be a file, since it is read more than once; write it to one first")
+    try:
+        with path.open("rb") as file:
+            yield unpacked(file, path)
+    except FileNotFoundError as error:
+        raise FormatError(f"{path}: there is no such file") from error
+    except DAMAGED as error:
+        raise FormatError(f"{path}: cannot be read: {error}") from error
+
+
+def sample(path: Path) -> bytes:
+    """The first bytes of a file, unpacked; what is there before the damage if it is damaged."""
+    with opened(path) as file:
+        pieces: list[bytes] = []
+        size = 0
+        try:
+            while size < SAMPLE_BYTES and (piece := file.read(min(8192, SAMPLE_BYTES - size))):
+                pieces.append(piece)
+                size += len(piece)
+        except DAMAGED:
+            if not pieces:
+                raise
+    return b"".join(pieces)
+
+
+def unpacked(file: Bytes, path: Path) -> Bytes:
+    """Take off one packing after the other."""
+    for _ in range(DEEPEST):
+        buffered = cast("io.BufferedReader", file)
+        head = buffered.peek(8)[:8]
+        unpack = next((unpack for magic, unpack in PACKINGS.items() if head.startswith(magic)), None)
+        if unpack is None:
+            return file
+        file = cast("Bytes", io.BufferedReader(cast("io.RawIOBase", unpack(file, path)), 1 << 16))
+    raise FormatError(f"{path}: is packed more than {DEEPEST} times; unpack it first")
+
+
+def _gzip(file: Bytes, _: Path) -> object:
+    return gzip.GzipFile(fileobj=file)
+
+
+def _bz2(file: Bytes, _: Path) -> object:
+    return bz2.BZ2File(file)
+
+
+def _xz(file: Bytes, _: Path) -> object:
+    return lzma.LZMAFile(file)
+
+
+def _zstd(file: Bytes, _: Path) -> object:
+    return zstandard.ZstdDecompressor().stream_reader(file, read_across_frames=True)
+
+
+def _zip(file: Bytes, path: Path) -> object:
+    seekable = file if file.seekable() else io.BytesIO(file.read())
+    archive = zipfile.ZipFile(seekable)
+    names = [name for name in archive.namelist() if not name.endswith("/") and not _hidden(name)]
+    data = [name for name in names if not _aside(name)]
+    chosen = data if len(data) == 1 else names
+    if len(chosen) != 1:
+        raise FormatError(
+            f"{path}: a zip must hold one file of events; got {len(data)}: {', '.join(data[:8])}; "
+            f"unpack it and name one: unzip {path}"
+        )
+    try:
+        return archive.open(chosen[0])
+    except (RuntimeError, NotImplementedError) as error:  # a password; a method that Python does not know
+        raise FormatError(f"{path}: cannot be unpacked: {error}; unpack it first") from error
+
+
+def _hidden(name: str) -> bool:
+    return any(part.startswith((".", "__MACOSX")) for part in name.split("/"))
+
+
+def _aside(name: str) -> bool:
+    last = name.rsplit("/", 1)[-1].casefold()
+    return last.startswith(("readme", "license", "licence")) or last.endswith(ASIDE)
+
+
+def _inside(path: Path) -> str:
+    names = sorted(each.name for each in path.iterdir() if each.is_file())
+    return f": {', '.join(names[:8])}" if names else ", if there were any: it is empty"
+
+
+PACKINGS: dict[bytes, Callable[[Bytes, Path], object]] = {
+    b"\x1f\x8b": _gzip,
+    b"PK\x03\x04": _zip,
+    b"\x28\xb5\x2f\xfd": _zstd,
+    b"BZh": _bz2,
+    b"\xfd7zXZ": _xz,
+}

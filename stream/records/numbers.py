@@ -1,0 +1,64 @@
+"""What a number is where it is written as text: in settings, files, queries and options. JSON has its own rule.
+
+A number has the digits 0 to 9, one point at most, a minus before it if it is negative, and an exponent after it if it
+has one: `12`, `-0.5`, `.99`, `1e3`. Not a number: blanks around it, a plus, `1_000`, `1,000`, `0x10`, digits of other
+scripts, `nan`, `inf`, and whatever is too large for a double. A whole number has digits only, and a minus.
+"""
+
+import math
+import re
+
+_NUMBER = re.compile(r"-?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")
+_WHOLE = re.compile(r"-?[0-9]{1,18}")
+SHOWN = 40  # characters of what came, in an error
+
+
+def number(text: str, low: float = -math.inf, high: float = math.inf) -> float:
+    """Read a number in [low, high].
+
+    >>> number("-0.5"), number(".99"), number("1e3")
+    (-0.5, 0.99, 1000.0)
+
+    Raises
+    ------
+    ValueError
+        saying what must hold and what came
+    """
+    found = float(text) if len(text) < 400 and _NUMBER.fullmatch(text) else math.nan
+    if math.isfinite(found) and low <= found <= high:
+        return found
+    raise ValueError(f"must be a number{_range(low, high)}; got {text[:SHOWN]!r}{hint(text)}")
+
+
+def whole(text: str, low: float = -math.inf, high: float = math.inf) -> int:
+    """Read a whole number in [low, high].
+
+    >>> whole("20", 1, 40)
+    20
+    >>> whole("1_000")
+    Traceback (most recent call last):
+    ValueError: must be a whole number; got '1_000': write digits only, without `_`
+    """
+    found = int(text) if _WHOLE.fullmatch(text) else None
+    if found is not None and low <= found <= high:
+        return found
+    raise ValueError(f"must be a whole number{_range(low, high)}; got {text[:SHOWN]!r}{hint(text)}")
+
+
+def _range(low: float, high: float) -> str:
+    if math.isfinite(low) and math.isfinite(high):
+        return f" from {low:g} to {high:g}"
+    if math.isfinite(low):
+        return f", {low:g} or more"
+    return f", {high:g} or less" if math.isfinite(high) else ""
+
+
+def hint(text: str) -> str:
+    """What to change in text that would be a number in another notation; empty if nothing comes to mind."""
+    if text != text.strip():
+        return ": leave out the blanks around it"
+    if "_" in text and text.replace("_", "").isdigit():
+        return ": write digits only, without `_`"
+    if not text.isascii() and text.replace(".", "", 1).isdigit():
+        return ": write the digits 0 to 9"
+    return ": leave out the plus" if text.startswith("+") else ""
