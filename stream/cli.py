@@ -10,6 +10,7 @@ from importlib.metadata import version
 import click
 
 from stream.errors import INTERRUPTED, HeadwaterError
+from stream.metrics.log_lines import one_line_each
 
 # Folders of `stream.commands` with their commands, in the order of a first visit.
 ROOMS: dict[str, dict[str, str]] = {
@@ -98,6 +99,7 @@ def cli(context: click.Context, config: str | None, broker: str | None) -> None:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; an error becomes one line on standard error and an exit code (see `stream.errors`)."""
+    one_line_each()
     try:
         code = cli.main(arguments, prog_name="headwater", standalone_mode=False)
     except click.UsageError as error:

@@ -1,7 +1,5 @@
 """How large a record may be: what Meta of `schemas` cannot say, for all that producers send."""
 
-import re
-
 import numpy as np
 
 from stream.records.schemas import MAX_VECTOR_NUMBERS, Item
@@ -10,7 +8,8 @@ MAX_ITEM_BYTES = 256 * 1024  # of a record of the catalogue; text of 64 Ki chara
 MAX_PROFILE_BYTES = 64 * 1024
 MAX_DEPTH = 16  # of objects and lists in each other; the schemas need 3
 
-_STRING = re.compile(rb'"(?:[^"\\]|\\.)*"?', re.DOTALL)
+_SIGNS = b'[]{}"'
+_OTHERS = bytes(set(range(256)) - set(_SIGNS))
 _STEP = np.zeros(256, np.int8)
 _STEP[[ord("["), ord("{")]] = 1
 _STEP[[ord("]"), ord("}")]] = -1
@@ -26,8 +25,11 @@ def too_deep(document: bytes) -> bool:
     """
     if document.count(b"[") + document.count(b"{") <= MAX_DEPTH:
         return False
-    steps = _STEP[np.frombuffer(_STRING.sub(b"", document), np.uint8)]
-    return bool(len(steps)) and int(steps.cumsum(dtype=np.int32).max()) > MAX_DEPTH
+    unescaped = document.replace(b"\\\\", b"").replace(b'\\"', b"")
+    signs = np.frombuffer(unescaped.translate(None, _OTHERS), np.uint8)
+    outside = np.cumsum(signs == ord('"'), dtype=np.int32) % 2 == 0
+    depths = np.cumsum(_STEP[signs] * outside, dtype=np.int32)
+    return int(depths.max(initial=0)) > MAX_DEPTH
 
 
 def excess(item: Item) -> str | None:
