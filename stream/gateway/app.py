@@ -36,7 +36,7 @@ from stream.gateway.guard.keys import Keys
 from stream.gateway.guard.limits import Attempts, Buckets
 from stream.gateway.guard.scrapes import check_scrape
 from stream.gateway.guard.tokens import Tokens
-from stream.gateway.middleware import Handler, counting, sharing
+from stream.gateway.middleware import Handler, counting, expectation, sharing
 from stream.gateway.openapi import document
 from stream.gateway.read_model import ReadModel
 from stream.gateway.reader import Reader
@@ -100,7 +100,7 @@ def build(config: Config, partitions: dict[str, int]) -> web.Application:
     app[STOPPING] = asyncio.Event()
     for endpoint in ENDPOINTS:
         for method in ("GET", "HEAD") if endpoint.method == "GET" else (endpoint.method,):
-            app.router.add_route(method, endpoint.path, endpoint.handler)
+            app.router.add_route(method, endpoint.path, endpoint.handler, expect_handler=expectation)
     _add_endpoints(app, metrics, document(version("headwater")))
     app.cleanup_ctx.append(_running)
     return app

@@ -10,7 +10,7 @@ import time
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from aiohttp import web
+from aiohttp import HttpVersion11, web
 
 from stream.gateway.problems import Problem
 
@@ -58,6 +58,15 @@ def counting(count: Callable[[str, str, int, float], None], max_body_bytes: int)
             count(route, method, status, time.perf_counter() - started)
 
     return counted
+
+
+async def expectation(request: web.Request) -> web.StreamResponse | None:
+    """Answer the header Expect: None to go on with the request."""
+    expected = request.headers.get("Expect", "")
+    if request.version == HttpVersion11 and expected.lower() == "100-continue":
+        await request.writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+        return None
+    return Problem(417, f"Expect: must be 100-continue; got {expected[:40]!r}").response()
 
 
 def _as_problem(request: web.Request, error: web.HTTPException, max_body_bytes: int) -> Problem:

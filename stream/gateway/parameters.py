@@ -3,6 +3,7 @@
 import asyncio
 import re
 from typing import Any, NamedTuple
+from urllib.parse import unquote_to_bytes
 
 import msgspec
 from aiohttp import web
@@ -15,6 +16,7 @@ from stream.records.schemas import MAX_ID_BYTES
 MAX_EXCLUDED = 200  # ids of `exclude`
 MAX_TEXT = 200  # characters of a search
 MANY = 20_000  # commas or objects of a body: with more, it is looked at twice before anything is made of it
+BROKEN = re.compile(r"%(?![0-9A-Fa-f]{2})")
 CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 
 
@@ -44,7 +46,21 @@ _LIST = msgspec.json.Decoder(list[msgspec.Raw])
 
 def id_of(request: web.Request, name: str) -> str:
     """The id in the path."""
+    _require_text(request)
+    if request.match_info[name] in (".", ".."):
+        raise Problem(422, f"{name}: must not be {request.match_info[name]!r}, which means another path")
     return checked_id(request.match_info[name], name)
+
+
+def _require_text(request: web.Request) -> None:
+    """Refuse percent-encodings that are broken or are not UTF-8, instead of guessing what they mean."""
+    try:
+        unquote_to_bytes(request.raw_path).decode()
+        whole = BROKEN.search(request.raw_path) is None
+    except UnicodeError:
+        whole = False
+    if not whole:
+        raise Problem(400, f"the address must be percent-encoded UTF-8; got {request.raw_path[:100]!r}")
 
 
 def checked_id(text: str, name: str) -> str:
@@ -64,6 +80,7 @@ def checked_id(text: str, name: str) -> str:
 
 def text_of(request: web.Request, name: str, default: str = "") -> str:
     """A parameter of the query, which may be given once."""
+    _require_text(request)
     given = request.query.getall(name, [default])
     if len(given) > 1:
         raise Problem(422, f"{name}: must be given once; got {len(given)}")
@@ -92,6 +109,7 @@ def count_of(request: web.Request, limit: int) -> int:
 
 def excluded(request: web.Request) -> frozenset[str]:
     """The ids of all parameters `exclude`."""
+    _require_text(request)
     found = frozenset(filter(None, ",".join(request.query.getall("exclude", [])).split(",")))
     if len(found) > MAX_EXCLUDED:
         raise Problem(422, f"exclude: must name at most {MAX_EXCLUDED} items; got {len(found)}")
@@ -122,6 +140,8 @@ async def body_of(request: web.Request, within_s: float, max_bytes: int) -> byte
             body = await request.read()
     except TimeoutError:
         raise Problem(408, f"the body must arrive within {within_s:g} s") from None
+    except ConnectionError:
+        raise Problem(400, "the connection ended before the body") from None
     except web.RequestPayloadError as error:
         raise Problem(400, f"the body cannot be read: {error}", headers={"Connection": "close"}) from error
     if len(body) > max_bytes:

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 from aiohttp import web
 
 from stream.gateway.guard.audit import Audit
-from stream.gateway.guard.keys import ALIASES, OWN, SCOPES, Caller, Keys
+from stream.gateway.guard.keys import OWN, SCOPES, Caller, Keys
 from stream.gateway.guard.limits import Attempts, Buckets
 from stream.gateway.guard.tokens import InvalidTokenError, Tokens
 from stream.gateway.problems import Problem
@@ -29,7 +29,7 @@ class Guard(NamedTuple):
 
 
 class Access(NamedTuple):
-    """What a handler needs: a scope, and whether a token of the user concerned will do instead."""
+    """What a handler needs: scopes (`a+b`: both, `a|b`: one), and whether a token of the user concerned will do."""
 
     scope: str
     own: bool = False
@@ -141,8 +141,6 @@ def _require(caller: Caller, access: Access, request: web.Request) -> None:
         if "user_id" in request.match_info:
             required_user(caller, request.match_info["user_id"])
         return
-    scopes = ALIASES.get(access.scope, (access.scope,))
-    if not caller.scopes & set(scopes):
-        raise Problem(
-            403, f"the key must have the scope {' or '.join(scopes)}; it has {', '.join(sorted(caller.scopes))}"
-        )
+    if not any(caller.scopes >= set(each.split("+")) for each in access.scope.split("|")):
+        scopes = access.scope.replace("|", " or ").replace("+", " and ")
+        raise Problem(403, f"the key must have the scope {scopes}; it has {', '.join(sorted(caller.scopes))}")

@@ -85,7 +85,9 @@ class Connection(RequestHandler):
         """What cannot be parsed is the sender's mistake: a problem document, and no traceback in the log."""
         if request.writer.output_size > 0:
             raise ConnectionError("a part of the answer has been sent already")
-        if status >= 500:
+        if isinstance(exc, ConnectionError):
+            found = Problem(400, "the connection ended before the request")
+        elif status >= 500:
             self.log_exception("a request from %s failed", request.remote, exc_info=exc)
             found = Problem(500, "the gateway failed; its log says why")
         else:
