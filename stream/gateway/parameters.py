@@ -39,6 +39,7 @@ class TokenRequest(msgspec.Struct, forbid_unknown_fields=True):
 
 
 _TOKEN_REQUEST = msgspec.json.Decoder(TokenRequest)
+_ANY = msgspec.json.Decoder(msgspec.Raw)
 _FIELDS = msgspec.json.Decoder(dict[str, msgspec.Raw])
 _OBJECTS = msgspec.json.Decoder(list[_AnyObject])
 _LIST = msgspec.json.Decoder(list[msgspec.Raw])
@@ -73,8 +74,10 @@ def checked_id(text: str, name: str) -> str:
     """
     if CONTROL.search(text):
         raise Problem(422, f"{name}: must be text without control characters; got {text[:40]!r}")
-    if not 0 < len(text.encode()) <= MAX_ID_BYTES:
-        raise Problem(422, f"{name}: must have 1 to {MAX_ID_BYTES} bytes of UTF-8; got {len(text.encode())}")
+    if not text:
+        raise Problem(422, f"{name}: must not be empty")
+    if len(text.encode()) > MAX_ID_BYTES:
+        raise Problem(422, f"{name}: must have at most {MAX_ID_BYTES} bytes of UTF-8; got {len(text.encode())}")
     return text
 
 
@@ -155,18 +158,16 @@ def events_of(body: bytes, limit: int) -> list[msgspec.Raw]:
     try:
         body.decode()
         if body.lstrip()[:1] != b"[":
-            _FIELDS.decode(body)
-            return [msgspec.Raw(body)]
+            return [_ANY.decode(body)]
         many = body.count(b",") > MANY and body.count(b"{") > MANY + limit
         if body.count(b",") > MANY and not many:
             _OBJECTS.decode(body)  # fails at the first element that is no object, before half a million are made
         documents = [] if many else _LIST.decode(body)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise Problem(400, f"{refused}: {error}") from error
-    if many or len(documents) > limit:
-        raise Problem(413, f"a list must hold 1 to {limit} events; got more")
-    if not documents:
-        raise Problem(422, f"a list must hold 1 to {limit} events; got 0")
+    if many or not 0 < len(documents) <= limit:
+        got = "many more" if many else str(len(documents))
+        raise Problem(413 if many or documents else 422, f"a list must hold 1 to {limit} events; got {got}")
     return documents
 
 
@@ -191,18 +192,15 @@ def with_id(body: bytes, field: str, request: web.Request) -> bytes:
         if too_deep(body):
             raise Problem(422, f"the body: objects and lists must stand at most {MAX_DEPTH} deep in each other")
         found = _FIELDS.decode(body)
-    except msgspec.ValidationError as error:
-        raise Problem(422, f"the body must be a JSON object: {error}") from error
+    except msgspec.ValidationError:
+        kind = type(msgspec.json.decode(body)).__name__
+        raise Problem(422, f"the body must be a JSON object; got {kind}") from None
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise Problem(400, f"the body must be a JSON object: {error}") from error
-    own = msgspec.json.encode(request.match_info[field])
-    given = bytes(found.setdefault(field, msgspec.Raw(own)))
-    if given != own and _text(given) != request.match_info[field]:
-        got = given[:100].decode(errors="replace")
-        raise Problem(
-            422,
-            f"{field}: must be that of the path, {request.match_info[field]!r}; got {got}",
-        )
+    wanted = request.match_info[field]
+    given = _text(bytes(found.setdefault(field, msgspec.Raw(msgspec.json.encode(wanted)))))
+    if given != wanted:
+        raise Problem(422, f"{field}: must be that of the path, {wanted!r}; got {repr(given)[:100]}")
     return msgspec.json.encode(found)
 
 
