@@ -17,7 +17,8 @@ from stream.gateway.problems import Problem
 SWEEP_S = 1.0
 IDLE_S = 75.0  # of a connection that has had an answer
 LINGER_S = 2.0  # for the rest of a body that nobody reads
-MAX_WAITING = 100  # connections of one address whose first request is not complete; the oldest makes room
+MAX_WAITING = 100  # connections of one address whose first request is not complete; the oldest makes room,
+GRACE_S = 1.0  # once it has waited so long: many may come at once
 
 log = logging.getLogger(__name__)
 
@@ -126,7 +127,9 @@ class GuardedServer(web.Server):
         new = self._new.setdefault(address, {})
         new[connection] = None
         self._per_address[address] = count = self._per_address.get(address, 0) + 1
-        if len(new) > MAX_WAITING or count > self.limits.per_address:
+        oldest = next(iter(new))
+        crowded = len(new) > MAX_WAITING and connection.partial_since - oldest.partial_since > GRACE_S
+        if crowded or count > self.limits.per_address:
             self._make_room(connection, new)
         elif len(self._open) > self.limits.total:
             crowd: dict[Connection, None] = max(self._new.values(), key=len)

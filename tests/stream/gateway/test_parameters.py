@@ -69,6 +69,7 @@ def test_huge_lists_are_refused_before_their_elements_are_made(monkeypatch: pyte
         (b"[" + b"1," * (MANY + 1) + b"1]", 400),
         (b"[" + b'"",' * (MANY + 1) + b'""]', 400),
         (b"[" + b"{}," * (MANY + 2_000) + b"{}]", 413),
+        (b'[{"a": [' + b"[]," * (MANY + 2_000) + b"[]]}]", 413),
     ):
         assert refusal(events_of, body, 1_000).status == status
     assert counting.calls == 0
@@ -78,7 +79,7 @@ def test_huge_lists_are_refused_before_their_elements_are_made(monkeypatch: pyte
     assert counting.calls == 2
 
 
-@pytest.mark.parametrize("body", [b"", b"{", b"[1,]", b"[01]", b"[NaN]", b'["\xff"]', b'{"a": 1} x', b"[" * 100_000])
+@pytest.mark.parametrize("body", [b"", b"{", b"[1,]", b"[01]", b"[NaN]", b'["\xff"]', b'{"a": 1} x', b"[" * 10_000])
 def test_what_is_no_json_is_refused(body: bytes) -> None:
     assert refusal(events_of, body, 10).status == 400
 
