@@ -22,6 +22,7 @@ from stream.decisions.explain import explain
 from stream.kafka.faust_polls import PollConsumer, PollSchema, Positions, calm_reconnect, survive_closed_transports
 from stream.kafka.security import tls_context
 from stream.metrics.log_filter import hold_back_repeats
+from stream.metrics.log_lines import one_line_each
 from stream.metrics.worker import PrometheusObserver
 from stream.records.topics import INPUT_TOPICS, prefixed
 from stream.worker.health import Health, Verdict
@@ -38,6 +39,7 @@ log = logging.getLogger(__name__)
 def build(config: Config) -> faust.App:
     """Make the app, one setting of Faust after another."""
     logging.disable(logging.DEBUG)  # aiokafka formats debug records whatever the level: a quarter of the busy time
+    one_line_each()
     hold_back_repeats()
     calm_reconnect()
     survive_closed_transports()

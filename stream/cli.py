@@ -11,6 +11,7 @@ from typing import Any
 import click
 
 from stream.errors import INTERRUPTED, HeadwaterError
+from stream.metrics.log_lines import one_line_each
 from stream.records.numbers import number, whole
 
 # Folders of `stream.commands` with their commands, in the order of a first visit.
@@ -101,6 +102,7 @@ def cli(context: click.Context, config: str | None, broker: str | None) -> None:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; an error becomes one line on standard error and an exit code (see `stream.errors`)."""
+    one_line_each()
     try:
         code = cli.main(arguments, prog_name="headwater", standalone_mode=False)
     except click.UsageError as error:

@@ -205,7 +205,31 @@ class Gateway(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     port: Annotated[int, _doc("its port", ge=0, le=65535)] = 8080
     keys: Annotated[
         str,
-        _doc("SCOPES:KEY, several separated by commas, scopes of read, write, admin joined by +; in the environment"),
+        _doc(
+            "NAME:SCOPES:sha256-HASH[:EXPIRES] as `headwater gateway key new` prints it, several separated by commas; "
+            "SCOPES:KEY in plain text still works; scopes of events, catalogue, slates, admin joined by +"
+        ),
+    ] = ""
+    keys_file: Annotated[str, _doc("file of further keys, one a line, read again when it changes; empty: none")] = ""
+    token_secret: Annotated[
+        str,
+        _doc(
+            "signs tokens of users, at least 32 characters, in the environment; several separated by commas: the first "
+            "signs, all are accepted; empty: there are no tokens"
+        ),
+    ] = ""
+    token_s: Annotated[
+        float, _doc("seconds until a token expires, unless its request says otherwise", gt=0, le=7 * 86_400)
+    ] = 3600.0
+    hosts: Annotated[
+        str,
+        _doc(
+            "names under which it is reached (the Host header), separated by commas; loopback is always one; empty: "
+            "any name, but without keys on loopback only loopback's"
+        ),
+    ] = ""
+    metrics_token: Annotated[
+        str, _doc("for /metrics, as `Authorization: Bearer TOKEN`; empty: loopback only, or all if open")
     ] = ""
     open: Annotated[bool, _doc("serve everyone without keys, on any address")] = False
     workers: Annotated[
@@ -217,8 +241,20 @@ class Gateway(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     ] = ""
     rate: Annotated[float, _doc("requests per second of one key, or of one address without keys", gt=0)] = 5_000.0
     burst: Annotated[float, _doc("requests that may come at once", ge=1)] = 10_000.0
-    max_body_bytes: Annotated[int, _doc("of a request", ge=1024)] = 1024 * 1024
-    max_events: Annotated[int, _doc("of a request", ge=1)] = 1_000
+    max_body_bytes: Annotated[int, _doc("of a request", ge=1024, le=16 * 1024 * 1024)] = 1024 * 1024
+    max_events: Annotated[int, _doc("of a request", ge=1, le=10_000)] = 1_000
+    request_s: Annotated[
+        float, _doc("seconds for the headers of a request to arrive, and again for its body; then 408", gt=0)
+    ] = 10.0
+    streams: Annotated[int, _doc("open streams of server-sent events", ge=1)] = 200
+    streams_per_caller: Annotated[int, _doc("of them of one key, token or, without keys, address", ge=1)] = 50
+    connections: Annotated[int, _doc("open at once; each takes about 20 KB", ge=10)] = 4_000
+    connections_per_address: Annotated[int, _doc("of them of one address; behind a proxy all come from one", ge=1)] = (
+        2_000
+    )
+    memory_mb: Annotated[
+        float, _doc("for slates and items; beyond, those that were asked for longest ago are dropped", ge=64)
+    ] = 4_000.0
     cors_origins: Annotated[str, _doc("origins whose pages may call it, separated by commas; empty: none")] = ""
     recent_events: Annotated[
         int, _doc("events of each type read at the start, for trending and similar items", ge=0)

@@ -1,51 +1,70 @@
-"""The handlers of all requests: check what came, write to Kafka or read from `ReadModel`, answer.
-
-Server-sent events are written here: each message is encoded once for all listeners, those that wait go out in one
-write, and a stream ends with the server. aiohttp-sse (3.0) encodes and writes one message of one listener at a time.
-"""
+"""The handlers of all requests: check what came, write to Kafka or read from `ReadModel`, answer."""
 
 import asyncio
 import time
 from typing import Any, NamedTuple
 
 import aiohttp
-import msgspec
 import orjson
 from aiohttp import web
 
 from stream.config import Config
 from stream.gateway import fleet
 from stream.gateway.documents import slate_document, trending_document
-from stream.gateway.feed import Feed, FullError
+from stream.gateway.feed import Feed, FullError, follow
+from stream.gateway.guard.authorise import Access, caller_of, required_user
+from stream.gateway.guard.keys import Keys
+from stream.gateway.guard.tokens import MAX_S, Tokens
+from stream.gateway.parameters import (
+    body_of,
+    checked_id,
+    count_of,
+    events_of,
+    excluded,
+    id_of,
+    raise_rejection,
+    searched,
+    text_of,
+    token_request,
+    with_id,
+)
 from stream.gateway.problems import Problem
 from stream.gateway.read_model import ReadModel
 from stream.gateway.reader import Reader
 from stream.gateway.writer import Writer
-from stream.records.codec import Rejection, decode_item, decode_profile
-from stream.records.ids import fault, in_query, length_fault
-from stream.records.numbers import whole
+from stream.records.codec import decode_item, decode_profile
+from stream.records.limits import MAX_ITEM_BYTES, MAX_PROFILE_BYTES
 from stream.records.topics import ITEMS, USERS
 
 MAX_ITEMS = 40  # of an answer, as of a slate
 MAX_FOUND = 50  # items of a search
 TOPICS = frozenset({"event", "slate", "outcome", "stats"})
-KEEP_ALIVE_S = 15.0
+OLD_SCOPES = {"read": "slates", "write": "catalogue"}
+OWN_TOPICS = TOPICS - {"stats"}  # for the holder of a token
 READ_MODEL = web.AppKey("read_model", ReadModel)
 READER = web.AppKey("reader", Reader)
 WRITER = web.AppKey("writer", Writer)
 FEED = web.AppKey("feed", Feed)
 SETTINGS = web.AppKey("settings", Config)
 CLIENT = web.AppKey("client", aiohttp.ClientSession)
+KEYS = web.AppKey("keys", Keys)
+TOKENS = web.AppKey("tokens", Tokens)
 STOPPING = web.AppKey("stopping", asyncio.Event)
 
 
 class Endpoint(NamedTuple):
-    """A method and a path, the scope that a key needs, and the handler."""
+    """A method and a path, the scope that a key needs, the handler, and whether a token of the user will do."""
 
     method: str
     path: str
     scope: str
     handler: Any
+    own: bool = False
+
+    @property
+    def access(self) -> Access:
+        """What is needed."""
+        return Access(OLD_SCOPES.get(self.scope, self.scope), self.own)
 
 
 async def write_events(request: web.Request) -> web.Response:
@@ -53,18 +72,8 @@ async def write_events(request: web.Request) -> web.Response:
 
     200: all are written. 207: those in `errors` are not, the others are. 422: none is.
     """
-    body = await _body(request)
-    limit = request.app[SETTINGS].gateway.max_events
-    try:
-        documents = msgspec.json.decode(body, type=list[msgspec.Raw]) if body.lstrip()[:1] == b"[" else [
-            msgspec.Raw(body)
-        ]  # fmt: skip
-        msgspec.json.decode(body)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise Problem(400, f"the body must be an event or a list of events as JSON: {error}") from error
-    if not 0 < len(documents) <= limit:
-        raise Problem(413 if documents else 422, f"a list must hold 1 to {limit} events; got {len(documents)}")
-    refused = await request.app[WRITER].events(documents)
+    documents = events_of(await _body(request), request.app[SETTINGS].gateway.max_events)
+    refused = await request.app[WRITER].events(documents, caller_of(request).user)
     written = len(documents) - len(refused)
     unwritten = [each for each in refused if each.reason == "not_written"]
     status = 200 if not refused else 207 if written else 503 if unwritten else 422
@@ -77,8 +86,8 @@ async def write_events(request: web.Request) -> web.Response:
 
 async def recommendations(request: web.Request) -> web.Response:
     """The newest slate of a user; trending items, marked by `fallback`, if there is none."""
-    user_id, read_model = _id(request, "user_id"), request.app[READ_MODEL]
-    k, exclude = _count(request, MAX_ITEMS), _excluded(request)
+    user_id, read_model = id_of(request, "user_id"), request.app[READ_MODEL]
+    k, exclude = count_of(request, MAX_ITEMS), excluded(request, read_model.knows)
     slate = read_model.newest(user_id)
     if slate is not None:
         return _json(slate_document(slate, read_model, k, exclude))
@@ -87,17 +96,17 @@ async def recommendations(request: web.Request) -> web.Response:
 
 async def similar(request: web.Request) -> web.Response:
     """Items that the same users interacted with."""
-    item_id, read_model = _id(request, "item_id"), request.app[READ_MODEL]
+    item_id, read_model = id_of(request, "item_id"), request.app[READ_MODEL]
     if not read_model.knows(item_id):
         raise Problem(404, f"item {item_id!r}: must be in the catalogue or in an event; it is in neither")
-    found = read_model.similar(item_id, _count(request, MAX_ITEMS), _excluded(request))
+    found = read_model.similar(item_id, count_of(request, MAX_ITEMS), excluded(request, read_model.knows))
     items = [{"item_id": item, "title": read_model.title(item), "score": score} for item, score in found]
     return _json({"item_id": item_id, "title": read_model.title(item_id), "items": items})
 
 
 async def explanation(request: web.Request) -> web.Response:
     """Why a user sees their slate: the explanation of the worker that serves them."""
-    user_id = _id(request, "user_id")
+    user_id = id_of(request, "user_id")
     workers = await fleet.addresses(request.app[SETTINGS].gateway.workers)
     if not workers:
         raise Problem(501, "no worker is known: set gateway.workers to the workers' HTTP addresses")
@@ -118,43 +127,47 @@ async def explanation(request: web.Request) -> web.Response:
 
 async def forget(request: web.Request) -> web.Response:
     """Forget a user: writes a tombstone to catalog.users, on which workers delete everything about them."""
-    user_id = _id(request, "user_id", deleting=True)
+    user_id = id_of(request, "user_id", deleting=True)
     await request.app[WRITER].one(USERS, user_id, None)
     return _json({"user_id": user_id, "forgotten": "asked: workers do it with the user's next turn in the log"}, 202)
 
 
 async def put_user(request: web.Request) -> web.Response:
     """Set a user's attributes: writes a record to catalog.users."""
-    user_id, body = _id(request, "user_id"), _with_id(await _body(request), "user_id", request)
-    _raise_rejection(decode_profile(user_id.encode(), body))
+    user_id, body = id_of(request, "user_id"), with_id(await _body(request, MAX_PROFILE_BYTES), "user_id", request)
+    raise_rejection(decode_profile(user_id.encode(), body))
     await request.app[WRITER].one(USERS, user_id, body)
     return _json({"user_id": user_id}, 202)
 
 
 async def put_item(request: web.Request) -> web.Response:
     """Describe an item: writes a record to catalog.items."""
-    item_id, body = _id(request, "item_id"), _with_id(await _body(request), "item_id", request)
-    _raise_rejection(decode_item(item_id.encode(), body))
+    item_id, body = id_of(request, "item_id"), with_id(await _body(request, MAX_ITEM_BYTES), "item_id", request)
+    raise_rejection(decode_item(item_id.encode(), body))
     await request.app[WRITER].one(ITEMS, item_id, body)
     return _json({"item_id": item_id}, 202)
 
 
 async def drop_item(request: web.Request) -> web.Response:
     """Remove an item from the catalogue: writes a tombstone to catalog.items."""
-    item_id = _id(request, "item_id", deleting=True)
+    item_id = id_of(request, "item_id", deleting=True)
     await request.app[WRITER].one(ITEMS, item_id, None)
     return _json({"item_id": item_id}, 202)
 
 
 async def search(request: web.Request) -> web.Response:
     """Items of the catalogue whose title contains `query`; trending items without it."""
-    read_model, k = request.app[READ_MODEL], _count(request, MAX_FOUND)
-    text = request.query.get("query", "").casefold()
+    read_model, k, text = request.app[READ_MODEL], count_of(request, MAX_FOUND), searched(request)
+    found = list[str]()
     if not text:
         found = [item for item, _ in read_model.trending(k)]
-    else:
-        matches = (item_id for item_id, item in read_model.items.items() if text in (item.title or item_id).casefold())
-        found = [item_id for item_id, _ in zip(matches, range(k), strict=False)]
+    for item_id in read_model.titles.search(text):
+        if item_id is None:
+            await asyncio.sleep(0)  # others are served in between
+        else:
+            found.append(item_id)
+        if len(found) >= k:
+            break
     return _json({"items": [{"item_id": item, "title": read_model.title(item)} for item in found]})
 
 
@@ -163,55 +176,66 @@ async def stream(request: web.Request) -> web.StreamResponse:
 
     `topics`: of event, slate, outcome, stats; default slate. `user`: only this user's.
     """
-    topics = frozenset(filter(None, request.query.get("topics", "slate").split(",")))
+    caller, user = caller_of(request), text_of(request, "user") or None
+    topics = frozenset(filter(None, text_of(request, "topics", "slate").split(",")))
     if not topics or not topics <= TOPICS:
         raise Problem(422, f"topics: must be of {', '.join(sorted(TOPICS))}; got {', '.join(sorted(topics))}")
-    user, stopping = request.query.get("user"), request.app[STOPPING]
-    if user is not None and (wrong := fault(user)):
-        raise Problem(422, f"user: {wrong}", reason="bad_id")
+    if user is not None:
+        checked_id(user, "user")
+        required_user(caller, user)
+    elif caller.user is not None:
+        user = caller.user
+    if caller.user is not None and not topics <= OWN_TOPICS:
+        raise Problem(403, f"topics: a token of a user reads {', '.join(sorted(OWN_TOPICS))} only")
+    headers = {"Content-Type": "text/event-stream", "Cache-Control": "no-store", "X-Accel-Buffering": "no"}
+    if request.method == "HEAD":
+        return web.Response(headers=headers)
     try:
-        with request.app[FEED].listening(topics, user) as queue:
-            response = web.StreamResponse(
-                headers={"Content-Type": "text/event-stream", "Cache-Control": "no-store", "X-Accel-Buffering": "no"}
-            )
+        with request.app[FEED].listening(topics, user, caller.name) as queue:
+            response = web.StreamResponse(headers=headers)
             await response.prepare(request)
-            ended = asyncio.ensure_future(stopping.wait())
-            try:
-                while not ended.done():
-                    await response.write(await _next(queue, ended))
-            except ConnectionError:
-                pass
-            finally:
-                ended.cancel()
+            await follow(response, queue, request.app[STOPPING], lambda: _may_go_on(request))
             return response
-    except FullError:
+    except FullError as full:
+        if full.mine:
+            most = request.app[SETTINGS].gateway.streams_per_caller
+            raise Problem(429, f"at most {most} streams at once: close one", headers={"Retry-After": "30"}) from None
         raise Problem(503, "all streams are taken; try again later", headers={"Retry-After": "30"}) from None
 
 
-async def _next(queue: "asyncio.Queue[bytes]", ended: "asyncio.Future[Any]") -> bytes:
-    """The messages that wait, or a comment after `KEEP_ALIVE_S` without any, which keeps proxies from closing."""
-    waiting = asyncio.ensure_future(queue.get())
-    await asyncio.wait({waiting, ended}, timeout=KEEP_ALIVE_S, return_when=asyncio.FIRST_COMPLETED)
-    if not waiting.done():
-        waiting.cancel()
-        return b": alive\n\n"
-    found = [waiting.result()]
-    while not queue.empty():
-        found.append(queue.get_nowait())
-    return b"".join(found)
+def _may_go_on(request: web.Request) -> bool:
+    """Whether the server still runs, and the caller's key or token still holds."""
+    caller = caller_of(request)
+    lasts = caller.expires is None or time.time() < caller.expires
+    return lasts and request.app[KEYS].holds(caller) and not request.app[STOPPING].is_set()
+
+
+async def issue_token(request: web.Request) -> web.Response:
+    """Sign a token for one user: it reads their slates and writes their events, and a browser may hold it.
+
+    `seconds`: until it expires, at most 7 days; without it `gateway.token_s`. The key needs the scope admin, or those
+    of what the token can do: events and slates.
+    """
+    tokens = request.app[TOKENS]
+    if not tokens:
+        raise Problem(501, "there are no tokens: set HEADWATER_GATEWAY_TOKEN_SECRET")
+    asked = token_request(await _body(request, MAX_PROFILE_BYTES), request.app[SETTINGS].gateway.token_s, MAX_S)
+    token, expires = tokens.sign(asked.user_id, asked.seconds, time.time())
+    return _json({"token": token, "user_id": asked.user_id, "expires": expires}, 201)
 
 
 ENDPOINTS = (
-    Endpoint("POST", "/v1/events", "write", write_events),
-    Endpoint("GET", "/v1/users/{user_id}/recommendations", "read", recommendations),
-    Endpoint("GET", "/v1/users/{user_id}/explanation", "read", explanation),
-    Endpoint("PUT", "/v1/users/{user_id}", "write", put_user),
+    Endpoint("POST", "/v1/events", "events", write_events, own=True),
+    Endpoint("GET", "/v1/users/{user_id}/recommendations", "slates", recommendations, own=True),
+    Endpoint("GET", "/v1/users/{user_id}/explanation", "slates", explanation, own=True),
+    Endpoint("PUT", "/v1/users/{user_id}", "catalogue", put_user),
     Endpoint("DELETE", "/v1/users/{user_id}", "admin", forget),
-    Endpoint("GET", "/v1/items", "read", search),
-    Endpoint("GET", "/v1/items/{item_id}/similar", "read", similar),
-    Endpoint("PUT", "/v1/items/{item_id}", "write", put_item),
+    Endpoint("GET", "/v1/items", "slates", search),
+    Endpoint("GET", "/v1/items/{item_id}/similar", "slates", similar),
+    Endpoint("PUT", "/v1/items/{item_id}", "catalogue", put_item),
     Endpoint("DELETE", "/v1/items/{item_id}", "admin", drop_item),
-    Endpoint("GET", "/v1/stream", "read", stream),
+    Endpoint("GET", "/v1/stream", "slates", stream, own=True),
+    Endpoint("POST", "/v1/tokens", "admin|events+slates", issue_token),
 )
 
 
@@ -219,53 +243,6 @@ def _json(data: Any, status: int = 200) -> web.Response:
     return web.Response(body=orjson.dumps(data), status=status, content_type="application/json")
 
 
-def _id(request: web.Request, name: str, *, deleting: bool = False) -> str:
-    """An id of the path; what is to be deleted may be of before the rule for ids."""
-    found = request.match_info[name]
-    wrong = (length_fault if deleting else fault)(found)
-    if wrong:
-        raise Problem(422, f"{name}: {wrong}", reason="bad_id")
-    return found
-
-
-def _count(request: web.Request, limit: int) -> int:
-    text = request.query.get("k", "")
-    if not text:
-        return min(20, limit)
-    try:
-        return whole(text, 1, limit)
-    except ValueError as error:
-        raise Problem(422, f"k: {error}") from None
-
-
-def _excluded(request: web.Request) -> frozenset[str]:
-    query = request.raw_path.partition("?")[2]  # as sent: `request.query` does not tell `%2C` from `,`
-    try:
-        return frozenset(in_query(query, "exclude", request.app[READ_MODEL].knows))
-    except ValueError as error:
-        raise Problem(422, str(error), reason="bad_id") from None
-
-
-async def _body(request: web.Request) -> bytes:
-    """The body; it must be declared as JSON, which browsers send to other origins only after a preflight."""
-    if request.content_type != "application/json":
-        raise Problem(415, f"Content-Type: must be application/json; got {request.content_type}")
-    return await request.read()
-
-
-def _with_id(body: bytes, field: str, request: web.Request) -> bytes:
-    """The document with the id of the path; it may leave the id out but not name another."""
-    try:
-        found = orjson.loads(body)
-    except orjson.JSONDecodeError as error:
-        raise Problem(400, f"the body must be a JSON object: {error}") from error
-    if not isinstance(found, dict):
-        raise Problem(422, f"the body must be a JSON object; got {type(found).__name__}")
-    if found.setdefault(field, request.match_info[field]) != request.match_info[field]:
-        raise Problem(422, f"{field}: must be that of the path, {request.match_info[field]!r}; got {found[field]!r}")
-    return orjson.dumps(found)
-
-
-def _raise_rejection(decoded: Any) -> None:
-    if isinstance(decoded, Rejection):
-        raise Problem(422, decoded.detail, reason=decoded.reason)
+async def _body(request: web.Request, max_bytes: int | None = None) -> bytes:
+    gateway = request.app[SETTINGS].gateway
+    return await body_of(request, gateway.request_s, min(gateway.max_body_bytes, max_bytes or gateway.max_body_bytes))

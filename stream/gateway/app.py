@@ -13,20 +13,38 @@ from aiohttp import web
 
 from stream.config import Config
 from stream.errors import UsageError
-from stream.gateway.access import Buckets, Keys
-from stream.gateway.api import CLIENT, ENDPOINTS, FEED, READ_MODEL, READER, SETTINGS, STOPPING, WRITER
+from stream.gateway.api import (
+    CLIENT,
+    ENDPOINTS,
+    FEED,
+    KEYS,
+    READ_MODEL,
+    READER,
+    SETTINGS,
+    STOPPING,
+    TOKENS,
+    WRITER,
+)
 from stream.gateway.documents import stats_document
 from stream.gateway.feed import Feed
 from stream.gateway.fleet import TIMEOUT_S, addresses, lag_and_drift
-from stream.gateway.middleware import Handler, authorising, counting, sharing
+from stream.gateway.guard.audit import Audit
+from stream.gateway.guard.authorise import Guard, authorising
+from stream.gateway.guard.connections import ConnectionLimits, Runner
+from stream.gateway.guard.hosts import Hosts, answering_to, is_loopback
+from stream.gateway.guard.keys import Keys
+from stream.gateway.guard.limits import Attempts, Buckets
+from stream.gateway.guard.scrapes import check_scrape
+from stream.gateway.guard.tokens import Tokens
+from stream.gateway.middleware import Handler, counting, expectation, sharing
 from stream.gateway.openapi import document
 from stream.gateway.read_model import ReadModel
 from stream.gateway.reader import Reader
 from stream.gateway.writer import Writer
 from stream.metrics.gateway import GatewayMetrics
 
-LOOPBACK = {"127.0.0.1", "::1", "localhost"}
 STATS_S = 1.0
+KEYS_S = 1.0  # between two looks at the file of keys
 DRAIN_S = 5.0  # for requests in progress, at the end
 LEAVE_S = 0.5  # between "not ready" and closing the port, for load balancers to notice
 CONSOLE = {"/": ("index.html", "text/html"), "/docs": ("docs.html", "text/html")} | {
@@ -42,10 +60,12 @@ def check(config: Config) -> Keys:
     Raises
     ------
     UsageError
-        for malformed keys, or an address that others can reach without one
+        for malformed keys or secrets, or an address that others can reach without one
     """
-    keys, gateway = Keys(config.gateway.keys), config.gateway
-    if not keys and not gateway.open and gateway.host not in LOOPBACK:
+    gateway = config.gateway
+    keys = Keys(gateway.keys, gateway.keys_file)
+    Tokens(gateway.token_secret)
+    if not keys and not gateway.open and not is_loopback(gateway.host):
         raise UsageError(
             f"gateway.host {gateway.host}: others could reach it without a key: set HEADWATER_GATEWAY_KEYS, or "
             "gateway.open if everybody may read, write and delete"
@@ -55,26 +75,32 @@ def check(config: Config) -> Keys:
 
 def build(config: Config, partitions: dict[str, int]) -> web.Application:
     """Make the application; `partitions` of each topic, by full name."""
-    keys, buckets = check(config), Buckets(config.gateway.rate, config.gateway.burst)
-    read_model, feed = ReadModel(), Feed()
+    gateway, keys = config.gateway, check(config)
+    read_model, feed = ReadModel(gateway.memory_mb * 1e6), Feed(gateway.streams, gateway.streams_per_caller)
     reader, writer = Reader(config, partitions, read_model, feed), Writer(config)
+    tokens = Tokens(gateway.token_secret, config.kafka.namespace)
     metrics = GatewayMetrics({
         "slates": lambda: len(read_model.slates), "items": lambda: len(read_model.items),
         "listeners": lambda: len(feed), "ready": reader.ready.is_set,
+        "held_bytes": lambda: read_model.slates.currsize + read_model.items.currsize,
+        "evicted": lambda: read_model.slates.evicted + read_model.items.evicted,
     })  # fmt: skip
-    scopes = {endpoint.handler: endpoint.scope for endpoint in ENDPOINTS}
+    guard = Guard(keys, tokens, Buckets(gateway.rate, gateway.burst), Attempts(), Audit())
     app = web.Application(
-        client_max_size=config.gateway.max_body_bytes,
+        client_max_size=gateway.max_body_bytes,
         middlewares=[
-            counting(metrics.count, config.gateway.max_body_bytes),
-            sharing(config.gateway.cors_origins),
-            authorising(keys, buckets, scopes, metrics.limited.inc),
+            counting(metrics.count, gateway.max_body_bytes),
+            answering_to(Hosts(gateway.hosts, gateway.cors_origins, local=not keys and not gateway.open)),
+            sharing(gateway.cors_origins),
+            authorising(guard, {endpoint.handler: endpoint.access for endpoint in ENDPOINTS}, metrics.limited.inc),
         ],
     )
+    app[KEYS], app[TOKENS] = keys, tokens
     app[SETTINGS], app[READ_MODEL], app[FEED], app[READER], app[WRITER] = config, read_model, feed, reader, writer
     app[STOPPING] = asyncio.Event()
     for endpoint in ENDPOINTS:
-        app.router.add_route(endpoint.method, endpoint.path, endpoint.handler)
+        for method in ("GET", "HEAD") if endpoint.method == "GET" else (endpoint.method,):
+            app.router.add_route(method, endpoint.path, endpoint.handler, expect_handler=expectation)
     _add_endpoints(app, metrics, document(version("headwater")))
     app.cleanup_ctx.append(_running)
     return app
@@ -85,9 +111,13 @@ async def _running(app: web.Application) -> AsyncIterator[None]:
     await app[WRITER].start()
     await app[READER].start()
     app[CLIENT] = aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=TIMEOUT_S))
-    stats = asyncio.create_task(_stats(app), name="gateway stats")
+    tasks = [
+        asyncio.create_task(_stats(app), name="gateway stats"),
+        asyncio.create_task(_follow_keys(app[KEYS]), name="gateway keys"),
+    ]
     yield
-    stats.cancel()
+    for task in tasks:
+        task.cancel()
     await app[CLIENT].close()
     await app[READER].stop()
     await app[WRITER].stop()
@@ -107,7 +137,9 @@ def _add_endpoints(app: web.Application, metrics: GatewayMetrics, openapi: dict[
             return web.Response(text=f"reading the topics: {reader.progress:.0%}", status=503)
         return web.Response(text=f"serving {len(request.app[READ_MODEL].slates)} users")
 
-    async def scrape(_: web.Request) -> web.Response:
+    async def scrape(request: web.Request) -> web.Response:
+        gateway = request.app[SETTINGS].gateway
+        check_scrape(request, gateway.metrics_token, is_open=gateway.open)
         return web.Response(body=metrics.render(), headers={"Content-Type": metrics.content_type})
 
     async def openapi_json(_: web.Request) -> web.Response:
@@ -130,6 +162,13 @@ def _file(body: bytes, kind: str) -> Handler:
     return serve_file
 
 
+async def _follow_keys(keys: Keys) -> None:
+    """Notice a changed file of keys."""
+    while True:
+        await asyncio.sleep(KEYS_S)
+        keys.refresh()
+
+
 async def _stats(app: web.Application) -> None:
     """Publish the figures once a second, while anybody listens to them."""
     while True:
@@ -147,7 +186,9 @@ async def serve(config: Config, partitions: dict[str, int], started: Callable[[s
     started : called with the address when the port is open
     """
     app = build(config, partitions)
-    runner = web.AppRunner(app, access_log=None, shutdown_timeout=DRAIN_S, handle_signals=False)
+    gateway = config.gateway
+    limits = ConnectionLimits(gateway.request_s, gateway.connections, gateway.connections_per_address)
+    runner = Runner(app, limits, shutdown_timeout=DRAIN_S)
     await runner.setup()
     try:
         site = web.TCPSite(runner, config.gateway.host, config.gateway.port)
@@ -163,6 +204,7 @@ async def serve(config: Config, partitions: dict[str, int], started: Callable[[s
         asked = asyncio.Event()
         for number in (signal.SIGINT, signal.SIGTERM):
             asyncio.get_running_loop().add_signal_handler(number, asked.set)
+        asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, app[KEYS].refresh)
         await asked.wait()
         app[STOPPING].set()
         await asyncio.sleep(LEAVE_S)

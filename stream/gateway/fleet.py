@@ -43,8 +43,10 @@ async def _resolved(url: URL) -> list[str]:
 async def explanation(client: aiohttp.ClientSession, worker: str, user_id: str) -> dict[str, Any] | int | None:
     """A worker's explanation of a user's slate, its status if it has none, None if it does not answer."""
     try:
-        async with client.get(f"{worker}/explanation/{quote(user_id, safe='')}") as response:
-            return orjson.loads(await response.read()) if response.status == 200 else response.status
+        name = quote(user_id, safe="").replace(".", "%2E")  # `..` would be another path
+        async with client.get(URL(f"{worker}/explanation/{name}", encoded=True), allow_redirects=False) as response:
+            found = orjson.loads(await response.read()) if response.status == 200 else response.status
+            return found if isinstance(found, int) or (isinstance(found, dict) and "slots" in found) else None
     except (aiohttp.ClientError, TimeoutError, orjson.JSONDecodeError):
         return None
 

@@ -1,4 +1,4 @@
-"""What surrounds every request: it is counted, errors become problem documents, origins and keys are checked.
+"""What surrounds every request: it is counted, errors become problem documents, origins are checked; keys: `guard`.
 
 CORS is written here: aiohttp-cors (0.8) does not send `Vary: Origin`, without which a shared cache may give the answer
 for one origin to another; it wants every route registered twice.
@@ -7,20 +7,21 @@ for one origin to another; it wants every route registered twice.
 import asyncio
 import logging
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable
 from typing import Any
 
-from aiohttp import web
+from aiohttp import HttpVersion11, web
 
-from stream.gateway.access import Buckets, Keys
 from stream.gateway.problems import Problem
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 PREFLIGHT = {
-    "Access-Control-Allow-Methods": "GET, POST, PUT, DELETE",
+    "Access-Control-Allow-Methods": "GET, POST, PUT, PATCH, DELETE",
     "Access-Control-Allow-Headers": "Authorization, Content-Type",
     "Access-Control-Max-Age": "600",
 }
+
+METHODS = frozenset(PREFLIGHT["Access-Control-Allow-Methods"].split(", ")) | {"HEAD", "OPTIONS"}
 
 log = logging.getLogger(__name__)
 
@@ -46,23 +47,37 @@ def counting(count: Callable[[str, str, int, float], None], max_body_bytes: int)
         except asyncio.CancelledError:
             status = 499  # the client disconnected
             raise
+        except ConnectionError:
+            status = 499
+            raise
         except Exception:
             log.exception("%s %s", request.method, request.path)
             return Problem(500, "the gateway failed; its log says why").response()
         finally:
-            count(route, request.method, status, time.perf_counter() - started)
+            method = request.method if request.method in METHODS else "other"  # a sender may invent any number of them
+            count(route, method, status, time.perf_counter() - started)
 
     return counted
+
+
+async def expectation(request: web.Request) -> web.StreamResponse | None:
+    """Answer the header Expect: None to go on with the request."""
+    expected = request.headers.get("Expect", "")
+    if request.version == HttpVersion11 and expected.lower() == "100-continue":
+        await request.writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+        return None
+    return Problem(417, f"Expect: must be 100-continue; got {expected[:40]!r}").response()
 
 
 def _as_problem(request: web.Request, error: web.HTTPException, max_body_bytes: int) -> Problem:
     if isinstance(error, web.HTTPMethodNotAllowed):
         allowed = ", ".join(sorted(error.allowed_methods))
-        return Problem(405, f"{request.path}: must be {allowed}; got {request.method}", headers={"Allow": allowed})
+        got = f"{request.path[:200]}: must be {allowed}; got {request.method[:20]}"
+        return Problem(405, got, headers={"Allow": allowed})
     if isinstance(error, web.HTTPRequestEntityTooLarge):
         return Problem(413, f"the body must have at most {max_body_bytes} bytes")
     if isinstance(error, web.HTTPNotFound):
-        return Problem(404, f"{request.path}: there is no such page; /docs lists all")
+        return Problem(404, f"{request.path[:200]}: there is no such page; /docs lists all")
     return Problem(error.status, error.reason)
 
 
@@ -88,36 +103,3 @@ def sharing(origins: str) -> Any:
         return response
 
     return cors
-
-
-def authorising(keys: Keys, buckets: Buckets, scopes: Mapping[Any, str], limited: Callable[[], None]) -> Any:
-    """Admits requests that have a key with the scope of their handler, and tokens left.
-
-    Parameters
-    ----------
-    scopes : of each handler; a handler without one, such as a page or a probe, is open to all
-    limited : called for every request above the rate
-    """
-
-    @web.middleware
-    async def authorised(request: web.Request, handler: Handler) -> web.StreamResponse:
-        scope = scopes.get(request.match_info.handler)
-        if scope is None:
-            return await handler(request)
-        kind, _, given = request.headers.get("Authorization", "").partition(" ")
-        caller = keys.caller(given if kind.lower() == "bearer" else None, request.remote or "unknown")
-        if caller is None:
-            raise Problem(401, "a key is needed: Authorization: Bearer KEY", headers={"WWW-Authenticate": "Bearer"})
-        wait = buckets.take(caller.name, time.monotonic())
-        if wait:
-            limited()
-            raise Problem(
-                429,
-                f"more than {buckets.rate:g} requests a second: wait {wait:g} s",
-                headers={"Retry-After": f"{wait:g}"},
-            )
-        if scope not in caller.scopes:
-            raise Problem(403, f"the key must have the scope {scope}; it has {', '.join(sorted(caller.scopes))}")
-        return await handler(request)
-
-    return authorised

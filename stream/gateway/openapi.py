@@ -6,7 +6,8 @@ from typing import Any
 import msgspec
 
 from stream.gateway.api import ENDPOINTS, Endpoint
-from stream.records.schemas import Event, Item, Profile
+from stream.gateway.parameters import MAX_EXCLUDED, MAX_TEXT, TokenRequest
+from stream.records.schemas import MAX_ID_BYTES, Event, Item, Profile
 
 EXCLUDE = "item ids, separated by commas; may be repeated; a comma of an id is written %2C"
 QUERIES: dict[str, list[tuple[str, str, str]]] = {  # handler -> name, type and meaning of its parameters
@@ -24,14 +25,30 @@ BODIES: dict[str, tuple[Any, Any]] = {  # handler -> record, and an example
         {"type": "view", "event_id": "e-1", "user_id": "ada", "item_id": "1", "timestamp": 1767268800.0},
     ),
     "put_user": (Profile, {"attributes": {"country": "NL"}}),
+    "issue_token": (TokenRequest, {"user_id": "ada", "seconds": 3600}),
     "put_item": (Item, {"title": "Enamel mug", "categories": ["Mugs"], "price": 24.9}),
 }
-STATUS = {"put_user": "202", "put_item": "202", "forget": "202", "drop_item": "202"}
+STATUS = {"put_user": "202", "put_item": "202", "forget": "202", "drop_item": "202", "issue_token": "201"}
+LIMITS: dict[str, dict[str, int]] = {  # of parameters
+    "k": {"minimum": 1}, "exclude": {"maxLength": MAX_EXCLUDED * (MAX_ID_BYTES + 1)}, "query": {"maxLength": MAX_TEXT},
+    "user": {"minLength": 1, "maxLength": MAX_ID_BYTES}, "user_id": {"minLength": 1, "maxLength": MAX_ID_BYTES},
+    "item_id": {"minLength": 1, "maxLength": MAX_ID_BYTES},
+}  # fmt: skip
+REFUSALS = {  # of all requests that need a key
+    "401": "no key, an unknown one, or one that has expired", "403": "the key or the token does not reach so far",
+    "422": "a parameter or a field is not as it must be", "429": "too many requests, streams or wrong keys: wait",
+}  # fmt: skip
+BODY_REFUSALS = {
+    "400": "the body is no JSON", "408": "the body did not arrive in time", "413": "the body is too large",
+    "415": "the body is compressed, or not declared as application/json",
+}  # fmt: skip
 
 
 def document(version: str) -> dict[str, Any]:
     """The document, for a version of headwater."""
-    _, schemas = msgspec.json.schema_components([Event, Item, Profile], ref_template="#/components/schemas/{name}")
+    _, schemas = msgspec.json.schema_components(
+        [Event, Item, Profile, TokenRequest], ref_template="#/components/schemas/{name}"
+    )
     paths: dict[str, dict[str, Any]] = {}
     for endpoint in ENDPOINTS:
         paths.setdefault(endpoint.path, {})[endpoint.method.lower()] = _operation(endpoint)
@@ -44,25 +61,39 @@ def document(version: str) -> dict[str, Any]:
         "info": {
             "title": "headwater gateway",
             "version": version,
-            "description": "Events in, recommendations out. Errors are problem documents (RFC 9457).",
+            "description": "Events in, recommendations out. Errors are problem documents (RFC 9457). HEAD is answered "
+            "wherever GET is.",
             "license": {"name": "Apache-2.0", "url": "https://www.apache.org/licenses/LICENSE-2.0"},
         },
         "paths": paths,
         "components": {
             "schemas": {**schemas, "Problem": problem},
-            "securitySchemes": {"key": {"type": "http", "scheme": "bearer"}},
+            "securitySchemes": {
+                "key": {"type": "http", "scheme": "bearer", "description": "a key with the scope that is named"},
+                "token": {
+                    "type": "http",
+                    "scheme": "bearer",
+                    "bearerFormat": "JWT",
+                    "description": "signed for the user concerned, see POST /v1/tokens",
+                },
+            },
         },
     }
+
+
+def _problem(text: str) -> dict[str, Any]:
+    schema = {"$ref": "#/components/schemas/Problem"}
+    return {"description": text, "content": {"application/problem+json": {"schema": schema}}}
 
 
 def _operation(endpoint: Endpoint) -> dict[str, Any]:
     name = endpoint.handler.__name__
     lines = (endpoint.handler.__doc__ or "").strip().split("\n\n", 1)
     parameters = [
-        {"name": part, "in": "path", "required": True, "schema": {"type": "string"}}
+        {"name": part, "in": "path", "required": True, "schema": {"type": "string", **LIMITS[part]}}
         for part in re.findall(r"{(\w+)}", endpoint.path)
     ] + [
-        {"name": part, "in": "query", "schema": {"type": kind}, "description": text}
+        {"name": part, "in": "query", "schema": {"type": kind, **LIMITS.get(part, {})}, "description": text}
         for part, kind, text in QUERIES.get(name, [])
     ]
     content = "text/event-stream" if name == "stream" else "application/json"
@@ -71,13 +102,15 @@ def _operation(endpoint: Endpoint) -> dict[str, Any]:
         "summary": " ".join(lines[0].split()),
         "description": " ".join(lines[1].split()) if len(lines) > 1 else "",
         "parameters": parameters,
-        "security": [{"key": [endpoint.scope]}],
+        "security": [{"key": each.split("+")} for each in endpoint.access.scope.split("|")]
+        + [{"token": list[str]()}] * endpoint.own,
         "responses": {
             STATUS.get(name, "200"): {"description": "done", "content": {content: {}}},
-            "default": {
-                "description": "what is wrong",
-                "content": {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}},
+            **{
+                status: _problem(text)
+                for status, text in {**REFUSALS, **(BODY_REFUSALS if name in BODIES else {})}.items()
             },
+            "default": _problem("what is wrong"),
         },
     }
     if name in BODIES:

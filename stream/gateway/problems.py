@@ -22,7 +22,23 @@ class Problem(Exception):  # noqa: N818  the word of the RFC
 
     def response(self) -> web.Response:
         """The response with the document."""
-        document = {"title": HTTPStatus(self.status).phrase, "status": self.status, "detail": self.detail} | self.more
-        return web.Response(
-            body=orjson.dumps(document), status=self.status, content_type=CONTENT_TYPE, headers=self.headers
+        found = web.Response(body=self._body(), status=self.status, content_type=CONTENT_TYPE, headers=self.headers)
+        if self.status == HTTPStatus.REQUEST_TIMEOUT:
+            found.force_close()
+        return found
+
+    def raw(self) -> bytes:
+        """The response as bytes, for a connection without a request; the connection is closed after it."""
+        body = self._body()
+        lines = [
+            f"HTTP/1.1 {self.status} {HTTPStatus(self.status).phrase}", f"Content-Type: {CONTENT_TYPE}",
+            f"Content-Length: {len(body)}", "Connection: close", *(f"{k}: {v}" for k, v in self.headers.items()),
+        ]  # fmt: skip
+        return "\r\n".join((*lines, "", "")).encode() + body
+
+    def _body(self) -> bytes:
+        """The document; of what came, bytes that are no text are shown as question marks."""
+        detail = self.detail.encode("utf-8", "replace").decode()
+        return orjson.dumps(
+            {"title": HTTPStatus(self.status).phrase, "status": self.status, "detail": detail} | self.more
         )

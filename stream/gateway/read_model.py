@@ -5,6 +5,7 @@
 
 from collections import Counter, deque
 from collections.abc import Iterable, Sequence
+from itertools import islice
 from typing import Any, NamedTuple
 
 import msgspec
@@ -12,6 +13,8 @@ import numpy as np
 from cachetools import FIFOCache, LRUCache
 
 from learners import ELIGIBLE, INELIGIBLE, CoVisitation, Interaction, Query, Trending, Vocabulary
+from stream.gateway.memory.bounded import Bounded, item_bytes
+from stream.gateway.memory.titles import Titles
 from stream.records.schemas import KINDS, UNLEARNED, Event, EventType, Item, Outcome, Recommendation
 
 RECENT = 10  # items of a user that similar items and reasons are made of
@@ -20,6 +23,8 @@ MAX_EVENTS = 20_000  # whose write times are kept until their slates arrive
 MAX_ITEMS = 2_000_000  # of which similar ones are known
 WINDOW_S = 300  # of the curves
 RANKS = 5  # columns of the table of hits: ranks 1, 2, 3-4, 5-8, 9 and more
+MAX_BYTES = 4.0e9  # of slates and items together, half for each
+MAX_ROWS = 10_000  # of the tables of sources and states
 NOTHING = np.empty(0, np.int32)
 
 _SLATE = msgspec.json.Decoder(Recommendation)
@@ -37,12 +42,18 @@ class Second(NamedTuple):
 
 
 class ReadModel:
-    """All that a gateway knows: about 2 KB a user with a slate, 1 KB an item."""
+    """All that a gateway knows: about 2 KB a user with a slate, 1 KB an item.
 
-    def __init__(self) -> None:
-        self.slates: dict[str, bytes] = {}  # newest record of each user, as it came
+    Parameters
+    ----------
+    max_bytes : of slates and items; beyond, those that were asked for longest ago are dropped
+    """
+
+    def __init__(self, max_bytes: float = MAX_BYTES) -> None:
+        self.slates = Bounded[bytes](max_bytes / 2, len, self._drop_user)  # newest record of each user, as it came
         self.epochs: dict[str, int] = {}
-        self.items: dict[str, Item] = {}
+        self.items = Bounded[Item](max_bytes / 2, item_bytes, self._drop_item)
+        self.titles = Titles()
         self.recent: LRUCache[str, deque[tuple[str, EventType]]] = LRUCache(MAX_USERS)
         self.written: FIFOCache[str, float] = FIFOCache(MAX_EVENTS)  # event -> when it was written, unix seconds
         self.latencies: deque[float] = deque(maxlen=500)  # seconds from event to slate, of the newest
@@ -53,13 +64,20 @@ class ReadModel:
         self._vocabulary = Vocabulary()
         self._together, self._trending = CoVisitation(), Trending()
         self._available = np.empty(0, np.uint8)
+        self._offered: dict[str, None] = {}  # available items of the catalogue
 
     def item(self, item_id: str, item: Item | None) -> None:
         """Take in a record of the catalogue; None: the item was removed."""
         if item is None:
             self.items.pop(item_id, None)
+            self._drop_item(item_id)
         else:
             self.items[item_id] = item
+            self.titles.put(item_id, item.title or item_id)
+            if item.available:
+                self._offered.setdefault(item_id)
+            else:
+                self._offered.pop(item_id, None)
         self._note_availability(item_id, available=item is not None and item.available)
 
     def event(self, kind: EventType, event: Event, written: float) -> None:
@@ -88,7 +106,8 @@ class ReadModel:
         begun = self.written.pop(slate.event_id or "", None)
         if begun is not None:
             self.latencies.append(max(0.0, written - begun))
-        self.slots.update(slot.source for slot in slate.slots)
+        if len(self.slots) < MAX_ROWS:
+            self.slots.update(slot.source for slot in slate.slots)
         self._count(written, slates=1)
         return slate
 
@@ -97,10 +116,12 @@ class ReadModel:
         if outcome.outcome in UNLEARNED:
             return
         for rank, source in enumerate(outcome.sources):
+            if len(self.worth) >= MAX_ROWS and (outcome.state, source) not in self.worth:
+                continue
             worth = self.worth.setdefault((outcome.state, source), [0.0, 0.0])
             worth[0] += 1.0
             worth[1] += outcome.reward if rank == outcome.hit else 0.0
-        if outcome.hit is not None:
+        if outcome.hit is not None and len(self.hits) < MAX_ROWS:
             row = self.hits.setdefault(outcome.sources[outcome.hit], [0] * RANKS)
             row[min(RANKS - 1, outcome.hit.bit_length())] += 1
         answered = int(outcome.outcome in ("hit", "miss"))
@@ -128,13 +149,10 @@ class ReadModel:
     def trending(self, k: int, exclude: Iterable[str] = ()) -> list[tuple[str, float]]:
         """Trending items, best first, filled up with available items of the catalogue at score 0."""
         left_out = set(exclude)
-        found = self._names(self._trending.top_k(self._query([]), k + len(left_out), self._blocked()), left_out)
-        for item_id, item in self.items.items():
-            if len(found) >= k:
-                break
-            if item.available and item_id not in left_out and all(item_id != other for other, _ in found):
-                found.append((item_id, 0.0))
-        return found[:k]
+        found = self._names(self._trending.top_k(self._query([]), k + len(left_out), self._blocked()), left_out)[:k]
+        taken = left_out.union(item for item, _ in found)
+        others = (item_id for item_id in self._offered if item_id not in taken)  # stops after at most k + len(taken)
+        return found + [(item_id, 0.0) for item_id in islice(others, k - len(found))]
 
     def similar(self, item_id: str, k: int, exclude: Iterable[str] = ()) -> list[tuple[str, float]]:
         """Items that the same users interacted with, best first."""
@@ -158,6 +176,13 @@ class ReadModel:
     def latency(self, share: float) -> float | None:
         """Quantile of the seconds from event to slate, over the newest ones."""
         return float(np.quantile(list(self.latencies), share)) if self.latencies else None
+
+    def _drop_user(self, user_id: str) -> None:
+        self.epochs.pop(user_id, None)
+
+    def _drop_item(self, item_id: str) -> None:
+        self._offered.pop(item_id, None)
+        self.titles.drop(item_id)
 
     def _count(self, written: float, **found: Any) -> None:
         at = int(written)

@@ -20,7 +20,8 @@ from stream.records.schemas import EventType, Outcome
 from stream.records.topics import EVENT_TOPICS, ITEMS, OUTCOMES, RECOMMENDATIONS, prefixed
 
 POLL_MS = 200
-MAX_RECORDS = 500  # of one poll: requests are served in between
+MAX_RECORDS = 500  # of one poll
+TURN_S = 0.002  # of reading, then requests are served
 RETRY_S = 1.0
 _OUTCOME = msgspec.json.Decoder(Outcome)
 
@@ -74,9 +75,13 @@ class Reader:
                 log.warning("reading: %r; trying again", error)
                 await asyncio.sleep(RETRY_S)
                 continue
+            begun = time.perf_counter()
             for tp, records in polled.items():
                 for record in records:
                     self._read(tp.topic, record)
+                    if time.perf_counter() - begun > TURN_S:
+                        await asyncio.sleep(0)
+                        begun = time.perf_counter()
             if not self.ready.is_set():
                 for tp in [tp for tp in left if tp not in polled or polled[tp][-1].offset + 1 >= left[tp]]:
                     if await self._consumer.position(tp) >= left[tp]:  # the last offsets may hold no record to read

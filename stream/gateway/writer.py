@@ -12,11 +12,12 @@ from stream.config import Config
 from stream.gateway.problems import Problem
 from stream.kafka.security import aiokafka_options
 from stream.records.codec import Rejection, decode_event
-from stream.records.schemas import KINDS, Event, EventType
+from stream.records.schemas import KINDS, MAX_EVENT_BYTES, Event, EventType
 from stream.records.topics import EVENT_TOPICS, Topic, prefixed
 
 LINGER_MS = 2
 SEND_S = 10.0
+PAUSE = 50  # events checked in one go
 
 
 class _Addressed(msgspec.Struct):
@@ -55,12 +56,19 @@ class Writer:
         """Send what is buffered, and disconnect."""
         await self._producer.stop()
 
-    async def events(self, documents: list[msgspec.Raw]) -> list[Refused]:
-        """Write events, each to the topic of its type; returns those that are invalid or were not acknowledged."""
+    async def events(self, documents: list[msgspec.Raw], user_id: str | None = None) -> list[Refused]:
+        """Write events, each to the topic of its type; returns those that are invalid or were not acknowledged.
+
+        Parameters
+        ----------
+        user_id : whose events the sender may write; None: everybody's
+        """
         refused, waiting = list[Refused](), list[asyncio.Future[object]]()
         indices = list[int]()
         for index, document in enumerate(documents):
-            decoded = _decode(bytes(document))
+            if index % PAUSE == PAUSE - 1:
+                await asyncio.sleep(0)  # others are served in between
+            decoded = _decode(bytes(document), user_id)
             if isinstance(decoded, Rejection):
                 refused.append(Refused(index, decoded.reason, decoded.detail))
                 continue
@@ -101,13 +109,20 @@ class Writer:
         return sent
 
 
-def _decode(document: bytes) -> tuple[EventType, Event] | Rejection:
+def _decode(document: bytes, user_id: str | None) -> tuple[EventType, Event] | Rejection:
+    if len(document) > MAX_EVENT_BYTES:
+        return Rejection("too_large", f"event: must have at most {MAX_EVENT_BYTES} bytes; got {len(document)}")
     try:
         address = _ADDRESS.decode(document)
     except msgspec.ValidationError as error:
         return Rejection("wrong_type", f"event: {error}")
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        return Rejection("not_json", f"event: must be a JSON object in UTF-8: {error}")
     kind = next((kind for kind in KINDS if kind == address.type), None)
     if kind is None:
-        return Rejection("unknown_event_type", f"event: `type` must be one of {', '.join(KINDS)}; got {address.type!r}")
+        got = repr(address.type)[:100]
+        return Rejection("unknown_event_type", f"event: `type` must be one of {', '.join(KINDS)}; got {got}")
+    if user_id is not None and address.user_id != user_id:
+        return Rejection("other_user", "event: the token is signed for another user: it writes only what is theirs")
     event = decode_event(kind, None, document, time.time())
     return event if isinstance(event, Rejection) else (kind, event)

@@ -124,6 +124,10 @@ PIPELINE = Board("headwater-pipeline", "headwater: pipeline", "Does it keep up, 
           "short", {"slates": "max(headwater_gateway_slates)", "items": "max(headwater_gateway_items)",
                     "listeners": "sum(headwater_gateway_listeners)", "ready": "sum(headwater_gateway_ready)",
                     "limited": rate("headwater_gateway_limited_total")}),
+    Panel("Gateway memory", "Slates and items held; at gateway.memory_mb the longest unasked are dropped.", "bytes",
+          {"held": "max(headwater_gateway_held_bytes)"}),
+    Panel("Gateway drops", "Slates and items dropped since the start because gateway.memory_mb was full.", "short",
+          {"dropped": "max(headwater_gateway_evicted)"}, 1),
 ))  # fmt: skip
 
 RECOMMENDATIONS = Board("headwater-recommendations", "headwater: recommendations", "Is what users see any good?", (

@@ -14,7 +14,7 @@ class GatewayMetrics:
 
     Parameters
     ----------
-    held : what some gauges read when they are scraped: slates, items, listeners, ready
+    held : what some gauges read when they are scraped: slates, items, listeners, held_bytes, evicted, ready
     """
 
     content_type = CONTENT_TYPE_LATEST
@@ -31,6 +31,8 @@ class GatewayMetrics:
             ("slates", "users whose slates are held"),
             ("items", "items of the catalogue that are held"),
             ("listeners", "open streams"),
+            ("held_bytes", "of slates and items, about"),
+            ("evicted", "slates and items dropped since the start because gateway.memory_mb was full"),
             ("ready", "1 when everything that was there at the start has been read"),
         ):
             declare.gauge(f"gateway_{name}", text).set_function(held[name])

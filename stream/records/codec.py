@@ -8,6 +8,7 @@ import orjson
 from msgspec import Struct
 
 from stream.records import ids, times
+from stream.records.limits import MAX_DEPTH, MAX_ITEM_BYTES, MAX_PROFILE_BYTES, excess, too_deep
 from stream.records.schemas import KINDS, MAX_EVENT_BYTES, MAX_ID_BYTES, Event, EventType, Experiment, Item, Profile
 
 REASONS = (
@@ -50,9 +51,13 @@ def decode_event(kind: EventType, key: bytes | None, value: bytes | None, now: f
 
 def decode_item(key: bytes | None, value: bytes) -> Item | Rejection:
     """Read one non-empty record of the catalogue."""
+    if len(value) > MAX_ITEM_BYTES:
+        return Rejection("too_large", f"item: must have at most {MAX_ITEM_BYTES} bytes; got {len(value)}")
     item = _decode(_ITEM, "item", value)
     if isinstance(item, Rejection):
         return item
+    if found := excess(item):
+        return Rejection("out_of_range", f"item: {found}")
     return (
         _check_ids("item", {"item_id": item.item_id})
         or _check_planned("item", "expires_at", item.expires_at)
@@ -63,6 +68,8 @@ def decode_item(key: bytes | None, value: bytes) -> Item | Rejection:
 
 def decode_profile(key: bytes | None, value: bytes) -> Profile | Rejection:
     """Read one non-empty record of catalog.users."""
+    if len(value) > MAX_PROFILE_BYTES:
+        return Rejection("too_large", f"user: must have at most {MAX_PROFILE_BYTES} bytes; got {len(value)}")
     profile = _decode(_PROFILE, "user", value)
     if isinstance(profile, Rejection):
         return profile
@@ -103,6 +110,8 @@ def encode(record: Struct) -> bytes:
 
 
 def _decode(decoder: "msgspec.json.Decoder[R]", name: str, value: bytes) -> R | Rejection:
+    if too_deep(value):
+        return Rejection("out_of_range", f"{name}: objects and lists must stand at most {MAX_DEPTH} deep in each other")
     try:
         return decoder.decode(value)
     except msgspec.ValidationError as error:

@@ -13,7 +13,9 @@ from msgspec import Meta, Struct
 
 SCHEMA_VERSION = 1
 MAX_ID_BYTES = 256  # of any id, encoded as UTF-8
-MAX_EVENT_BYTES = 64 * 1024  # a larger event is a mistake; items may be as large as the topic allows
+MAX_EVENT_BYTES = 64 * 1024  # a larger event is a mistake; for items and profiles: `limits`
+MAX_VECTORS = 16
+MAX_VECTOR_NUMBERS = 8192  # of all vectors of an item
 EventType = Literal["view", "click", "purchase"]
 KINDS: tuple[EventType, ...] = (
     "view",
@@ -34,7 +36,13 @@ Timestamp = Annotated[float, Meta(description="seconds since 1970-01-01 UTC; fra
 Money = Annotated[float, Meta(ge=0, description="in the shop's own currency")]
 Probability = Annotated[float, Meta(ge=0, le=1)]
 Scalar = str | float | bool | None
-Attributes = Annotated[dict[str, Scalar], Meta(max_length=64, description="flat: strings, numbers, booleans")]
+AttributeKey = Annotated[str, Meta(max_length=128)]
+AttributeValue = Annotated[str, Meta(max_length=4096)] | float | bool | None
+Attributes = Annotated[
+    dict[AttributeKey, AttributeValue], Meta(max_length=64, description="flat: strings, numbers, booleans")
+]
+Word = Annotated[str, Meta(max_length=256)]  # a category, a tag
+Vector = Annotated[list[float], Meta(max_length=4096)]
 _OUTCOMES = (
     "hit, miss: by the user's next event; silent: none came within the attribution window; "
     "void: the next event was dated before the slate or names another one; "
@@ -75,16 +83,19 @@ class Item(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """An item of the catalogue. Key: `item_id`; an empty value (tombstone) takes the item off every list."""
 
     item_id: Id
-    title: str | None = None
-    categories: Annotated[list[str], Meta(max_length=64, description="the most telling one first")] = []
+    title: Annotated[str, Meta(max_length=1024)] | None = None
+    categories: Annotated[list[Word], Meta(max_length=64, description="the most telling one first")] = []
     price: Money | None = None
-    tags: Annotated[list[str], Meta(max_length=256)] = []
-    text: str | None = None
+    tags: Annotated[list[Word], Meta(max_length=256)] = []
+    text: Annotated[str, Meta(max_length=65_536)] | None = None
     attributes: Attributes = {}
     available: bool = True
     expires_at: Annotated[Timestamp | None, Meta(description="not recommended from then on (event time)")] = None
-    image: Annotated[str | None, Meta(description="address of a picture; reserved")] = None
-    vectors: Annotated[dict[str, list[float]], Meta(description="named embeddings; reserved")] = {}
+    image: Annotated[str, Meta(max_length=2048, description="address of a picture; reserved")] | None = None
+    vectors: Annotated[
+        dict[AttributeKey, Vector],
+        Meta(max_length=MAX_VECTORS, description="named embeddings, 8,192 numbers in all; reserved"),
+    ] = {}
     schema_version: Version = 1
 
 

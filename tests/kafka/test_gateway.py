@@ -19,10 +19,11 @@ import pytest
 
 from stream.config import Config, Gateway
 from stream.gateway.api import ENDPOINTS
+from stream.gateway.guard.keys import new_key
 from stream.processes.broker import Broker
 from stream.processes.servers import GatewayProcess, WorkerProcess
-from stream.records.schemas import Item, Profile
-from stream.records.topics import ITEMS, USERS
+from stream.records.schemas import DeadLetter, Item, Profile
+from stream.records.topics import DEAD, ITEMS, USERS
 from tests.support.browser import browsing, chromium
 from tests.support.kafka_site import Site, read, until
 
@@ -203,7 +204,7 @@ JSON, GOOD = "application/json", event("bad", "f1", "bad-1")
 BAD: list[tuple[str, str, Any, dict[str, str], int, str]] = [  # method, path, body, headers, status, detail
     ("GET", "/v1", None, {}, 404, "/docs lists all"),
     ("GET", "/v1/users//recommendations", None, {}, 404, "no such page"),
-    ("POST", "/v1/users/ada/recommendations", {}, {}, 405, "must be GET; got POST"),
+    ("POST", "/v1/users/ada/recommendations", {}, {}, 405, "must be GET, HEAD; got POST"),
     ("PATCH", "/v1/events", {}, {}, 405, "must be POST; got PATCH"),
     ("GET", "/v1/users/ada/recommendations?k=0", None, {}, 422, "k: must be a whole number from 1 to 40; got '0'"),
     ("GET", "/v1/users/ada/recommendations?k=41", None, {}, 422, "got '41'"),
@@ -226,7 +227,8 @@ BAD: list[tuple[str, str, Any, dict[str, str], int, str]] = [  # method, path, b
     ("POST", "/v1/events", b"", {}, 400, "must be an event or a list"),
     ("POST", "/v1/events", b"{", {}, 400, "must be an event or a list"),
     ("POST", "/v1/events", b"\xff\xfe", {}, 400, "must be an event or a list"),
-    ("POST", "/v1/events", b"[" * 100_000, {}, 400, "must be an event or a list"),
+    ("POST", "/v1/events", b"[" * 10_000, {}, 400, "must be an event or a list"),
+    ("POST", "/v1/events", b"[" * 100_000, {}, 413, "at most 21000 objects"),
     ("POST", "/v1/events", [], {}, 422, "1 to 1000 events; got 0"),
     ("POST", "/v1/events", [GOOD] * 1001, {}, 413, "1 to 1000 events; got 1001"),
     ("POST", "/v1/events", b"[" + b" " * 2_000_000 + b"]", {}, 413, "at most 1048576 bytes"),
@@ -260,7 +262,7 @@ def test_keys_scopes_limits_and_origins(running: Running) -> None:
     assert ask("GET", "/v1/items", locked=True, key="wrong-key-wrong-key").status == 401
     assert ask("GET", "/v1/items", locked=True, key=READ).status == 200
     refused = ask("POST", "/v1/events", GOOD, locked=True, key=READ)
-    assert (refused.status, "scope write" in refused.body["detail"]) == (403, True)
+    assert (refused.status, "scope events" in refused.body["detail"]) == (403, True)
     assert ask("DELETE", "/v1/users/x", locked=True, key=WRITE).status == 403
     assert ask("DELETE", "/v1/users/x", locked=True, key=ADMIN).status == 202
     assert ask("GET", "/readyz", locked=True).status == 200
@@ -275,7 +277,54 @@ def test_keys_scopes_limits_and_origins(running: Running) -> None:
     assert "Access-Control-Allow-Origin" not in other
     asked = {"origin": "https://shop.example", "access-control-request-method": "POST"}
     assert ask("OPTIONS", "/v1/events", None, asked, locked=True).status == 204
-    assert ask("OPTIONS", "/v1/events", None, asked).status == 405
+    assert ask("OPTIONS", "/v1/events", None, asked).status == 403
+
+
+def test_keys_are_replaced_and_tokens_issued_while_it_runs(running: Running, tmp_path: Path) -> None:
+    """A real process: a changed file of keys holds within seconds; a token writes its user's events only."""
+    (old, old_line), (new, new_line) = new_key("shop", "events+slates"), new_key("shop", "events+slates")
+    path, log = tmp_path / "keys", tmp_path / "log"
+    path.write_text(f"{old_line}\n")
+    settings = Gateway(keys_file=str(path), token_secret="s" * 32)
+    with GatewayProcess(msgspec.structs.replace(running.site.config, gateway=settings), log) as gateway:
+        gateway.wait_ready()
+        here = running._replace(gateway=gateway)
+        token = here.ask("POST", "/v1/tokens", {"user_id": "own"}, key=old).body["token"]
+        assert here.ask("POST", "/v1/events", event("own", "f1", "own-1"), key=token).status == 200
+        mixed = here.ask("POST", "/v1/events", [event("own", "f1", "own-2"), event("you", "f1", "you-1")], key=token)
+        assert (mixed.status, [each["reason"] for each in mixed.body["errors"]]) == (207, ["other_user"])
+        assert here.ask("GET", "/v1/users/you/recommendations", key=token).status == 403
+        path.write_text(f"{new_line}\n")
+        until(lambda: here.ask("GET", "/v1/items", key=old).status == 401, "the end of the old key")
+        assert here.ask("GET", "/v1/items", key=new).status == 200
+        assert here.ask("GET", "/v1/users/own/recommendations", key=token).status == 200, "a token outlives the key"
+        huge = {"vectors": {"a": [0.5] * 50_000}}
+        assert here.ask("PUT", "/v1/items/huge", huge, key=new).status == 403
+        gateway.kill(signal.SIGTERM)
+        until(lambda: gateway.exit_code is not None, "its end")
+    said = log.read_text()
+    assert re.search(r'audit .*"name": "shop".*"route": "/v1/tokens", "status": 201', said)
+    assert re.search(r'audit .*"name": "token of own".*"route": "/v1/events", "status": 207', said)
+    assert old not in said
+    assert new not in said
+    assert token not in said
+
+
+def test_items_beyond_the_limits_are_refused_and_are_dead_letters_on_the_topic(running: Running) -> None:
+    vectors = {"a": [0.5] * 4_096, "b": [0.5] * 4_097}
+    answer = running.ask("PUT", "/v1/items/huge", {"vectors": vectors})
+    assert (answer.status, answer.body["reason"]) == (422, "out_of_range")
+    answer = running.ask("PUT", "/v1/items/huge", {"vectors": {"a": [0] * 500_000}})
+    assert answer.status == 413
+    running.site.write(ITEMS, b"huge", json.dumps({"item_id": "huge", "vectors": vectors}).encode())
+    running.site.producer.flush(30)
+
+    def dead() -> list[Any]:
+        return [each for each in read(running.site.records(DEAD), DeadLetter) if each.topic.endswith(ITEMS.name)]
+
+    (letter,) = until(dead, "the dead letter")
+    assert (letter.reason, "length <= 4096" in letter.detail) == ("out_of_range", True)
+    assert running.ask("GET", "/v1/items/huge/similar").status == 404
 
 
 def test_the_document_names_every_request(running: Running) -> None:

@@ -145,7 +145,9 @@ def test_a_file_that_is_not_text(tmp_path: Path) -> None:
 
 def test_secrets_are_masked_and_nothing_else() -> None:
     assert {key for _, key in KEYS} >= SECRETS
-    assert {key for _, key in KEYS if any(word in key for word in ("password", "token", "secret", "keys"))} == SECRETS
+    told = {"keys_file", "token_s"}  # where keys are, and how long tokens last
+    words = ("password", "token", "secret", "keys")
+    assert {key for _, key in KEYS if any(word in key for word in words)} - told == SECRETS
     text = to_toml(Config(kafka=Kafka(sasl_username="me", sasl_password="hunter2")))
     assert "hunter2" not in text
     assert f'sasl_password = "{MASK}"' in text

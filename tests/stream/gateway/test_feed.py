@@ -29,9 +29,22 @@ def test_listeners_get_their_topics_and_a_slow_one_loses_the_oldest() -> None:
 def test_listeners_are_bounded() -> None:
     feed, topics = Feed(), frozenset({"slate"})
     with ExitStack() as streams:
-        for _ in range(MAX_LISTENERS):
-            streams.enter_context(feed.listening(topics, None))
-        with pytest.raises(FullError), feed.listening(topics, None):
+        for n in range(MAX_LISTENERS):
+            streams.enter_context(feed.listening(topics, None, f"caller {n % 10}"))
+        with pytest.raises(FullError) as full, feed.listening(topics, None, "another"):
             pass
+        assert not full.value.mine
     with feed.listening(topics, None):
+        assert len(feed) == 1
+
+
+def test_one_caller_does_not_hold_them_all() -> None:
+    feed, topics = Feed(most=10, mine=2), frozenset({"slate"})
+    with feed.listening(topics, None, "ada"), feed.listening(topics, None, "ada"):
+        with pytest.raises(FullError) as full, feed.listening(topics, None, "ada"):
+            pass
+        assert full.value.mine
+        with feed.listening(topics, None, "ben"):
+            assert len(feed) == 3
+    with feed.listening(topics, None, "ada"):
         assert len(feed) == 1

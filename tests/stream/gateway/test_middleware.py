@@ -8,8 +8,12 @@ import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestClient, TestServer
 
-from stream.gateway.access import Buckets, Keys
-from stream.gateway.middleware import authorising, counting, sharing
+from stream.gateway.guard.audit import Audit
+from stream.gateway.guard.authorise import Access, Guard, authorising
+from stream.gateway.guard.keys import Keys
+from stream.gateway.guard.limits import Attempts, Buckets
+from stream.gateway.guard.tokens import Tokens
+from stream.gateway.middleware import counting, sharing
 from stream.gateway.problems import Problem
 
 READ, WRITE = "r" * 16, "w" * 16
@@ -35,11 +39,12 @@ class Site:
         self.counted: list[tuple[str, str, int]] = []
         self.limited = 0
         keys, buckets = Keys(f"read:{READ},write:{WRITE}"), Buckets(rate=1.0, burst=2.0)
+        guard = Guard(keys, Tokens(""), buckets, Attempts(), Audit())
         self.app = web.Application(
             middlewares=[
                 counting(self._count, 10),
                 sharing(f"{SHOP}, "),
-                authorising(keys, buckets, {read: "read"}, self._limit),
+                authorising(guard, {read: Access("slates")}, self._limit),
             ]
         )
         for path, handler in (("/read", read), ("/refuse", refuse), ("/fail", fail)):

@@ -1,6 +1,8 @@
 """What a gateway keeps of the topics."""
 
-from stream.gateway.read_model import MAX_EVENTS, MAX_USERS, RECENT, ReadModel
+from collections.abc import Iterator
+
+from stream.gateway.read_model import MAX_EVENTS, MAX_ROWS, MAX_USERS, RECENT, ReadModel
 from stream.records.schemas import Item, Outcome
 from tests.support.gateway import T, full, slate, viewed
 
@@ -86,3 +88,55 @@ def test_histories_are_bounded_and_deleted() -> None:
         viewed(read_model, f"u{n}", "x")
     assert len(read_model.recent) == MAX_USERS
     assert len(read_model.written) == MAX_EVENTS
+
+
+def test_the_fall_back_looks_at_few_items() -> None:
+    read_model = ReadModel()
+    for n in range(5_000):
+        read_model.item(f"i{n}", Item(item_id=f"i{n}", available=n >= 4_000))
+    looked_at = Counted()
+    looked_at.update(read_model._offered)
+    read_model._offered = looked_at
+    left_out = {f"i{n}" for n in range(4_000, 4_200)}
+    assert [item for item, _ in read_model.trending(40, left_out)] == [f"i{n}" for n in range(4_200, 4_240)]
+    assert looked_at.steps <= 40 + 200 + 1
+
+
+class Counted(dict[str, None]):
+    """Counts how many keys are looked at."""
+
+    steps = 0
+
+    def __iter__(self) -> Iterator[str]:
+        for key in super().__iter__():
+            self.steps += 1
+            yield key
+
+
+def test_memory_has_a_bound_that_strangers_cannot_pass() -> None:
+    read_model = ReadModel(max_bytes=4e6)
+    for n in range(40):
+        vector = [n + 0.5] * 4_096
+        read_model.item(f"i{n}", Item(item_id=f"i{n}", title=f"title {n}", vectors={"a": vector, "b": vector}))
+        read_model.slate(f"u{n}", slate(f"u{n}", items="x" * 2_000), T)
+    held = read_model.items.currsize + read_model.slates.currsize
+    assert held <= 4e6
+    assert 0 < len(read_model.items) < 40
+    assert 0 < len(read_model.slates) < 40
+    assert len(read_model.titles) == len(read_model.items) == len(read_model._offered)
+    assert len(read_model.epochs) == len(read_model.slates)
+    assert [item for item in read_model.titles.search("title 39") if item] == ["i39"]
+    assert [item for item in read_model.titles.search("title 3") if item] != []
+    assert "i0" not in read_model.items
+    assert read_model.newest("u39") is not None
+
+
+def test_tables_of_sources_are_bounded() -> None:
+    read_model = ReadModel()
+    for n in range(MAX_ROWS + 100):
+        settled = Outcome(
+            user_id="u", decision_id=f"{n}", outcome="miss", reward=0.0, hit=None, event_id=None, decided_at=T,
+            settled_at=T, policy="p", items=["x"], sources=["ranked"], propensities=[1.0], state=n,
+        )  # fmt: skip
+        read_model.outcome(settled, T)
+    assert len(read_model.worth) == MAX_ROWS

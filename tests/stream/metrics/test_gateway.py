@@ -14,7 +14,7 @@ def samples(metrics: GatewayMetrics) -> dict[tuple[str, ...], float]:
 
 
 def test_requests_are_counted_by_method_route_and_status_and_streams_have_no_duration() -> None:
-    metrics = GatewayMetrics(dict.fromkeys(("slates", "items", "listeners", "ready"), float))
+    metrics = GatewayMetrics(dict.fromkeys(("slates", "items", "listeners", "held_bytes", "evicted", "ready"), float))
     metrics.count("/v1/events", "POST", 202, 0.004)
     metrics.count("/v1/stream", "GET", 200, 90.0)
     metrics.limited.inc()
@@ -28,7 +28,16 @@ def test_requests_are_counted_by_method_route_and_status_and_streams_have_no_dur
 
 def test_gauges_are_read_when_they_are_scraped() -> None:
     held = [3.0]
-    metrics = GatewayMetrics({"slates": lambda: held[0], "items": float, "listeners": float, "ready": lambda: True})
+    metrics = GatewayMetrics(
+        {
+            "slates": lambda: held[0],
+            "items": float,
+            "listeners": float,
+            "held_bytes": float,
+            "evicted": float,
+            "ready": lambda: True,
+        }
+    )
     assert samples(metrics)[("headwater_gateway_slates",)] == 3
     held[0] = 4.0
     assert samples(metrics)[("headwater_gateway_slates",)] == 4

@@ -1,0 +1,106 @@
+"""How often a caller may ask, how many streams they may hold, and how often an address may be wrong about its key."""
+
+import math
+from collections import Counter
+from typing import NamedTuple
+
+from cachetools import LRUCache
+
+MAX_CALLERS = 10_000  # that are remembered; a caller who was dropped starts anew
+FREE_ATTEMPTS = 10  # wrong keys of an address without a wait
+FIRST_WAIT_S, LONGEST_WAIT_S = 1.0, 300.0  # doubled by each wrong key beyond
+FORGIVEN_S = 900.0  # after the last wrong key
+TRUSTED_S = 600.0  # an address that had a right key so recently is not locked out by the mistakes of its neighbours
+
+
+class Buckets:
+    """A token bucket for each caller: `rate` tokens a second, at most `burst`; a request takes one.
+
+    >>> buckets = Buckets(rate=1.0, burst=2.0)
+    >>> [buckets.take("ada", now) for now in (0.0, 0.0, 0.0, 1.5)]
+    [0.0, 0.0, 1.0, 0.0]
+    """
+
+    def __init__(self, rate: float, burst: float) -> None:
+        self.rate, self.burst = rate, burst
+        self._left: LRUCache[str, tuple[float, float]] = LRUCache(MAX_CALLERS)  # tokens, and when they were counted
+
+    def take(self, name: str, now: float) -> float:
+        """Take a token: 0 if there was one, else the whole seconds until there will be."""
+        tokens, at = self._left.get(name, (self.burst, now))
+        tokens = min(self.burst, tokens + (now - at) * self.rate)
+        wait = 0.0 if tokens >= 1.0 else math.ceil((1.0 - tokens) / self.rate)
+        self._left[name] = (tokens - 1.0 if wait == 0.0 else tokens), now
+        return float(wait)
+
+
+class _Record(NamedTuple):
+    """What is known of an address; times in seconds of a steady clock."""
+
+    wrong: int = 0
+    last_wrong: float = -math.inf
+    until: float = -math.inf
+    last_right: float = -math.inf
+
+
+class Attempts:
+    """Wrong keys of each address: beyond `FREE_ATTEMPTS` each doubles the time until the next is looked at.
+
+    >>> attempts = Attempts()
+    >>> for _ in range(FREE_ATTEMPTS + 3):
+    ...     attempts.wrong("10.0.0.1", 0.0)
+    >>> attempts.wait("10.0.0.1", 1.0), attempts.wait("10.0.0.2", 1.0)
+    (3.0, 0.0)
+    """
+
+    def __init__(self) -> None:
+        self._records: LRUCache[str, _Record] = LRUCache(MAX_CALLERS)
+
+    def wait(self, address: str, now: float) -> float:
+        """Whole seconds until a key of this address is looked at again."""
+        return float(math.ceil(max(0.0, self._records.get(address, _Record()).until - now)))
+
+    def wrong(self, address: str, now: float) -> None:
+        """The address sent a wrong key."""
+        before = self._records.get(address, _Record())
+        count = before.wrong + 1 if now - before.last_wrong < FORGIVEN_S else 1
+        beyond = min(count - FREE_ATTEMPTS, 30)
+        until = now + min(LONGEST_WAIT_S, FIRST_WAIT_S * 2.0 ** (beyond - 1)) if beyond > 0 else -math.inf
+        self._records[address] = _Record(count, now, until, before.last_right)
+
+    def right(self, address: str, now: float) -> None:
+        """The address sent a right key."""
+        self._records[address] = self._records.get(address, _Record())._replace(last_right=now)
+
+    def trusted(self, address: str, now: float) -> bool:
+        """Whether the address had a right key a short time ago."""
+        return now - self._records.get(address, _Record()).last_right < TRUSTED_S
+
+
+class Shares:
+    """What each caller holds of something that is scarce, such as streams.
+
+    >>> shares = Shares(2)
+    >>> [shares.take("ada"), shares.take("ada"), shares.take("ada"), shares.take("ben")]
+    [True, True, False, True]
+    """
+
+    def __init__(self, most: int) -> None:
+        self.most = most
+        self._held: Counter[str] = Counter()
+
+    def __len__(self) -> int:
+        return len(self._held)
+
+    def take(self, name: str) -> bool:
+        """Take one, unless the caller holds `most` already."""
+        if self._held.get(name, 0) >= self.most:
+            return False
+        self._held[name] += 1
+        return True
+
+    def give_back(self, name: str) -> None:
+        """Give one back."""
+        self._held[name] -= 1
+        if self._held[name] <= 0:
+            del self._held[name]
