@@ -9,7 +9,14 @@ from stream.gateway.api import ENDPOINTS, Endpoint
 from stream.records.schemas import Event, Item, Profile
 
 QUERIES: dict[str, list[tuple[str, str, str]]] = {  # handler -> name, type and meaning of its parameters
-    "recommendations": [("k", "integer", "items, 1 to 40"), ("exclude", "string", "item ids, separated by commas")],
+    "recommendations": [
+        (
+            "k",
+            "integer",
+            "items, 1 to 40; without it as many as the slate has. A short slate is filled up, see `filled`",
+        ),
+        ("exclude", "string", "item ids, separated by commas; others take their places"),
+    ],
     "similar": [("k", "integer", "items, 1 to 40"), ("exclude", "string", "item ids, separated by commas")],
     "search": [("query", "string", "part of a title"), ("k", "integer", "items, 1 to 50")],
     "stream": [
@@ -23,9 +30,15 @@ BODIES: dict[str, tuple[Any, Any]] = {  # handler -> record, and an example
         {"type": "view", "event_id": "e-1", "user_id": "ada", "item_id": "1", "timestamp": 1767268800.0},
     ),
     "put_user": (Profile, {"attributes": {"country": "NL"}}),
+    "patch_item": (Item, {"price": 22.5}),
     "put_item": (Item, {"title": "Enamel mug", "categories": ["Mugs"], "price": 24.9}),
 }
-STATUS = {"put_user": "202", "put_item": "202", "forget": "202", "drop_item": "202"}
+STATUS = {"put_user": "202", "put_item": "202", "patch_item": "202", "forget": "202", "drop_item": "202"}
+
+
+def parameters_of(endpoint: Endpoint) -> frozenset[str]:
+    """The names of the parameters that an endpoint reads; all others are refused."""
+    return frozenset(name for name, _, _ in QUERIES.get(endpoint.handler.__name__, []))
 
 
 def document(version: str) -> dict[str, Any]:

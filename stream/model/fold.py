@@ -209,7 +209,7 @@ class Model:
         for model, answer in alarms:
             self.observer.drifted(model, answer)
         self.observer.learned(td_error, losses)
-        if step.event is not None:  # 3
+        if step.event is not None and not step.event.returned:  # 3
             self.watch.tick()
             item = self._intern(step.event.item_id)
             if item < 0:
