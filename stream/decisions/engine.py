@@ -223,7 +223,7 @@ class Engine:
         return shard.message(steps, {}, last=True) if steps else None
 
     def refresh(self, shard: Shard, most: int) -> Batch | None:
-        """Replace open slates that have grown stale, at most so many; None: there is none.
+        """Replace open slates with withdrawn items, then those that have grown stale, at most so many; None: no slate.
 
         Each record closes the open decision as replaced, and opens the new one.
         """
@@ -231,7 +231,9 @@ class Engine:
         limits = Limits(
             now - slate.refresh_s, now - slate.refresh_active_s, now - self.config.rewards.attribution_window_s
         )
-        for user_id in stale(shard.ageing, limits, most if slate.refresh_s > 0 else 0):
+        most = most if slate.refresh_s > 0 else 0
+        found = shard.withdrawn.take(self.model.catalogue, self.model.vocabulary, most) if most else []
+        for user_id in dict.fromkeys([*found, *stale(shard.ageing, limits, most - len(found))]):
             user = shard.users[user_id]
             asked = SlateRequest(user_id, user, now, f"{shard.epoch}.{shard.seq}.{len(steps)}")
             decision = self._decide(asked, *self.draw([asked]))

@@ -99,8 +99,7 @@ async def recommendations(request: web.Request) -> web.Response:
     """The newest slate of a user; trending items, marked by `fallback`, if there is none."""
     user_id, read_model = id_of(request, "user_id"), request.app[READ_MODEL]
     k, exclude, now = count_of(request, MAX_ITEMS), excluded(request), time.time()
-    slate = read_model.newest(user_id)
-    if slate is not None:
+    if (slate := read_model.newest(user_id)) is not None:
         return _json(slate_document(slate, read_model, k if request.query.get("k") else None, exclude))
     read_model.expire(now)
     return _json(trending_document(user_id, read_model.trending(k, exclude), read_model, now, k))
@@ -111,8 +110,8 @@ async def similar(request: web.Request) -> web.Response:
     item_id, read_model = id_of(request, "item_id"), request.app[READ_MODEL]
     if not read_model.knows(item_id):
         raise Problem(404, f"item {item_id!r}: must be in the catalogue or in an event; it is in neither")
-    read_model.expire(time.time())
     k = count_of(request, MAX_ITEMS)
+    read_model.expire(time.time())
     found = read_model.similar(item_id, k, excluded(request))
     items = [{"item_id": item, "title": read_model.title(item), "score": score} for item, score in found]
     return _json({"item_id": item_id, "title": read_model.title(item_id), "items": items, **counts(k, len(items))})
@@ -160,9 +159,8 @@ async def put_item(request: web.Request) -> web.Response:
 async def patch_item(request: web.Request) -> web.Response:
     """Change fields of an item: null clears one, `attributes` are merged, all others stay (JSON merge patch).
 
-    Merged with the item as this gateway has it, and with its own changes since; writes of one item take turns here.
-    `If-Match` with the `ETag` of GET refuses (412) if the item is another by now. Two gateways that change one item
-    within the same milliseconds do not see each other: the later record holds.
+    Merged with the item as this gateway has it; writes of one item take turns here. `If-Match` with the `ETag` of GET
+    refuses (412) if the item is another by now. Of two gateways at the same moment, the later record holds.
     """
     item_id = id_of(request, "item_id")
     body = with_id(await _body(request, MAX_ITEM_BYTES), "item_id", request)
@@ -182,9 +180,7 @@ async def patch_item(request: web.Request) -> web.Response:
 
 async def get_item(request: web.Request) -> web.Response:
     """Read an item of the catalogue, as the gateway has it; the header `ETag` names this version."""
-    item_id = id_of(request, "item_id")
-    item = request.app[READ_MODEL].items.get(item_id)
-    if item is None:
+    if (item := request.app[READ_MODEL].items.get(item_id := id_of(request, "item_id"))) is None:
         raise Problem(404, f"item {item_id!r}: must be in the catalogue; it is not")
     return web.Response(body=orjson.dumps(whole_of(item)), content_type="application/json", headers=etag(item))
 

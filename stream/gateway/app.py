@@ -79,7 +79,8 @@ def check(config: Config) -> Keys:
 def build(config: Config, partitions: dict[str, int]) -> web.Application:
     """Make the application; `partitions` of each topic, by full name."""
     gateway, keys = config.gateway, check(config)
-    read_model, feed = ReadModel(gateway.memory_mb * 1e6), Feed(gateway.streams, gateway.streams_per_caller)
+    read_model = ReadModel(gateway.memory_mb * 1e6, afresh=config.sources.reused_ids == "afresh")
+    feed = Feed(gateway.streams, gateway.streams_per_caller)
     reader, writer = Reader(config, partitions, read_model, feed), Writer(config)
     tokens = Tokens(gateway.token_secret, config.kafka.namespace)
     metrics = GatewayMetrics({

@@ -48,10 +48,12 @@ class ReadModel:
 
     Parameters
     ----------
+    afresh : whether an id that comes back after its end is another product
     max_bytes : of slates and items; beyond, those that were asked for longest ago are dropped
     """
 
-    def __init__(self, max_bytes: float = MAX_BYTES) -> None:
+    def __init__(self, max_bytes: float = MAX_BYTES, *, afresh: bool = True) -> None:
+        self._afresh = afresh
         self.slates = Bounded[bytes](max_bytes / 2, len, self._drop_user)  # newest record of each user, as it came
         self.epochs: dict[str, int] = {}
         self.items = Bounded[Item](max_bytes / 2, item_bytes, self._drop_item)
@@ -82,6 +84,8 @@ class ReadModel:
                 self._offered.setdefault(item_id)
             else:
                 self._offered.pop(item_id, None)
+        if item is not None and self._afresh and self.withheld.removed(item_id):
+            self._renew(item_id)
         self.withheld.item(item_id, item)
         self._note_availability(item_id, available=not self.withheld.has(item_id))
 
@@ -212,13 +216,21 @@ class ReadModel:
         index = self._vocabulary.index(item_id)
         if index < 0 and len(self._vocabulary) < MAX_ITEMS:
             index = self._vocabulary.intern(item_id)
-            self._together.add_item(index)
-            self._trending.add_item(index)
-            if index >= len(self._available):
-                grown = np.full(max(1024, 2 * index), ELIGIBLE, np.uint8)
-                grown[: len(self._available)] = self._available
-                self._available = grown
+            self._make_room(index)
         return index
+
+    def _make_room(self, index: int) -> None:
+        self._together.add_item(index)
+        self._trending.add_item(index)
+        if index >= len(self._available):
+            grown = np.full(max(1024, 2 * index), ELIGIBLE, np.uint8)
+            grown[: len(self._available)] = self._available
+            self._available = grown
+
+    def _renew(self, item_id: str) -> None:
+        """An id that comes back after its end is another product: it gets a new number, without the old neighbours."""
+        if self._vocabulary.index(item_id) >= 0 and self._vocabulary.renewed < MAX_ITEMS // 4:
+            self._make_room(self._vocabulary.renew(item_id, 0.0))
 
     def _note_availability(self, item_id: str, *, available: bool) -> None:
         index = self._intern(item_id)

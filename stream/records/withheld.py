@@ -24,7 +24,7 @@ class Withheld:
     """
 
     def __init__(self) -> None:
-        self._withheld: dict[str, None] = {}
+        self._withheld: dict[str, bool] = {}  # item -> whether it was removed
         self._expires: dict[str, float] = {}
         self._expiring: list[tuple[float, str]] = []  # a heap
         self._newest, self._behind = 0.0, 0.0
@@ -34,7 +34,7 @@ class Withheld:
         if item is not None and item.available:
             self._withheld.pop(item_id, None)
         elif len(self._withheld) < MAX_ITEMS:
-            self._withheld[item_id] = None
+            self._withheld[item_id] = item is None
         expires = None if item is None else item.expires_at
         if expires is None:
             self._expires.pop(item_id, None)
@@ -57,10 +57,14 @@ class Withheld:
             at, item_id = heappop(self._expiring)
             if self._expires.get(item_id) == at:
                 del self._expires[item_id]
-                self._withheld[item_id] = None
+                self._withheld.setdefault(item_id, False)
                 found.append(item_id)
         return found
 
     def has(self, item_id: str) -> bool:
         """Whether an item must not be shown, as of the last call of `expire`."""
         return item_id in self._withheld
+
+    def removed(self, item_id: str) -> bool:
+        """Whether the last record of an item was its end."""
+        return self._withheld.get(item_id, False)
