@@ -4,7 +4,7 @@ from collections import OrderedDict
 
 from stream.config import Rewards
 from stream.decisions.open_slates import OpenSlates
-from stream.decisions.withdrawn import Withdrawn
+from stream.decisions.refresh import Withdrawn
 from stream.records.acceptance import ShardState
 from stream.records.log import LOG_VERSION, Batch, Decision, ProfileChange, Record, Step
 from stream.state.snapshot import UsersCopy

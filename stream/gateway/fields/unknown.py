@@ -60,8 +60,9 @@ def known_parameters(of: Mapping[Any, Collection[str]]) -> Any:
 
     @web.middleware
     async def refusing(request: web.Request, handler: Handler) -> web.StreamResponse:
-        known = of.get(request.match_info.handler)
-        for name in request.query if known is not None else ():
+        anything = request.match_info.handler not in of
+        known = of.get(request.match_info.handler, ())
+        for name in () if anything else request.query:
             if name not in known:
                 takes = f"known: {', '.join(sorted(known))}" if known else "it takes none"
                 raise Problem(422, f"{name[:SHOWN]!r}: is no parameter of this request; {takes}{nearest(name, known)}")

@@ -33,7 +33,7 @@ def score(site: Site, source: str, item: str) -> float:
 
 def test_it_inherits_no_neighbour_no_link_and_no_count_of_any_source() -> None:
     site, kept = learned(), learned(reused_ids="keep")
-    for source in ("covisitation", "sequential_rules", "popularity", "trending", "popularity_fast"):
+    for source in ("covisitation", "sequential_rules", "popularity", "popularity_fast"):
         assert score(kept, source, "b") > 0.0, source
         assert score(site, source, "b") == 0.0, source
     assert site.model.vocabulary.ids == ["a", "b", "c", "d", "b"]

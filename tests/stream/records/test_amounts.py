@@ -17,7 +17,7 @@ from tests.support.site import PURCHASE, Site, T, did, shown
 from tests.support.trial import site, two
 
 
-def sent(kind: EventType = "purchase", **fields: Any) -> Event | Rejection:
+def sent(kind: EventType = "purchase", /, **fields: Any) -> Event | Rejection:
     document = {"event_id": "e", "user_id": "u", "item_id": "a", "timestamp": T, **fields}
     return decode_event(kind, b"u", orjson.dumps(document), T)
 

@@ -3,7 +3,7 @@
 import msgspec
 
 from stream.config import Slate
-from stream.decisions.withdrawn import AT_ONCE, Withdrawn
+from stream.decisions.refresh import AT_ONCE, Withdrawn
 from stream.records.log import ItemChange, Step
 from stream.records.schemas import Item
 from tests.support.site import Site, T, did, steps
