@@ -86,8 +86,7 @@ async def write_events(request: web.Request) -> web.Response:
     written = len(documents) - len(refused)
     unwritten = [each for each in refused if each.reason == "not_written"]
     status = 200 if not refused else 207 if written else 503 if unwritten else 422
-    found = [one for document in documents[:WARNED] for one in warned(Event, bytes(document)).get("warnings", [])]
-    warnings = {"warnings": list(dict.fromkeys(found))[:WARNED]} if found else {}
+    warnings = warned(Event, *map(bytes, documents[:WARNED]))
     errors = [{"index": each.position, "reason": each.reason, "detail": each.detail} for each in refused]
     if not written:
         headers = {"Retry-After": "5"} if unwritten else {}
@@ -151,8 +150,8 @@ async def put_user(request: web.Request) -> web.Response:
 async def put_item(request: web.Request) -> web.Response:
     """Describe an item, whole: writes a record to catalog.items. Fields left out are empty from then on; see PATCH."""
     item_id, body = id_of(request, "item_id"), with_id(await _body(request, MAX_ITEM_BYTES), "item_id", request)
-    raise_rejection(decode_item(item_id.encode(), body))
-    await request.app[WRITER].one(ITEMS, item_id, body)
+    raise_rejection(item := decode_item(item_id.encode(), body))
+    await _write_item(request, item_id, body, item)
     return _json({"item_id": item_id, **warned(Item, body)}, 202)
 
 
@@ -170,11 +169,8 @@ async def patch_item(request: web.Request) -> web.Response:
             raise Problem(404, f"item {item_id!r}: must be in the catalogue to be changed; describe it with PUT")
         matches(request, before)
         whole = merged(before, body)
-        item = decode_item(item_id.encode(), whole)
-        raise_rejection(item)
-        await request.app[WRITER].one(ITEMS, item_id, whole)
-        if isinstance(item, Item):
-            request.app[PATCHES].wrote(item_id, before, item)
+        raise_rejection(item := decode_item(item_id.encode(), whole))
+        await _write_item(request, item_id, whole, item)
     return _json({"item_id": item_id, **warned(Item, body)}, 202)
 
 
@@ -188,8 +184,7 @@ async def get_item(request: web.Request) -> web.Response:
 async def get_user(request: web.Request) -> web.Response:
     """Read what the gateway has of a user: attributes, last items, and the decision of the newest slate."""
     user_id = id_of(request, "user_id")
-    found = user_document(user_id, request.app[READ_MODEL])
-    if found is None:
+    if (found := user_document(user_id, request.app[READ_MODEL])) is None:
         raise Problem(404, f"user {user_id!r}: no attributes, no recent event and no slate are known here")
     return _json(found)
 
@@ -197,7 +192,7 @@ async def get_user(request: web.Request) -> web.Response:
 async def drop_item(request: web.Request) -> web.Response:
     """Remove an item from the catalogue: writes a tombstone to catalog.items."""
     item_id = id_of(request, "item_id")
-    await request.app[WRITER].one(ITEMS, item_id, None)
+    await _write_item(request, item_id, None, None)
     return _json({"item_id": item_id}, 202)
 
 
@@ -264,8 +259,7 @@ async def issue_token(request: web.Request) -> web.Response:
     """
     caller, tokens = caller_of(request), request.app[TOKENS]
     if not caller.scopes & {"admin"} and not caller.scopes >= {"events", "slates"}:
-        scopes = ", ".join(sorted(caller.scopes))
-        raise Problem(403, f"the key must have the scope admin, or events and slates; it has {scopes}")
+        raise Problem(403, f"the key must have admin, or events and slates; it has {', '.join(sorted(caller.scopes))}")
     if not tokens:
         raise Problem(501, "there are no tokens: set HEADWATER_GATEWAY_TOKEN_SECRET")
     asked = token_request(await _body(request, MAX_PROFILE_BYTES), request.app[SETTINGS].gateway.token_s, MAX_S)
@@ -289,6 +283,12 @@ ENDPOINTS = (
     Endpoint("GET", "/v1/stream", "slates", stream, own=True),
     Endpoint("POST", "/v1/tokens", "admin", issue_token),
 )
+
+
+async def _write_item(request: web.Request, item_id: str, record: bytes | None, item: Any) -> None:
+    """Write a record of the catalogue; changes that follow at once are merged with it."""
+    await request.app[WRITER].one(ITEMS, item_id, record)
+    request.app[PATCHES].wrote(item_id, request.app[READ_MODEL].items.get(item_id), item)
 
 
 def _json(data: Any, status: int = 200) -> web.Response:

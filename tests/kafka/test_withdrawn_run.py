@@ -2,6 +2,7 @@
 
 import http.client
 import json
+import os
 import subprocess
 import sys
 import time
@@ -43,10 +44,11 @@ class Running(NamedTuple):
 
     def run(self, *arguments: str) -> str:
         config = self.site.config.kafka
-        command = [sys.executable, "-m", "stream.cli", *arguments, "--broker", config.broker]
+        own = {f"HEADWATER_KAFKA_{name.upper()}": str(getattr(config, name)) for name in ("broker", "namespace")}
         found = subprocess.run(
-            [*command, "--namespace", config.namespace], capture_output=True, text=True, timeout=60, check=False
-        )
+            [sys.executable, "-m", "stream.cli", *arguments], capture_output=True, text=True, timeout=60, check=False,
+            env=os.environ | own,
+        )  # fmt: skip
         assert found.returncode == 0, found.stderr
         return found.stdout
 

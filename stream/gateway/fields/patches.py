@@ -8,12 +8,13 @@ from typing import Any
 
 import msgspec
 from aiohttp import web
-from cachetools import LRUCache
+from cachetools import TTLCache
 
 from stream.gateway.problems import Problem
 from stream.records.schemas import Item
 
-MAX_WRITES = 10_000  # own changes that are kept until they have come back from Kafka
+MAX_WRITES, MAX_CHAIN = 500, 8  # items, and versions of each, that are kept
+KEPT_S = 10.0  # until they have long come back from Kafka
 
 _OBJECT = msgspec.json.Decoder(dict[str, Any])
 
@@ -22,7 +23,7 @@ class Patches:
     """The gateway's own changes that it has not read back yet, and turns for each item."""
 
     def __init__(self) -> None:
-        self._wrote: LRUCache[str, tuple[Item, Item]] = LRUCache(MAX_WRITES)  # item -> what was changed, into what
+        self._wrote: TTLCache[str, list[Item | None]] = TTLCache(MAX_WRITES, KEPT_S)  # versions, the newest last
         self._turns: dict[str, tuple[asyncio.Lock, list[None]]] = {}
 
     @asynccontextmanager
@@ -40,13 +41,20 @@ class Patches:
 
     def newest(self, item_id: str, read: Item | None) -> Item | None:
         """The item: as it was read, or as it was changed here if that has not come back yet."""
-        wrote = self._wrote.get(item_id)
-        return wrote[1] if wrote is not None and read == wrote[0] else read
+        chain = self._wrote.get(item_id, [])
+        return chain[-1] if read in chain else read
 
-    def wrote(self, item_id: str, before: Item, after: Item) -> None:
-        """Keep a change that Kafka has acknowledged; a chain of changes begins at the version that was read."""
-        chain = self._wrote.get(item_id)
-        self._wrote[item_id] = (chain[0] if chain is not None and chain[1] == before else before, after)
+    def wrote(self, item_id: str, read: Item | None, after: Item | None) -> None:
+        """Keep a change that Kafka has acknowledged; `read` is the item as it has come back by now.
+
+        >>> patches, first, second = Patches(), Item(item_id="i"), Item(item_id="i", title="Mug")
+        >>> patches.wrote("i", None, first)
+        >>> patches.wrote("i", None, second)
+        >>> [patches.newest("i", read) == second for read in (None, first, second)]
+        [True, True, True]
+        """
+        chain = self._wrote.get(item_id, [])
+        self._wrote[item_id] = [*(chain if read in chain else [read]), after][-MAX_CHAIN:]
 
 
 def whole_of(item: Item) -> dict[str, Any]:

@@ -44,10 +44,10 @@ def unknown_fields(record: type[msgspec.Struct], body: bytes) -> list[str]:
     ][:WARNED]
 
 
-def warned(record: type[msgspec.Struct], body: bytes) -> dict[str, list[str]]:
+def warned(record: type[msgspec.Struct], *bodies: bytes) -> dict[str, list[str]]:
     """The part of an answer that names unknown fields; empty if there are none."""
-    found = unknown_fields(record, body)
-    return {"warnings": found} if found else {}
+    found = dict.fromkeys(one for body in bodies for one in unknown_fields(record, body))
+    return {"warnings": list(found)[:WARNED]} if found else {}
 
 
 def known_parameters(of: Mapping[Any, Collection[str]]) -> Any:
