@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
 LEAST_CLUSTERS: Final = 50  # of each variant; with fewer the estimated variance is no good, and nothing is said
+MAX_LOG: Final = 700.0  # of a ratio that a float can hold
 CONCENTRATION: Final = 10_000.0  # of the sample ratio's prior around the planned shares, in users
 
 
@@ -104,13 +105,18 @@ def lift(variant: Ratio, control: Ratio, effect: float, level: float = 0.95) -> 
     >>> round(found.value, 3), round(found.low, 3), round(found.high, 3)
     (0.1, 0.011, 0.196)
     """
-    if min(variant.mean, control.mean) <= 0.0:
+    if not (math.inf > variant.mean > 0.0 and math.inf > control.mean > 0.0):
         return Difference(math.nan, -1.0, math.inf)
     ours, theirs = (
-        Ratio(math.log(each.mean), each.variance / each.mean**2, each.clusters) for each in (variant, control)
+        Ratio(math.log(each.mean), each.variance / each.mean / each.mean, each.clusters) for each in (variant, control)
     )
     value, low, high = difference(ours, theirs, effect, level)
-    return Difference(math.expm1(value), math.expm1(low), math.expm1(high))
+    return Difference(_share(value), _share(low), _share(high))
+
+
+def _share(log_ratio: float) -> float:
+    """Turn the log of a ratio into the share by which it is above 1; infinite where a float cannot hold it."""
+    return math.inf if log_ratio > MAX_LOG else math.expm1(log_ratio)
 
 
 def sample_ratio_evidence(users: Sequence[int] | NDArray[np.int64], shares: Sequence[float] | Floats) -> float:

@@ -32,6 +32,7 @@ class Vocabulary:
     def __init__(self, ids: Iterable[str] = ()) -> None:
         self.ids: list[str] = []
         self._index: dict[str, int] = {}
+        self._before: dict[str, list[tuple[float, int]]] = {}  # of renewed names: until when, which index
         for name in ids:
             self.intern(name)
 
@@ -47,6 +48,32 @@ class Vocabulary:
         if index == len(self.ids):
             self.ids.append(name)
         return index
+
+    def renew(self, name: str, since: float) -> int:
+        """Give a known name a new index: from `since` on, in event time, it stands for another thing.
+
+        >>> vocabulary = Vocabulary(["tea"])
+        >>> vocabulary.renew("tea", 5.0), vocabulary.index("tea"), vocabulary.ids
+        (1, 1, ['tea', 'tea'])
+        >>> vocabulary.index_at("tea", 4.0), vocabulary.index_at("tea", 6.0)
+        (0, 1)
+        """
+        self._before.setdefault(name, []).append((since, self._index[name]))
+        self._index[name] = len(self.ids)
+        self.ids.append(name)
+        return self._index[name]
+
+    @property
+    def renewed(self) -> int:
+        """How many indices stand for what their names meant before."""
+        return len(self.ids) - len(self._index)
+
+    def index_at(self, name: str, time: float) -> int:
+        """Return the index of what `name` meant at an event time, -1 if it is unknown."""
+        for until, index in self._before.get(name, ()) if self._before else ():
+            if time <= until:
+                return index
+        return self._index.get(name, -1)
 
     def index(self, name: str) -> int:
         """Return the index of `name`, -1 if it is unknown."""
@@ -65,13 +92,18 @@ class Vocabulary:
     def state(self) -> dict[str, NDArray[Any]]:
         """Return all ids in order, as UTF-8 bytes and where each ends."""
         encoded = [name.encode() for name in self.ids]
-        return {
+        rows = [(index, until) for entries in self._before.values() for until, index in entries]
+        found: dict[str, NDArray[Any]] = {
             "text": np.frombuffer(b"".join(encoded), np.uint8),
             "ends": np.cumsum([len(name) for name in encoded], dtype=np.int64),
         }
+        return found | {"renewed": np.array(sorted(rows), np.float64)} if rows else found
 
     def restore(self, state: State) -> None:
         """Continue from `state`."""
         text, ends = state["text"].tobytes(), state["ends"].tolist()
         self.ids = [text[start:end].decode() for start, end in zip([0, *ends], ends)]
-        self._index = {name: index for index, name in enumerate(self.ids)}
+        self._index = {name: index for index, name in enumerate(self.ids)}  # the newest of each name
+        self._before = {}
+        for index, until in state["renewed"].tolist() if "renewed" in state else ():
+            self._before.setdefault(self.ids[int(index)], []).append((until, int(index)))

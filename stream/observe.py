@@ -75,6 +75,9 @@ class Observer:
     def drifted(self, model: str, answer: str) -> None:
         """A watched model has become worse, and this answer (of `learners.drift.ANSWERS`) was taken."""
 
+    def returned(self, event: LoggedEvent) -> None:
+        """A purchase came back; `event.price` is what was counted as revenue, below zero."""
+
     def stopped(self, variant: str, metric: str) -> None:
         """A guard has stopped this variant of the experiment."""
 

@@ -144,6 +144,13 @@ class Sources(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     max_items: Annotated[int, _doc("items learned, about 1 KB each; further ones are counted, not learned", ge=1)] = (
         2_000_000
     )
+    reused_ids: Annotated[
+        Literal["afresh", "keep"],
+        _doc(
+            "what an item id stands for that is described again after its tombstone: afresh: another product, which "
+            "inherits nothing (at most a quarter of max_items are left behind, then they keep); keep: the same one"
+        ),
+    ] = "afresh"
     fast_half_life: Annotated[float, _doc("events, of the second popularity", ge=1)] = 100.0
     max_users: Annotated[int, _doc("users whose histories are compared, about 350 bytes each", ge=1)] = 1_000_000
     traits: Annotated[

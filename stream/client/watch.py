@@ -1,5 +1,6 @@
 """Shows recommendations as they arrive, with the items' titles."""
 
+import math
 import time
 from typing import Any
 
@@ -8,10 +9,11 @@ from kafka.partitioner.default import murmur2
 from rich.table import Table
 from rich.text import Text
 
-from stream.client.slates import Refresh, Slates, Titles
+from stream.client.slates import Refresh, Slates, Titles, current
 from stream.config import Kafka
 from stream.kafka.admin import check
 from stream.kafka.security import kafka_options
+from stream.records.schemas import Slot
 from stream.records.topics import ITEMS, RECOMMENDATIONS, prefixed
 
 POLL_MS = 100
@@ -48,10 +50,20 @@ class Watcher:
             for record in records:
                 if tp.topic == self._items:
                     self.titles.take(record.key, record.value)
-                elif self.user is None or record.key == self.user.encode():
+                    continue
+                if self.user is not None and record.key != self.user.encode():
+                    self.slates.see(record.value)
+                else:
                     refresh = self.slates.take(record.key, record.value, record.timestamp / 1000)
+                    if refresh is not None:
+                        self.slates.see(refresh.slate)
+                        self.titles.withheld.seen(refresh.slate.timestamp, refresh.written_at)
                     found += [refresh] if refresh is not None else []
         return found
+
+    def current(self, refresh: Refresh) -> Refresh:
+        """A slate as it may be shown now."""
+        return current(refresh, self.titles, self.slates.shown)
 
     def close(self) -> None:
         """Disconnect."""
@@ -90,10 +102,10 @@ def overview(slates: Slates, titles: Titles, rows: int) -> Table:
         table.add_column(f"slot {place}", no_wrap=True, ratio=1)
         table.add_column("source, propensity", no_wrap=True, style="dim")
     for refresh in reversed(list(slates.newest.values())[-rows:]):
-        slots = refresh.slate.slots[:TABLE_SLOTS]
+        slots = current(refresh, titles, slates.shown).slate.slots[:TABLE_SLOTS]
         cells: list[Text] = []
         for slot in slots:
-            cells += [Text(titles[slot.item_id]), Text(f"{slot.source} {slot.propensity:.2f}")]
+            cells += [Text(titles[slot.item_id]), Text(_drawn(slot))]
         table.add_row(_clock(refresh), Text(refresh.slate.user_id), *cells)
     return table
 
@@ -108,7 +120,7 @@ def detail(refresh: Refresh, titles: Titles) -> Table:
         table.add_column(name, justify="left" if name in ("item", "source", "moved") else "right", no_wrap=True)
     for place, (slot, move) in enumerate(zip(slate.slots, refresh.moves(), strict=True), 1):
         table.add_row(
-            str(place), move, Text(titles[slot.item_id]), slot.source, f"{slot.propensity:.3f}", f"{slot.score:.4f}"
+            str(place), move, Text(titles[slot.item_id]), slot.source, _share(slot.propensity), f"{slot.score:.4f}"
         )
     return table
 
@@ -116,8 +128,16 @@ def detail(refresh: Refresh, titles: Titles) -> Table:
 def line(refresh: Refresh, titles: Titles) -> str:
     """One slate in one line, for output that is no terminal."""
     slots = refresh.slate.slots[:LINE_SLOTS]
-    head = "; ".join(f"{titles[slot.item_id]} ({slot.source} {slot.propensity:.2f})" for slot in slots)
+    head = "; ".join(f"{titles[slot.item_id]} ({_drawn(slot)})" for slot in slots)
     return f"{_clock(refresh)} user {refresh.slate.user_id}: {head}"
+
+
+def _drawn(slot: Slot) -> str:
+    return slot.source if math.isnan(slot.propensity) else f"{slot.source} {slot.propensity:.2f}"
+
+
+def _share(propensity: float) -> str:
+    return "" if math.isnan(propensity) else f"{propensity:.3f}"
 
 
 def _clock(refresh: Refresh) -> str:

@@ -10,6 +10,7 @@ class UserEvent(NamedTuple):
 
     user_id: str
     event: LoggedEvent
+    units: float = 1.0  # that were bought: the event's price is that of all of them
 
 
 Arrival = UserEvent | ProfileChange | ItemChange | ExperimentChange

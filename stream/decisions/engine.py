@@ -59,7 +59,7 @@ class Engine:
             made.append([])
             for arrival in arrivals:
                 record = self._take(shard, arrival)
-                if isinstance(record, Step):
+                if isinstance(record, Step) and record.event is not None and not record.event.returned:
                     newest[record.user_id] = n, len(made[n]), record
                 elif isinstance(record, ProfileChange) and record.attributes is None:
                     newest.pop(record.user_id, None)
@@ -83,13 +83,13 @@ class Engine:
 
     def _take(self, shard: Shard, arrival: Arrival) -> Record | None:
         if isinstance(arrival, UserEvent):
-            return self.step(shard, arrival.user_id, arrival.event)
+            return self.step(shard, arrival.user_id, arrival.event, arrival.units)
         if isinstance(arrival, ProfileChange):
             shard.apply(arrival)
             self.shown.forget(arrival.user_id)
         return arrival
 
-    def step(self, shard: Shard, user_id: str, event: LoggedEvent) -> Step | None:
+    def step(self, shard: Shard, user_id: str, event: LoggedEvent, units: float = 1.0) -> Step | None:
         """Take one event of one user.
 
         1. drop it if it came before
@@ -101,6 +101,8 @@ class Engine:
         if user.knows_event(event.event_id):  # 1
             self.observer.duplicate()
             return None
+        if event.returned:
+            return self._take_back(shard, user_id, user, event)
         self.observer.event(event.kind)
         if event.time < user.time:
             self.observer.late()
@@ -114,11 +116,24 @@ class Engine:
         step = Step(
             user_id, event, recent, in_session, settled, None, rows, self._traits(user, event),
             pack_past([user.seen[name] for name in recent], event.time),
-            self.model.catalogue.touched(item, event.price),
+            self.model.catalogue.touched(item, None if event.price is None else event.price / units),
             SessionEnd(quantise(describe(user.profile)), user.attributes) if new_session else None,
         )  # fmt: skip
         shard.apply(step)  # 4
         shard.watermark = max(shard.watermark, event.time)
+        return step
+
+    def _take_back(self, shard: Shard, user_id: str, user: User, event: LoggedEvent) -> Step:
+        """A return: takes back at most what the purchase from a slate brought in; the open slate stays open."""
+        paid = user.paid.get(event.item_id)
+        known = 0.0 if paid is None else paid.amount
+        # Without a price all of it comes back; -0.0 stays a return, of nothing that was counted.
+        amount = -min(known, -event.revenue if event.revenue else known)
+        event = msgspec.structs.replace(event, price=amount or -0.0)
+        of = {} if paid is None else {"experiment": paid.experiment, "variant": paid.variant}
+        step = Step(user_id, event, [], 0, None, None, None, of)
+        shard.apply(step)
+        self.observer.returned(event)
         return step
 
     def _settle(self, user: User, event: LoggedEvent, *, same_session: bool) -> Settlement | None:
@@ -208,7 +223,7 @@ class Engine:
         return shard.message(steps, {}, last=True) if steps else None
 
     def refresh(self, shard: Shard, most: int) -> Batch | None:
-        """Replace open slates that have grown stale, at most so many; None: there is none.
+        """Replace open slates with withdrawn items, then those that have grown stale, at most so many; None: no slate.
 
         Each record closes the open decision as replaced, and opens the new one.
         """
@@ -216,7 +231,9 @@ class Engine:
         limits = Limits(
             now - slate.refresh_s, now - slate.refresh_active_s, now - self.config.rewards.attribution_window_s
         )
-        for user_id in stale(shard.ageing, limits, most if slate.refresh_s > 0 else 0):
+        most = most if slate.refresh_s > 0 else 0
+        found = shard.withdrawn.take(self.model.catalogue, self.model.vocabulary, most) if most else []
+        for user_id in dict.fromkeys([*found, *stale(shard.ageing, limits, most - len(found))]):
             user = shard.users[user_id]
             asked = SlateRequest(user_id, user, now, f"{shard.epoch}.{shard.seq}.{len(steps)}")
             decision = self._decide(asked, *self.draw([asked]))

@@ -11,6 +11,7 @@ from stream.decisions.shard import Shard
 from stream.model.fold import Model
 from stream.observe import Observer
 from stream.records.acceptance import Verdict
+from stream.records.amounts import units
 from stream.records.log import LOG_VERSION, Batch, Claim, Message, logged_event
 from stream.records.schemas import Event, EventType
 
@@ -47,7 +48,8 @@ class LocalWorker:
     def arrival(self, kind: EventType, event: Event) -> UserEvent:
         """The event as a worker reads it from its topic; events are numbered as they come."""
         self.events += 1
-        return UserEvent(event.user_id, logged_event(event, kind, self.events - 1, self.engine.traits))
+        logged = logged_event(event, kind, self.events - 1, self.engine.traits)
+        return UserEvent(event.user_id, logged, units(event, kind))
 
     def propose(self, *arrivals: Arrival) -> Batch:
         """Make one message of what arrives."""

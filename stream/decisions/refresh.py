@@ -3,11 +3,22 @@
 A slate is as old as the event that caused it. Where trends move, the slates of users who are still active are refreshed
 when there is capacity, the oldest first. Times are event times, compared with the watermark of the shard: nothing ages
 while no event comes.
+
+And slates that show what the catalogue has withdrawn since. An index from items to the slates that show them would cost
+twenty entries for every user, for something that is seldom asked. So a withdrawal starts a walk over the users of the
+shard, a few hundred at a time in the pauses between polls, and the worst slates found are replaced first.
 """
 
+from heapq import heappop, heappush
 from typing import NamedTuple
 
+from learners import INELIGIBLE, Vocabulary
 from stream.decisions.open_slates import OpenSlates
+from stream.records.log import Decision
+from stream.state.catalogue import Catalogue
+from stream.state.users import Users
+
+AT_ONCE = 500  # users looked at in one go, some 2 ms
 
 
 class Limits(NamedTuple):
@@ -31,3 +42,43 @@ def stale(slates: OpenSlates, limits: Limits, most: int) -> list[str]:
         if oldest.at >= limits.silent_before and oldest.user.time >= limits.active_since:
             found.append(oldest.user_id)
     return found
+
+
+class Withdrawn:
+    """The walk over the users of one shard.
+
+    Parameters
+    ----------
+    users : of the shard, as they change
+    """
+
+    def __init__(self, users: Users) -> None:
+        self._users = users
+        self._known = -1  # withdrawals when the walk began; -1: what a former owner left undone is looked for, too
+        self._left: list[str] = []
+        self._worst: list[tuple[int, str]] = []  # a heap: less the number of withdrawn slots, and the user
+
+    def take(self, catalogue: Catalogue, vocabulary: Vocabulary, most: int) -> list[str]:
+        """Go on with the walk; take out users with withdrawn items on their open slate, the worst of those found."""
+        if catalogue.withdrawals != self._known:
+            self._known, self._left, self._worst = catalogue.withdrawals, list(self._users), []
+        for user_id in self._left[-AT_ONCE:]:
+            count = self._count(user_id, catalogue, vocabulary)
+            if count:
+                heappush(self._worst, (-count, user_id))
+        del self._left[-AT_ONCE:]
+        found = list[str]()
+        while self._worst and len(found) < most:
+            _, user_id = heappop(self._worst)
+            if self._count(user_id, catalogue, vocabulary):  # an event may have brought a new slate by now
+                found.append(user_id)
+        return found
+
+    def _count(self, user_id: str, catalogue: Catalogue, vocabulary: Vocabulary) -> int:
+        user = self._users.get(user_id)
+        return 0 if user is None or user.open is None else withdrawn_slots(user.open, catalogue, vocabulary)
+
+
+def withdrawn_slots(decision: Decision, catalogue: Catalogue, vocabulary: Vocabulary) -> int:
+    """How many places of a slate show an item that may not be shown any more."""
+    return sum(item >= 0 and catalogue.blocked[item] == INELIGIBLE for item in vocabulary.places(decision.slate))

@@ -4,6 +4,7 @@ from collections import OrderedDict
 
 from stream.config import Rewards
 from stream.decisions.open_slates import OpenSlates
+from stream.decisions.refresh import Withdrawn
 from stream.records.acceptance import ShardState
 from stream.records.log import LOG_VERSION, Batch, Decision, ProfileChange, Record, Step
 from stream.state.snapshot import UsersCopy
@@ -33,6 +34,7 @@ class Shard:
         self.deferred: dict[str, float] = {}  # users whose slate was deferred, and since when (unix seconds)
         self.unanswered = OpenSlates(self.users)  # to be settled by silence
         self.ageing = OpenSlates(self.users)  # to be refreshed; each is tried once
+        self.withdrawn = Withdrawn(self.users)  # to be refreshed, for they show what is withdrawn
         for user_id, user in self.users.items():
             if user.open is not None:
                 self.opened(user_id, user.open, user.open.time)

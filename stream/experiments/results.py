@@ -14,12 +14,13 @@ from numpy.typing import NDArray
 from bandits.always_valid import Difference, Ratio, lift, sample_ratio_evidence
 from learners import PURCHASE
 from stream.experiments.definition import HOLDOUT, decoded, encoded, groups
-from stream.records.log import ExperimentChange, Record, Settlement, Step
+from stream.records.log import ExperimentChange, LoggedEvent, Record, Settlement, Step
 from stream.records.schemas import METRICS, UNLEARNED, Experiment, Metric
 from stream.state.users import number
 
 CLUSTERS = 1024  # groups of users by hash, whose sums the intervals are computed from
 CHECK_EVERY = 256  # settled decisions between two checks of the guards
+MAX_SUM = 1e30  # of a cluster; no sum of amounts within `MAX_PRICE` gets there
 DECISIONS = len(METRICS)  # row of the number of decisions, behind those of the metrics
 
 
@@ -67,6 +68,7 @@ class Tally:
         1. an experiment begins, or ends
         2. a user is counted in a variant
         3. a decision of a variant is settled
+        4. what was bought from a slate of a variant comes back
         """
         if isinstance(record, ExperimentChange):  # 1
             if record.experiment is not None:
@@ -79,6 +81,8 @@ class Tally:
         decision, settled = record.made(), record.settled
         if decision is not None and decision.enrols and self._group(decision.experiment, decision.variant) >= 0:  # 2
             self.users[self._group(decision.experiment, decision.variant)] += 1
+        if record.event is not None and record.event.returned:  # 4
+            self._take_back(record, record.event)
         if settled is not None and settled.outcome not in UNLEARNED:  # 3
             return self._take(record, settled)
         return None
@@ -96,9 +100,14 @@ class Tally:
         sums[1, cluster] += hit
         if hit and event is not None and event.kind == PURCHASE:
             sums[2, cluster] += 1.0
-            sums[3, cluster] += event.price or 0.0
+            sums[3, cluster] += event.revenue
         self._settled += 1
         return self._guard() if self._settled % CHECK_EVERY == 0 else None
+
+    def _take_back(self, step: Step, event: LoggedEvent) -> None:
+        group = self._group(step.traits.get("experiment", ""), step.traits.get("variant", ""))
+        if group >= 0:
+            self.sums[group][3, number(step.user_id) % CLUSTERS] += event.revenue
 
     def _compare(self, settled: Settlement, taken: str | None) -> None:
         hit, own = settled.hit >= 0, taken in settled.shadow
@@ -167,5 +176,7 @@ class Tally:
         self._begin(decoded(saved["experiment"]))
         self.running = bool(saved["running"][0])
         self.stopped = msgspec.json.decode(saved["stopped"].tobytes(), type=dict[str, Metric])
-        self.users[...], self.sums[...], self._shadow[...] = saved["users"], saved["sums"], saved["apprentice"]
+        self.users[...], self._shadow[...] = saved["users"], saved["apprentice"]
+        # Amounts had no bound once: a sum that has become infinite starts again, for it could never be used.
+        self.sums[...] = np.where(np.abs(saved["sums"]) < MAX_SUM, saved["sums"], 0.0)
         self._settled = int(saved["settled"][0])

@@ -10,8 +10,16 @@ from aiohttp import web
 
 from stream.config import Config
 from stream.gateway import fleet
-from stream.gateway.documents import slate_document, trending_document
+from stream.gateway.documents import (
+    counts,
+    explanation_document,
+    slate_document,
+    trending_document,
+    user_document,
+)
 from stream.gateway.feed import Feed, FullError, follow
+from stream.gateway.fields.patches import Patches, etag, matches, merged, whole_of
+from stream.gateway.fields.unknown import WARNED, warned
 from stream.gateway.guard.authorise import Access, caller_of, required_user
 from stream.gateway.guard.keys import Keys
 from stream.gateway.guard.tokens import MAX_S, Tokens
@@ -34,6 +42,7 @@ from stream.gateway.reader import Reader
 from stream.gateway.writer import Writer
 from stream.records.codec import decode_item, decode_profile
 from stream.records.limits import MAX_ITEM_BYTES, MAX_PROFILE_BYTES
+from stream.records.schemas import Event, Item, Profile
 from stream.records.topics import ITEMS, USERS
 
 MAX_ITEMS = 40  # of an answer, as of a slate
@@ -47,6 +56,7 @@ WRITER = web.AppKey("writer", Writer)
 FEED = web.AppKey("feed", Feed)
 SETTINGS = web.AppKey("settings", Config)
 CLIENT = web.AppKey("client", aiohttp.ClientSession)
+PATCHES = web.AppKey("patches", Patches)
 KEYS = web.AppKey("keys", Keys)
 TOKENS = web.AppKey("tokens", Tokens)
 STOPPING = web.AppKey("stopping", asyncio.Event)
@@ -77,21 +87,22 @@ async def write_events(request: web.Request) -> web.Response:
     written = len(documents) - len(refused)
     unwritten = [each for each in refused if each.reason == "not_written"]
     status = 200 if not refused else 207 if written else 503 if unwritten else 422
+    warnings = warned(Event, *map(bytes, documents[:WARNED]))
     errors = [{"index": each.position, "reason": each.reason, "detail": each.detail} for each in refused]
     if not written:
         headers = {"Retry-After": "5"} if unwritten else {}
-        raise Problem(status, "no event was written", headers=headers, accepted=0, errors=errors)
-    return _json({"accepted": written, "errors": errors}, status)
+        raise Problem(status, "no event was written", headers=headers, accepted=0, errors=errors, **warnings)
+    return _json({"accepted": written, "errors": errors, **warnings}, status)
 
 
 async def recommendations(request: web.Request) -> web.Response:
     """The newest slate of a user; trending items, marked by `fallback`, if there is none."""
     user_id, read_model = id_of(request, "user_id"), request.app[READ_MODEL]
-    k, exclude = count_of(request, MAX_ITEMS), excluded(request, read_model.knows)
-    slate = read_model.newest(user_id)
-    if slate is not None:
-        return _json(slate_document(slate, read_model, k, exclude))
-    return _json(trending_document(user_id, read_model.trending(k, exclude), read_model, time.time()))
+    k, exclude, now = count_of(request, MAX_ITEMS), excluded(request, read_model.knows), time.time()
+    if (slate := read_model.newest(user_id)) is not None:
+        return _json(slate_document(slate, read_model, k if request.query.get("k") else None, exclude))
+    read_model.expire(now)
+    return _json(trending_document(user_id, read_model.trending(k, exclude), read_model, now, k))
 
 
 async def similar(request: web.Request) -> web.Response:
@@ -99,9 +110,11 @@ async def similar(request: web.Request) -> web.Response:
     item_id, read_model = id_of(request, "item_id"), request.app[READ_MODEL]
     if not read_model.knows(item_id):
         raise Problem(404, f"item {item_id!r}: must be in the catalogue or in an event; it is in neither")
-    found = read_model.similar(item_id, count_of(request, MAX_ITEMS), excluded(request, read_model.knows))
+    k = count_of(request, MAX_ITEMS)
+    read_model.expire(time.time())
+    found = read_model.similar(item_id, k, excluded(request, read_model.knows))
     items = [{"item_id": item, "title": read_model.title(item), "score": score} for item, score in found]
-    return _json({"item_id": item_id, "title": read_model.title(item_id), "items": items})
+    return _json({"item_id": item_id, "title": read_model.title(item_id), "items": items, **counts(k, len(items))})
 
 
 async def explanation(request: web.Request) -> web.Response:
@@ -117,12 +130,7 @@ async def explanation(request: web.Request) -> web.Response:
         if silent:
             raise Problem(503, f"no answer from {', '.join(silent)}", headers={"Retry-After": "5"})
         raise Problem(404, f"user {user_id!r}: no worker has an open slate of this user")
-    read_model = request.app[READ_MODEL]
-    for slot in found["slots"]:
-        slot["title"] = read_model.title(slot["item_id"])
-        for pull in slot["pulled_by"]:
-            pull["title"] = read_model.title(pull["item_id"])
-    return _json(found)
+    return _json(explanation_document(found, request.app[READ_MODEL]))
 
 
 async def forget(request: web.Request) -> web.Response:
@@ -133,25 +141,59 @@ async def forget(request: web.Request) -> web.Response:
 
 
 async def put_user(request: web.Request) -> web.Response:
-    """Set a user's attributes: writes a record to catalog.users."""
+    """Set all of a user's attributes: writes a record to catalog.users. Fields left out are empty from then on."""
     user_id, body = id_of(request, "user_id"), with_id(await _body(request, MAX_PROFILE_BYTES), "user_id", request)
     raise_rejection(decode_profile(user_id.encode(), body))
     await request.app[WRITER].one(USERS, user_id, body)
-    return _json({"user_id": user_id}, 202)
+    return _json({"user_id": user_id, **warned(Profile, body)}, 202)
 
 
 async def put_item(request: web.Request) -> web.Response:
-    """Describe an item: writes a record to catalog.items."""
+    """Describe an item, whole: writes a record to catalog.items. Fields left out are empty from then on; see PATCH."""
     item_id, body = id_of(request, "item_id"), with_id(await _body(request, MAX_ITEM_BYTES), "item_id", request)
-    raise_rejection(decode_item(item_id.encode(), body))
-    await request.app[WRITER].one(ITEMS, item_id, body)
-    return _json({"item_id": item_id}, 202)
+    raise_rejection(item := decode_item(item_id.encode(), body))
+    await _write_item(request, item_id, body, item)
+    return _json({"item_id": item_id, **warned(Item, body)}, 202)
+
+
+async def patch_item(request: web.Request) -> web.Response:
+    """Change fields of an item: null clears one, `attributes` are merged, all others stay (JSON merge patch).
+
+    Merged with the item as this gateway has it; writes of one item take turns here. `If-Match` with the `ETag` of GET
+    refuses (412) if the item is another by now. Of two gateways at the same moment, the later record holds.
+    """
+    item_id = id_of(request, "item_id")
+    body = with_id(await _body(request, MAX_ITEM_BYTES), "item_id", request)
+    async with request.app[PATCHES].turn(item_id):
+        before = request.app[PATCHES].newest(item_id, request.app[READ_MODEL].items.get(item_id))
+        if before is None:
+            raise Problem(404, f"item {item_id!r}: must be in the catalogue to be changed; describe it with PUT")
+        matches(request, before)
+        whole = merged(before, body)
+        raise_rejection(item := decode_item(item_id.encode(), whole))
+        await _write_item(request, item_id, whole, item)
+    return _json({"item_id": item_id, **warned(Item, body)}, 202)
+
+
+async def get_item(request: web.Request) -> web.Response:
+    """Read an item of the catalogue, as the gateway has it; the header `ETag` names this version."""
+    if (item := request.app[READ_MODEL].items.get(item_id := id_of(request, "item_id"))) is None:
+        raise Problem(404, f"item {item_id!r}: must be in the catalogue; it is not")
+    return web.Response(body=orjson.dumps(whole_of(item)), content_type="application/json", headers=etag(item))
+
+
+async def get_user(request: web.Request) -> web.Response:
+    """Read what the gateway has of a user: attributes, last items, and the decision of the newest slate."""
+    user_id = id_of(request, "user_id")
+    if (found := user_document(user_id, request.app[READ_MODEL])) is None:
+        raise Problem(404, f"user {user_id!r}: no attributes, no recent event and no slate are known here")
+    return _json(found)
 
 
 async def drop_item(request: web.Request) -> web.Response:
     """Remove an item from the catalogue: writes a tombstone to catalog.items."""
     item_id = id_of(request, "item_id", deleting=True)
-    await request.app[WRITER].one(ITEMS, item_id, None)
+    await _write_item(request, item_id, None, None)
     return _json({"item_id": item_id}, 202)
 
 
@@ -228,15 +270,24 @@ ENDPOINTS = (
     Endpoint("POST", "/v1/events", "events", write_events, own=True),
     Endpoint("GET", "/v1/users/{user_id}/recommendations", "slates", recommendations, own=True),
     Endpoint("GET", "/v1/users/{user_id}/explanation", "slates", explanation, own=True),
+    Endpoint("GET", "/v1/users/{user_id}", "slates", get_user, own=True),
     Endpoint("PUT", "/v1/users/{user_id}", "catalogue", put_user),
     Endpoint("DELETE", "/v1/users/{user_id}", "admin", forget),
     Endpoint("GET", "/v1/items", "slates", search),
     Endpoint("GET", "/v1/items/{item_id}/similar", "slates", similar),
+    Endpoint("GET", "/v1/items/{item_id}", "slates", get_item),
     Endpoint("PUT", "/v1/items/{item_id}", "catalogue", put_item),
+    Endpoint("PATCH", "/v1/items/{item_id}", "catalogue", patch_item),
     Endpoint("DELETE", "/v1/items/{item_id}", "admin", drop_item),
     Endpoint("GET", "/v1/stream", "slates", stream, own=True),
     Endpoint("POST", "/v1/tokens", "admin|events+slates", issue_token),
 )
+
+
+async def _write_item(request: web.Request, item_id: str, record: bytes | None, item: Any) -> None:
+    """Write a record of the catalogue; changes that follow at once are merged with it."""
+    await request.app[WRITER].one(ITEMS, item_id, record)
+    request.app[PATCHES].wrote(item_id, request.app[READ_MODEL].items.get(item_id), item)
 
 
 def _json(data: Any, status: int = 200) -> web.Response:

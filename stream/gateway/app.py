@@ -18,6 +18,7 @@ from stream.gateway.api import (
     ENDPOINTS,
     FEED,
     KEYS,
+    PATCHES,
     READ_MODEL,
     READER,
     SETTINGS,
@@ -27,6 +28,8 @@ from stream.gateway.api import (
 )
 from stream.gateway.documents import stats_document
 from stream.gateway.feed import Feed
+from stream.gateway.fields.patches import Patches
+from stream.gateway.fields.unknown import known_parameters
 from stream.gateway.fleet import TIMEOUT_S, addresses, lag_and_drift
 from stream.gateway.guard.audit import Audit
 from stream.gateway.guard.authorise import Guard, authorising
@@ -37,7 +40,7 @@ from stream.gateway.guard.limits import Attempts, Buckets
 from stream.gateway.guard.scrapes import check_scrape
 from stream.gateway.guard.tokens import Tokens
 from stream.gateway.middleware import Handler, counting, expectation, sharing
-from stream.gateway.openapi import document
+from stream.gateway.openapi import document, parameters_of
 from stream.gateway.read_model import ReadModel
 from stream.gateway.reader import Reader
 from stream.gateway.writer import Writer
@@ -76,7 +79,8 @@ def check(config: Config) -> Keys:
 def build(config: Config, partitions: dict[str, int]) -> web.Application:
     """Make the application; `partitions` of each topic, by full name."""
     gateway, keys = config.gateway, check(config)
-    read_model, feed = ReadModel(gateway.memory_mb * 1e6), Feed(gateway.streams, gateway.streams_per_caller)
+    read_model = ReadModel(gateway.memory_mb * 1e6, afresh=config.sources.reused_ids == "afresh")
+    feed = Feed(gateway.streams, gateway.streams_per_caller)
     reader, writer = Reader(config, partitions, read_model, feed), Writer(config)
     tokens = Tokens(gateway.token_secret, config.kafka.namespace)
     metrics = GatewayMetrics({
@@ -92,12 +96,13 @@ def build(config: Config, partitions: dict[str, int]) -> web.Application:
             counting(metrics.count, gateway.max_body_bytes),
             answering_to(Hosts(gateway.hosts, gateway.cors_origins, local=not keys and not gateway.open)),
             sharing(gateway.cors_origins),
+            known_parameters({endpoint.handler: parameters_of(endpoint) for endpoint in ENDPOINTS}),
             authorising(guard, {endpoint.handler: endpoint.access for endpoint in ENDPOINTS}, metrics.limited.inc),
         ],
     )
     app[KEYS], app[TOKENS] = keys, tokens
     app[SETTINGS], app[READ_MODEL], app[FEED], app[READER], app[WRITER] = config, read_model, feed, reader, writer
-    app[STOPPING] = asyncio.Event()
+    app[STOPPING], app[PATCHES] = asyncio.Event(), Patches()
     for endpoint in ENDPOINTS:
         for method in ("GET", "HEAD") if endpoint.method == "GET" else (endpoint.method,):
             app.router.add_route(method, endpoint.path, endpoint.handler, expect_handler=expectation)

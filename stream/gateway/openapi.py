@@ -11,7 +11,14 @@ from stream.records.schemas import MAX_ID_BYTES, Event, Item, Profile
 
 EXCLUDE = "item ids, separated by commas; may be repeated; a comma of an id is written %2C"
 QUERIES: dict[str, list[tuple[str, str, str]]] = {  # handler -> name, type and meaning of its parameters
-    "recommendations": [("k", "integer", "items, 1 to 40"), ("exclude", "string", EXCLUDE)],
+    "recommendations": [
+        (
+            "k",
+            "integer",
+            "items, 1 to 40; without it as many as the slate has. A short slate is filled up, see `filled`",
+        ),
+        ("exclude", "string", f"{EXCLUDE}; others take their places"),
+    ],
     "similar": [("k", "integer", "items, 1 to 40"), ("exclude", "string", EXCLUDE)],
     "search": [("query", "string", "part of a title"), ("k", "integer", "items, 1 to 50")],
     "stream": [
@@ -26,9 +33,13 @@ BODIES: dict[str, tuple[Any, Any]] = {  # handler -> record, and an example
     ),
     "put_user": (Profile, {"attributes": {"country": "NL"}}),
     "issue_token": (TokenRequest, {"user_id": "ada", "seconds": 3600}),
+    "patch_item": (Item, {"price": 22.5}),
     "put_item": (Item, {"title": "Enamel mug", "categories": ["Mugs"], "price": 24.9}),
 }
-STATUS = {"put_user": "202", "put_item": "202", "forget": "202", "drop_item": "202", "issue_token": "201"}
+STATUS = {
+    "put_user": "202", "put_item": "202", "patch_item": "202", "forget": "202", "drop_item": "202",
+    "issue_token": "201",
+}  # fmt: skip
 LIMITS: dict[str, dict[str, int]] = {  # of parameters
     "k": {"minimum": 1}, "exclude": {"maxLength": MAX_EXCLUDED * (MAX_ID_BYTES + 1)}, "query": {"maxLength": MAX_TEXT},
     "user": {"minLength": 1, "maxLength": MAX_ID_BYTES}, "user_id": {"minLength": 1, "maxLength": MAX_ID_BYTES},
@@ -42,6 +53,11 @@ BODY_REFUSALS = {
     "400": "the body is no JSON", "408": "the body did not arrive in time", "413": "the body is too large",
     "415": "the body is compressed, or not declared as application/json",
 }  # fmt: skip
+
+
+def parameters_of(endpoint: Endpoint) -> frozenset[str]:
+    """The names of the parameters that an endpoint reads; all others are refused."""
+    return frozenset(name for name, _, _ in QUERIES.get(endpoint.handler.__name__, []))
 
 
 def document(version: str) -> dict[str, Any]:

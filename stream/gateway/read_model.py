@@ -16,9 +16,11 @@ from learners import ELIGIBLE, INELIGIBLE, CoVisitation, Interaction, Query, Tre
 from stream.gateway.memory.bounded import Bounded, item_bytes
 from stream.gateway.memory.titles import Titles
 from stream.records.schemas import KINDS, UNLEARNED, Event, EventType, Item, Outcome, Recommendation
+from stream.records.withheld import Withheld
 
 RECENT = 10  # items of a user that similar items and reasons are made of
 MAX_USERS = 50_000  # whose recent items are kept
+MAX_EXPLAINED = 10_000  # slates whose explanation has been asked for
 MAX_EVENTS = 20_000  # whose write times are kept until their slates arrive
 MAX_ITEMS = 2_000_000  # of which similar ones are known
 WINDOW_S = 300  # of the curves
@@ -46,14 +48,18 @@ class ReadModel:
 
     Parameters
     ----------
+    afresh : whether an id that comes back after its end is another product
     max_bytes : of slates and items; beyond, those that were asked for longest ago are dropped
     """
 
-    def __init__(self, max_bytes: float = MAX_BYTES) -> None:
+    def __init__(self, max_bytes: float = MAX_BYTES, *, afresh: bool = True) -> None:
+        self._afresh = afresh
         self.slates = Bounded[bytes](max_bytes / 2, len, self._drop_user)  # newest record of each user, as it came
         self.epochs: dict[str, int] = {}
         self.items = Bounded[Item](max_bytes / 2, item_bytes, self._drop_item)
-        self.titles = Titles()
+        self.titles, self.withheld = Titles(), Withheld()
+        self.attributes = Bounded[bytes](max_bytes / 8, len, lambda _: None)  # of users: records, as they came
+        self.reasons: LRUCache[str, dict[str, str]] = LRUCache(MAX_EXPLAINED)  # decision -> item -> words
         self.recent: LRUCache[str, deque[tuple[str, EventType]]] = LRUCache(MAX_USERS)
         self.written: FIFOCache[str, float] = FIFOCache(MAX_EVENTS)  # event -> when it was written, unix seconds
         self.latencies: deque[float] = deque(maxlen=500)  # seconds from event to slate, of the newest
@@ -78,10 +84,14 @@ class ReadModel:
                 self._offered.setdefault(item_id)
             else:
                 self._offered.pop(item_id, None)
-        self._note_availability(item_id, available=item is not None and item.available)
+        if item is not None and self._afresh and self.withheld.removed(item_id):
+            self._renew(item_id)
+        self.withheld.item(item_id, item)
+        self._note_availability(item_id, available=not self.withheld.has(item_id))
 
     def event(self, kind: EventType, event: Event, written: float) -> None:
         """Take in an event."""
+        self.withheld.seen(event.timestamp, written)
         index = self._intern(event.item_id)
         recent = self.recent.setdefault(event.user_id, deque(maxlen=RECENT))
         before = dict.fromkeys(item for item, _ in reversed(recent))
@@ -103,6 +113,7 @@ class ReadModel:
         if slate.epoch < self.epochs.get(user_id, -1):
             return None
         self.slates[user_id], self.epochs[user_id] = record, slate.epoch
+        self.withheld.seen(slate.timestamp, written)
         begun = self.written.pop(slate.event_id or "", None)
         if begun is not None:
             self.latencies.append(max(0.0, written - begun))
@@ -127,9 +138,19 @@ class ReadModel:
         answered = int(outcome.outcome in ("hit", "miss"))
         self._count(written, answered=answered, hits=int(outcome.hit is not None), reward=outcome.reward)
 
+    def expire(self, clock: float) -> None:
+        """Withhold the items that have expired by now; called before an answer is made."""
+        for item_id in self.withheld.expire(clock):
+            self._offered.pop(item_id, None)
+            self._note_availability(item_id, available=False)
+
+    def explained(self, decision_id: str, reasons: dict[str, str]) -> None:
+        """Keep the reasons that a worker's explanation gives, so that slates say the same."""
+        self.reasons[decision_id] = reasons
+
     def forget(self, user_id: str) -> None:
         """Delete everything about a user."""
-        for kept in (self.slates, self.epochs, self.recent):
+        for kept in (self.slates, self.epochs, self.recent, self.attributes):
             kept.pop(user_id, None)
 
     def newest(self, user_id: str) -> Recommendation | None:
@@ -195,13 +216,21 @@ class ReadModel:
         index = self._vocabulary.index(item_id)
         if index < 0 and len(self._vocabulary) < MAX_ITEMS:
             index = self._vocabulary.intern(item_id)
-            self._together.add_item(index)
-            self._trending.add_item(index)
-            if index >= len(self._available):
-                grown = np.full(max(1024, 2 * index), ELIGIBLE, np.uint8)
-                grown[: len(self._available)] = self._available
-                self._available = grown
+            self._make_room(index)
         return index
+
+    def _make_room(self, index: int) -> None:
+        self._together.add_item(index)
+        self._trending.add_item(index)
+        if index >= len(self._available):
+            grown = np.full(max(1024, 2 * index), ELIGIBLE, np.uint8)
+            grown[: len(self._available)] = self._available
+            self._available = grown
+
+    def _renew(self, item_id: str) -> None:
+        """An id that comes back after its end is another product: it gets a new number, without the old neighbours."""
+        if self._vocabulary.index(item_id) >= 0 and self._vocabulary.renewed < MAX_ITEMS // 4:
+            self._make_room(self._vocabulary.renew(item_id, 0.0))
 
     def _note_availability(self, item_id: str, *, available: bool) -> None:
         index = self._intern(item_id)

@@ -15,9 +15,9 @@ from stream.gateway.documents import slate_document
 from stream.gateway.feed import Feed
 from stream.gateway.read_model import ReadModel
 from stream.kafka.security import aiokafka_options
-from stream.records.codec import Rejection, decode_event, decode_item
+from stream.records.codec import Rejection, decode_event, decode_item, decode_profile
 from stream.records.schemas import EventType, Outcome
-from stream.records.topics import EVENT_TOPICS, ITEMS, OUTCOMES, RECOMMENDATIONS, prefixed
+from stream.records.topics import EVENT_TOPICS, ITEMS, OUTCOMES, RECOMMENDATIONS, USERS, prefixed
 
 POLL_MS = 200
 MAX_RECORDS = 500  # of one poll
@@ -43,6 +43,7 @@ class Reader:
         self._partitions = partitions
         self._take: dict[str, Callable[[Any], None]] = {
             prefixed(config.kafka.namespace, ITEMS): self._item,
+            prefixed(config.kafka.namespace, USERS): self._user,
             prefixed(config.kafka.namespace, RECOMMENDATIONS): self._slate,
             prefixed(config.kafka.namespace, OUTCOMES): self._outcome,
         }
@@ -121,6 +122,12 @@ class Reader:
         item = decode_item(record.key, record.value) if record.value else None
         if not isinstance(item, Rejection):
             self.read_model.item((record.key or b"").decode() if item is None else item.item_id, item)
+
+    def _user(self, record: Any) -> None:
+        if not record.value:
+            self.read_model.forget((record.key or b"").decode())
+        elif not isinstance(profile := decode_profile(record.key, record.value), Rejection):
+            self.read_model.attributes[profile.user_id] = record.value
 
     def _event(self, kind: EventType, record: Any) -> None:
         event = decode_event(kind, record.key, record.value, time.time())

@@ -142,8 +142,10 @@ RECOMMENDATIONS = Board("headwater-recommendations", "headwater: recommendations
           {"conversion": f"{BOUGHT} / {SETTLED}"}),
     Panel("Reward of a slate", "By the configured table; refreshed and void slates left out.", "short",
           {"reward": f"{rate('headwater_reward_total')} / {SETTLED}"}),
-    Panel("Revenue of a slate", "Prices of what was bought from slates, per settled slate.", "short",
-          {"revenue": f"{rate('headwater_revenue_total')} / {SETTLED}"}),
+    Panel("Revenue of a slate", "Price x quantity of what was bought from slates, less what came back, per settled "
+          "slate.", "short",
+          {"revenue": f"({rate('headwater_revenue_total')} - {rate('headwater_returned_revenue_total')}) / {SETTLED}"}),
+    Panel("Returns", "Purchases that came back, per second.", "reqps", {"returns": rate("headwater_returns_total")}),
     Panel("Slots that the ranking does not fill", "Share of slots by source, the blended ranking left out: where the "
           "policy explores, or knows better.", "percentunit", {"{{source}}": f"{OTHERS} / {SLOTS}"}),
     Panel("Hits per thousand slots", "By source, per slot that it fills.", "short",

@@ -5,7 +5,6 @@ from typing import get_args
 import numpy as np
 
 from bandits import EXHAUSTED, OTHER
-from learners import PURCHASE
 from stream.metrics.declare import Declare
 from stream.records.log import LoggedEvent, Settlement
 from stream.records.schemas import KINDS, UNLEARNED, OutcomeType
@@ -30,7 +29,13 @@ class OutcomeMetrics:
             "hits_by_type", "slates answered with a view, click or purchase of one of their items", "type"
         )
         self._hits_by_type = [hits_by_type.labels(kind) for kind in KINDS]
-        self._revenue = declare.counter("revenue", "price of purchases from a slate, in the shop's own currency")
+        self._revenue = declare.counter(
+            "revenue", "price x quantity of purchases from a slate, in the shop's own currency"
+        )
+        self._returned = declare.counter(
+            "returned_revenue", "what came back of headwater_revenue, by purchases that were returned"
+        )
+        self._returns = declare.counter("returns", "purchases with a negative price or quantity: returned")
         self._hit_ratio = declare.running_mean("prequential_hit_ratio", "running share of settled slates with a hit")
         self._list_age = declare.histogram(
             "list_age_seconds", "event time from a slate to the event that answered it", LIST_AGE_BUCKETS_S
@@ -70,7 +75,12 @@ class OutcomeMetrics:
         self._by_list[settlement.sources[settlement.hit]].inc()
         if event is not None:
             self._hits_by_type[event.kind].inc()
-            self._revenue.inc((event.price or 0.0) if event.kind == PURCHASE else 0.0)
+            self._revenue.inc(event.revenue)
+
+    def returned(self, event: LoggedEvent) -> None:
+        """A purchase came back."""
+        self._returns.inc()
+        self._returned.inc(-event.revenue)
 
     def stopped(self, variant: str, metric: str) -> None:
         """A guard has stopped a variant."""

@@ -168,6 +168,9 @@ class PrometheusObserver(Observer):
     def learned(self, td_error: float | None, losses: Losses | None) -> None:
         self._learning.learned(td_error, losses)
 
+    def returned(self, event: LoggedEvent) -> None:
+        self._outcomes.returned(event)
+
     def stopped(self, variant: str, metric: str) -> None:
         self._outcomes.stopped(variant, metric)
         log.warning("experiment: the guard of %s has taken variant %s off", metric, variant)

@@ -209,7 +209,7 @@ class Model:
         for model, answer in alarms:
             self.observer.drifted(model, answer)
         self.observer.learned(td_error, losses)
-        if step.event is not None:  # 3
+        if step.event is not None and not step.event.returned:  # 3
             self.watch.tick()
             item = self._intern(step.event.item_id)
             if item < 0:
@@ -223,6 +223,9 @@ class Model:
         item = self._intern(change.item_id)
         if item < 0:
             return
+        if change.item is not None and self.catalogue.starts_afresh(item) and self._renews():
+            item = self.vocabulary.renew(change.item_id, self.acceptance.watermark)
+            self._add_item(item)
         self.catalogue.describe(item, change.item)
         self.categories.put(item, int(self.catalogue.category[item]))
         for source in self.sources:
@@ -235,7 +238,16 @@ class Model:
             self.observer.no_room()
         elif item < 0:
             item = self.vocabulary.intern(item_id)
-            self.catalogue.add_item(item)
-            for source in self.sources:
-                source.add_item(item)
+            self._add_item(item)
         return item
+
+    def _add_item(self, item: int) -> None:
+        self.catalogue.add_item(item)
+        for source in self.sources:
+            source.add_item(item)
+
+    def _renews(self) -> bool:
+        """Whether an id that comes back after its end gets a new number; the old ones must not fill the memory."""
+        sources = self.config.sources
+        room = self.vocabulary.renewed < sources.max_items // 4 and len(self.vocabulary) < sources.max_items
+        return sources.reused_ids == "afresh" and room

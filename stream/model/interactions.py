@@ -12,7 +12,7 @@ from stream.state.users import PAST, number, unpack_past
 
 def interaction(vocabulary: Vocabulary, step: Step, event: LoggedEvent, item: int) -> Interaction:
     """The learners' input from a step's event on an item."""
-    places, session_items = vocabulary.places(step.recent), step.session_items
+    places, session_items = places_of(vocabulary, step, event), step.session_items
     recent, past = np.array(places, np.int32), unpack_past(step.past, event.time) if step.past else NO_HISTORY
     if -1 in places:  # there was no room for one of them
         known = recent >= 0
@@ -24,9 +24,17 @@ def interaction(vocabulary: Vocabulary, step: Step, event: LoggedEvent, item: in
     )
 
 
+def places_of(vocabulary: Vocabulary, step: Step, event: LoggedEvent) -> list[int]:
+    """The items of a step's history, each as what its name meant when the user last saw it."""
+    if not vocabulary.renewed or not step.past:
+        return vocabulary.places(step.recent)
+    times = unpack_past(step.past, event.time).times.tolist()
+    return [vocabulary.index_at(name, time) for name, time in zip(step.recent, times, strict=True)]
+
+
 def interactions(vocabulary: Vocabulary, steps: Sequence[tuple[Step, LoggedEvent, int]]) -> Interactions:
     """The same for many steps with their events and items, without a Python object for each."""
-    places = [place for step, _, _ in steps for place in vocabulary.places(step.recent)]
+    places = [place for step, event, _ in steps for place in places_of(vocabulary, step, event)]
     lengths = [len(step.recent) for step, _, _ in steps]
     past = b"".join([step.past for step, _, _ in steps])
     if -1 in places or len(past) != len(places) * PAST.itemsize:

@@ -78,9 +78,16 @@ class CandidateRanker:
     def _query(self, user_id: str, user: User, now: float, past: Past) -> Query:
         recent = slice(RECENT_ITEMS)
         return Query(
-            past.items[recent], now, self.vocabulary.indices(user.session[::-1]), number(user_id), user.traits,
+            past.items[recent], now, self._session(user), number(user_id), user.traits,
             Done(past.times[recent], past.counts[recent], past.kinds[recent], past.bought[recent]),
         )  # fmt: skip
+
+    def _session(self, user: User) -> NDArray[np.int32]:
+        if not self.vocabulary.renewed:
+            return self.vocabulary.indices(user.session[::-1])
+        seen, at = user.seen, self.vocabulary.index_at
+        found = [at(name, seen[name].time if name in seen else -np.inf) for name in reversed(user.session)]
+        return np.array([item for item in found if item >= 0], np.int32)
 
     def candidates(self, user_id: str, user: User, now: float, k: int) -> Candidates:
         """Gather, describe and score; the catalogue's rules hold from here on.
@@ -137,8 +144,12 @@ class CandidateRanker:
 
     def past(self, user: User) -> Past:
         """The user's items that the model knows; a new item is folded some milliseconds after its first event."""
-        index = self.vocabulary.index
-        known = [(i, entry) for item, entry in reversed(user.seen.items()) if (i := index(item)) >= 0]
+        if self.vocabulary.renewed:
+            at = self.vocabulary.index_at
+            known = [(i, entry) for item, entry in reversed(user.seen.items()) if (i := at(item, entry.time)) >= 0]
+        else:
+            index = self.vocabulary.index
+            known = [(i, entry) for item, entry in reversed(user.seen.items()) if (i := index(item)) >= 0]
         done = past_of([entry for _, entry in known])
         return Past(np.array([i for i, _ in known], np.int32), done.counts, done.bought, done.kinds, done.times)
 

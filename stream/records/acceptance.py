@@ -95,6 +95,11 @@ class Acceptance:
         return "accepted"
 
     @property
+    def watermark(self) -> float:
+        """The newest event time of all shards."""
+        return max((state.watermark for state in self.shards.values()), default=0.0)
+
+    @property
     def cut(self) -> int:
         """Offset before which the log is not needed: complete snapshots hold everything before it."""
         needed = {"model": 0} | {

@@ -7,7 +7,7 @@ import msgspec
 import orjson
 from msgspec import Struct
 
-from stream.records import ids, times
+from stream.records import amounts, ids, times
 from stream.records.limits import MAX_DEPTH, MAX_ITEM_BYTES, MAX_PROFILE_BYTES, excess, too_deep
 from stream.records.schemas import KINDS, MAX_EVENT_BYTES, MAX_ID_BYTES, Event, EventType, Experiment, Item, Profile
 
@@ -157,6 +157,8 @@ def _check_event(event: Event, kind: EventType, key: bytes | None, now: float) -
         found["decision_id"] = event.decision_id
     if event.type is not None and event.type != kind:
         return Rejection("wrong_topic", f"event: `type` is {event.type!r} but it came on the topic of {kind!r}")
+    if wrong := amounts.fault(event, kind):
+        return Rejection("out_of_range", f"event: {wrong}")
     return (
         _check_time(event.timestamp, now)
         or _check_ids("event", found)

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from stream.records.schemas import MAX_VECTOR_NUMBERS, Item
+from stream.records.schemas import MAX_PRICE, MAX_VECTOR_NUMBERS, Item
 
 MAX_ITEM_BYTES = 256 * 1024  # of a record of the catalogue; text of 64 Ki characters and vectors fit
 MAX_PROFILE_BYTES = 64 * 1024
@@ -37,4 +37,6 @@ def excess(item: Item) -> str | None:
     numbers = sum(map(len, item.vectors.values()))
     if numbers > MAX_VECTOR_NUMBERS:
         return f"`vectors` must hold at most {MAX_VECTOR_NUMBERS} numbers in all; got {numbers}"
+    if item.price is not None and not item.price <= MAX_PRICE:
+        return f"`price` must be at most {MAX_PRICE:g}; got {item.price!r}"
     return None

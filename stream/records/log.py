@@ -12,6 +12,7 @@ from typing import Literal
 import msgspec
 from msgspec import Struct
 
+from stream.records import amounts
 from stream.records.schemas import KINDS, Event, EventType, Experiment, Item, OutcomeType, Scalar
 from stream.records.topics import EVENT_TOPICS, USER_TOPICS
 
@@ -29,8 +30,18 @@ class LoggedEvent(Struct, frozen=True, array_like=True, gc=False):
     time: float  # event time, unix seconds
     session_id: str | None
     decision_id: str | None
-    price: float | None = None
+    price: float | None = None  # of a purchase: what was paid, price x quantity; see `amounts`
     traits: dict[str, str] = {}  # groups by the event's context: country, device
+
+    @property
+    def returned(self) -> bool:
+        """Whether it takes a purchase back: its price is below zero, or -0.0."""
+        return amounts.is_return(self.kind, self.price)
+
+    @property
+    def revenue(self) -> float:
+        """What a purchase brought in, below zero for a return; 0 for anything else."""
+        return amounts.revenue(self.kind, self.price)
 
 
 def logged_event(event: Event, kind: EventType, offset: int, traits: Iterable[str] = ()) -> LoggedEvent:
@@ -38,7 +49,7 @@ def logged_event(event: Event, kind: EventType, offset: int, traits: Iterable[st
     context = {name: value for name in traits if isinstance(value := event.context.get(name), str)}
     return LoggedEvent(
         USER_TOPICS.index(EVENT_TOPICS[kind]), offset, event.event_id, event.item_id, KINDS.index(kind),
-        event.timestamp, event.session_id, event.decision_id, event.price, context,
+        event.timestamp, event.session_id, event.decision_id, amounts.amount(event, kind), context,
     )  # fmt: skip
 
 

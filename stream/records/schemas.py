@@ -14,6 +14,8 @@ from msgspec import Meta, Struct
 SCHEMA_VERSION = 1
 MAX_ID_BYTES = 256  # of any id, encoded as UTF-8
 MAX_EVENT_BYTES = 64 * 1024  # a larger event is a mistake; for items and profiles: `limits`
+MAX_PRICE = 1e12  # of a unit, and of price x quantity: sums of many stay exact, in any currency
+MAX_QUANTITY = 1e6
 MAX_VECTORS = 16
 MAX_VECTOR_NUMBERS = 8192  # of all vectors of an item
 EventType = Literal["view", "click", "purchase"]
@@ -33,7 +35,8 @@ Id = Annotated[
     ),
 ]
 Timestamp = Annotated[float, Meta(description="seconds since 1970-01-01 UTC; fractions allowed")]
-Money = Annotated[float, Meta(ge=0, description="in the shop's own currency")]
+# The largest price is no constraint of the record, which the log holds too: `limits.excess` checks it on arrival.
+Money = Annotated[float, Meta(ge=0, description="in the shop's own currency", extra_json_schema={"maximum": MAX_PRICE})]
 Probability = Annotated[float, Meta(ge=0, le=1)]
 Scalar = str | float | bool | None
 AttributeKey = Annotated[str, Meta(max_length=128)]
@@ -73,8 +76,20 @@ class Event(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     type: Annotated[EventType | None, Meta(description="if given, must be that of the topic")] = None
     session_id: Annotated[Id | None, Meta(description="without it, 30 minutes of silence end a session")] = None
     decision_id: Annotated[Id | None, Meta(description="the recommendation that the user acted on, if known")] = None
-    price: Money | None = None
-    quantity: Annotated[float, Meta(gt=0)] | None = None
+    price: (
+        Annotated[
+            float,
+            Meta(ge=-MAX_PRICE, le=MAX_PRICE, description="of one unit, in the shop's own currency; below 0: a return"),
+        ]
+        | None
+    ) = None
+    quantity: (
+        Annotated[
+            float,
+            Meta(ge=-MAX_QUANTITY, le=MAX_QUANTITY, description="units bought, not 0; below 0: a return"),
+        ]
+        | None
+    ) = None
     context: Annotated[Attributes, Meta(description="device, channel, country, ...")] = {}
     schema_version: Version = 1
 

@@ -109,9 +109,11 @@ class Rules:
         """Items that the user has bought and may not be shown now."""
         if not (self.book.boughts or self.exclude_bought):
             return np.zeros(0, np.int32)
-        index = self.vocabulary.index
+        index = self.vocabulary.index_at
         bought = [
-            (item, entry.bought_at) for name, entry in user.seen.items() if entry.bought and (item := index(name)) >= 0
+            (item, entry.bought_at)
+            for name, entry in user.seen.items()
+            if entry.bought and (item := index(name, entry.bought_at)) >= 0
         ]
         items = np.array([item for item, _ in bought], np.int32)
         since = now - np.array([at for _, at in bought])

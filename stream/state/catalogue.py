@@ -16,6 +16,7 @@ from stream.records.schemas import Item
 from stream.state.attributes import Facts, item_facts
 
 UNPRICED = -1.0
+REMOVED = -np.inf  # as the time at which an item expires
 NO_CATEGORY = 0  # of items that nothing is known of
 
 
@@ -31,6 +32,7 @@ class Catalogue:
         self.allow_unknown = allow_unknown
         self.size = 0
         self.events = 0  # seen so far: the clock of `born` and `used`
+        self.withdrawals = 0  # items blocked since the start of this process: a change asks for new slates
         self.blocked: NDArray[np.uint8] = np.empty(0, np.uint8)
         self._mask: NDArray[np.uint8] = np.empty(0, np.uint8)  # equal to `blocked`, but within `masked`
         self.expires: NDArray[np.float64] = np.empty(0)  # event time, unix seconds
@@ -60,8 +62,11 @@ class Catalogue:
 
     def describe(self, item: int, record: Item | None) -> None:
         """Take a catalogue record into account; None is the item's end."""
-        self._block(item, ELIGIBLE if record is not None and record.available else INELIGIBLE)
+        level = ELIGIBLE if record is not None and record.available else INELIGIBLE
+        self.withdrawals += int(level == INELIGIBLE and self.blocked[item] != INELIGIBLE)
+        self._block(item, level)
         if record is None:
+            self.expires[item] = REMOVED
             return
         self.expires[item] = np.inf if record.expires_at is None else record.expires_at
         if record.expires_at is not None:
@@ -79,6 +84,7 @@ class Catalogue:
         while self._expiring and self._expiring[0][0] <= now:
             _, item = heappop(self._expiring)
             if self.expires[item] <= now:
+                self.withdrawals += int(self.blocked[item] != INELIGIBLE)
                 self._block(item, INELIGIBLE)
 
     @contextmanager
@@ -89,6 +95,10 @@ class Catalogue:
             yield self._mask
         finally:
             self._mask[items] = self.blocked[items]
+
+    def starts_afresh(self, item: int) -> bool:
+        """Whether an item was removed, and there is something of it to be left behind."""
+        return bool(self.expires[item] == REMOVED and self.used[item] >= 0)
 
     def _block(self, item: int, level: int) -> None:
         self.blocked[item] = self._mask[item] = level

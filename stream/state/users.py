@@ -19,6 +19,7 @@ SEEN_ITEMS = 200  # distinct items remembered per user
 RECENT_ITEMS = 50  # of which so many are proposed again
 CONTEXT_ITEMS = 10  # and so many travel in the log as the learners' context
 SESSION_ITEMS = 20  # events of the session, the learners' weight of an older one is below 0.5 %
+PAID_ITEMS = 50  # bought from slates, whose return takes revenue back
 EVENT_IDS = 128  # a producer's retry arrives within so many of the user's own events
 PAST = np.dtype([("gap", "<f4"), ("bought", "<f4"), ("count", "u1"), ("kind", "u1")])  # of an item, as it is logged
 
@@ -31,6 +32,14 @@ class Seen(Struct, array_like=True, gc=False):
     kind: int  # of the last event on it
     time: float  # of the last event on it
     bought_at: float = 0.0  # time of the last purchase, 0: never
+
+
+class Paid(Struct, array_like=True, gc=False):
+    """What an item that was bought from a slate brought in, and what that slate belonged to."""
+
+    amount: float
+    experiment: str
+    variant: str
 
 
 class User(Struct, array_like=True):
@@ -52,6 +61,7 @@ class User(Struct, array_like=True):
     traits: dict[str, str] = {}  # groups the user was last seen in: country, device, segment
     profile: bytes = b""  # see learners.profiles.profiles
     enrolled: str = ""  # experiment and variant that counted this user last
+    paid: dict[str, Paid] = {}  # by item, the oldest first
 
     def recent(self, n: int) -> list[str]:
         """Distinct items, newest first, at most `n`."""
@@ -90,7 +100,10 @@ def apply(users: Users, record: Step | ProfileChange, session_gap_s: float) -> N
     user = users.setdefault(record.user_id, User())
     if record.settled is not None:  # 2
         user.open = None
-    if record.event is not None:  # 3
+    if record.event is not None and record.event.returned:
+        _take_back(user, record.event)
+    elif record.event is not None:  # 3
+        _note_paid(user, record)
         if record.touched is not None:
             user.profile = update(user.profile, _touch(user, record.event, record.touched, session_gap_s))
         _remember(user, record.event, session_gap_s)
@@ -121,6 +134,34 @@ def close(users: Users, batch: Batch, leaving: Callable[[str], None] | None = No
         del users[user_id]
 
 
+def _note_paid(user: User, step: Step) -> None:
+    """Keep what a purchase from a slate brought in, in case that it comes back."""
+    event, settled = step.event, step.settled
+    if event is None or settled is None or settled.hit < 0 or event.revenue == 0.0:
+        return
+    before = user.paid.pop(event.item_id, None)
+    amount = event.revenue + (0.0 if before is None else before.amount)
+    user.paid[event.item_id] = Paid(amount, settled.experiment, settled.variant)
+    while len(user.paid) > PAID_ITEMS:
+        del user.paid[next(iter(user.paid))]
+
+
+def _take_back(user: User, event: LoggedEvent) -> None:
+    """A return is remembered by its id; it is no sign of what the user likes, nor of a session."""
+    paid = user.paid.get(event.item_id)
+    if paid is not None:
+        paid.amount += event.revenue
+        if paid.amount <= 0.0:
+            del user.paid[event.item_id]
+    _note_id(user, event)
+
+
+def _note_id(user: User, event: LoggedEvent) -> None:
+    user.event_ids[_hash(event.event_id)] = True
+    while len(user.event_ids) > EVENT_IDS:
+        del user.event_ids[next(iter(user.event_ids))]
+
+
 def _remember(user: User, event: LoggedEvent, session_gap_s: float) -> None:
     late = event.time < user.time
     if not user.continues_session(event, session_gap_s) and not late:
@@ -144,9 +185,7 @@ def _remember(user: User, event: LoggedEvent, session_gap_s: float) -> None:
         del user.session[:-SESSION_ITEMS]
     while len(user.seen) > SEEN_ITEMS:
         del user.seen[next(iter(user.seen))]
-    user.event_ids[_hash(event.event_id)] = True
-    while len(user.event_ids) > EVENT_IDS:
-        del user.event_ids[next(iter(user.event_ids))]
+    _note_id(user, event)
 
 
 def _insert_late(user: User, item_id: str, old: Seen | None, new: Seen) -> None:

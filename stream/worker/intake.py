@@ -16,6 +16,7 @@ from stream.experiments.definition import check
 from stream.kafka.faust_polls import Poll
 from stream.kafka.unreadable import Unreadable, first_offset
 from stream.observe import Observer
+from stream.records.amounts import units
 from stream.records.codec import (
     Rejection,
     decode_event,
@@ -181,7 +182,8 @@ class Intake:
         event = decode_event(EVENT_KINDS[topic.name], record.key, record.value, now)
         if isinstance(event, Rejection):
             return event
-        return UserEvent(event.user_id, logged_event(event, EVENT_KINDS[topic.name], record.offset, self.traits))
+        logged = logged_event(event, EVENT_KINDS[topic.name], record.offset, self.traits)
+        return UserEvent(event.user_id, logged, units(event, EVENT_KINDS[topic.name]))
 
     def _experiment_change(self, record: Any) -> ExperimentChange | Rejection:
         if not record.value:

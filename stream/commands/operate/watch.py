@@ -37,12 +37,14 @@ def command(config: Config, user: str | None, limit: int | None) -> None:
         if not console.is_terminal:
             for shown in _arrivals(watcher, limit):
                 for refresh in shown:
-                    click.echo(line(refresh, watcher.titles))
+                    click.echo(line(watcher.current(refresh), watcher.titles))
             return
         with Live("waiting for recommendations", console=console, auto_refresh=False) as live:
+            newest: Refresh | None = None
             for shown in _arrivals(watcher, limit):
-                if shown:
-                    live.update(_table(watcher, shown[-1], console.height - FRAME_LINES), refresh=True)
+                newest = shown[-1] if shown else newest
+                if newest is not None:  # again without news: the catalogue may have withdrawn an item
+                    live.update(_table(watcher, newest, console.height - FRAME_LINES), refresh=True)
 
 
 def _arrivals(watcher: Watcher, limit: int | None) -> Iterator[list[Refresh]]:
@@ -60,4 +62,4 @@ def _arrivals(watcher: Watcher, limit: int | None) -> Iterator[list[Refresh]]:
 def _table(watcher: Watcher, newest: Refresh, rows: int) -> Table:
     if watcher.user is None:
         return overview(watcher.slates, watcher.titles, rows)
-    return detail(newest, watcher.titles)
+    return detail(watcher.current(newest), watcher.titles)

@@ -22,6 +22,11 @@ def test_hits_are_counted_by_type_with_revenue_and_by_variant() -> None:
     assert "headwater_revenue_total" not in viewed
 
 
+def test_what_comes_back_is_counted_apart_for_counters_never_fall() -> None:
+    found = moved(lambda observer: observer.returned(purchase(-12.5)))
+    assert found == {"headwater_returns_total": 1, "headwater_returned_revenue_total": 12.5}
+
+
 def test_the_uniform_weight_is_that_of_a_random_source() -> None:
     """Of two sources with items left, one offered the item, which had a propensity of 0.8."""
     assert uniform_weight(settlement()) == pytest.approx(1 / 2 / 0.8)

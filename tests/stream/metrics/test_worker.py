@@ -15,7 +15,7 @@ from stream.observe import Losses, Mix, Observer
 from stream.records.codec import REASONS
 from stream.records.log import ItemChange
 from stream.records.schemas import KINDS, OutcomeType
-from tests.support.metrics import LISTS, decision, moved, samples, settlement
+from tests.support.metrics import LISTS, decision, moved, purchase, samples, settlement
 
 AGES = (*(f"{age:.1f}" for age in LIST_AGE_BUCKETS_S), "+Inf")
 
@@ -33,6 +33,7 @@ HOOKS: dict[str, tuple[Any, ...]] = {
     "decided": (decision([0, 0, 2], [0.95, 0.4, 0.1]), Mix(2, 1)),
     "settled": (settlement(),),
     "stopped": ("bold", "hits"),
+    "returned": (purchase(-3.0),),
     "folded": (ItemChange("secret-item", None), 7),
     "skipped": (7, ValueError("no")),
     "learned": (-0.5, Losses(2.0, 0.7)),

@@ -144,7 +144,7 @@ def test_an_event_says_where_it_came_from() -> None:
     taken = reader.read((CLICKS, [view(0, written=T + 1.5, tp=CLICKS)]))
     (arrival,) = taken.arrivals
     assert isinstance(arrival, tuple)
-    user, event = arrival
+    user, event, _ = arrival
     assert (user, event.topic, event.offset, event.kind, event.item_id, event.time) == ("u", 1, 0, 1, "a", T)
     assert taken.written_at == {(1, 0): T + 1.5}
 

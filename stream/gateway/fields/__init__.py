@@ -1,0 +1,1 @@
+"""Fields and parameters of requests: those that nobody reads, and changes of single ones."""
