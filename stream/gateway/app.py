@@ -20,7 +20,7 @@ from stream.gateway.feed import Feed
 from stream.gateway.fleet import TIMEOUT_S, addresses, lag_and_drift
 from stream.gateway.middleware import Handler, authorising, counting, sharing
 from stream.gateway.openapi import document
-from stream.gateway.read_model import ReadModel
+from stream.gateway.read_model import ReadModel, warm_up
 from stream.gateway.reader import Reader
 from stream.gateway.writer import Writer
 from stream.metrics.gateway import GatewayMetrics
@@ -82,9 +82,12 @@ def build(config: Config, partitions: dict[str, int]) -> web.Application:
 
 async def _running(app: web.Application) -> AsyncIterator[None]:
     """What runs as long as the server does."""
+    await asyncio.to_thread(warm_up)
     await app[WRITER].start()
     await app[READER].start()
-    app[CLIENT] = aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=TIMEOUT_S))
+    token = app[SETTINGS].worker.token
+    headers = {"Authorization": f"Bearer {token}"} if token else None  # for the workers, whom alone it asks
+    app[CLIENT] = aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=TIMEOUT_S), headers=headers)
     stats = asyncio.create_task(_stats(app), name="gateway stats")
     yield
     stats.cancel()

@@ -8,6 +8,7 @@ from stream.commands.options import configured, examples
 from stream.config import Config
 from stream.gateway import app
 from stream.kafka.admin import check
+from stream.serving.ports import check_free
 
 
 @click.command(
@@ -34,5 +35,6 @@ def command(config: Config, host: str | None, port: int | None, workers: tuple[s
     changed = {key: value for key, value in given.items() if value is not None}
     config = msgspec.structs.replace(config, gateway=msgspec.structs.replace(config.gateway, **changed))
     app.check(config)
+    check_free("gateway", config.gateway.host, config.gateway.port)
     partitions = check(config.kafka)
     uvloop.run(app.serve(config, partitions, lambda address: click.echo(f"serving at {address}")))
