@@ -24,6 +24,7 @@ from stream.gateway.read_model import ReadModel, warm_up
 from stream.gateway.reader import Reader
 from stream.gateway.writer import Writer
 from stream.metrics.gateway import GatewayMetrics
+from stream.serving.ending import end_in_time
 
 LOOPBACK = {"127.0.0.1", "::1", "localhost"}
 STATS_S = 1.0
@@ -167,6 +168,7 @@ async def serve(config: Config, partitions: dict[str, int], started: Callable[[s
         for number in (signal.SIGINT, signal.SIGTERM):
             asyncio.get_running_loop().add_signal_handler(number, asked.set)
         await asked.wait()
+        end_in_time(config.kafka, lambda: 0)
         app[STOPPING].set()
         await asyncio.sleep(LEAVE_S)
     finally:

@@ -16,4 +16,4 @@ def _keep_nothing(*_: Any) -> None:
     """Overridden: numba would raise at the first kernel that is compiled."""
 
 
-caching.IndexDataCacheFile.save = _keep_nothing
+caching.IndexDataCacheFile.save = _keep_nothing  # type: ignore[method-assign]  # there is no setting for it

@@ -1,11 +1,13 @@
 """The end of a server, in time: a client library that waits for a Kafka which is away would wait for ever."""
 
+import asyncio
 import logging
 import os
 import socket
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
+from typing import Any
 
 from stream.config import Kafka
 from stream.kafka.security import addresses
@@ -36,6 +38,20 @@ def end_in_time(kafka: Kafka, code: Callable[[], int], *, away_s: float = AWAY_S
         os._exit(code())
 
     threading.Thread(target=watch, name="end in time", daemon=True).start()
+
+
+async def stop_within(stopping: Coroutine[Any, Any, None], within_s: float) -> None:
+    """Stop a client of Kafka; one that cannot is left alone, and what it says is logged.
+
+    Where Kafka is away, aiokafka's clients wait for it, or raise the end of one of their own tasks.
+    """
+    task = asyncio.ensure_future(stopping)
+    await asyncio.wait({task}, timeout=within_s)
+    if not task.done():
+        task.cancel()
+        log.warning("stopping: a client of Kafka took longer than %.0f s", within_s)
+    elif not task.cancelled() and task.exception() is not None:
+        log.warning("stopping: %r", task.exception())
 
 
 def _reachable(kafka: Kafka) -> bool:
