@@ -138,7 +138,7 @@ EXEMPT: dict[str, str] = {  # source file -> what it is, and where it is tested
     "stream/kafka/admin.py": "needs a broker: tests/kafka/test_admin.py",
     "stream/kafka/connections.py": "needs a broker: tests/kafka/test_worker.py; tests/simulation/kafka.py replaces it",
     "stream/kafka/security.py": "needs brokers with TLS and SASL: tests/kafka/test_secure.py, tests/kafka/test_sasl.py",
-    "stream/kernels/in_place.py": "one method overridden; tests/stream/kernels/test_place.py runs it where nothing can be written",
+    "stream/kernels/in_place.py": "overrides two methods; tests/stream/kernels/test_place.py runs it",
     "stream/metrics/dashboards.py": "declares panels; tests/kafka/test_boards_run.py runs each query",
     "stream/model/interactions.py": "",
     "stream/observe.py": "declares hooks that do nothing",

@@ -18,7 +18,8 @@ def ask(worker: Worker, path: str = "/metrics", **headers: str) -> int:
     async def page(_: Any) -> web.Response:
         return web.Response(text="figures")
 
-    return asyncio.run(guarding(worker)(make_mocked_request("GET", path, headers=headers), page)).status
+    answer: web.Response = asyncio.run(guarding(worker)(make_mocked_request("GET", path, headers=headers), page))
+    return answer.status
 
 
 def test_without_a_token_only_this_machine_may_listen() -> None:
