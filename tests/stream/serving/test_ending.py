@@ -59,11 +59,11 @@ def test_all_end_while_kafka_is_away(needs_kafka: None, tmp_path: Path) -> None:
             for server in servers:
                 server.wait_ready()
             for arguments in (["watch"], ["replay", str(events), "--rate", "50"]):
-                log = (tmp_path / f"{arguments[0]}.log").open("w")
                 command = [sys.executable, "-m", "stream.cli", *arguments]
-                clients.append(
-                    subprocess.Popen(command, env=environment, stdout=log, stderr=log, start_new_session=True)
-                )
+                with (tmp_path / f"{arguments[0]}.log").open("w") as log:
+                    clients.append(
+                        subprocess.Popen(command, env=environment, stdout=log, stderr=log, start_new_session=True)
+                    )
             time.sleep(4)  # events are under way
             broker.kill()
             time.sleep(2)
@@ -78,6 +78,7 @@ def test_all_end_while_kafka_is_away(needs_kafka: None, tmp_path: Path) -> None:
         finally:
             for client in clients:
                 client.kill()  # nothing happens to one that has ended
+                client.wait()
             for server in servers:
                 server.stop(signal.SIGKILL)
     for name in ("gateway", "watch", "replay"):
