@@ -10,21 +10,27 @@ import logging
 import os
 import sys
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, TypeVar, cast
 
 import faust
 import mode
 from faust.types import TP, StreamT
 
 from stream.config import Config, Kafka, load
-from stream.decisions.explain import explain
+from stream.decisions.explain import explanation_parts
 from stream.kafka.faust_polls import PollConsumer, PollSchema, Positions, calm_reconnect, survive_closed_transports
-from stream.kafka.security import tls_context
+from stream.kafka.security import addresses, joined, tls_context
 from stream.metrics.log_filter import hold_back_repeats
 from stream.metrics.log_lines import one_line_each
 from stream.metrics.worker import PrometheusObserver
+from stream.model.copy import ModelCopy
+from stream.model.fold import Model
 from stream.records.topics import INPUT_TOPICS, prefixed
+from stream.serving.access import check, guarding
+from stream.serving.ending import end_in_time
+from stream.serving.turns import RETRY_S, BusyError, Turns
 from stream.worker.health import Health, Verdict
 from stream.worker.warm_up import warm_up
 from stream.worker.worker import Worker
@@ -33,11 +39,14 @@ from stream.worker.worker import Worker
 GC_THRESHOLDS = (50_000, 20, 100)
 METADATA_MS = 5000  # until a topic that was deleted and made again is assigned; five minutes by default
 
+T = TypeVar("T")
+
 log = logging.getLogger(__name__)
 
 
 def build(config: Config) -> faust.App:
     """Make the app, one setting of Faust after another."""
+    check(config.worker)
     logging.disable(logging.DEBUG)  # aiokafka formats debug records whatever the level: a quarter of the busy time
     one_line_each()
     hold_back_repeats()
@@ -51,7 +60,9 @@ def build(config: Config) -> faust.App:
     health = Health(worker, observer, positions)
     _use_polls(app, config, worker, health)
     _register_agent(app, config, worker)
+    _register_end(app, config, worker)
     _register_endpoints(app, worker, health, observer)
+    cast("Any", app.web).web_app.middlewares.append(guarding(config.worker))  # aiohttp's, behind Faust's
     return app
 
 
@@ -60,7 +71,7 @@ def settings(config: Config) -> dict[str, Any]:
     kafka = config.kafka
     return {
         "id": f"{kafka.namespace}.{kafka.group}" if kafka.namespace else kafka.group,
-        "broker": [f"kafka://{address.strip()}" for address in kafka.broker.split(",")],
+        "broker": [f"kafka://{joined(*address)}" for address in addresses(kafka)],
         "broker_credentials": _credentials(kafka),
         "topic_allow_declare": False,  # `headwater topics` creates them, with the right settings
         "topic_disable_leader": True,
@@ -138,11 +149,24 @@ def _register_agent(app: faust.App, config: Config, worker: Worker) -> None:
     app.on_partitions_revoked.connect(cast("Any", revoked))
 
 
-def _register_endpoints(app: faust.App, worker: Worker, health: Health, observer: PrometheusObserver) -> None:
-    @app.service
+def _register_end(app: faust.App, config: Config, worker: Worker) -> None:
     class WorkerService(mode.Service):
         async def on_stop(self) -> None:
             await worker.stop()
+
+    app.service(WorkerService)
+    stop = app.stop
+
+    async def stop_in_time() -> None:
+        """Faust's own clients wait for Kafka without a limit, so the time begins before any of them is asked."""
+        end_in_time(config.kafka, lambda: int(app.crashed))
+        await stop()
+
+    app.stop = stop_in_time  # type: ignore[method-assign]  # its signal comes after the consumer's end
+
+
+def _register_endpoints(app: faust.App, worker: Worker, health: Health, observer: PrometheusObserver) -> None:
+    turns = Turns()
 
     def answer(view: Any, verdict: Verdict) -> Any:
         return view.text(verdict.reason, status=200 if verdict.good else 503)
@@ -155,16 +179,27 @@ def _register_endpoints(app: faust.App, worker: Worker, health: Health, observer
     async def readyz(view: Any, _: Any) -> Any:
         return answer(view, health.ready())
 
+    async def in_turn(view: Any, parts: Iterator[T]) -> T | Any:
+        """The last of the parts, or the answer to one who comes while too many wait."""
+        try:
+            return await turns.last(parts)
+        except BusyError as error:
+            return view.text(str(error), status=503, headers={"Retry-After": str(RETRY_S)})
+
     @app.page("/fingerprint")
     async def fingerprint(view: Any, _: Any) -> Any:
-        copy = worker.model.copy()
+        copy = await in_turn(view, map(Model.copy, [worker.model]))
+        if not isinstance(copy, ModelCopy):
+            return copy
         return view.json({"offset": copy.offset, "fingerprint": await asyncio.to_thread(copy.fingerprint)})
 
     @app.page("/explanation/{user_id}")
     async def explanation(view: Any, _: Any, user_id: str) -> Any:
         user = next((p.users[user_id] for p in worker.shards.values() if user_id in p.users), None)
-        found = None if user is None else explain(worker.model, user_id, user)
-        return view.json(found) if found else view.text("no open slate of this user here", status=404)
+        found = None if user is None else await in_turn(view, explanation_parts(worker.model, user_id, user))
+        if found is None:
+            return view.text("no open slate of this user here", status=404)
+        return view.json(found) if isinstance(found, dict) else found
 
     @app.page("/metrics")
     async def metrics(view: Any, _: Any) -> Any:

@@ -1,5 +1,7 @@
 """The `headwater` command. A subcommand's module is imported when it runs: `headwater --help` stays quick."""
 
+import contextlib
+import errno
 import gc
 import importlib
 import os
@@ -43,6 +45,7 @@ ROOMS: dict[str, dict[str, str]] = {
         "chaos": "Kill workers and the broker at random; check exactly-once",
     },
 }
+UNWRITABLE = {errno.EPIPE, errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO}  # of output
 COMMANDS = {name: (room, text) for room, commands in ROOMS.items() for name, text in commands.items()}
 
 EPILOG = """\b
@@ -104,6 +107,21 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; an error becomes one line on standard error and an exit code (see `stream.errors`)."""
     one_line_each()
     try:
+        code = _run(arguments)
+        _flush()
+    except SystemExit as ended:  # click's answer to a closed pipe
+        if not isinstance(ended.__context__, BrokenPipeError):
+            raise
+        return _unwritten(ended.__context__)
+    except OSError as error:
+        if error.errno not in UNWRITABLE:
+            raise
+        return _unwritten(error)
+    return code
+
+
+def _run(arguments: Sequence[str] | None) -> int:
+    try:
         code = cli.main(arguments, prog_name="headwater", standalone_mode=False)
     except click.UsageError as error:
         return _fail(f"{error.format_message()} Try `{_path(error)} --help`.", error.exit_code)
@@ -113,9 +131,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _fail(str(error), error.exit_code)
     except (click.Abort, KeyboardInterrupt):
         return _fail("ended by Ctrl-C", INTERRUPTED)
-    except BrokenPipeError:  # `headwater watch | head` has read enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
     return code if isinstance(code, int) else 0
 
 
@@ -161,8 +176,35 @@ def _path(error: click.UsageError) -> str:
 
 
 def _fail(message: str, code: int) -> int:
-    click.echo(f"headwater: {message}", err=True)
+    with contextlib.suppress(OSError):  # nobody reads it
+        click.echo(f"headwater: {message}", err=True)
     return code
+
+
+def _flush() -> None:
+    """Write what is buffered now: an error of the interpreter's own flush at its end would be a traceback."""
+    if sys.stdout is not None and not sys.stdout.closed:
+        sys.stdout.flush()
+
+
+def _unwritten(error: OSError) -> int:
+    _discard_output()
+    if error.errno == errno.EPIPE:  # `headwater watch | head` has read enough
+        return 0
+    return _fail(f"the output cannot be written: {error.strerror}", 1)
+
+
+def _discard_output() -> None:
+    """Lead what is still buffered into nothing."""
+    nothing = os.open(os.devnull, os.O_WRONLY)
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except OSError:
+            os.dup2(nothing, stream.fileno())
+        except (AttributeError, ValueError):  # there is none, or it is closed
+            continue
+    os.close(nothing)
 
 
 if __name__ == "__main__":

@@ -50,7 +50,7 @@ __all__ = [
 ]
 
 PREFIX = "HEADWATER_"
-SECRETS = {"sasl_password", "keys", "token_secret", "metrics_token"}
+SECRETS = {"sasl_password", "keys", "token", "token_secret", "metrics_token"}
 MASK = "********"
 RENAMED = {("drift", "calm"): "cool_down"}  # section, old key -> new key; old names are accepted until REMOVED_IN
 REMOVED_IN = "0.2.0"

@@ -192,7 +192,18 @@ class Drift(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 class Worker(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The process that serves."""
 
-    host: Annotated[str, _doc("address of /metrics, /healthz and /readyz")] = "0.0.0.0"  # noqa: S104  scraped from outside
+    host: Annotated[
+        str, _doc("address of /metrics, /healthz and /readyz; others than loopback need a token, or `open`")
+    ] = "127.0.0.1"
+    token: Annotated[
+        str,
+        _doc(
+            "what /metrics, /explanation and /fingerprint ask for (Authorization: Bearer ...), the same for the "
+            "gateway, which asks workers; empty: none; in the environment",
+            pattern=r"^([!-~]{16,})?$",
+        ),
+    ] = ""
+    open: Annotated[bool, _doc("serve them to everyone without a token, on any address")] = False
     port: Annotated[int, _doc("their port", ge=0, le=65535)] = 6066
     snapshot_s: Annotated[
         float, _doc("seconds in which everything owned is stored once, so that little of the log is needed", gt=0)

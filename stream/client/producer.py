@@ -1,5 +1,6 @@
 """A file of events, sent to Kafka as if it were logged_event now: at a rate, or at the pace of its own timestamps."""
 
+import contextlib
 import time
 from array import array
 from collections import defaultdict
@@ -91,7 +92,8 @@ class Sender:
 
     def close(self) -> None:
         """Send what is under way, for a few seconds at most, and disconnect."""
-        self._producer.close(timeout=5.0)
+        with contextlib.suppress(KafkaError):  # Kafka is away: `flush` has told, or nobody waits for it any more
+            self._producer.close(timeout=5.0)
 
     def __enter__(self) -> Self:
         return self

@@ -5,7 +5,7 @@ features contributes to the ranking: by how many nats the mixer's score falls wh
 candidate's (ablation). Contributions of a model with a hidden layer need not add up.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -29,53 +29,77 @@ def explain(model: Model, user_id: str, user: User) -> dict[str, Any] | None:
 
     Items that the model would no longer propose have no contributions.
     """
+    *_, found = None, *explanation_parts(model, user_id, user)
+    return found
+
+
+def explanation_parts(model: Model, user_id: str, user: User) -> Iterator[dict[str, Any] | None]:
+    """The same in parts of a millisecond: None after each slot, at last the explanation.
+
+    The model may learn between two parts: each slot is explained by the model as it is then.
+    """
     decision = user.open
     if decision is None:
-        return None
+        return
     setup = model.variants.named(decision.experiment, decision.variant) or model.variants.configured
     found = setup.ranker.candidates(user_id, user, user.time, len(decision.sources))
     query = setup.ranker.query(user_id, user, user.time)
+    yield None
     names = [source.name for source in model.sources]
+    lent = _lent(model, query, decision.slate)
+    yield None
     scores, propensities = (np.frombuffer(data, np.float32) for data in (decision.scores, decision.propensities))
-    return {
+    slots = []
+    for n, (item, source) in enumerate(zip(decision.slate, decision.sources, strict=True)):
+        slots.append({
+            "item_id": item, "source": source_name(source, model.lists), "score": float(scores[n]),
+            "propensity": float(propensities[n]),
+            "pulled_by": _pulls(model, query, item, {name: rows[:, n] for name, rows in lent.items()}),
+            "contributions": _contributions(model, found, names, item),
+        })  # fmt: skip
+        yield None
+    yield {
         "user_id": user_id, "decision_id": decision.decision_id, "policy": decision.policy,
         "experiment": decision.experiment, "variant": decision.variant, "time": decision.time,
-        "model_version": model.offset,
-        "slots": [
-            {
-                "item_id": item, "source": source_name(source, model.lists), "score": float(score),
-                "propensity": float(propensity),
-                "pulled_by": _pulls(model, query, item),
-                "contributions": _contributions(model, found, names, item),
-            }
-            for item, source, score, propensity in zip(
-                decision.slate, decision.sources, scores, propensities, strict=True
-            )
-        ],
+        "model_version": model.offset, "slots": slots,
     }  # fmt: skip
 
 
-def _pulls(model: Model, query: Query, item_id: str) -> list[dict[str, str]]:
+def _lent(model: Model, query: Query, slate: Sequence[str]) -> dict[str, NDArray[np.float32]]:
+    """By source of links: what each of the user's newest items lends each item of the slate."""
+    asked = np.array([model.vocabulary.index(item) for item in slate], np.int32)  # -1: unknown, which scores 0
+    found = {}
+    for source in model.sources:
+        if source.name in LINKS and not hasattr(source, "why"):
+            alone = [
+                Query(query.recent[n : n + 1], query.time, query.recent[n : n + 1], query.user)
+                for n in range(min(len(query.recent), ASKED))
+            ]
+            rows = [source.score_many(each, asked) for each in alone]
+            found[source.name] = np.array(rows, np.float32).reshape(len(alone), len(asked))
+    return found
+
+
+def _pulls(
+    model: Model, query: Query, item_id: str, lent: Mapping[str, NDArray[np.float32]]
+) -> list[dict[str, str]]:  # fmt: skip
     """The user's items that raised an item's score, by the sources that can attribute it; each item once."""
     item, found = model.vocabulary.index(item_id), dict[str, str]()
     for source in model.sources if item >= 0 else ():
-        for other in _why(source, query, item)[:MAX_PULLS]:
+        for other in _why(source, query, item, lent)[:MAX_PULLS]:
             if other != item:
                 found.setdefault(model.vocabulary.ids[other], source.name)
     return [{"item_id": other, "source": source} for other, source in list(found.items())[:MAX_PULLS]]
 
 
-def _why(source: Any, query: Query, item: int) -> list[int]:
+def _why(source: Any, query: Query, item: int, lent: Mapping[str, NDArray[np.float32]]) -> list[int]:
     """Items of the query that contributed to an item's score in a source, the largest part first."""
     if hasattr(source, "why"):
         return list(source.why(query, item))
-    if source.name not in LINKS:
+    if source.name not in lent:
         return []
-    asked, parts = np.array([item], np.int32), list[tuple[float, int]]()
-    for n in range(min(len(query.recent), ASKED)):
-        alone = Query(query.recent[n : n + 1], query.time, query.recent[n : n + 1], query.user)
-        parts.append((float(source.score_many(alone, asked)[0]), -n))
-    return [int(query.recent[-n]) for score, n in sorted(parts, reverse=True) if score > 0]
+    scores = lent[source.name]
+    return [int(query.recent[n]) for n in np.argsort(-scores, kind="stable").tolist() if scores[n] > 0]
 
 
 def groups(sources: Sequence[str]) -> dict[str, list[int]]:

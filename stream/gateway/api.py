@@ -129,6 +129,10 @@ async def explanation(request: web.Request) -> web.Response:
         silent = [worker for worker, answer in zip(workers, answers, strict=True) if answer is None]
         if silent:
             raise Problem(503, f"no answer from {', '.join(silent)}", headers={"Retry-After": "5"})
+        if 503 in answers:
+            raise Problem(503, "the user's worker has too many to explain already", headers={"Retry-After": "1"})
+        if 401 in answers:
+            raise Problem(502, "a worker asks for a token: set the same worker.token for workers and gateway")
         raise Problem(404, f"user {user_id!r}: no worker has an open slate of this user")
     return _json(explanation_document(found, request.app[READ_MODEL]))
 

@@ -41,10 +41,11 @@ from stream.gateway.guard.scrapes import check_scrape
 from stream.gateway.guard.tokens import Tokens
 from stream.gateway.middleware import Handler, counting, expectation, sharing
 from stream.gateway.openapi import document, parameters_of
-from stream.gateway.read_model import ReadModel
+from stream.gateway.read_model import ReadModel, warm_up
 from stream.gateway.reader import Reader
 from stream.gateway.writer import Writer
 from stream.metrics.gateway import GatewayMetrics
+from stream.serving.ending import end_in_time
 
 STATS_S = 1.0
 KEYS_S = 1.0  # between two looks at the file of keys
@@ -113,9 +114,12 @@ def build(config: Config, partitions: dict[str, int]) -> web.Application:
 
 async def _running(app: web.Application) -> AsyncIterator[None]:
     """What runs as long as the server does."""
+    await asyncio.to_thread(warm_up)
     await app[WRITER].start()
     await app[READER].start()
-    app[CLIENT] = aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=TIMEOUT_S))
+    token = app[SETTINGS].worker.token
+    headers = {"Authorization": f"Bearer {token}"} if token else None  # for the workers, whom alone it asks
+    app[CLIENT] = aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=TIMEOUT_S), headers=headers)
     tasks = [
         asyncio.create_task(_stats(app), name="gateway stats"),
         asyncio.create_task(_follow_keys(app[KEYS]), name="gateway keys"),
@@ -211,6 +215,7 @@ async def serve(config: Config, partitions: dict[str, int], started: Callable[[s
             asyncio.get_running_loop().add_signal_handler(number, asked.set)
         asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, app[KEYS].refresh)
         await asked.wait()
+        end_in_time(config.kafka, lambda: 0)
         app[STOPPING].set()
         await asyncio.sleep(LEAVE_S)
     finally:

@@ -57,6 +57,7 @@ async def lag_and_drift(client: aiohttp.ClientSession, workers: Sequence[str]) -
     for worker in workers:
         try:
             async with client.get(f"{worker}/metrics") as response:
+                response.raise_for_status()
                 text = await response.text()
         except (aiohttp.ClientError, TimeoutError):
             continue

@@ -43,6 +43,17 @@ class Second(NamedTuple):
     reward: float
 
 
+def warm_up() -> None:
+    """Load or compile what a read model asks for, with one that is thrown away: before the gateway says it is ready."""
+    tried, event = ReadModel(), Event(event_id="e", user_id="u", item_id="a", timestamp=1.0)
+    for item_id in "abab":
+        tried.item(item_id, Item(item_id=item_id))
+        tried.event("click", msgspec.structs.replace(event, item_id=item_id), 1.0)
+    tried.trending(2)
+    tried.similar("a", 2)
+    tried.pulled_by(["a", "b"], ["b"])
+
+
 class ReadModel:
     """All that a gateway knows: about 2 KB a user with a slate, 1 KB an item.
 

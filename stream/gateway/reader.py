@@ -18,11 +18,13 @@ from stream.kafka.security import aiokafka_options
 from stream.records.codec import Rejection, decode_event, decode_item, decode_profile
 from stream.records.schemas import EventType, Outcome
 from stream.records.topics import EVENT_TOPICS, ITEMS, OUTCOMES, RECOMMENDATIONS, USERS, prefixed
+from stream.serving.ending import stop_within
 
 POLL_MS = 200
 MAX_RECORDS = 500  # of one poll
 TURN_S = 0.002  # of reading, then requests are served
 RETRY_S = 1.0
+STOP_S = 5.0  # to disconnect
 _OUTCOME = msgspec.json.Decoder(Outcome)
 
 log = logging.getLogger(__name__)
@@ -64,7 +66,7 @@ class Reader:
         if self._task is not None:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
-            await self._consumer.stop()
+            await stop_within(self._consumer.stop(), STOP_S)
 
     async def _run(self) -> None:
         left = await self._begin()

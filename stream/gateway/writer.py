@@ -14,8 +14,10 @@ from stream.kafka.security import aiokafka_options
 from stream.records.codec import Rejection, decode_event
 from stream.records.schemas import KINDS, MAX_EVENT_BYTES, Event, EventType
 from stream.records.topics import EVENT_TOPICS, Topic, prefixed
+from stream.serving.ending import stop_within
 
 LINGER_MS = 2
+STOP_S = 5.0  # to send what is buffered and disconnect
 SEND_S = 10.0
 PAUSE = 50  # events checked in one go
 
@@ -54,7 +56,7 @@ class Writer:
 
     async def stop(self) -> None:
         """Send what is buffered, and disconnect."""
-        await self._producer.stop()
+        await stop_within(self._producer.stop(), STOP_S)
 
     async def events(self, documents: list[msgspec.Raw], user_id: str | None = None) -> list[Refused]:
         """Write events, each to the topic of its type; returns those that are invalid or were not acknowledged.

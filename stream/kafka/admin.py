@@ -11,8 +11,8 @@ from kafka.admin import ConfigResource, ConfigResourceType
 from kafka.errors import KafkaError, NoError, TopicAlreadyExistsError, UnknownTopicOrPartitionError, for_code
 
 from stream.config import Kafka
-from stream.errors import BrokerError, TopicError, UsageError
-from stream.kafka.security import kafka_options
+from stream.errors import BrokerError, TopicError
+from stream.kafka.security import addresses, joined, kafka_options
 from stream.kafka.unreadable import missing_codecs
 from stream.records.topics import DEAD, KEYED_BY_USER, LOG, TOPICS, Topic, prefixed
 
@@ -130,7 +130,7 @@ def _connected(config: Kafka) -> Iterator[KafkaAdminClient]:
     level = logger.level
     logger.setLevel(logging.CRITICAL + 1)
     try:
-        _probe(config.broker)
+        _probe(config)
         admin = KafkaAdminClient(
             **kafka_options(config), bootstrap_timeout_ms=int(CONNECT_S * 1000), request_timeout_ms=REQUEST_MS
         )
@@ -145,18 +145,14 @@ def _connected(config: Kafka) -> Iterator[KafkaAdminClient]:
         logger.setLevel(level)
 
 
-def _probe(broker: str) -> None:
+def _probe(config: Kafka) -> None:
     """Connect to one address at least: kafka-python leaks sockets and a thread where nothing listens."""
-    addresses = [address.strip() for address in broker.split(",")]
-    reasons = []
-    for address in addresses:
-        host, _, port = address.rpartition(":")
-        if not host or not port.isdecimal() or int(port) > 65535:
-            raise UsageError(f"broker {address!r}: must be host:port; set --broker or HEADWATER_BROKER")
+    brokers, reasons = addresses(config), []
+    for host, port in brokers:
         try:
-            socket.create_connection((host.strip("[]"), int(port)), timeout=CONNECT_S / len(addresses)).close()
+            socket.create_connection((host, port), timeout=CONNECT_S / len(brokers)).close()
         except OSError as error:
-            reasons.append(f"{address}: {error.strerror or error}")
+            reasons.append(f"{joined(host, port)}: {error.strerror or error}")
         else:
             return
     raise BrokerError(

@@ -2,12 +2,14 @@
 
 import ssl
 from typing import Any
+from urllib.parse import urlsplit
 
 from stream.config import Kafka
 from stream.errors import UsageError
 from stream.kafka.unreadable import step_over
 
 MOCK_API_VERSION = (2, 3)  # kafka-python cannot find out that of librdkafka's mock cluster
+MAX_PORT = 65535
 
 
 def kafka_options(config: Kafka) -> dict[str, Any]:
@@ -29,7 +31,7 @@ def aiokafka_options(config: Kafka) -> dict[str, Any]:
     """
     step_over()
     options: dict[str, Any] = {
-        "bootstrap_servers": [address.strip() for address in config.broker.split(",")],
+        "bootstrap_servers": [joined(*address) for address in addresses(config)],
         "security_protocol": config.security_protocol,
     }
     if config.security_protocol.endswith("SSL"):
@@ -41,6 +43,66 @@ def aiokafka_options(config: Kafka) -> dict[str, Any]:
             "sasl_plain_password": config.sasl_password,
         }
     return options
+
+
+def addresses(config: Kafka) -> list[tuple[str, int]]:
+    """Host and port of each broker in the setting `kafka.broker`, whichever way they are written.
+
+    A scheme may stand before them: `kafka://` as Faust writes it, or a listener's protocol as Kafka does, if it is the
+    one of the settings.
+
+    Raises
+    ------
+    UsageError
+        saying which address, and what it must be
+
+    Examples
+    --------
+    >>> addresses(Kafka(broker="kafka-1:9092, kafka://kafka-2:9092,PLAINTEXT://[::1]:9092/"))
+    [('kafka-1', 9092), ('kafka-2', 9092), ('::1', 9092)]
+    """
+    found = [_address(part.strip(), config) for part in config.broker.split(",") if part.strip()]
+    if not found:
+        raise UsageError(_must(config.broker, "nothing is named"))
+    return found
+
+
+def joined(host: str, port: int) -> str:
+    """The address as Kafka's clients take it.
+
+    >>> joined("::1", 9092)
+    '[::1]:9092'
+    """
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
+def _address(text: str, config: Kafka) -> tuple[str, int]:
+    scheme, separator, rest = text.rpartition("://")
+    if separator and scheme.lower() != "kafka" and scheme.upper() != config.security_protocol:
+        listener = scheme.upper() in ("PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL")
+        what = f"set HEADWATER_KAFKA_SECURITY_PROTOCOL={scheme.upper()}" if listener else f"{scheme}:// is not Kafka"
+        raise UsageError(_must(text, what))
+    if "@" in rest:
+        secret = f"{text[: len(text) - len(rest)]}***@{rest.rpartition('@')[2]}"
+        raise UsageError(_must(secret, "name and password are the settings kafka.sasl_username and sasl_password"))
+    try:
+        parts = urlsplit(f"//{rest}")
+        host, port = parts.hostname or "", parts.port
+    except ValueError:
+        raise UsageError(_must(text, f"its port must be a number up to {MAX_PORT}")) from None
+    if parts.path not in ("", "/") or parts.query or parts.fragment:
+        raise UsageError(_must(text, "nothing may follow the port"))
+    if not host or any(character.isspace() for character in rest):
+        raise UsageError(_must(text, "the host is missing"))
+    if ":" in host and not rest.startswith("["):
+        raise UsageError(_must(text, "an IPv6 address stands in brackets"))
+    if not port or not rest.rstrip("/").rpartition(":")[2].isascii():
+        raise UsageError(_must(text, f"the port is missing: Kafka's is usually 9092, as in {joined(host, 9092)}"))
+    return host, port
+
+
+def _must(address: str, what: str) -> str:
+    return f"broker {address!r}: must be host:port; {what}; set --broker or HEADWATER_BROKER"
 
 
 def tls_context(config: Kafka) -> ssl.SSLContext:

@@ -12,6 +12,7 @@ from stream.metrics.worker import PrometheusObserver
 from stream.worker.worker import Worker
 
 PERIOD_S = 2.0  # between two checks
+STARTING_S = 600.0  # to compile kernels on a slow machine, and to connect
 ENDED_AFTER = 4  # times `stuck_after_s`: a broker may be gone for a minute
 SIZES_EVERY = 15  # checks
 POSITIONS_TIMEOUT_S = 10.0  # a consumer that takes longer to answer counts as stuck
@@ -54,6 +55,8 @@ class Health:
     def alive(self) -> Verdict:
         """Whether the process still does its work; a supervisor should restart it otherwise."""
         silent_s = time.monotonic() - self.worker.replica.alive_at
+        if not self.worker.started.is_set() and silent_s < STARTING_S:
+            return Verdict(True, "starting")
         if silent_s > self.stuck_after_s:
             return Verdict(False, f"headwater.log has not been read for {silent_s:.0f} s")
         if self._stuck_s() > self.stuck_after_s:

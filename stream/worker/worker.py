@@ -35,6 +35,7 @@ from stream.observe import Observer
 from stream.records.acceptance import Verdict
 from stream.records.log import Batch, Message
 from stream.records.topics import DEAD
+from stream.serving.ending import stop_within
 from stream.worker.intake import Intake
 from stream.worker.outbox import outcome_records, slate_records, written_at
 from stream.worker.ownership import Ownership
@@ -130,10 +131,7 @@ class Worker:
             task.cancel()
         await self._release(set(self.assigned), DRAIN_TIMEOUT_S)
         for stopped in (self.writer.stop(), self.replica.stop()):
-            try:
-                await asyncio.wait_for(stopped, DRAIN_TIMEOUT_S)
-            except (TimeoutError, KafkaError) as error:  # nothing is lost: the next owner goes on from the log
-                log.warning("stopping: %r", error)
+            await stop_within(stopped, DRAIN_TIMEOUT_S)  # nothing is lost: the next owner goes on from the log
         self.connections.close()
 
     async def assign(self, assigned: set[TP]) -> None:

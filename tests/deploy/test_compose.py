@@ -14,6 +14,7 @@ import yaml
 from stream.cli import cli
 from stream.config import Config, load
 from stream.metrics.dashboards import SOURCE
+from stream.serving.access import check
 
 ROOT = Path(__file__).resolve().parents[2]
 COMPOSE: Any = yaml.safe_load((ROOT / "docker-compose.yml").read_text("utf-8"))
@@ -125,6 +126,8 @@ def test_ports_are_published_on_loopback_only(name: str) -> None:
 def test_published_ports_are_those_that_listen() -> None:
     published = {name: [int(port.split(":")[2]) for port in SERVICES[name].get("ports", [])] for name in SERVICES}
     assert settings("worker").worker.host == "0.0.0.0"
+    check(settings("worker").worker)
+    assert "ports" not in SERVICES["worker"], "without a token they are for the other services alone"
     gateway = settings("gateway").gateway
     assert (published["gateway"], gateway.host) == ([gateway.port], "0.0.0.0")
     assert gateway.workers == f"http://worker:{settings('worker').worker.port}"

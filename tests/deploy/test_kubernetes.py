@@ -12,6 +12,7 @@ import yaml
 from stream.cli import COMMANDS
 from stream.config import Config, load
 from stream.metrics.worker import PrometheusObserver
+from stream.serving.access import check
 from stream.worker.worker import DRAIN_TIMEOUT_S, REVOKE_TIMEOUT_S
 from tests.kafka.test_secure import permissions
 
@@ -76,6 +77,21 @@ def test_settings_and_secrets_exist(name: str, pod: Any) -> None:
         config.kafka.ssl_cafile == f"{container['volumeMounts'][0]['mountPath']}/{volume['secret']['items'][0]['path']}"
     )
     assert (config.kafka.instance_id == "pod-0") == (name == "headwater-worker")
+
+
+def test_the_workers_pages_ask_for_a_token_that_the_gateway_has() -> None:
+    found = {}
+    for name, pod in pods():
+        environment = {each["name"]: each["valueFrom"] for each in pod["spec"]["containers"][0]["env"]}
+        found[name] = environment.get("HEADWATER_WORKER_TOKEN", {}).get("secretKeyRef", {}).get("key")
+    assert found == {
+        "headwater-topics": None, "headwater-worker": "worker-token", "headwater-gateway": "worker-token",
+    }  # fmt: skip
+    token = named("Secret", "headwater-kafka")["stringData"]["worker-token"]
+    settings = named("ConfigMap", "headwater")["data"] | {"HEADWATER_WORKER_TOKEN": token}
+    config = load(None, settings)
+    assert config.worker.host == "0.0.0.0"
+    check(config.worker)
 
 
 @pytest.mark.parametrize(("name", "pod"), list(pods()))

@@ -1,6 +1,7 @@
 """The command line: quick help, one line per error, exit codes that mean something."""
 
 import importlib
+import os
 import subprocess
 import sys
 import time
@@ -171,3 +172,25 @@ def test_a_reader_that_has_read_enough_is_no_error() -> None:
         f"{sys.executable} -m stream.cli config | head -1", shell=True, capture_output=True, text=True, check=True
     )
     assert (done.stdout, done.stderr) == ("# The cluster and how it is read.\n", "")
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["--version"], ["config"], ["config", "--help"]])
+def test_output_that_cannot_be_written_is_one_line(arguments: list[str]) -> None:
+    with Path("/dev/full").open("w") as full:
+        command = [sys.executable, "-m", "stream.cli", *arguments]
+        done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, check=False)
+    said = "headwater: the output cannot be written: No space left on device\n"
+    assert (done.returncode, done.stderr) == (1, said)
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["config"], ["frobnicate"]])
+def test_a_pipe_that_is_closed_already_is_no_traceback(arguments: list[str]) -> None:
+    reading, writing = os.pipe()
+    os.close(reading)
+    command = [sys.executable, "-m", "stream.cli", *arguments]
+    done = subprocess.run(command, stdout=writing, stderr=subprocess.PIPE, text=True, check=False)
+    both = subprocess.run(command, stdout=writing, stderr=writing, check=False)
+    os.close(writing)
+    code = 2 if arguments == ["frobnicate"] else 0
+    assert (done.returncode, both.returncode) == (code, code)
+    assert done.stderr.count("\n") == (1 if code else 0)

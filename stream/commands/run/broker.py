@@ -9,9 +9,10 @@ from types import FrameType
 import click
 
 from stream.commands.options import examples
-from stream.errors import BrokerError
-from stream.processes.broker import Broker, BrokerSettings
+from stream.errors import BrokerError, UsageError
+from stream.processes.broker import Broker, BrokerSettings, port_is_free
 
+OTHER = "stop what listens there, or choose another with --port (0: any free one)"
 CHECK_INTERVAL_S = 0.2  # between two checks that broker and parent still run
 
 
@@ -34,6 +35,8 @@ def command(port: int, data: Path | None) -> None:
     A real Apache Kafka, bound to 127.0.0.1, without security. Needs Java 17 or newer, and Maven for the first start.
     Prints its address once it answers. Ends on Ctrl-C, on SIGTERM, and with the process that started it.
     """
+    if port and not port_is_free(port):
+        raise UsageError(f"broker: cannot listen on 127.0.0.1:{port}: Address already in use; {OTHER}")
     signal.signal(signal.SIGTERM, _end)
     parent = os.getppid()
     with Broker(BrokerSettings(port=port, data_dir=data)) as broker:

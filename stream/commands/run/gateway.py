@@ -12,6 +12,7 @@ from stream.gateway import app
 from stream.gateway.guard.audit import log as audit_log
 from stream.gateway.guard.keys import SCOPES, new_key
 from stream.kafka.admin import check
+from stream.serving.ports import check_free
 
 
 @click.group(
@@ -44,6 +45,7 @@ def command(config: Config, host: str | None, port: int | None, workers: tuple[s
     changed = {key: value for key, value in given.items() if value is not None}
     config = msgspec.structs.replace(config, gateway=msgspec.structs.replace(config.gateway, **changed))
     app.check(config)
+    check_free("gateway", config.gateway.host, config.gateway.port)
     partitions = check(config.kafka)
     uvloop.run(app.serve(config, partitions, lambda address: click.echo(f"serving at {address}")))
 

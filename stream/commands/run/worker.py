@@ -9,6 +9,8 @@ from stream import app
 from stream.commands.options import configured, examples
 from stream.config import Config
 from stream.kafka.admin import check
+from stream.serving import access
+from stream.serving.ports import check_free
 
 
 @click.command(
@@ -35,8 +37,10 @@ def command(config: Config, port: int | None, log_level: str) -> None:
     be written, it gives up the shard and recovers it from the log again. Exit code 1 if it cannot go on, such as when
     the log does not reach back far enough: run it under a supervisor that restarts it.
     """
-    check(config.kafka)
     if port is not None:
         config = msgspec.structs.replace(config, worker=msgspec.structs.replace(config.worker, port=port))
+    access.check(config.worker)
+    check_free("worker", config.worker.host, config.worker.port)
+    check(config.kafka)
     mode.loop.use("uvloop")
     faust.Worker(app.build(config), loglevel=log_level, redirect_stdouts=False).execute_from_commandline()

@@ -1,36 +1,65 @@
-"""The warm-up runs engine and fold on events, slates and settlements."""
+"""After the warm-up nothing is compiled any more, whatever a worker is asked."""
 
-from collections import Counter
+import subprocess
+import sys
+from pathlib import Path
 
-import pytest
-
+ROOT = Path(__file__).resolve().parents[3]
+SERVED = """
+import sys
+import numpy as np
+from numba.core.dispatcher import Dispatcher
+from bandits.registry import POLICIES
 from stream.config import Config
+from stream.decisions.explain import explain
 from stream.decisions.local import LocalWorker
-from stream.observe import Observer
-from stream.records.log import LoggedEvent, Settlement
-from stream.worker import warm_up
+from stream.records.log import ExperimentChange, ItemChange, ProfileChange
+from stream.records.schemas import KINDS, Event, Experiment, Item, Variant
+from stream.worker.warm_up import warm_up
+
+def compiled():
+    kernels = {
+        id(value): value for name, module in list(sys.modules.items())
+        if name.split(".")[0] in ("bandits", "learners", "stream")
+        for value in vars(module).values() if isinstance(value, Dispatcher)
+    }
+    return {(k.py_func.__module__, k.py_func.__qualname__, str(s)) for k in kernels.values() for s in k.signatures}
+
+warm_up(Config())
+before = compiled()
+worker, rng = LocalWorker.of(Config()), np.random.default_rng(5)
+worker.take(*(
+    ItemChange(f"i{n}", Item(item_id=f"i{n}", title=f"red thing {n % 9}", tags=["t"], price=float(n),
+                             categories=[f"c{n % 5}"], vectors={"v": [float(n), 1.0]}))
+    for n in range(300)
+))
+events = 0
+def some(users, count):
+    global events
+    for _ in range(count):
+        found = []
+        for _ in range(int(rng.integers(1, 4))):
+            events += 1
+            user, item = f"u{rng.integers(users)}", f"i{min(299, rng.zipf(1.4))}"
+            event = Event(event_id=f"e{events}", user_id=user, item_id=item, timestamp=1e9 + 40 * events)
+            found.append(worker.arrival(KINDS[int(rng.integers(3))], event))
+        worker.take(*found)
+some(20, 150)
+for names in (list(POLICIES)[:5], list(POLICIES)[5:]):
+    variants = [Variant(name="control", share=0.1)]
+    variants += [Variant(name=f"v{n}", share=0.15, settings={"policy": {"name": name}}) for n, name in enumerate(names)]
+    worker.take(ExperimentChange("x", Experiment(name="x", variants=variants, starts_at=1e9, holdout=0.1)))
+    some(60, 150)
+    for user_id, user in worker.shard.users.items():
+        explain(worker.model, user_id, user)
+    worker.take(ExperimentChange("x", None))
+worker.take(ProfileChange("u1", {"country": "NL", "age": 3}), ProfileChange("u2", None), ItemChange("i2", None))
+some(20, 100)
+worker.model.fingerprint()
+print("\\n".join(map(str, sorted(compiled() - before))))
+"""
 
 
-class Outcomes(Observer):
-    """Counts the outcomes of decisions."""
-
-    def __init__(self) -> None:
-        self.counts: Counter[str] = Counter()
-
-    def settled(self, settlement: Settlement, event: LoggedEvent | None = None) -> None:
-        self.counts[settlement.outcome] += 1
-
-
-def test_all_made_up_events_are_learned_and_settle_decisions(monkeypatch: pytest.MonkeyPatch) -> None:
-    made, seen = list[LocalWorker](), Outcomes()
-
-    def of(config: Config) -> LocalWorker:
-        made.append(LocalWorker.of(config, seen))
-        return made[-1]
-
-    monkeypatch.setattr(warm_up, "LocalWorker", type("Recorded", (), {"of": staticmethod(of)}))
-    warm_up.warm_up(Config())
-    (worker,) = made
-    assert (worker.events, worker.model.catalogue.events, worker.model.skipped) == (warm_up.STEPS,) * 2 + (0,)
-    assert len(worker.model.vocabulary) == warm_up.ITEMS
-    assert seen.counts["hit"] == warm_up.STEPS - 3, "all events but the first of each user settle a decision"
+def test_nothing_is_compiled_after_it() -> None:
+    done = subprocess.run([sys.executable, "-c", SERVED], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout.strip()) == (0, ""), done.stdout + done.stderr
