@@ -10,13 +10,7 @@ from aiohttp import web
 
 from stream.config import Config
 from stream.gateway import fleet
-from stream.gateway.documents import (
-    counts,
-    explanation_document,
-    slate_document,
-    trending_document,
-    user_document,
-)
+from stream.gateway.documents import counts, explanation_document, slate_document, trending_document, user_document
 from stream.gateway.feed import Feed, FullError, follow
 from stream.gateway.fields.patches import Patches, etag, matches, merged, whole_of
 from stream.gateway.fields.unknown import WARNED, warned
@@ -48,7 +42,6 @@ from stream.records.topics import ITEMS, USERS
 MAX_ITEMS = 40  # of an answer, as of a slate
 MAX_FOUND = 50  # items of a search
 TOPICS = frozenset({"event", "slate", "outcome", "stats"})
-OLD_SCOPES = {"read": "slates", "write": "catalogue"}
 OWN_TOPICS = TOPICS - {"stats"}  # for the holder of a token
 READ_MODEL = web.AppKey("read_model", ReadModel)
 READER = web.AppKey("reader", Reader)
@@ -74,7 +67,7 @@ class Endpoint(NamedTuple):
     @property
     def access(self) -> Access:
         """What is needed."""
-        return Access(OLD_SCOPES.get(self.scope, self.scope), self.own)
+        return Access(self.scope, self.own)
 
 
 async def write_events(request: web.Request) -> web.Response:

@@ -1,8 +1,25 @@
 """How large a record may be: what Meta of `schemas` cannot say, for all that producers send."""
 
+from collections.abc import Iterable
+
 import numpy as np
 
-from stream.records.schemas import MAX_PRICE, MAX_VECTOR_NUMBERS, Item
+from stream.records.schemas import (
+    MAX_ATTRIBUTES,
+    MAX_CATEGORIES,
+    MAX_IMAGE,
+    MAX_KEY,
+    MAX_PRICE,
+    MAX_TAGS,
+    MAX_TEXT,
+    MAX_TITLE,
+    MAX_VALUE,
+    MAX_VECTOR,
+    MAX_VECTOR_NUMBERS,
+    MAX_VECTORS,
+    MAX_WORD,
+    Item,
+)
 
 MAX_ITEM_BYTES = 256 * 1024  # of a record of the catalogue; text of 64 Ki characters and vectors fit
 MAX_PROFILE_BYTES = 64 * 1024
@@ -33,10 +50,34 @@ def too_deep(document: bytes) -> bool:
 
 
 def excess(item: Item) -> str | None:
-    """What an item has too much of, in words; None: nothing."""
+    """What an item has too much of, in words; None: nothing.
+
+    >>> excess(Item(item_id="i", tags=["x" * 300]))
+    'each of `tags` must have at most 256 characters; got 300'
+    """
+    texts = [value for value in item.attributes.values() if isinstance(value, str)]
     numbers = sum(map(len, item.vectors.values()))
-    if numbers > MAX_VECTOR_NUMBERS:
-        return f"`vectors` must hold at most {MAX_VECTOR_NUMBERS} numbers in all; got {numbers}"
-    if item.price is not None and not item.price <= MAX_PRICE:
-        return f"`price` must be at most {MAX_PRICE:g}; got {item.price!r}"
-    return None
+    price = item.price or 0.0
+    for what, found, most, unit in (
+        ("`title` must have", len(item.title or ""), MAX_TITLE, "characters"),
+        ("`text` must have", len(item.text or ""), MAX_TEXT, "characters"),
+        ("`image` must have", len(item.image or ""), MAX_IMAGE, "characters"),
+        ("`categories` must hold", len(item.categories), MAX_CATEGORIES, "of them"),
+        ("each of `categories` must have", _longest(item.categories), MAX_WORD, "characters"),
+        ("`tags` must hold", len(item.tags), MAX_TAGS, "of them"),
+        ("each of `tags` must have", _longest(item.tags), MAX_WORD, "characters"),
+        ("`attributes` must hold", len(item.attributes), MAX_ATTRIBUTES, "of them"),
+        ("each key of `attributes` must have", _longest(item.attributes), MAX_KEY, "characters"),
+        ("each text of `attributes` must have", _longest(texts), MAX_VALUE, "characters"),
+        ("`vectors` must hold", len(item.vectors), MAX_VECTORS, "of them"),
+        ("each key of `vectors` must have", _longest(item.vectors), MAX_KEY, "characters"),
+        ("each of `vectors` must have", max(map(len, item.vectors.values()), default=0), MAX_VECTOR, "numbers"),
+        ("`vectors` must hold", numbers, MAX_VECTOR_NUMBERS, "numbers in all"),
+    ):
+        if found > most:
+            return f"{what} at most {most} {unit}; got {found}"
+    return None if price <= MAX_PRICE else f"`price` must be at most {MAX_PRICE:g}; got {price!r}"
+
+
+def _longest(texts: Iterable[str]) -> int:
+    return max(map(len, texts), default=0)

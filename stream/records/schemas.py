@@ -35,17 +35,21 @@ Id = Annotated[
     ),
 ]
 Timestamp = Annotated[float, Meta(description="seconds since 1970-01-01 UTC; fractions allowed")]
-# The largest price is no constraint of the record, which the log holds too: `limits.excess` checks it on arrival.
+# The bounds of an item are no constraints of the record, since the log, which was written before them, holds items too:
+# `limits.excess` checks them on arrival.
+MAX_TITLE, MAX_TEXT, MAX_IMAGE, MAX_WORD, MAX_KEY, MAX_VALUE = 1024, 65_536, 2048, 256, 128, 4096  # characters
+MAX_CATEGORIES, MAX_TAGS, MAX_ATTRIBUTES, MAX_VECTOR = 64, 256, 64, 4096
 Money = Annotated[float, Meta(ge=0, description="in the shop's own currency", extra_json_schema={"maximum": MAX_PRICE})]
 Probability = Annotated[float, Meta(ge=0, le=1)]
 Scalar = str | float | bool | None
-AttributeKey = Annotated[str, Meta(max_length=128)]
-AttributeValue = Annotated[str, Meta(max_length=4096)] | float | bool | None
+AttributeKey = Annotated[str, Meta(max_length=MAX_KEY)]
+AttributeValue = Annotated[str, Meta(max_length=MAX_VALUE)] | float | bool | None
 Attributes = Annotated[
-    dict[AttributeKey, AttributeValue], Meta(max_length=64, description="flat: strings, numbers, booleans")
+    dict[AttributeKey, AttributeValue],
+    Meta(max_length=MAX_ATTRIBUTES, description="flat: strings, numbers, booleans"),
 ]
-Word = Annotated[str, Meta(max_length=256)]  # a category, a tag
-Vector = Annotated[list[float], Meta(max_length=4096)]
+Word = Annotated[str, Meta(extra_json_schema={"maxLength": MAX_WORD})]  # a category, a tag
+Vector = Annotated[list[float], Meta(extra_json_schema={"maxItems": MAX_VECTOR})]
 _OUTCOMES = (
     "hit, miss: by the user's next event; silent: none came within the attribution window; "
     "void: the next event was dated before the slate or names another one; "
@@ -98,18 +102,29 @@ class Item(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """An item of the catalogue. Key: `item_id`; an empty value (tombstone) takes the item off every list."""
 
     item_id: Id
-    title: Annotated[str, Meta(max_length=1024)] | None = None
-    categories: Annotated[list[Word], Meta(max_length=64, description="the most telling one first")] = []
+    title: Annotated[str, Meta(extra_json_schema={"maxLength": MAX_TITLE})] | None = None
+    categories: Annotated[
+        list[Word], Meta(extra_json_schema={"maxItems": MAX_CATEGORIES}, description="the most telling one first")
+    ] = []
     price: Money | None = None
-    tags: Annotated[list[Word], Meta(max_length=256)] = []
-    text: Annotated[str, Meta(max_length=65_536)] | None = None
-    attributes: Attributes = {}
+    tags: Annotated[list[Word], Meta(extra_json_schema={"maxItems": MAX_TAGS})] = []
+    text: Annotated[str, Meta(extra_json_schema={"maxLength": MAX_TEXT})] | None = None
+    attributes: Annotated[
+        dict[str, Scalar],
+        Meta(extra_json_schema={"maxProperties": MAX_ATTRIBUTES}, description="flat: strings, numbers, booleans"),
+    ] = {}
     available: bool = True
     expires_at: Annotated[Timestamp | None, Meta(description="not recommended from then on (event time)")] = None
-    image: Annotated[str, Meta(max_length=2048, description="address of a picture; reserved")] | None = None
+    image: (
+        Annotated[str, Meta(extra_json_schema={"maxLength": MAX_IMAGE}, description="address of a picture; reserved")]
+        | None
+    ) = None
     vectors: Annotated[
-        dict[AttributeKey, Vector],
-        Meta(max_length=MAX_VECTORS, description="named embeddings, 8,192 numbers in all; reserved"),
+        dict[str, Vector],
+        Meta(
+            extra_json_schema={"maxProperties": MAX_VECTORS},
+            description="named embeddings, 8,192 numbers in all; reserved",
+        ),
     ] = {}
     schema_version: Version = 1
 

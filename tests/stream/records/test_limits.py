@@ -5,8 +5,9 @@ from typing import Any
 
 import pytest
 
-from stream.records.codec import Rejection, decode_event, decode_item, decode_profile
+from stream.records.codec import Rejection, decode_event, decode_item, decode_profile, encode
 from stream.records.limits import MAX_DEPTH, MAX_ITEM_BYTES, MAX_PROFILE_BYTES, too_deep
+from stream.records.log import LOG_VERSION, Batch, ItemChange, decode_message, encode_message
 from stream.records.schemas import Item
 
 NOW = 1_700_000_000.0
@@ -84,3 +85,13 @@ def test_depth_is_measured_outside_strings(depth: int, brackets: str) -> None:
     assert too_deep(deep) is (depth > MAX_DEPTH)
     assert not too_deep(wide)
     assert not too_deep(b'"' + b"[" * 400 + b'"')
+
+
+def test_an_old_log_with_a_larger_item_can_be_read() -> None:
+    """The bounds came after the first logs: a worker that cannot read its log is down for good."""
+    large = Item(item_id="i", title="x" * 5_000, tags=["t" * 500], attributes={"k" * 300: "v" * 9_000})
+    batch = Batch(LOG_VERSION, "items/0", 0, 0, {}, 0.0, [ItemChange("i", large)])
+    assert decode_message(encode_message(batch), 1) == batch
+    refused = decode_item(b"i", encode(large))
+    assert isinstance(refused, Rejection)
+    assert refused.detail == "item: `title` must have at most 1024 characters; got 5000"
