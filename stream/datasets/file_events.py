@@ -14,6 +14,7 @@ from hashlib import blake2b
 import msgspec
 
 from stream.datasets.layouts import Line
+from stream.records import amounts
 from stream.records.schemas import Event, EventType
 from stream.records.times import Seconds, fault
 
@@ -73,7 +74,15 @@ class FileEvents:
         return float(time)
 
     def identified(self, kind: EventType, event: Event, own: str = "") -> Event:
-        """The event under its own id, or under that which its content gives it in this file."""
+        """The event under its own id, or under that which its content gives it in this file.
+
+        Raises
+        ------
+        ValueError
+            if its price or quantity is not plausible
+        """
+        if wrong := amounts.fault(event, kind):
+            raise ValueError(wrong)
         if own:
             return msgspec.structs.replace(event, event_id=own)
         said = msgspec.msgpack.encode((kind, msgspec.structs.replace(event, event_id="", type=None)))

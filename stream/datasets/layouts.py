@@ -1,5 +1,6 @@
 """What a layout is: which columns say who did what to which item and when, and the function from fields to an event."""
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
@@ -101,18 +102,11 @@ def _id(name: str, text: str) -> str:
         raise ValueError(f"`{name}` {error}") from None
 
 
-def _number(name: str, text: str) -> float:
+def _number(name: str, text: str, low: float = 0.0) -> float:
     try:
-        return number(text.strip(" \t"), 0)
+        return number(text.strip(" \t"), low)
     except ValueError as error:
         raise ValueError(f"`{name}` {error}") from None
-
-
-def _quantity(name: str, text: str) -> float:
-    count = _number(name, text)
-    if not count:
-        raise ValueError(f"`{name}` must be a number above 0; got {text!r}")
-    return count
 
 
 def _finite(text: str) -> float | None:
@@ -203,11 +197,15 @@ def parser(
         kind = kind_of(event, rating)
         if kind is None or (item and item == layout.unset):
             return None
-        paid = _number(price_name, price) if price else None
+        low = -math.inf if kind == "purchase" else 0.0  # what is returned has a negative price or quantity
+        paid = _number(price_name, price, low) if price else None
+        count = _number(quantity_name, quantity, low) if quantity else None
+        if count == 0.0 and kind != "purchase":
+            count = None  # exports write 0 where nothing was bought
         visit = _id(session_name, session) if session.strip(" \t") else None
         return Line(
             kind, _id(user_name, user), _id(item_name, item), time_of(time), visit, paid,
-            _quantity(quantity_name, quantity) if quantity else None, rating, (*about, price) if described else (),
+            count, rating, (*about, price) if described else (),
         )  # fmt: skip
 
     return parse
@@ -227,7 +225,7 @@ def describe(layout: Layout, item_id: str, about: tuple[str, ...]) -> Item | Non
         title=title or None,
         categories=[each for each in (category, second) if each],
         attributes={"brand": brand} if brand else {},
-        price=float(price) if price and layout.priced else None,
+        price=float(price) if price and layout.priced and float(price) >= 0.0 else None,
     )
 
 

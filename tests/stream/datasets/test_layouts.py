@@ -1,8 +1,13 @@
 """What the columns of a layout mean."""
 
+import re
+from pathlib import Path
+
 import pytest
 
 from stream.datasets.layouts import ROLES, Layout, Line, clock, describe, film, parser, unit_of
+from stream.datasets.raw.bad import FormatError
+from stream.datasets.readers import read
 from stream.datasets.ready import READY
 from stream.records.schemas import Item
 from stream.records.times import seconds
@@ -64,3 +69,16 @@ def test_items_of_a_line() -> None:
     assert film("1", "Up (2009)", "(no genres listed)") == Item(item_id="1", title="Up (2009)")
     with pytest.raises(ValueError, match="`movieId` must not be empty"):
         film("", "Up (2009)", "Drama")
+
+
+def test_what_is_returned_has_a_negative_amount_and_is_a_purchase(tmp_path: Path) -> None:
+    log = tmp_path / "log.csv"
+    head = "user_id,item_id,event,timestamp,price,quantity\n"
+    log.write_text(head + "u,i,purchase,1700000000,9.5,2\nu,i,purchase,1700000060,-9.5,2\nu,i,view,1700000120,9.5,0\n")
+    events = [entry[1] for entry in read(log) if isinstance(entry, tuple)]
+    assert [(event.price, event.quantity) for event in events] == [(9.5, 2.0), (-9.5, 2.0), (9.5, None)]
+    for line, wrong in (("view,1700000000,-9.5,1", "0 or more"), ("purchase,1700000000,1e12,2", "at most 1e+12"),
+                        ("purchase,1700000000,1,0", "must not be 0")):  # fmt: skip
+        log.write_text(f"{head}u,i,{line}\n")
+        with pytest.raises(FormatError, match=re.escape(wrong)):
+            list(read(log))
