@@ -89,7 +89,8 @@ def text_of(request: web.Request, name: str, default: str = "") -> str:
     if len(given) > 1:
         raise Problem(422, f"{name}: must be given once; got {len(given)}")
     if CONTROL.search(given[0]) or len(given[0]) > MAX_TEXT + MAX_ID_BYTES:
-        raise Problem(422, f"{name}: must be a short text without control characters; got {given[0][:40]!r}")
+        most = MAX_TEXT + MAX_ID_BYTES
+        raise Problem(422, f"{name}: must have no control characters, at most {most} others; got {given[0][:40]!r}")
     return given[0]
 
 

@@ -16,6 +16,7 @@ from stream.observe import Losses, Mix, Observer, Step
 from stream.records.codec import REASONS
 from stream.records.log import Decision, LoggedEvent, Record, Settlement
 from stream.records.schemas import KINDS
+from stream.records.topics import INPUT_TOPICS
 
 RECOVERY_BUCKETS_S = (0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 60, 300)
 LATENCY_BUCKETS_S = (0.002, 0.005, 0.01, 0.015, 0.02, 0.03, 0.05, 0.075, 0.1, 0.25, 0.5, 1, 5, 30)
@@ -68,6 +69,9 @@ class PrometheusObserver(Observer):
         self._remade = declare.counter(
             "topics_remade", "shards that began anew with a topic that was deleted and made again", "topic"
         )
+        for each in (self._misplaced, self._unreadable, self._remade):
+            for topic in INPUT_TOPICS:
+                each.labels(topic.name)  # there from the start, at 0
         self._skipped_offsets = declare.counter(
             "skipped_offsets", "input offsets without a record: deleted before they were read, compacted, or markers"
         )
