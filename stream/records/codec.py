@@ -150,20 +150,22 @@ def _text(value: bytes, field: str) -> str | None:
 
 
 def _check_event(event: Event, kind: EventType, key: bytes | None, now: float) -> Rejection | None:
-    found = {"event_id": event.event_id, "user_id": event.user_id, "item_id": event.item_id}
-    if event.session_id is not None:
-        found["session_id"] = event.session_id
-    if event.decision_id is not None:
-        found["decision_id"] = event.decision_id
     if event.type is not None and event.type != kind:
         return Rejection("wrong_topic", f"event: `type` is {event.type!r} but it came on the topic of {kind!r}")
-    if wrong := amounts.fault(event, kind):
+    if (event.price is not None or event.quantity is not None) and (wrong := amounts.fault(event, kind)):
         return Rejection("out_of_range", f"event: {wrong}")
-    return (
-        _check_time(event.timestamp, now)
-        or _check_ids("event", found)
-        or _check_key("event", "user_id", found["user_id"], key)
-    )
+    if not times.EARLIEST_S <= event.timestamp <= now:
+        rejection = _check_time(event.timestamp, now)
+        if rejection is not None:
+            return rejection
+    optional = f"{event.session_id or ''}{event.decision_id or ''}"
+    if not ids.are_plain(f"{event.event_id}{event.user_id}{event.item_id}{optional}"):
+        names = ("event_id", "user_id", "item_id", "session_id", "decision_id")
+        found = {name: text for name in names if (text := getattr(event, name)) is not None}
+        rejection = _check_ids("event", found)
+        if rejection is not None:
+            return rejection
+    return _check_key("event", "user_id", event.user_id, key)
 
 
 def _check_time(timestamp: float, now: float) -> Rejection | None:

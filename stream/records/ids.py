@@ -51,6 +51,15 @@ def fault(text: str) -> str:
     return ""
 
 
+def are_plain(joined: str) -> bool:
+    """Whether ids that are joined to one text are all without fault, seen at a glance; False says nothing.
+
+    >>> are_plain("e-1" + "ada" + "tea"), are_plain("e-1" + "ada " + "tea")
+    (True, False)
+    """
+    return len(joined) <= MAX_ID_BYTES and joined.isascii() and joined.isprintable() and " " not in joined
+
+
 def length_fault(text: str) -> str:
     """What is wrong with the length of an id; all that is asked of one that is to be deleted.
 

@@ -44,11 +44,17 @@ class LoggedEvent(Struct, frozen=True, array_like=True, gc=False):
         return amounts.revenue(self.kind, self.price)
 
 
+# kind -> its topic, as an index in topics.USER_TOPICS, and its index in schemas.KINDS
+_PLACES = {kind: (USER_TOPICS.index(topic), KINDS.index(kind)) for kind, topic in EVENT_TOPICS.items()}
+
+
 def logged_event(event: Event, kind: EventType, offset: int, traits: Iterable[str] = ()) -> LoggedEvent:
     """An event of its kind's topic for the log; of its context only the texts under the names of `traits`."""
-    context = {name: value for name in traits if isinstance(value := event.context.get(name), str)}
+    given = event.context
+    context = {name: value for name in traits if isinstance(value := given.get(name), str)} if given else {}
+    topic, number = _PLACES[kind]
     return LoggedEvent(
-        USER_TOPICS.index(EVENT_TOPICS[kind]), offset, event.event_id, event.item_id, KINDS.index(kind),
+        topic, offset, event.event_id, event.item_id, number,
         event.timestamp, event.session_id, event.decision_id, amounts.amount(event, kind), context,
     )  # fmt: skip
 
