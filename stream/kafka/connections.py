@@ -3,6 +3,7 @@
 The worker uses Kafka only through this file and `faust_polls.Positions`, so a simulation can stand in for both.
 """
 
+import asyncio
 import logging
 from collections.abc import Iterable
 from typing import Any
@@ -54,16 +55,23 @@ class Reader:
             fetch_max_wait_ms=IDLE_MS, max_partition_fetch_bytes=MAX_FETCH_BYTES, isolation_level="read_committed",
             value_deserializer=keep_unreadable,
         )  # fmt: skip
-        await self._consumer.start()
-        self._consumer.assign([self._tp])
-        first = int((await self._consumer.beginning_offsets([self._tp]))[self._tp])
-        end = int((await self._consumer.end_offsets([self._tp]))[self._tp])
-        self._consumer.seek(self._tp, first if position is None else max(first, min(position, end)))
+        try:
+            await self._consumer.start()
+            self._consumer.assign([self._tp])
+            first = int((await self._consumer.beginning_offsets([self._tp]))[self._tp])
+            end = int((await self._consumer.end_offsets([self._tp]))[self._tp])
+            self._consumer.seek(self._tp, first if position is None else max(first, min(position, end)))
+        except BaseException:
+            await self.stop()
+            raise
         return first, end
 
     async def stop(self) -> None:
         """Disconnect."""
-        await self._consumer.stop()
+        stopping = asyncio.ensure_future(self._consumer.stop())
+        await asyncio.wait({stopping})
+        if not stopping.cancelled():  # where Kafka is away, aiokafka raises the end of one of its own tasks
+            stopping.result()
 
     async def read(self) -> list[tuple[int, bytes]]:
         """The next records with their positions; empty after a while without any.
