@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from learners.arrays.handle import Handle
 from learners.base import Source
 from learners.content.content import Content
-from learners.content.scores import Rated
+from learners.content.profile import Rated
 from learners.links.covisitation import CoVisitation, Linked
 from learners.links.sequential_rules import Ruled, SequentialRules
 from learners.neighbours.session_neighbours import SessionNeighbours
@@ -69,7 +69,11 @@ class Board:
     """
 
     def __init__(self, sources: Sequence[Source]) -> None:
-        places = {source.name: n for n, source in enumerate(sources) if type(source) is SEATS.get(source.name)}
+        places = {
+            source.name: n
+            for n, source in enumerate(sources)
+            if type(source) is SEATS.get(source.name) and getattr(source, "compiled", True)
+        }
         self.rows: NDArray[np.int64] = np.array([places.get(name, -1) for name in SEATS], np.int64)
         self.others = [n for n in range(len(sources)) if n not in self.rows]
         self._seated: list[Any] = [

@@ -43,7 +43,7 @@ def make_row(it: Rated, item: int, size: int, beside: NDArray[np.int32]) -> None
     count = search(it, 0.0, beside)
     items, scores, kept = np.empty(count, np.int32), np.empty(count, np.float32), 0
     for n in range(count):
-        if it.found[n] != item and it.scores[n] > 0.0:
+        if it.scores[n] > 0.0:
             items[kept], scores[kept] = it.found[n], it.scores[n]
             kept += 1
     best, likeness = best_first(items[:kept], scores[:kept], WIDTH)
