@@ -92,8 +92,12 @@ class Board:
             self._parts, self._arrays = parts, Arrays._make(parts)
         return self._arrays
 
-    def held(self) -> Any:
-        """The arrays as kernels take them; what the sources remember of the last query is outdated."""
+    def outdate(self) -> None:
+        """Let the sources forget what they remember of the last query: compiled code answers another one."""
         for source in self._near:
             source.outdate()
+
+    def held(self) -> Any:
+        """The arrays as kernels take them."""
+        self.outdate()
         return self._handle.of(self.arrays)

@@ -17,8 +17,8 @@ _LEVEL = np.float32(1.0 / 255.0)
 _AT_ONCE = 128  # rows of one product: BLAS would divide a larger one among threads, which costs more than it gains
 
 
-class _Net(NamedTuple):
-    """Weights, and beside each the sum of its squared gradients (AdaGrad)."""
+class Net(NamedTuple):
+    """What compiled code works with: weights, and beside each the sum of its squared gradients (AdaGrad)."""
 
     linear: NDArray[np.float32]  # [2, F]
     hidden: NDArray[np.float32]  # [2, F + 1, H], the bias last
@@ -26,7 +26,7 @@ class _Net(NamedTuple):
 
 
 @njit(cache=True)
-def _forward(net: _Net, x: NDArray[np.float32], active: NDArray[np.float32]) -> NDArray[np.float32]:
+def _forward(net: Net, x: NDArray[np.float32], active: NDArray[np.float32]) -> NDArray[np.float32]:
     """Score the rows of `x`, [n, F]; writes the hidden units' outputs to `active`, [n, H]."""
     n, width, units = x.shape[0], x.shape[1], net.out.shape[1]
     scores = np.zeros(n, np.float32)
@@ -53,9 +53,9 @@ def _descend(weights: NDArray[np.float32], squares: NDArray[np.float32], at: int
 
 
 @njit(cache=True)
-def _shares(held: Any, rows: NDArray[np.uint8]) -> NDArray[np.float32]:
-    """The softmax over the rows' scores, the products by BLAS, some rows at a time."""
-    net, n, width = held.it, len(rows), held.it.linear.shape[1]
+def shares_of(net: Net, rows: NDArray[np.uint8]) -> NDArray[np.float32]:
+    """Return the softmax over the rows' scores; the products by BLAS, some rows at a time. Further columns are free."""
+    n, width = len(rows), net.linear.shape[1]
     linear, inner, bias, out = net.linear[0], net.hidden[0, :width], net.hidden[0, width], net.out[0]
     scores, x = np.empty(n, np.float32), np.empty((min(n, _AT_ONCE), width), np.float32)
     for start in range(0, n, _AT_ONCE):
@@ -170,7 +170,7 @@ class Mixer:
         self.names = tuple(names)
         self.learning_rate = learning_rate
         width, spread = len(self.names), 1.0 / math.sqrt(max(1, len(self.names)))
-        self._net = _Net(
+        self._net = Net(
             np.zeros((2, width), np.float32),
             np.zeros((2, width + 1, units), np.float32),
             np.zeros((2, units), np.float32),
@@ -184,6 +184,11 @@ class Mixer:
 
     def __repr__(self) -> str:
         return f"Mixer({len(self.names)} features, {self._net.out.shape[1]} units, loss {self.loss:.4f})"
+
+    @property
+    def arrays(self) -> Net:
+        """All that compiled code works with; another tuple after `restore`."""
+        return self._net
 
     @property
     def loss(self) -> float:
@@ -208,7 +213,7 @@ class Mixer:
         """Return the probability that each row is the next one, given that one of them is, [n]."""
         if len(rows) == 0:
             return np.empty(0, np.float32)
-        shares: NDArray[np.float32] = _shares(self._handle.of(self._net), rows)
+        shares: NDArray[np.float32] = shares_of(self._net, rows)
         return shares
 
     def raise_learning_rate(self, factor: float) -> None:
@@ -231,7 +236,7 @@ class Mixer:
         for name, part in self._net._asdict().items():
             if state[name].shape != part.shape:
                 raise ValueError(f"`{name}` must have shape {part.shape}; got {state[name].shape}")
-        self._net = _Net(*(np.array(state[name], np.float32) for name in _Net._fields))
+        self._net = Net(*(np.array(state[name], np.float32) for name in Net._fields))
         self._running = np.array(state["running"], np.float64)
 
 
