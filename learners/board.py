@@ -79,7 +79,7 @@ class Board:
         self._seated: list[Any] = [
             sources[places[name]] if name in places else make() for name, make in SEATS.items()
         ]  # fmt: skip
-        self._near = [seated for seated in self._seated if hasattr(seated, "outdate")]
+        self._answering = [seated for seated in self._seated if hasattr(seated, "make_ready")]
         self._parts: list[Any] = []
         self._arrays: Arrays | None = None
         self._handle = Handle()
@@ -92,12 +92,12 @@ class Board:
             self._parts, self._arrays = parts, Arrays._make(parts)
         return self._arrays
 
-    def outdate(self) -> None:
-        """Let the sources forget what they remember of the last query: compiled code answers another one."""
-        for source in self._near:
-            source.outdate()
+    def make_ready(self) -> Arrays:
+        """The arrays for another query: sources that remember their last answer forget it."""
+        for source in self._answering:
+            source.make_ready()
+        return self.arrays
 
     def held(self) -> Any:
         """The arrays as kernels take them."""
-        self.outdate()
         return self._handle.of(self.arrays)

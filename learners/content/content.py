@@ -140,9 +140,11 @@ class Content(Impersonal):
         """Whether compiled code alone can answer: without vectors, whose graph is asked from Python."""
         return self._vector is None
 
-    def outdate(self) -> None:
-        """Expect that compiled code answers other queries with the arrays."""
+    def make_ready(self) -> None:
+        """Expect that compiled code answers other queries with the arrays, and put one new item into others' rows."""
         self._query = None
+        if self._fresh:
+            self.prepare(1)
 
     def prepare(self, most: int) -> int:
         """Make rows ahead, for items described or met of late: at most so many; returns how many.
@@ -157,12 +159,15 @@ class Content(Impersonal):
                 del self._fresh[item]
             else:
                 item = self._wanted.popleft()
-                if is_current(self._rated, item):
+                if self._has_row(item):
                     continue
             self._make(item)
             enter(self._rated, item)
             made += 1
         return made
+
+    def _has_row(self, item: int) -> bool:
+        return is_current(self._rated.slots, self._rated.made, self._index.described, item)
 
     def _make(self, item: int) -> None:
         self._query = None
@@ -240,7 +245,7 @@ class Content(Impersonal):
         self._query = query
         self.prepare(len(self._fresh))
         for item in query.recent[: len(self._decay)].tolist() if self._vector is not None else ():
-            if 0 <= item < self._index.size and not is_current(self._rated, item):
+            if 0 <= item < self._index.size and not self._has_row(item):
                 self._make(item)
         best: tuple[NDArray[np.int32], NDArray[np.float32]] = propose_content(
             self.arrays, query.recent, self._index.size, blocked, k, len(self._decay)

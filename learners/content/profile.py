@@ -15,7 +15,7 @@ MISSED: Final = 3  # 1: the search left items out
 DESCRIBED: Final = 4  # items with a description
 ROWS: Final = 5  # ever made
 
-_SPREAD = np.uint32(0x9E3779B1)  # 2^32 / golden ratio: Fibonacci hashing
+_SPREAD = np.uint64(0x9E3779B97F4A7C15)  # 2^64 / golden ratio: Fibonacci hashing
 _FREE: Final = -1
 
 
@@ -48,24 +48,21 @@ class Rated(NamedTuple):
 
 
 @njit(cache=True)
-def place_of(keys: NDArray[np.int32], token: int) -> int:
-    """Return where a token stands in the profile, or the free place where it would."""
-    mask = len(keys) - 1
-    place = int((np.uint32(token) * _SPREAD) >> np.uint32(8)) & mask
-    while keys[place] >= 0 and keys[place] != token:
-        place = (place + 1) & mask
-    return place
+def home(token: int, mask: int) -> int:
+    """Return where a token is looked for first in the profile, whose table has `mask` + 1 places."""
+    return int((np.uint64(token) * _SPREAD) >> np.uint64(32)) & mask
 
 
 @njit(cache=True)
 def begin(it: Rated, recent: NDArray[np.int32], size: int) -> float:
     """Put the profile of a user's last items in place of the one before; return its length before it was made 1."""
+    keys, values, frequency, described = it.keys, it.values, it.frequency, it.counters[DESCRIBED]
     for place in it.touched[: it.counters[TOKENS]]:
-        it.keys[place] = _FREE
+        keys[place] = _FREE
     it.counters[TOKENS] = count = _fill(it, recent, size)
-    places, values, squares = it.touched[:count], it.values, 0.0
+    places, squares = it.touched[:count], 0.0
     for place in places:
-        values[place] *= rarity(it, it.keys[place])
+        values[place] *= rarity(described, frequency[keys[place]])
         squares += values[place] ** 2
     for place in places:
         values[place] /= math.sqrt(squares)
@@ -75,16 +72,17 @@ def begin(it: Rated, recent: NDArray[np.int32], size: int) -> float:
 
 
 @njit(cache=True)
-def rarity(it: Rated, token: int) -> float:
-    """Inverse document frequency of a token, as of now."""
-    return math.log(1.0 + it.counters[DESCRIBED] / (1.0 + it.frequency[token]))
+def rarity(described: int, holders: int) -> float:
+    """Inverse document frequency of a token that so many of the described items hold."""
+    return math.log(1.0 + described / (1.0 + holders))
 
 
 @njit(cache=True)
 def _fill(it: Rated, recent: NDArray[np.int32], size: int) -> int:
     """Add up the tokens' weights; return how many tokens there are."""
-    tokens, weights, keys, values, count = it.tokens, it.weights, it.keys, it.values, 0
-    for n in range(min(len(recent), len(it.decay))):
+    tokens, weights, keys, values, touched, decay = it.tokens, it.weights, it.keys, it.values, it.touched, it.decay
+    count, mask = 0, len(keys) - 1
+    for n in range(min(len(recent), len(decay))):
         item = recent[n]
         if item < 0 or item >= size:
             continue
@@ -92,12 +90,14 @@ def _fill(it: Rated, recent: NDArray[np.int32], size: int) -> int:
             token = tokens[item, slot]
             if token < 0:
                 break
-            place = place_of(keys, token)
+            place = home(token, mask)
+            while keys[place] >= 0 and keys[place] != token:
+                place = (place + 1) & mask
             if keys[place] < 0:
                 keys[place], values[place] = token, 0.0
-                it.touched[count] = place
+                touched[count] = place
                 count += 1
-            values[place] += it.decay[n] * weights[item, slot]
+            values[place] += decay[n] * weights[item, slot]
     return count
 
 

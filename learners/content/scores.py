@@ -4,7 +4,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from learners.content.profile import STAMP, Rated, place_of, rarity, usual_price
+from learners.content.profile import DESCRIBED, STAMP, Rated, home, rarity, usual_price
 
 _SPREAD = 4  # places of the projection that a token is added to, each with half its weight: squares sum to 1
 
@@ -14,46 +14,57 @@ def score_content(
     it: Rated, recent: NDArray[np.int32], size: int, items: NDArray[np.int32], scores: NDArray[np.float32]
 ) -> None:
     """Write the closeness of each item to the profile under way, which is that of `recent`; 0 of unknown items."""
-    usual, stamp = usual_price(it.prices, recent, it.decay, size), it.counters[STAMP]
+    marks, stamp = it.marks, it.counters[STAMP]
+    left, places, rest = np.empty(len(items), np.int32), np.empty(len(items), np.int64), 0
     for n, item in enumerate(items):
-        if item < 0 or item >= size:
-            scores[n] = 0.0
-        elif it.marks[item, 0] == stamp:  # the answer has it already
-            scores[n] = it.marks[item, 1]
-        else:
-            scores[n] = rate(it, item, usual)
+        scores[n] = 0.0
+        if 0 <= item < size and marks[item, 0] == stamp:  # the answer has it already
+            scores[n] = marks[item, 1]
+        elif 0 <= item < size:
+            left[rest], places[rest] = item, n
+            rest += 1
+    rated = np.empty(rest, np.float32)
+    rate(it, usual_price(it.prices, recent, it.decay, size), left[:rest], rated)
+    for n in range(rest):
+        scores[places[n]] = rated[n]
 
 
 @njit(cache=True)
-def rate(it: Rated, item: int, usual: float) -> float:
-    """Return the closeness of a known item; `usual`: the profile's price, 0 leaves prices out."""
-    tokens, weights, by_text = it.tokens, it.weights, 0.0
-    for slot in range(tokens.shape[1]):
-        token = tokens[item, slot]
-        if token < 0:
-            break
-        place = place_of(it.keys, token)
-        if it.keys[place] >= 0:
-            by_text += it.values[place] * weights[item, slot]
-    return combined(it, item, by_text, usual)
+def rate(it: Rated, usual: float, items: NDArray[np.int32], scores: NDArray[np.float32]) -> None:
+    """Write the closeness of known items; `usual`: the profile's price, 0 leaves prices out."""
+    tokens, weights, keys, values, mask = it.tokens, it.weights, it.keys, it.values, len(it.keys) - 1
+    cosines = np.zeros(len(items))
+    for n, item in enumerate(items):
+        for slot in range(tokens.shape[1]):
+            token = tokens[item, slot]
+            if token < 0:
+                break
+            place = home(token, mask)
+            while keys[place] >= 0 and keys[place] != token:
+                place = (place + 1) & mask
+            if keys[place] >= 0:
+                cosines[n] += values[place] * weights[item, slot]
+    combine(it, usual, items, cosines, scores)
 
 
 @njit(cache=True)
-def combined(it: Rated, item: int, by_text: float, usual: float) -> float:
-    """Return the score of an item whose cosine by text is known."""
-    by_vector = 0.0
-    for axis in range(len(it.vector)):
-        by_vector += it.vector[axis] * it.vectors[item, axis]
-    return priced(it, item, it.shares[0] * by_text + it.shares[1] * max(0.0, by_vector), usual)
+def combine(
+    it: Rated, usual: float, items: NDArray[np.int32], cosines: NDArray[np.float64], scores: NDArray[np.float32]
+) -> None:
+    """Write the score of items whose cosines by text are known."""
+    shares, vector, vectors, prices = it.shares, it.vector, it.vectors, it.prices
+    for n, item in enumerate(items):
+        by_vector = 0.0
+        for axis in range(len(vector)):
+            by_vector += vector[axis] * vectors[item, axis]
+        score = shares[0] * cosines[n] + shares[1] * max(0.0, by_vector)
+        scores[n] = score * closeness_of_prices(usual, prices[item], shares[2])
 
 
 @njit(cache=True)
-def priced(it: Rated, item: int, score: float, usual: float) -> float:
-    """Raise a score by how near the item's price is to the usual one."""
-    price = it.prices[item]
-    if usual > 0.0 and price > 0.0:
-        score *= 1.0 + it.shares[2] * min(usual, price) / max(usual, price)
-    return float(score)
+def closeness_of_prices(usual: float, price: float, share: float) -> float:
+    """Return the factor by which a price near the usual one raises a score; 1 where one is unknown."""
+    return 1.0 + share * min(usual, price) / max(usual, price) if usual > 0.0 and price > 0.0 else 1.0
 
 
 @njit(cache=True)
@@ -67,7 +78,7 @@ def pull(it: Rated, a: int, b: int) -> float:
             break
         for n in range(tokens.shape[1]):
             if tokens[b, n] == token:
-                by_text += rarity(it, token) * weights[a, m] * weights[b, n]
+                by_text += rarity(it.counters[DESCRIBED], it.frequency[token]) * weights[a, m] * weights[b, n]
     for axis in range(vectors.shape[1]):
         by_vector += vectors[a, axis] * vectors[b, axis]
     return float(it.shares[0] * by_text + it.shares[1] * max(0.0, by_vector))

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from learners.arrays.top_k import best_first
 from learners.content.profile import DESCRIBED, FOUND, MISSED, STAMP, TOKENS, Rated
-from learners.content.scores import combined, rate
+from learners.content.scores import combine, rate
 
 _PER_LIST = 8  # long lists of tokens that the candidates are divided among
 _PER_STEP = 2  # candidates for a step along the lists
@@ -39,7 +39,7 @@ def search(it: Rated, usual: float, beside: NDArray[np.int32]) -> int:
     They stand in `found` and `scores`; returns how many. Where no token's list was cut short the tokens' parts were
     added up on the way. Else the best by these sums, which lack what other items had first, are looked at one by one.
     """
-    limits, marks, found = limits_of(it), it.marks, it.found
+    limits, marks, found, scores = limits_of(it), it.marks, it.found, it.scores
     it.counters[STAMP] += 1
     count = _walk(it, limits)
     if it.counters[MISSED] and count > limits.rated:
@@ -56,10 +56,15 @@ def search(it: Rated, usual: float, beside: NDArray[np.int32]) -> int:
             marks[item, 0], marks[item, 1] = it.counters[STAMP], 0.0
             found[count] = item
             count += 1
+    if it.counters[MISSED]:
+        rate(it, usual, found[:count], scores)
+    else:
+        cosines = np.empty(count)
+        for n in range(count):
+            cosines[n] = marks[found[n], 1]
+        combine(it, usual, found[:count], cosines, scores)
     for n in range(count):
-        item = found[n]
-        it.scores[n] = rate(it, item, usual) if it.counters[MISSED] else combined(it, item, marks[item, 1], usual)
-        marks[item, 1] = it.scores[n]
+        marks[found[n], 1] = scores[n]
     it.counters[FOUND] = count
     return count
 
@@ -77,11 +82,12 @@ def _walk(it: Rated, limits: Limits) -> int:
     order = filled[np.argsort(-it.values[filled], kind="mergesort")]
     tokens = it.keys[order]
     shares, places, lengths = it.values[order], it.heads[tokens], it.frequency[tokens]
-    it.counters[MISSED] = 0
+    missed = False
     for n, length in enumerate(lengths):
         lengths[n] = min(length, limits.steps_a_token, left)
         left -= lengths[n]
-        it.counters[MISSED] |= lengths[n] < length
+        missed |= lengths[n] < length
+    it.counters[MISSED] = missed
     for step in range(lengths.max() if len(lengths) > 0 else 0):
         for n, place in enumerate(places):
             if step >= lengths[n]:

@@ -1,7 +1,7 @@
 """From a user to ranked candidates: query every source, join, describe, score."""
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -94,16 +94,14 @@ class CandidateRanker:
         """The same for a request."""
         user_id, user, now, novel = asked
         asker = Asker(self.past(user), self._session(user), number(user_id), now)
+        held, offer = self._desk.held(), None
         if self.rules is None and not self._desk.others:
-            count, lists = gather(
-                self._desk.held(), asker, self.catalogue.size, PROPOSED, k, self.exclude_bought, novel
-            )  # fmt: skip
-            offer = None
+            count, lists = gather(held, asker, self.catalogue.size, PROPOSED, k, self.exclude_bought, novel)
         else:
-            offer, count, lists = self._gather_in_parts(asker, user, k, novel=novel)
+            offer, count, lists = self._gather_in_parts(held, asker, user, k, novel=novel)
         plain = offer is None and not (self.weights.click or self.weights.purchase)
         items, rows, scores, places = finish(
-            self._desk.held(), count, asker.past, _moment(user, now), self.catalogue.events, self.weights.next,
+            held, count, asker.past, _moment(user, now), self.catalogue.events, self.weights.next,
             lists[:1] if plain else lists[:0],
         )  # fmt: skip
         if plain:
@@ -117,7 +115,7 @@ class CandidateRanker:
         return Candidates(items, rows, scores, lists, places, asker.past)
 
     def _gather_in_parts(
-        self, asker: Asker, user: User, k: int, *, novel: bool
+        self, held: Any, asker: Asker, user: User, k: int, *, novel: bool
     ) -> tuple[Offer | None, int, NDArray[np.int32]]:
         """What `gather` does, with rules and with sources that are asked from Python."""
         query, past, room, size = self._query(asker, user), asker.past, self._desk.room, self.catalogue.size
@@ -125,13 +123,13 @@ class CandidateRanker:
         exclude_bought = self.exclude_bought and offer is None  # rules decide on bought items themselves
         levels = own_levels(self.catalogue.blocked, past.items, past.bought, exclude_bought, novel)
         with self.catalogue.masked(past.items, levels) as mask:
-            propose(self._desk.held(), asker, size, PROPOSED if offer is None else WITH_RULES)
+            propose(held, asker, size, PROPOSED if offer is None else WITH_RULES)
             for n in self._desk.others:
                 room.put(n, self.sources[n].top_k(query, PROPOSED if offer is None else WITH_RULES, mask)[0])
             if offer is not None:
                 for n, kept in enumerate(offer.propose(self.sources, room.proposals(), query, WITH_RULES, mask)):
                     room.put(n, kept)
-        count, lists = join(self._desk.held(), asker, size, k if offer is None or not offer.deep else WITH_RULES)
+        count, lists = join(held, asker, size, k if offer is None or not offer.deep else WITH_RULES)
         for n in self._desk.others:
             room.scores[n, :count] = self.sources[n].score_many(query, room.items[:count])
         return offer, count, lists
@@ -145,7 +143,7 @@ class CandidateRanker:
         65535 pads; and the ranking scores of the slate, 0 of pinned items, which are no candidates.
         """
         packed: tuple[NDArray[np.int32], NDArray[np.uint16], NDArray[np.float32]] = pack(
-            self._desk.held(), slate, found.lists, found.items, found.scores
+            self._desk.room.place, slate, found.lists, found.items, found.scores
         )
         return packed
 

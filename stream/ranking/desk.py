@@ -100,8 +100,8 @@ class Desks:
         self._handle = Handle()
 
     def held(self) -> Any:
-        """The desk as kernels take it."""
-        arrays, net, desk, catalogue = self._board.arrays, self._mixer.arrays, self._desk, self._catalogue
+        """The desk for another user, as kernels take it."""
+        arrays, net, desk, catalogue = self._board.make_ready(), self._mixer.arrays, self._desk, self._catalogue
         if (
             desk is None or desk.sources is not arrays or desk.net is not net
             or desk.shelf.blocked is not catalogue.blocked
@@ -110,5 +110,4 @@ class Desks:
             self._desk = desk = Desk(
                 arrays, self._board.rows, Shelf(*catalogue.arrays()), self.room, net, self._zero_if_seen
             )  # fmt: skip
-        self._board.outdate()
         return self._handle.of(desk)

@@ -42,13 +42,13 @@ def gather(
     k, width : items that a source proposes, and of a list
     exclude_bought, novel : whether what the user bought, or has seen at all, is left out
     """
-    shelf, past = held.it.shelf, asker.past
-    levels = own_levels(shelf.blocked, past.items, past.bought, exclude_bought, novel)
-    for n in range(len(past.items)):
-        shelf.mask[past.items[n]] = levels[n]
+    blocked, mask, seen = held.it.shelf.blocked, held.it.shelf.mask, asker.past.items
+    levels = own_levels(blocked, seen, asker.past.bought, exclude_bought, novel)
+    for n in range(len(seen)):
+        mask[seen[n]] = levels[n]
     propose(held, asker, size, k)
-    for item in past.items:
-        shelf.mask[item] = shelf.blocked[item]
+    for item in seen:
+        mask[item] = blocked[item]
     return join(held, asker, size, width)
 
 
@@ -69,8 +69,7 @@ def own_levels(
 @njit(cache=True)
 def _put(room: Room, row: int, items: NDArray[np.int32]) -> None:
     room.lengths[row] = len(items)
-    for n in range(len(items)):
-        room.proposed[row, n] = items[n]
+    room.proposed[row, : len(items)] = items
 
 
 @njit(cache=True)
@@ -112,29 +111,31 @@ def join(held: Any, asker: Asker, size: int, width: int) -> tuple[int, NDArray[n
     A list is the head of a source's proposal, -1 pads; list 0 is left empty for the ranking.
     """
     desk = held.it
-    room, place, seen = desk.room, desk.room.place, asker.past.items
-    lists = np.full((1 + len(room.lengths), width), -1, np.int32)
+    proposed, lengths, items, ranks, _, places, place = desk.room
+    seen, expires, now = asker.past.items, desk.shelf.expires, asker.now
+    lists = np.full((1 + len(lengths), width), -1, np.int32)
     count = 0
-    for s in range(len(room.lengths)):
+    for s in range(len(lengths)):
         rank = 0
-        for item in room.proposed[s, : room.lengths[s]]:
-            if desk.shelf.expires[item] <= asker.now:
+        for n in range(lengths[s]):
+            item = proposed[s, n]
+            if expires[item] <= now:
                 continue
             if place[item] < 0:
-                place[item], room.items[count] = count, item
-                room.ranks[count] = -1
+                place[item], items[count] = count, item
+                for other in range(len(lengths)):
+                    ranks[count, other] = -1
                 count += 1
-            room.ranks[place[item], s] = rank
+            ranks[place[item], s] = rank
             if rank < width:
                 lists[1 + s, rank] = item
             rank += 1
-    items = room.items[:count]
-    for item in items:
-        place[item] = -1
+    for n in range(count):
+        place[items[n]] = -1
     for position in range(len(seen)):
         place[seen[position]] = position
     for n in range(count):
-        room.places[n] = place[items[n]]
+        places[n] = place[items[n]]
     for item in seen:
         place[item] = -1
     _score(desk, asker, size, count)

@@ -1,7 +1,5 @@
 """A slate and its lists as the log keeps them, compiled."""
 
-from typing import Any
-
 import numpy as np
 from numba import njit
 from numpy.typing import NDArray
@@ -11,10 +9,13 @@ PAD = 65535  # in place of an index: the list is shorter
 
 @njit(cache=True)
 def pack(
-    held: Any, slate: NDArray[np.int32], lists: NDArray[np.int32], known: NDArray[np.int32], scores: NDArray[np.float32]
+    place: NDArray[np.int32], slate: NDArray[np.int32], lists: NDArray[np.int32], known: NDArray[np.int32],
+    scores: NDArray[np.float32],
 ) -> tuple[NDArray[np.int32], NDArray[np.uint16], NDArray[np.float32]]:
-    """Return items, lists and scores, see `CandidateRanker.pack`; `scores` are those of the items `known`."""
-    place = held.it.room.place
+    """Return items, lists and scores, see `CandidateRanker.pack`.
+
+    `scores` are those of the items `known`; `place` is scratch for all items, all -1 before and after.
+    """
     items, packed = np.empty(len(slate) + lists.size, np.int32), np.full(lists.shape, PAD, np.uint16)
     shown, n = np.zeros(len(slate), np.float32), 0
     for item in slate:
