@@ -6,6 +6,7 @@ place, so the board compares nine identities and makes a new handle only when on
 """
 
 from collections.abc import Sequence
+from operator import is_
 from typing import Any, Final, NamedTuple
 
 import numpy as np
@@ -58,6 +59,8 @@ class Board:
     ----------
     rows : int64[9]
         The place of each of the nine in `sources`, -1: not there.
+    seated : list[Source]
+        The nine, in the order of `Arrays`.
     others : list[int]
         Places of the sources that are not on the board: Python asks them.
 
@@ -76,10 +79,10 @@ class Board:
         }
         self.rows: NDArray[np.int64] = np.array([places.get(name, -1) for name in SEATS], np.int64)
         self.others = [n for n in range(len(sources)) if n not in self.rows]
-        self._seated: list[Any] = [
+        self.seated: list[Any] = [
             sources[places[name]] if name in places else make() for name, make in SEATS.items()
         ]  # fmt: skip
-        self._answering = [seated for seated in self._seated if hasattr(seated, "make_ready")]
+        self._answering = [seated for seated in self.seated if hasattr(seated, "make_ready")]
         self._parts: list[Any] = []
         self._arrays: Arrays | None = None
         self._handle = Handle()
@@ -87,8 +90,8 @@ class Board:
     @property
     def arrays(self) -> Arrays:
         """The arrays as they are now."""
-        parts = [seated.arrays for seated in self._seated]
-        if self._arrays is None or any(new is not old for new, old in zip(parts, self._parts, strict=True)):
+        parts = [seated.arrays for seated in self.seated]
+        if self._arrays is None or not all(map(is_, parts, self._parts)):
             self._parts, self._arrays = parts, Arrays._make(parts)
         return self._arrays
 
@@ -99,5 +102,5 @@ class Board:
         return self.arrays
 
     def held(self) -> Any:
-        """The arrays as kernels take them."""
-        return self._handle.of(self.arrays)
+        """The arrays as kernels take them, for another query or to learn."""
+        return self._handle.of(self.make_ready())
