@@ -17,7 +17,10 @@ from typing import Any
 import click
 import msgspec
 
-from stream.bench.load import answered, measure_backlog, measure_latency, prepared, steady, write_backlog
+from stream.bench.kafka.backlog import measure_backlog
+from stream.bench.kafka.latency import measure_latency, steady
+from stream.bench.kafka.load import prepared, write_backlog
+from stream.bench.kafka.transport import answered
 from stream.config import Config
 from stream.errors import CheckError
 from stream.processes.broker import Broker

@@ -13,16 +13,16 @@ import orjson
 from rich.console import Console
 from rich.table import Table
 
-from stream.bench.backlog import measure_backlog
 from stream.bench.catalogue_size import measure_growth
-from stream.bench.gateway import measure_gateway
-from stream.bench.latency import Latency, measure_latency, measure_sweep
-from stream.bench.rebalance import measure_rebalance
-from stream.bench.restart import measure_restart
+from stream.bench.kafka.backlog import measure_backlog
+from stream.bench.kafka.gateway import measure_gateway
+from stream.bench.kafka.latency import Latency, measure_latency, measure_sweep
+from stream.bench.kafka.rebalance import measure_rebalance
+from stream.bench.kafka.restart import measure_restart
+from stream.bench.kafka.soak import BACKLOG_S, GROWTH, SETTLED_MINUTE, Minute, measure_soak
+from stream.bench.kafka.transport import measure_transport
 from stream.bench.scenarios import chosen, measure
 from stream.bench.site import Site
-from stream.bench.soak import BACKLOG_S, GROWTH, SETTLED_MINUTE, Minute, measure_soak
-from stream.bench.transport import measure_transport
 from stream.bench.workloads import World
 from stream.commands.options import collected, configured, examples, picture
 from stream.config import Config

@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from stream.bench.load import prepared, send_steadily
+from stream.bench.kafka.load import prepared, send_steadily
 from stream.bench.workloads import workload
 from stream.config import Config
 from stream.errors import CheckError

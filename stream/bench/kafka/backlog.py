@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from kafka import KafkaAdminClient
 
-from stream.bench.load import prepared, write_backlog
+from stream.bench.kafka.load import prepared, write_backlog
 from stream.config import Config, Kafka
 from stream.errors import CheckError
 from stream.kafka.security import kafka_options
