@@ -16,6 +16,7 @@ EXEMPT: dict[str, str] = {  # source file -> what it is, and where it is tested
     "stream/bench/kafka/latency.py": "needs a broker: tests/stream/commands/measure/test_bench.py",
     "stream/bench/kafka/restart.py": "needs a broker; tests/stream/bench/kafka/test_backlog.py has what it waits for",
     "stream/bench/stages.py": "the work of the scenarios: tests/stream/bench/test_scenarios.py runs each",
+    "stream/bench/kafka/start.py": "needs a broker: tests/stream/commands/measure/test_bench.py",
     "stream/bench/kafka/transport.py": "needs a broker: tests/stream/commands/measure/test_bench.py",
     "stream/chaos/audit.py": "needs a broker: tests/stream/chaos/test_run.py",
     "stream/chaos/traffic.py": "needs a broker: tests/stream/chaos/test_run.py",
