@@ -42,8 +42,8 @@ class Speed(NamedTuple):
 
 
 # Medians of runs with little else under way, on one of two virtual cores of an Intel Xeon (Emerald Rapids, 2.1 GHz;
-# 2 MB of cache a core, 300 MB shared), CPython 3.11.7, numpy 2.4.6, numba 0.68.1, November 2026. Ten runs under a load of
-# ten: steps within 5 % but for one, reads and copy within 8, adds within 1; reads were a sixth fewer.
+# 2 MB of cache a core, 300 MB shared), CPython 3.11.7, numpy 2.4.6, numba 0.68.1, November 2026. Ten runs under a
+# load of ten: steps within 5 % but for one, reads and copy within 8, adds within 1; reads were a sixth fewer.
 REFERENCE_NAME = "a virtual core of an Intel Xeon, Emerald Rapids, 2.1 GHz, CPython 3.11, November 2026"
 REFERENCE = Speed(steps_m=10.1, reads_m=6.2, copy_gb=9.0, adds_m=1_040.0)
 
