@@ -116,8 +116,8 @@ class PrometheusObserver(Observer):
             "model_age_seconds", "since the newest folded message of headwater.log was written"
         )
         self.log_lag = declare.gauge("log_lag_messages", "messages of headwater.log not folded yet")
-        self.shards = declare.gauge("sources_owned", "shards that this worker owns, recovered")
-        self.recovering = declare.gauge("sources_recovering", "shards given to this worker, not recovered yet")
+        self.shards = declare.gauge("shards_owned", "shards that this worker owns, recovered")
+        self.recovering = declare.gauge("shards_recovering", "shards given to this worker, not recovered yet")
         self.ready = declare.gauge("ready", "1 when the worker serves")
 
     def name_lists(self, lists: tuple[str, ...]) -> None:

@@ -9,9 +9,10 @@ import pytest
 
 from stream.config import Config, Gateway
 from stream.errors import UsageError
-from stream.gateway.api import ENDPOINTS, READ_MODEL
+from stream.gateway.api import ENDPOINTS
 from stream.gateway.app import check
 from stream.gateway.guard.keys import new_key
+from stream.gateway.handlers.parts import READ_MODEL
 from stream.records.schemas import Item
 from tests.support.served import Served, served
 
@@ -146,6 +147,23 @@ def test_head_is_answered_wherever_get_is() -> None:
             if not asked.endswith("/stream"):
                 assert status == (await site.ask("GET", asked, KEY))[0], asked
             assert status != 405, asked
+
+    served(OPEN, send)
+
+
+def test_search_finds_only_what_may_be_shown() -> None:
+    async def send(site: Served) -> None:
+        read_model = site.app[READ_MODEL]
+        for name in ("here", "hidden", "old", "gone"):
+            read_model.item(name, Item(item_id=name, title=f"Teapot {name}", available=name != "hidden",
+                                       expires_at=1.0 if name == "old" else None))  # fmt: skip
+        read_model.item("gone", None)
+        for query in ("?query=teapot", "?query=teapot%20", ""):
+            status, answer = await site.ask("GET", f"/v1/items{query}", KEY)
+            assert status == 200
+            found = [each["item_id"] for each in json.loads(answer.partition(b"\r\n\r\n")[2])["items"]]
+            assert found == ["here"], query
+        assert (await site.ask("GET", "/v1/items/hidden", KEY))[0] == 200, "it can be read, to be changed"
 
     served(OPEN, send)
 
