@@ -77,6 +77,15 @@ ODD: list[tuple[str, str, tuple[str, ...], bytes, set[int]]] = [  # method, path
     ("PUT", "/v1/items/a", (KEY, JSON, "Content-Encoding: br"), b"{}", {415}),
     ("PUT", "/v1/items/a", (KEY, "Content-Type: \xff"), b"{}", {415}),
     ("POST", "/v1/events", (KEY, JSON, "Content-Length: 99999999999999999999999"), b"", {400}),
+    ("PATCH", "/v1/items/a", (KEY, "Content-Type: application/json-patch+json"), b"[]", {415}),
+    ("PATCH", "/v1/items/a", (KEY, "Content-Type: application/merge-patch+json"), b"{}", {404}),
+    ("PUT", "/v1/items/a", (KEY, "Content-Type: application/merge-patch+json"), b"{}", {415}),
+    ("PATCH", "/v1/users/a", (KEY, JSON), b"[]", {422}),
+    ("PATCH", "/v1/users/a", (KEY, JSON), b'{"attributes": {"a": ["b"]}}', {422}),
+    ("PATCH", "/v1/users/%2e%2e", (KEY, JSON), b"{}", {422}),
+    ("POST", "/v1/events", (KEY, JSON, "Transfer-Encoding: chunked", "Transfer-Encoding: identity"), b"0", {400}),
+    ("POST", "/v1/events", (KEY, JSON, "Content-Length: +2"), b"{}", {400}),
+    ("GET", "/v1/items", (KEY, "X: a", " folded"), b"", {400}),
     ("POST", "/v1/events", (KEY, JSON, "Content-Length: 999999999"), b"", {413}),
     ("POST", "/v1/events", (KEY, JSON, "Content-Length: -1"), b"", {400}),
     ("POST", "/v1/events", (KEY, JSON, "Content-Length: 1", "Content-Length: 2"), b"", {400}),
@@ -112,7 +121,7 @@ def _request(method: str, path: str, headers: tuple[str, ...], body: bytes) -> b
     lines = [f"{method} {path} HTTP/1.1", *headers, "Connection: close"]
     names = {line.partition(":")[0].lower() for line in headers}
     lines += ["Host: localhost"] * ("host" not in names)
-    if not names & {"content-length", "transfer-encoding"} and method in ("PUT", "POST"):
+    if not names & {"content-length", "transfer-encoding"} and method in ("PUT", "POST", "PATCH"):
         lines.append(f"Content-Length: {len(body)}")
     return "\r\n".join((*lines, "", "")).encode("latin-1") + body
 
@@ -195,6 +204,12 @@ def test_without_keys_only_loopbacks_names_are_answered() -> None:
         ):  # fmt: skip
             assert (await site.ask("GET", USER % "ada", f"Host: {host}"))[0] == status, host
             assert (await site.ask("GET", "/", f"Host: {host}"))[0] == status, host
+        for path, status in (
+            ("http://localhost/v1/items", 200), ("http://shop.example/", 200), ("http://127.0.0.1:1/v1/items", 200),
+            ("http://evil.example/v1/items", 421), ("http://localhost@evil.example/v1/items", 421),
+            ("http://evil.example:80/", 421), ("https://evil.example/v1/items", 421),
+        ):  # fmt: skip
+            assert (await site.ask("GET", path, "Host: localhost"))[0] == status, path
         for origin, status in (
             ("http://localhost:3000", 200), ("https://shop.example", 200), ("http://127.0.0.1", 200),
             ("https://evil.example", 403), ("null", 403), ("\xff", 403), ("http://[", 403),
