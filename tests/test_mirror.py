@@ -47,6 +47,8 @@ EXEMPT: dict[str, str] = {  # source file -> what it is, and where it is tested
     "stream/errors.py": "declares errors and their exit codes; tests/stream/test_cli.py",
     "stream/evaluation/stopwatch.py": "wraps a clock: doctest, and tests/stream/evaluation/test_baselines.py",
     "stream/gateway/api.py": "needs a broker: tests/kafka/test_gateway.py",
+    "stream/gateway/handlers/catalogue.py": "needs a broker: tests/kafka/test_gateway_changes.py",
+    "stream/gateway/handlers/parts.py": "declares what handlers find; tests/kafka/test_gateway.py",
     "stream/gateway/problems.py": "declares a document; doctest, and tests/kafka/test_gateway.py",
     "stream/gateway/reader.py": "needs a broker: tests/kafka/test_gateway.py",
     "stream/kafka/connections.py": "needs a broker: tests/kafka/test_worker.py; tests/simulation/kafka.py replaces it",

@@ -78,7 +78,7 @@ class Owner:
         self.owned = owned
 
     def metrics(self) -> dict[str, float]:
-        return {"headwater_sources_owned": self.owned}
+        return {"headwater_shards_owned": self.owned}
 
 
 def test_workers_are_settled_when_all_serve_and_no_shard_is_left(monkeypatch: pytest.MonkeyPatch) -> None:
