@@ -28,11 +28,12 @@ from typing import Any, NamedTuple
 
 HEAD = Path(__file__).resolve().parent.parent
 PACKAGES = ("bandits", "learners", "stream")
-# Ratios allowed. Portions of a millisecond scatter: equal code was seen at .7 and at 1.26.
+# Ratios allowed. Under a load of ten single portions of equal code differed by up to eight times, medians of fifteen by
+# 1.19 (engine/take), 1.15 (log/decode), 1.13 (log/encode), 1.10 or less (the others).
 TOLERANCE = {
     "decode/events": 1.5, "engine/take": 1.3, "engine/slate": 1.2, "ranking/score": 1.3, "policy/draw": 1.4,
     "log/encode": 1.5, "log/decode": 1.5, "fold/records": 1.3, "engine/backlog": 1.2, "engine/each": 1.2,
-    "engine/settle": 1.25, "engine/slate-long": 1.2,
+    "engine/settle": 1.2, "engine/slate-long": 1.2,
 }  # fmt: skip
 ATTEMPTS = 3
 PORTIONS = 15
