@@ -10,6 +10,7 @@ from typing import Any
 from stream.bench.site import Site
 from stream.bench.stages import Work, last_users
 from stream.decisions.arrivals import UserEvent
+from stream.errors import UsageError
 from stream.records.log import Step, encode_message
 from stream.state.users import SEEN_ITEMS
 
@@ -73,7 +74,10 @@ def settle_events(site: Site, units: int) -> Generator[Work]:
 
 
 def _returning(site: Site, n: int) -> list[UserEvent]:
-    """The next events of `n` different users who were there before; all others are taken in."""
+    """The next events of `n` different users who were there before; all others are taken in.
+
+    Fewer where not so many come again before they are dropped as idle: a file of years has few users at a time.
+    """
     found: dict[str, UserEvent] = {}
     for _ in range(TRIED * n):
         (each,) = site.arrivals(1)
@@ -85,7 +89,10 @@ def _returning(site: Site, n: int) -> list[UserEvent]:
         found[each.user_id] = each
         if len(found) == n:
             break
-    return list(found.values())
+    kept = [each for each in found.values() if each.user_id in site.shard.users]
+    if not kept:
+        raise UsageError(f"engine/settle: users must come again; none did in {TRIED * n:,} events")
+    return kept
 
 
 def whole_loop(at_once: int, site: Site, units: int) -> Generator[Work]:

@@ -6,11 +6,16 @@ from itertools import islice
 import pytest
 
 from stream.bench import online
+from stream.bench.recorded import Recorded
 from stream.bench.site import Site
 from stream.bench.workloads import World
 from stream.config import Config
+from stream.errors import UsageError
 from stream.records.log import Batch, Message, Step, decode_message
+from stream.records.schemas import Event
 from stream.state.users import SEEN_ITEMS
+
+YEAR_S = 3.2e7
 
 
 @pytest.fixture
@@ -47,6 +52,26 @@ def test_each_event_settles_a_slate_and_brings_rows_and_none_makes_a_slate(
 def test_a_world_with_too_few_users_gives_smaller_portions(site: Site) -> None:
     with closing(online.settle_events(site, 600)) as works:
         assert 100 < next(works)() <= 500
+
+
+def test_users_who_are_dropped_as_idle_meanwhile_are_left_out() -> None:
+    """Ten visits of each user in a minute, and a year until the next user comes."""
+    log = [
+        (
+            "view",
+            Event(event_id=f"{user}-{n}", user_id=f"u{user}", item_id=f"i{n}", timestamp=1e9 + 1.5e7 * user + 6 * n),
+        )
+        for user in range(10)
+        for n in range(10)
+    ]
+    site = Site(Config(), Recorded(log), 20)  # type: ignore[arg-type]
+    with closing(online.settle_events(site, 4)) as works:
+        assert 1 <= next(works)() < 4
+    site = Site(Config(), Recorded(log[::10]), 5)  # type: ignore[arg-type]
+    for each in site.arrivals(2):  # until then nobody of the last message is dropped
+        site.take_in([each])
+    with closing(online.settle_events(site, 4)) as works, pytest.raises(UsageError, match="users must come again"):
+        next(works)
 
 
 def test_users_with_full_histories_are_made(site: Site) -> None:
