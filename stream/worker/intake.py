@@ -185,7 +185,7 @@ class Intake:
         self._unread.add(about)
         self._unread_at = now
         log.warning(
-            "%s/%d offset %d: %s. Such records are counted in headwater_unknown_fields_total",
+            "%s/%d offset %d: a field is not read (headwater_unknown_fields_total counts such records): %s",
             record.topic, record.partition, record.offset, said,
         )  # fmt: skip
 

@@ -327,7 +327,7 @@ def test_fields_that_nobody_reads_are_counted_and_each_name_is_said_once(caplog:
     assert caplog.text.count("did you mean 'decision_id'?") == 1
     for name in ("title", "attributes", "settings"):
         assert caplog.text.count(f"did you mean {name!r}?") == 1
-    assert "events.view/0 offset 1: desicion_id: is no field of events" in caplog.text
+    assert ": desicion_id: is no field of events" in caplog.text
 
 
 def test_an_event_with_an_unknown_field_is_taken_in_like_any_other() -> None:
