@@ -127,6 +127,15 @@ class Content(Impersonal):
         self._nearest = Nearest(_PROJECTED + self._rows.shape[1])
         self._fill_graph()
 
+    @property
+    def arrays(self) -> Rated:
+        """All that compiled code works with; another tuple when an array has grown."""
+        return self._rated
+
+    def outdate(self) -> None:
+        """Expect that compiled code answers other queries with the arrays."""
+        self._query = None
+
     def add_item(self, item: int) -> None:
         """Make room for `item`."""
         self._index.add_item(item)

@@ -10,7 +10,7 @@ from learners.arrays.handle import Handle
 from learners.base import Impersonal, Interaction, Query, State
 from learners.interactions import Interactions, require_all_known
 from learners.neighbours.neighbourhood import Neighbourhood
-from learners.neighbours.session_search import Decays, Weights, answer
+from learners.neighbours.session_search import Decays, NearSessions, Weights, find_sessions
 from learners.neighbours.sessions import (
     Limits,
     forget_sessions,
@@ -116,7 +116,20 @@ class SessionNeighbours(Impersonal):
         self._weights = Weights.of(decay, idf, k, history)
         self._near = Neighbourhood(history, sample)
         self._sessions = no_sessions()
-        self._learned, self._weighted = Handle(), Handle()
+        self._learned = Handle()
+        self._arrays = NearSessions(self._sessions, self._near.scratch, self._weights)
+
+    @property
+    def arrays(self) -> NearSessions:
+        """All that compiled code works with; another tuple when an array has grown."""
+        sessions, scratch, weights = self._arrays
+        if sessions is not self._sessions or scratch is not self._near.scratch:
+            self._arrays = NearSessions(self._sessions, self._near.scratch, weights)
+        return self._arrays
+
+    def outdate(self) -> None:
+        """Expect that compiled code answers other queries with the arrays."""
+        self._near.outdate()
 
     def add_item(self, item: int) -> None:
         """Make room for `item`."""
@@ -178,7 +191,4 @@ class SessionNeighbours(Impersonal):
         """Answer by the session, or by the user's history where there is none."""
         if self._near.begin(query):
             past = query.session if len(query.session) else query.recent
-            answer(
-                self._learned.of(self._sessions), self._near.held, self._weighted.of(self._weights), query.user,
-                query.time, past, self._near.size,
-            )  # fmt: skip
+            find_sessions(self.arrays, query.user, query.time, past, self._near.size)

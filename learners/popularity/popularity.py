@@ -16,7 +16,7 @@ from learners.interactions import Interactions, require_all_known
 _UNIT_LIMIT = 2.0**512
 
 
-class _Counts(NamedTuple):
+class Counts(NamedTuple):
     """What is counted, for compiled code."""
 
     weights: NDArray[np.float64]  # [items]
@@ -53,7 +53,7 @@ def _bubble_up(
 
 @njit(cache=True)
 def _count_all(held: Any, listed: int, growth: float, items: NDArray[np.int32], kinds: NDArray[np.uint8]) -> int:
-    """Count events until one makes the unit too large, that one included; return how many. `held`: `_Counts`."""
+    """Count events until one makes the unit too large, that one included; return how many. `held`: `Counts`."""
     weights, unit, top, place, kind_weights = held.it
     for n in range(len(items)):
         unit[0] *= growth
@@ -65,30 +65,30 @@ def _count_all(held: Any, listed: int, growth: float, items: NDArray[np.int32], 
 
 
 @njit(cache=True)
-def _first_unblocked(
-    weights: NDArray[np.float64], unit: float, top: NDArray[np.int32], k: int, blocked: NDArray[np.uint8]
+def propose_popular(
+    counts: Counts, size: int, blocked: NDArray[np.uint8], k: int
 ) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
+    """Return the first items of the list that are not blocked, and their decayed counts."""
+    top, unit = counts.top[:size], counts.unit[0]
     room = max(0, min(k, len(top)))
-    items = np.empty(room, np.int32)
-    scores = np.empty(room, np.float32)
+    items, scores = np.empty(room, np.int32), np.empty(room, np.float32)
     found = 0
     for item in top:
         if found == room:
             break
         if blocked[item] == 0:
             items[found] = item
-            scores[found] = weights[item] / unit
+            scores[found] = counts.weights[item] / unit
             found += 1
     return items[:found], scores[:found]
 
 
 @njit(cache=True)
-def _scores(weights: NDArray[np.float64], size: int, unit: float, items: NDArray[np.int32]) -> NDArray[np.float32]:
-    scores = np.zeros(len(items), np.float32)
+def score_popular(counts: Counts, size: int, items: NDArray[np.int32], scores: NDArray[np.float32]) -> None:
+    """Write the decayed count of each item, 0 of unknown ones."""
+    weights, unit = counts.weights, counts.unit[0]
     for n, item in enumerate(items):
-        if 0 <= item < size:
-            scores[n] = weights[item] / unit
-    return scores
+        scores[n] = weights[item] / unit if 0 <= item < size else 0.0
 
 
 class Popularity(Impersonal):
@@ -139,7 +139,7 @@ class Popularity(Impersonal):
         self.half_life = half_life
         self._growth = 2.0 ** (1.0 / half_life)
         self._size = 0
-        self._counts = _Counts(
+        self._counts = Counts(
             np.zeros(16), np.ones(1), np.zeros(top, np.int32), np.full(16, -1, np.int32),
             np.array(kind_weights, np.float64),
         )  # fmt: skip
@@ -147,6 +147,11 @@ class Popularity(Impersonal):
 
     def __repr__(self) -> str:
         return f"Popularity({self.name!r}, half_life={self.half_life})"
+
+    @property
+    def arrays(self) -> Counts:
+        """All that compiled code works with; another tuple when an array has grown."""
+        return self._counts
 
     def add_item(self, item: int) -> None:
         """Make room for `item`, in the list too while it is short."""
@@ -178,14 +183,13 @@ class Popularity(Impersonal):
 
     def top_k(self, query: Query, k: int, blocked: NDArray[np.uint8]) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
         """Return the heaviest items of the list that are not blocked."""
-        listed: tuple[NDArray[np.int32], NDArray[np.float32]] = _first_unblocked(
-            self._counts.weights, self._counts.unit[0], self._counts.top[: self._size], k, blocked
-        )
+        listed: tuple[NDArray[np.int32], NDArray[np.float32]] = propose_popular(self.arrays, self._size, blocked, k)
         return listed
 
     def score_many(self, query: Query, items: NDArray[np.int32]) -> NDArray[np.float32]:
         """Return the decayed count of each item, in events of now."""
-        scores: NDArray[np.float32] = _scores(self._counts.weights, self._size, self._counts.unit[0], items)
+        scores = np.empty(len(items), np.float32)
+        score_popular(self.arrays, self._size, items, scores)
         return scores
 
     def set_half_life(self, half_life: float) -> None:
