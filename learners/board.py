@@ -58,6 +58,8 @@ class Board:
     ----------
     rows : int64[9]
         The place of each of the nine in `sources`, -1: not there.
+    seated : list[Source]
+        The nine, in the order of `Arrays`.
     others : list[int]
         Places of the sources that are not on the board: Python asks them.
 
@@ -72,10 +74,10 @@ class Board:
         places = {source.name: n for n, source in enumerate(sources) if type(source) is SEATS.get(source.name)}
         self.rows: NDArray[np.int64] = np.array([places.get(name, -1) for name in SEATS], np.int64)
         self.others = [n for n in range(len(sources)) if n not in self.rows]
-        self._seated: list[Any] = [
+        self.seated: list[Any] = [
             sources[places[name]] if name in places else make() for name, make in SEATS.items()
         ]  # fmt: skip
-        self._near = [seated for seated in self._seated if hasattr(seated, "outdate")]
+        self._near = [seated for seated in self.seated if hasattr(seated, "outdate")]
         self._parts: list[Any] = []
         self._arrays: Arrays | None = None
         self._handle = Handle()
@@ -83,7 +85,7 @@ class Board:
     @property
     def arrays(self) -> Arrays:
         """The arrays as they are now."""
-        parts = [seated.arrays for seated in self._seated]
+        parts = [seated.arrays for seated in self.seated]
         if self._arrays is None or any(new is not old for new, old in zip(parts, self._parts, strict=True)):
             self._parts, self._arrays = parts, Arrays._make(parts)
         return self._arrays

@@ -54,6 +54,11 @@ class Interactions(NamedTuple):
             [event.traits for event in events],
         )
 
+    def since(self, n: int) -> "Interactions":
+        """Return the events from the n-th on."""
+        rest = [part[n:] for part in (self.items, self.kinds, self.times, self.users)]
+        return Interactions(*rest, self.starts[n:], self.recent, self.sessions[n:], self.past, self.traits[n:])
+
     def each(self) -> Iterator[Interaction]:
         """Yield the events one by one."""
         starts = self.starts.tolist()

@@ -159,12 +159,16 @@ class Content(Impersonal):
     def learn_one(self, event: Interaction) -> None:
         """Learn nothing: what an item is does not depend on who looks at it."""
         require_known(self.name, event.item, self._index.size)
-        self._nearest.insert(self._embedding, _CATCH_UP)
+        self.catch_up(1)
 
     def learn_many(self, events: Interactions) -> None:
         """Learn nothing of any of them."""
         require_all_known(self.name, events.items, self._index.size)
-        self._nearest.insert(self._embedding, _CATCH_UP * len(events.items))
+        self.catch_up(len(events.items))
+
+    def catch_up(self, events: int) -> None:
+        """Use the time of so many events to insert items that wait for it."""
+        self._nearest.insert(self._embedding, _CATCH_UP * events)
 
     def top_k(self, query: Query, k: int, blocked: NDArray[np.uint8]) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
         """Return the closest items found."""

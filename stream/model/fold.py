@@ -5,27 +5,27 @@ is no clock, no randomness and no iteration over sets in here.
 """
 
 from collections.abc import Mapping
-from itertools import chain
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from bandits import Policy
-from learners import PURCHASE, Categories, Segments, Vocabulary, learning_calls
+from learners import PURCHASE, Categories, Segments, Vocabulary
+from learners.board import Board
 from stream.config import Config
 from stream.experiments.results import Tally
 from stream.experiments.variants import Treatment, Variants
 from stream.model.build import about, make_sources, make_treatment
 from stream.model.copy import ModelCopy, Part
 from stream.model.drift_watch import Watch
-from stream.model.interactions import interactions
+from stream.model.lessons import Lessons
 from stream.model.outcomes import outcome
 from stream.observe import Observer
 from stream.ranking.candidates import CandidateRanker
 from stream.ranking.score import Ranking
 from stream.records.acceptance import Acceptance, Verdict
-from stream.records.log import Batch, ExperimentChange, ItemChange, LoggedEvent, Message, Record, Step
+from stream.records.log import Batch, ExperimentChange, ItemChange, Message, Record, Step
 from stream.records.schemas import UNLEARNED
 from stream.rules.file import load_rules, parse_rules
 from stream.state.catalogue import Catalogue
@@ -50,6 +50,7 @@ class Model:
         self.catalogue = Catalogue(allow_unknown=config.slate.allow_unknown_items)
         self.categories = Categories(half_life=config.sources.popularity_half_life)
         self.sources = make_sources(config, self.categories)
+        self.board = Board(self.sources)
         names = tuple(source.name for source in self.sources)
         self.lists = (RANKED, *names)  # what a slot can be drawn from
         self.segments = Segments()
@@ -60,7 +61,7 @@ class Model:
         self.variants = Variants(config, self._make_treatment)
         self.tally = Tally()
         self.acceptance = Acceptance()
-        self._waiting: list[tuple[Step, LoggedEvent, int]] = []  # events with their items, for the sources to learn
+        self._lessons = Lessons(self.vocabulary, self.sources, self.board)  # events that wait for the sources
         self.offset = 0  # of the next log message to fold
         self.skipped = 0  # records that raised
 
@@ -116,11 +117,7 @@ class Model:
 
     def _teach(self, offset: int) -> None:
         """Teach the sources the events that wait for them, at the pace that drift has set by now."""
-        if not self._waiting:
-            return
-        waiting, self._waiting = self._waiting, []
-        events = interactions(self.vocabulary, waiting)
-        for call in chain.from_iterable(learning_calls(source, events) for source in self.sources):
+        for call in self._lessons.calls():
             try:
                 call()
             except MemoryError:
@@ -214,7 +211,7 @@ class Model:
             item = self._intern(step.event.item_id)
             if item < 0:
                 return
-            self._waiting.append((step, step.event, item))
+            self._lessons.add(step, step.event, item)
             if step.ended is not None:
                 self.segments.learn_one(step.ended.profile, step.ended.attributes)
             self.catalogue.touch(item)
