@@ -98,7 +98,16 @@ class Examination:
         if self.fixed:
             return
         count_slate(hit, offered_ranks, sources, self.theta, self._by_slot, self._by_cell)
-        self._count += 1
+        self.counted()
+
+    @property
+    def counts(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """The two tables that `count_slate` writes."""
+        return self._by_slot, self._by_cell
+
+    def counted(self) -> None:
+        """Note that a slate was counted in the tables; work out theta again once in a while."""
+        self._count[0] += 1
         if self._count[0] % self.refresh_every == 0:
             self._refresh()
 

@@ -28,6 +28,7 @@ from numpy.typing import NDArray
 
 from bandits.base import NO_CONSTRAINTS, OTHER, Constraints, Outcome, Slate
 from bandits.schedules import Schedule
+from bandits.slates.examination import count_slate
 from bandits.slates.fill import draw_slate, greedy_value, recorded_propensities, slate_propensities, slate_value
 from bandits.slates.offers import BUCKETS, check_record, rank_bucket
 from bandits.slates.policy import SlatePolicy
@@ -45,6 +46,33 @@ class Settled(NamedTuple):
     sources: NDArray[np.uint8]  # [n], drawn
     hit: int  # slot, -1 for none
     u_t: float  # credit of the hit, in units of reward
+
+
+class Values(NamedTuple):
+    """All that a table learns, for compiled code."""
+
+    q: NDArray[np.float64]  # [states, sources, 4]
+    evidence: NDArray[np.float64]  # [states, sources, 4]
+    baseline: NDArray[np.float64]  # [states]
+    steps: NDArray[np.int64]  # [1], outcomes learned
+    smallest_step: float
+    by_slot: NDArray[np.float64]  # of the examination: see `count_slate`
+    by_cell: NDArray[np.float64]
+    counts: bool  # whether the examination is learned
+
+
+@njit(cache=True)
+def credit_outcome(values: Values, state: int, settled: Settled) -> float:
+    """Move the values of the slots, the baseline and the examination; return the mean error of the slots."""
+    error = credit_slate(values.q[state], values.evidence[state], settled, values.smallest_step)
+    if settled.hit < 0:
+        values.baseline[state] += BASELINE_STEP * settled.u_t
+    if values.counts:
+        count_slate(
+            settled.hit, settled.offered_ranks, settled.sources, settled.theta, values.by_slot, values.by_cell
+        )  # fmt: skip
+    values.steps[0] += 1
+    return error
 
 
 @njit(cache=True)
@@ -103,11 +131,14 @@ class SlateTable(SlatePolicy):
         super().__init__(
             sources=sources, slots=slots, n_states=n_states, epsilon=epsilon, learn_examination=learn_examination
         )
-        self._smallest_step = smallest_step
         self.q = np.zeros((n_states, sources, BUCKETS))
         self.q[:, 0] = prior
         self._evidence = np.zeros_like(self.q)
         self.baseline = np.zeros(n_states)  # B(s)
+        self.values = Values(
+            self.q, self._evidence, self.baseline, self._steps, smallest_step, *self.examination.counts,
+            learn_examination,
+        )  # fmt: skip
 
     @abstractmethod
     def slate_error(self, outcome: Outcome) -> float:
@@ -137,16 +168,18 @@ class SlateTable(SlatePolicy):
 
     def learn_one(self, outcome: Outcome) -> float:
         """Learn from one settled slate; return its mean TD error over the slots, in units of reward."""
-        return self.credit(outcome, self.slate_error(outcome))
+        if not 0 <= outcome.state_tm1 < self.n_states:
+            raise IndexError(
+                f"policy {self.name!r}: a state must be in [0, {self.n_states}); got {outcome.state_tm1}"
+            )  # fmt: skip
+        error = self.credit(outcome, self.slate_error(outcome))
+        if not self.examination.fixed:
+            self.examination.counted()
+        return error
 
     def credit(self, outcome: Outcome, u_t: float) -> float:
         """Move the values of the slots by the error ``u_t`` of their slate; return their mean error."""
-        s = outcome.state_tm1
-        error = credit_slate(self.q[s], self._evidence[s], self.settled(outcome, u_t), self._smallest_step)
-        if outcome.hit < 0:
-            self.baseline[s] += BASELINE_STEP * u_t
-        self.examination.learn_one(outcome.hit, outcome.offered_ranks, outcome.sources)
-        self._steps += 1
+        error: float = credit_outcome(self.values, outcome.state_tm1, self.settled(outcome, u_t))
         return error
 
     def settled(self, outcome: Outcome, u_t: float) -> Settled:

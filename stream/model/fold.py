@@ -201,8 +201,10 @@ class Model:
         if step.rows is not None and step.event is not None:  # 2
             purchased = step.event.kind == PURCHASE
             losses = self.ranking.learn_one(step.rows, purchased=purchased)
-            taken = np.frombuffer(step.rows.features, np.uint8) if step.rows.taken else None
-            alarms += self.watch.learned(taken, purchased=purchased, click=losses.click, listwise=losses.listwise)
+            features = np.frombuffer(step.rows.features, np.uint8)
+            alarms += self.watch.learned(
+                features, taken=step.rows.taken, purchased=purchased, learned=self.ranking.learned
+            )  # fmt: skip
         for model, answer in alarms:
             self.observer.drifted(model, answer)
         self.observer.learned(td_error, losses)

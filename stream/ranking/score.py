@@ -9,6 +9,9 @@ from numba import njit
 from numpy.typing import NDArray
 
 from learners import Mixer, TwoHeads, ranking_score
+from learners.arrays.handle import Handle
+from learners.ranking.heads import PURCHASE_HEAD, Heads, learn_rows
+from learners.ranking.mixer import Net, learn_list
 from stream import config
 from stream.observe import Losses
 from stream.ranking.features import SCORE, byte, feature_names, initial_weights
@@ -18,7 +21,7 @@ HEAD_FEATURES = (
     SCORE, "agreement", "seen", "seen_rank", "seen_bought", "seen_in_session", "last", "last_x_purchase",
     "category_share", "history", "depth", "repeat_rate",
 )  # fmt: skip
-HEAD_NEGATIVES = 2  # River takes some 20 microseconds a row, and every worker learns every row
+HEAD_NEGATIVES = 2  # every worker learns every row
 LEAST = 1e-15  # probability whose logarithm is taken
 SCORE_RANGE = 10.0  # nats of the mixer's share that its column resolves
 
@@ -36,6 +39,33 @@ class Weights(NamedTuple):
         return cls(settings.next_weight, settings.click_weight, settings.purchase_weight)
 
 
+class _Learning(NamedTuple):
+    """All that learns, for compiled code."""
+
+    net: Net
+    running: NDArray[np.float64]  # see `learn_list`
+    rate: float  # step of the mixer
+    heads: Heads
+    head_columns: NDArray[np.int64]
+    learned: NDArray[np.float64]  # see `Ranking`
+
+
+@njit(cache=True)
+def _learn(held: Any, features: NDArray[np.uint8], taken: bool, uniform: int, rate: float, purchased: bool) -> None:
+    """Learn the rows of a step, written one behind the other: see `Rows`."""
+    net, running, step, heads, columns, learned = held.it
+    rows = features.reshape(-1, net.linear.shape[1] + 1)
+    learned[0] = learn_list(net, running, rows, step) if taken and len(rows) > 1 else np.nan
+    negatives = min(HEAD_NEGATIVES, uniform)
+    total, weight = heads.loss
+    learned[3] = learn_rows(
+        heads, rows[: int(taken) + negatives], columns, 0 if taken else -1, purchased,
+        rate * negatives / max(1, uniform),
+    )  # fmt: skip
+    learned[1] = (heads.loss[0] - total) / max(heads.loss[1] - weight, 1e-9)
+    learned[2] = heads.predicted[PURCHASE_HEAD]
+
+
 class Ranking:
     """Scores candidates; learns, from every step, which of them was taken.
 
@@ -46,6 +76,11 @@ class Ranking:
     ----------
     sources : names of the discovery sources, in the order of the features
     settings : step sizes, negatives
+
+    Attributes
+    ----------
+    learned : float64[4], of the last step before it was learned: loss of the mixer (nan: nothing to learn) and of the
+        click head, in nats; purchase probability of the item taken last; clicks expected among the heads' rows
     """
 
     def __init__(self, sources: Sequence[str], settings: config.Ranking) -> None:
@@ -55,6 +90,9 @@ class Ranking:
         self.mixer = Mixer(names, settings.learning_rate, settings.units, initial_weights(tuple(sources)))
         self.heads = TwoHeads(HEAD_FEATURES, settings.head_learning_rate, {SCORE: 3.0})
         self._head_columns = np.array([self.columns.index(name) for name in HEAD_FEATURES])
+        self.learned = np.full(4, np.nan)
+        self._learning: _Learning | None = None
+        self._handle = Handle()
 
     def score_many(
         self, features: NDArray[np.uint8], weights: Weights
@@ -74,23 +112,38 @@ class Ranking:
         return self.heads.score_many(rows[:, self._head_columns], rate)
 
     def learn_one(self, rows: Rows, *, purchased: bool) -> Losses:
-        """Learn one step: the mixer from all of its rows, the heads from the item taken and the uniform sample."""
-        table = np.frombuffer(rows.features, np.uint8).reshape(-1, len(self.columns))
-        listwise = self.mixer.learn_one(table[:, :-1]) if rows.taken and len(table) > 1 else None
-        negatives = min(HEAD_NEGATIVES, rows.uniform)
-        shown = table[: rows.taken + negatives, self._head_columns]
-        loss = self.heads.log_loss
-        total, weight = loss.total, loss.weight
-        rate = rows.rate * negatives / max(1, rows.uniform)
-        taken = bool(rows.taken)
-        expected = self.heads.learn_many_rows(
-            shown, clicked=0 if taken else -1, purchased=purchased, sampling_rate=rate
-        )
-        click, bought = (loss.total - total) / max(loss.weight - weight, 1e-9), self.heads.purchase.predicted
-        if not taken:
-            return Losses(listwise, click, clicks=(expected, 0.0))
+        """Learn one step: the mixer from all of its rows, the heads from the item taken and the uniform sample.
+
+        Raises
+        ------
+        ValueError
+            if these are no rows of this ranking, as another configuration makes
+        """
+        count, rest = divmod(len(rows.features), len(self.columns))
+        if rest or count < rows.taken:
+            raise ValueError(
+                f"ranking: rows must be of {len(self.columns)} features; got {len(rows.features)} bytes: all workers "
+                "must have the same sources"
+            )
+        features = np.frombuffer(rows.features, np.uint8)
+        _learn(self._held(), features, rows.taken, rows.uniform, rows.rate, purchased)
+        self.heads.outdate()
+        listwise, click, bought, expected = self.learned.tolist()
+        if not rows.taken:
+            return Losses(None, click, clicks=(expected, 0.0))
         purchase = -log(max(bought if purchased else 1.0 - bought, LEAST))
-        return Losses(listwise, click, purchase, (expected, 1.0), (bought, float(purchased)))
+        return Losses(
+            None if listwise != listwise else listwise, click, purchase, (expected, 1.0), (bought, float(purchased))
+        )
+
+    def _held(self) -> Any:
+        """All that learns, as kernels take it."""
+        if self._learning is None or self._learning.net is not self.mixer.arrays:
+            self._learning = _Learning(
+                self.mixer.arrays, self.mixer.running, self.mixer.learning_rate, self.heads.arrays,
+                self._head_columns, self.learned,
+            )  # fmt: skip
+        return self._handle.of(self._learning)
 
     def parts(self) -> dict[str, Any]:
         """All that learns, for snapshots and fingerprints."""

@@ -7,9 +7,10 @@ and every source may be better.
 """
 
 from collections.abc import Callable, Mapping
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import numpy as np
+from numba import njit
 from numpy.typing import NDArray
 
 from bandits.base import NO_CONSTRAINTS, Constraints, Outcome, Slate
@@ -24,16 +25,36 @@ from bandits.slates.disagreement.choice import (
     recorded_disagreement,
 )
 from bandits.slates.disagreement.matched_sums import SIDES, Sums, credit_disagreement
-from bandits.slates.disagreement.reward_scale import RewardScale
+from bandits.slates.disagreement.reward_scale import RewardScale, count_reward
 from bandits.slates.offers import BUCKETS
 from bandits.slates.q_learning import q_learning_error
 from bandits.slates.sarsa import sarsa_error
-from bandits.slates.table import SlateTable
+from bandits.slates.table import Settled, SlateTable, Values, credit_outcome
 
 BOOTSTRAPS: dict[str, Callable[[SlateTable, Outcome], float]] = {
     "q_learning": q_learning_error,
     "sarsa": sarsa_error,
 }
+
+
+class _Disagreed(NamedTuple):
+    """What is learned besides the table, for compiled code."""
+
+    cells: NDArray[np.float64]  # [states, sources, 4, 4, 2, 3]
+    pooled: NDArray[np.float64]  # [sources, 4, 4, 2, 3]
+    caps: tuple[float, float]  # see `Sums`
+    scale: NDArray[np.float64]  # [3] see `count_reward`
+    prior_value: float  # of an examined slot, in units of reward
+
+
+@njit(cache=True)
+def _credit(disagreed: _Disagreed, values: Values, state: int, settled: Settled) -> float:
+    """Credit the disagreements, then move the table; return the mean error of the former."""
+    cells, pooled, caps, scale, prior_value = disagreed
+    error = credit_disagreement(Sums(cells[state], pooled, caps, prior_value), settled)
+    count_reward(scale, settled.theta, settled.sources, settled.hit, settled.u_t)
+    credit_outcome(values, state, settled)
+    return error
 
 
 class Disagreement(SlateTable):
@@ -97,6 +118,9 @@ class Disagreement(SlateTable):
         self._cells = np.zeros((n_states, sources, BUCKETS, BUCKETS, SIDES, 3))
         self._pooled = np.zeros(self._cells.shape[1:])
         self._scale = RewardScale()
+        self._disagreed = _Disagreed(
+            self._cells, self._pooled, (tuning.cap, tuning.cap_pooled), self._scale.sums, 0.0
+        )  # fmt: skip
         self._prior: Prior = (0.0, 0.0, 0.0)  # in units of reward, of which nothing is known yet
 
     def _differences(self, state: int) -> Differences:
@@ -139,12 +163,9 @@ class Disagreement(SlateTable):
 
     def credit(self, outcome: Outcome, u_t: float) -> float:
         """Move the table, and credit the disagreements; return their mean error, in units of reward."""
-        caps = (self._tuning.cap, self._tuning.cap_pooled)
-        sums = Sums(self._cells[outcome.state_tm1], self._pooled, caps, self._scale.moments()[0])
-        error = credit_disagreement(sums, self.settled(outcome, u_t))
-        self._scale.learn_one(self.examination.theta, outcome.sources, outcome.hit, u_t)
+        disagreed = self._disagreed._replace(prior_value=self._scale.moments()[0])
+        error: float = _credit(disagreed, self.values, outcome.state_tm1, self.settled(outcome, u_t))
         self._state_prior()
-        super().credit(outcome, u_t)
         return error
 
     def state(self) -> dict[str, NDArray[np.generic]]:
