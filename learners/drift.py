@@ -19,7 +19,7 @@ from learners.arrays.handle import Handle
 from learners.base import State
 
 _ENDED = 1e-3  # an alarm below it has ended
-_AT_ONCE = 20  # events between two falls of the alarms
+FALLS_EVERY = 20  # events between two falls of the alarms
 
 Worse = Literal["higher", "lower"]
 
@@ -127,6 +127,8 @@ class Measures(NamedTuple):
     worse: NDArray[np.int64]  # [measures] the sign of a change for the worse
     alarms: NDArray[np.uint8]  # [measures] whether the last values have raised one
     delta: float  # see `take_value`
+    alarmed: NDArray[np.uint8]  # [1] whether any alarm is up
+    waited: NDArray[np.int64]  # [1] events since the alarms last fell
 
 
 @njit(cache=True)
@@ -139,6 +141,15 @@ def take_values(measures: Measures, values: NDArray[np.float64]) -> int:
             measures.alarms[n] = 1
             raised += 1
     return raised
+
+
+@njit(cache=True)
+def take_event(measures: Measures) -> bool:
+    """Note that one event passed; return whether the alarms are to fall now: see `Change.fall`."""
+    if measures.alarmed[0] == 0:
+        return False
+    measures.waited[0] += 1
+    return bool(measures.waited[0] >= FALLS_EVERY)
 
 
 @njit(cache=True)
@@ -202,13 +213,14 @@ class Change:
         self._models = list(watched)
         self.pace = pace
         worse = np.array([1 if model.worse == "higher" else -1 for model in watched], np.int64)
-        self.measures = Measures(no_windows(len(watched)), worse, np.zeros(len(watched), np.uint8), delta)
+        self.measures = Measures(
+            no_windows(len(watched)), worse, np.zeros(len(watched), np.uint8), delta, np.zeros(1, np.uint8),
+            np.zeros(1, np.int64),
+        )  # fmt: skip
         self._handle = Handle()
         self._heights = np.zeros(len(watched))  # of the alarms, in [0, 1]
-        self._alarmed = False  # whether any of them is above 0
-        self._waited = np.zeros(1, np.int64)  # events since they last fell
         self._number = {model.name: n for n, model in enumerate(watched)}
-        self._fall = 0.5 ** (_AT_ONCE / pace.cool_down)
+        self._fall = 0.5 ** (FALLS_EVERY / pace.cool_down)
         # by answer and learner: the numbers of the models whose alarms hold it
         self._held: dict[tuple[str, int], tuple[object, list[int]]] = {}
         for n, model in enumerate(watched):
@@ -226,27 +238,28 @@ class Change:
         for learner in model.learners:
             ANSWERS[model.answer].start(learner, self.pace)
         self._heights[n] = 1.0
-        self._alarmed = True
+        self.measures.alarmed[0] = True
         self._hold()
         return model.answer
 
     def tick(self) -> None:
         """Let one event pass: alarms fall every few events only, since calling every learner takes time."""
-        if not self._alarmed:
-            return
-        self._waited += 1
-        if self._waited[0] >= _AT_ONCE:
-            self._waited[0] = 0
-            self._heights *= self._fall
-            self._heights[self._heights < _ENDED] = 0.0
-            self._alarmed = bool(self._heights.any())
-            self._hold()
+        if take_event.py_func(self.measures):
+            self.fall()
+
+    def fall(self) -> None:
+        """Let the alarms fall, as they do every few events."""
+        self.measures.waited[0] = 0
+        self._heights *= self._fall
+        self._heights[self._heights < _ENDED] = 0.0
+        self.measures.alarmed[0] = self._heights.any()
+        self._hold()
 
     def state(self) -> dict[str, NDArray[Any]]:
         """Return every window, and the heights of the alarms."""
         measures = self.measures
         windows = {f"window {name}": packed(measures.windows, n, measures.delta) for name, n in self._number.items()}
-        return {**windows, "heights": self._heights, "waited": self._waited}
+        return {**windows, "heights": self._heights, "waited": self.measures.waited}
 
     def restore(self, state: State) -> None:
         """Continue from a copy of `state`; the learners get their pace from it, not from their own states."""
@@ -255,8 +268,8 @@ class Change:
         heights = np.array(state["heights"], np.float64)
         if heights.shape != self._heights.shape:
             raise ValueError(f"drift: must watch {len(heights)} models; got {len(self._heights)}")
-        self._heights, self._alarmed = heights, bool(heights.any())
-        self._waited = np.array(state["waited"], np.int64)
+        self._heights = heights
+        self.measures.alarmed[0], self.measures.waited[:] = heights.any(), state["waited"]
         self._hold()
 
     def _hold(self) -> None:

@@ -9,33 +9,47 @@ from numba import njit
 from numpy.typing import NDArray
 
 from learners import Source, TwoHeads
-from learners.arrays.handle import Handle
-from learners.drift import Change, Measures, Pace, Watched, take_values
+from learners.drift import FALLS_EVERY, Change, Measures, Pace, Watched, take_values
 from learners.metrics.log_loss import LEAST
 from stream import config
-from stream.records.log import Settlement
 
 WORST_LOSS = 5.0  # nats; losses are clipped here and divided by it for ADWIN
 ENGINE, MIXER, CLICK, PURCHASE = "engine", "mixer", "click", "purchase"
 MODELS = (ENGINE, MIXER, CLICK, PURCHASE)  # besides the sources
-_CLICK, _PURCHASE, _MIXER, _SOURCES = range(1, 5)  # places among the measures, behind the engine's
+_ENGINE, _CLICK, _PURCHASE, _MIXER, _SOURCES = range(5)  # places among the measures
 
 
-class _Watched(NamedTuple):
-    """What is watched, for compiled code; the sources come last among the measures."""
+class Watching(NamedTuple):
+    """What is watched, for compiled code: the engine, the two heads, the mixer, the sources."""
 
     measures: Measures
     columns: NDArray[np.int64]  # [sources] of their ranks in a row
     touched: NDArray[np.bool_]  # [sources] whether they propose items that the user has seen
     seen: int  # column
     lowest: int  # 1 / (1 + rank) of the last slot, as quantised in a row
-    values: NDArray[np.float64]  # [measures]
+    values: NDArray[np.float64]  # [measures] that were taken last, nan: none
 
 
 @njit(cache=True)
-def _watch(held: Any, row: NDArray[np.uint8], taken: bool, purchased: bool, learned: NDArray[np.float64]) -> int:
-    """Work out the values of a step from the row of the item taken; return how many alarms they raise."""
-    measures, columns, touched, seen, lowest, values = held.it
+def watch_slate(watching: Watching, hit: bool) -> bool:
+    """Take whether a slate was answered with a hit; return whether that raises alarms."""
+    watching.values[:] = np.nan
+    watching.values[_ENGINE] = 1.0 if hit else 0.0
+    return take_values(watching.measures, watching.values) > 0
+
+
+@njit(cache=True)
+def watch_rows(
+    watching: Watching, row: NDArray[np.uint8], taken: bool, purchased: bool, learned: NDArray[np.float64]
+) -> bool:
+    """Take what the ranking learned from a step; return whether that raises alarms.
+
+    Parameters
+    ----------
+    row : features of the item that was taken, if it was a candidate
+    learned : what `learn_step` wrote
+    """
+    measures, columns, touched, seen, lowest, values = watching
     values[:] = np.nan
     values[_CLICK] = _share(learned[1])
     if taken:
@@ -47,7 +61,7 @@ def _watch(held: Any, row: NDArray[np.uint8], taken: bool, purchased: bool, lear
     for n in range(len(columns)):
         if new or touched[n]:  # the others do not propose items that the user has seen
             values[_SOURCES + n] = 1.0 if taken and row[columns[n]] >= lowest else 0.0
-    return int(take_values(measures, values))
+    return take_values(measures, values) > 0
 
 
 @njit(cache=True)
@@ -78,42 +92,24 @@ class Watch:
         ]
         self.change = Change(watched, Pace(settings.factor, settings.half_life, settings.cool_down), settings.delta)
         self._names = [model.name for model in watched]
-        self.values = np.full(len(watched), np.nan)  # that were taken last, of `learned`
-        self._watched = _Watched(
+        self.arrays = Watching(
             self.change.measures,
             np.array([columns.index(f"{source.name}_rank") for source in sources]),
             np.array([source.proposes_touched for source in sources]),
             columns.index("seen"),
             int(255.0 / slots + 0.5),
-            self.values,
+            np.full(len(watched), np.nan),
         )
-        self._handle = Handle()
 
-    def settled(self, settled: Settlement) -> list[tuple[str, str]]:
-        """Take the outcome of a slate; returns the alarms as (model, answer)."""
-        if settled.outcome not in ("hit", "miss"):
-            return []
-        answer = self.change.observe(ENGINE, float(settled.outcome == "hit"))
-        return [] if answer is None else [(ENGINE, answer)]
-
-    def learned(
-        self, rows: NDArray[np.uint8], *, taken: bool, purchased: bool, learned: NDArray[np.float64]
-    ) -> list[tuple[str, str]]:
-        """Take what the ranking learned from a step; returns the alarms as (model, answer).
-
-        Parameters
-        ----------
-        rows : features of the item that was taken come first, if it was a candidate
-        learned : losses before learning: see `Ranking`
-        """
-        if not _watch(self._handle.of(self._watched), rows, taken, purchased, learned):
-            return []
-        raised = np.flatnonzero(self.change.measures.alarms).tolist()
-        return [(self._names[n], self.change.answer(n)) for n in raised]
-
-    def tick(self) -> None:
-        """One event passed."""
-        self.change.tick()
+    def alarms(self) -> list[tuple[str, str]]:
+        """Answer what the values taken last have raised, and let alarms fall; returns them as (model, answer)."""
+        measures = self.change.measures
+        raised = np.flatnonzero(measures.alarms).tolist()
+        answered = [(self._names[n], self.change.answer(n)) for n in raised]
+        measures.alarms[:] = 0
+        if measures.waited[0] >= FALLS_EVERY:
+            self.change.fall()
+        return answered
 
     def state(self) -> dict[str, NDArray[Any]]:
         """All windows and alarms."""

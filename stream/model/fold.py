@@ -5,9 +5,9 @@ is no clock, no randomness and no iteration over sets in here.
 """
 
 from collections.abc import Mapping
+from itertools import chain
 from typing import Any
 
-import numpy as np
 from numpy.typing import NDArray
 
 from bandits import Policy
@@ -20,13 +20,12 @@ from stream.model.build import about, make_sources, make_treatment
 from stream.model.copy import ModelCopy, Part
 from stream.model.drift_watch import Watch
 from stream.model.lessons import Lessons
-from stream.model.outcomes import outcome
+from stream.model.practice import Practice
 from stream.observe import Observer
 from stream.ranking.candidates import CandidateRanker
 from stream.ranking.score import Ranking
 from stream.records.acceptance import Acceptance, Verdict
 from stream.records.log import Batch, ExperimentChange, ItemChange, Message, Record, Step
-from stream.records.schemas import UNLEARNED
 from stream.rules.file import load_rules, parse_rules
 from stream.state.catalogue import Catalogue
 from stream.state.users import number
@@ -61,6 +60,7 @@ class Model:
         self.variants = Variants(config, self._make_treatment)
         self.tally = Tally()
         self.acceptance = Acceptance()
+        self._practice = Practice(self.ranking, self.watch, self.variants, self.observer)
         self._lessons = Lessons(self.vocabulary, self.sources, self.board)  # events that wait for the sources
         self.offset = 0  # of the next log message to fold
         self.skipped = 0  # records that raised
@@ -94,7 +94,7 @@ class Model:
     def learn(self, record: Record, offset: int) -> None:
         """Teach one record to everything that learns; one that raises is counted and skipped, on every worker alike.
 
-        Sources learn steps in groups: at the end of a message, or before a record of another kind.
+        Steps are learned in groups: at the end of a message, or before a record of another kind.
         """
         if not isinstance(record, Step):
             self._teach(offset)
@@ -116,8 +116,8 @@ class Model:
         self.observer.folded(record, offset)
 
     def _teach(self, offset: int) -> None:
-        """Teach the sources the events that wait for them, at the pace that drift has set by now."""
-        for call in self._lessons.calls():
+        """Teach what waits: policies and ranking first, then the sources, at the pace that drift has set by then."""
+        for call in chain(self._practice.calls(), self._lessons.calls()):
             try:
                 call()
             except MemoryError:
@@ -184,32 +184,21 @@ class Model:
                 self.variants.stop(variant)
 
     def _learn_step(self, step: Step) -> None:
-        """Teach one step.
+        """Teach one step; what is compiled learns in `_teach`.
 
         1. the policy that made the slate, from the settled decision; its variant's results
         2. the ranker, from the rows of the step
-        3. the catalogue, from the event; the sources learn in `_teach`
+        3. the catalogue and the sources, from the event
         """
-        td_error = losses = None
-        alarms = [] if step.settled is None else self.watch.settled(step.settled)
-        if step.settled is not None and step.settled.outcome not in UNLEARNED:  # 1
-            td_error = self.variants.learn_one(step.settled, outcome(step.settled, step, len(self.lists)))
+        self._practice.settle(step)  # 1
         stopped = self.tally.learn_one(step)
         if stopped is not None:
             self.variants.stop(stopped[0])
             self.observer.stopped(*stopped)
         if step.rows is not None and step.event is not None:  # 2
-            purchased = step.event.kind == PURCHASE
-            losses = self.ranking.learn_one(step.rows, purchased=purchased)
-            features = np.frombuffer(step.rows.features, np.uint8)
-            alarms += self.watch.learned(
-                features, taken=step.rows.taken, purchased=purchased, learned=self.ranking.learned
-            )  # fmt: skip
-        for model, answer in alarms:
-            self.observer.drifted(model, answer)
-        self.observer.learned(td_error, losses)
+            self._practice.rank(step.rows, purchased=step.event.kind == PURCHASE)
         if step.event is not None and not step.event.returned:  # 3
-            self.watch.tick()
+            self._practice.tick()
             item = self._intern(step.event.item_id)
             if item < 0:
                 return

@@ -1,7 +1,7 @@
 """From features to one ranking score: the mixer's share, and River's probabilities of a click and a purchase."""
 
 from collections.abc import Sequence
-from math import log
+from math import isnan, log
 from typing import Any, NamedTuple, Self
 
 import numpy as np
@@ -9,7 +9,6 @@ from numba import njit
 from numpy.typing import NDArray
 
 from learners import Mixer, TwoHeads, ranking_score
-from learners.arrays.handle import Handle
 from learners.ranking.heads import PURCHASE_HEAD, Heads, learn_rows
 from learners.ranking.mixer import Net, learn_list
 from stream import config
@@ -39,7 +38,7 @@ class Weights(NamedTuple):
         return cls(settings.next_weight, settings.click_weight, settings.purchase_weight)
 
 
-class _Learning(NamedTuple):
+class Learning(NamedTuple):
     """All that learns, for compiled code."""
 
     net: Net
@@ -47,13 +46,22 @@ class _Learning(NamedTuple):
     rate: float  # step of the mixer
     heads: Heads
     head_columns: NDArray[np.int64]
-    learned: NDArray[np.float64]  # see `Ranking`
 
 
 @njit(cache=True)
-def _learn(held: Any, features: NDArray[np.uint8], taken: bool, uniform: int, rate: float, purchased: bool) -> None:
-    """Learn the rows of a step, written one behind the other: see `Rows`."""
-    net, running, step, heads, columns, learned = held.it
+def learn_step(
+    learning: Learning, features: NDArray[np.uint8], taken: bool, uniform: int, rate: float, purchased: bool,
+    learned: NDArray[np.float64],
+) -> None:  # fmt: skip
+    """Learn the rows of a step, written one behind the other: see `Rows`.
+
+    Parameters
+    ----------
+    learned
+        Written, float64[4], as it was before: loss of the mixer (nan: nothing to learn) and of the click head, in nats;
+        purchase probability of the item taken last; clicks expected among the heads' rows.
+    """
+    net, running, step, heads, columns = learning
     rows = features.reshape(-1, net.linear.shape[1] + 1)
     learned[0] = learn_list(net, running, rows, step) if taken and len(rows) > 1 else np.nan
     negatives = min(HEAD_NEGATIVES, uniform)
@@ -66,6 +74,16 @@ def _learn(held: Any, features: NDArray[np.uint8], taken: bool, uniform: int, ra
     learned[2] = heads.predicted[PURCHASE_HEAD]
 
 
+def losses(learned: Sequence[float], *, taken: bool, purchased: bool) -> Losses:
+    """What `learn_step` wrote, for metrics."""
+    listwise, click, bought, expected = learned
+    if not taken:
+        return Losses(None, click, clicks=(expected, 0.0))
+    purchase = -log(max(bought if purchased else 1.0 - bought, LEAST))
+    known = None if isnan(listwise) else listwise
+    return Losses(known, click, purchase, (expected, 1.0), (bought, float(purchased)))
+
+
 class Ranking:
     """Scores candidates; learns, from every step, which of them was taken.
 
@@ -76,11 +94,6 @@ class Ranking:
     ----------
     sources : names of the discovery sources, in the order of the features
     settings : step sizes, negatives
-
-    Attributes
-    ----------
-    learned : float64[4], of the last step before it was learned: loss of the mixer (nan: nothing to learn) and of the
-        click head, in nats; purchase probability of the item taken last; clicks expected among the heads' rows
     """
 
     def __init__(self, sources: Sequence[str], settings: config.Ranking) -> None:
@@ -90,9 +103,7 @@ class Ranking:
         self.mixer = Mixer(names, settings.learning_rate, settings.units, initial_weights(tuple(sources)))
         self.heads = TwoHeads(HEAD_FEATURES, settings.head_learning_rate, {SCORE: 3.0})
         self._head_columns = np.array([self.columns.index(name) for name in HEAD_FEATURES])
-        self.learned = np.full(4, np.nan)
-        self._learning: _Learning | None = None
-        self._handle = Handle()
+        self._learning: Learning | None = None
 
     def score_many(
         self, features: NDArray[np.uint8], weights: Weights
@@ -119,31 +130,29 @@ class Ranking:
         ValueError
             if these are no rows of this ranking, as another configuration makes
         """
+        self.check(rows)
+        learned, features = np.empty(4), np.frombuffer(rows.features, np.uint8)
+        learn_step(self.arrays, features, rows.taken, rows.uniform, rows.rate, purchased, learned)
+        self.heads.outdate()
+        return losses(learned.tolist(), taken=rows.taken, purchased=purchased)
+
+    def check(self, rows: Rows) -> None:
+        """Refuse what `learn_one` cannot learn, with a ValueError."""
         count, rest = divmod(len(rows.features), len(self.columns))
         if rest or count < rows.taken:
             raise ValueError(
                 f"ranking: rows must be of {len(self.columns)} features; got {len(rows.features)} bytes: all workers "
                 "must have the same sources"
             )
-        features = np.frombuffer(rows.features, np.uint8)
-        _learn(self._held(), features, rows.taken, rows.uniform, rows.rate, purchased)
-        self.heads.outdate()
-        listwise, click, bought, expected = self.learned.tolist()
-        if not rows.taken:
-            return Losses(None, click, clicks=(expected, 0.0))
-        purchase = -log(max(bought if purchased else 1.0 - bought, LEAST))
-        return Losses(
-            None if listwise != listwise else listwise, click, purchase, (expected, 1.0), (bought, float(purchased))
-        )
 
-    def _held(self) -> Any:
-        """All that learns, as kernels take it."""
+    @property
+    def arrays(self) -> Learning:
+        """All that learns, for compiled code; another tuple after a restore."""
         if self._learning is None or self._learning.net is not self.mixer.arrays:
-            self._learning = _Learning(
-                self.mixer.arrays, self.mixer.running, self.mixer.learning_rate, self.heads.arrays,
-                self._head_columns, self.learned,
+            self._learning = Learning(
+                self.mixer.arrays, self.mixer.running, self.mixer.learning_rate, self.heads.arrays, self._head_columns
             )  # fmt: skip
-        return self._handle.of(self._learning)
+        return self._learning
 
     def parts(self) -> dict[str, Any]:
         """All that learns, for snapshots and fingerprints."""

@@ -7,7 +7,7 @@ and every source may be better.
 """
 
 from collections.abc import Callable, Mapping
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 from numba import njit
@@ -28,8 +28,9 @@ from bandits.slates.disagreement.matched_sums import SIDES, Sums, credit_disagre
 from bandits.slates.disagreement.reward_scale import RewardScale, count_reward
 from bandits.slates.offers import BUCKETS
 from bandits.slates.q_learning import q_learning_error
+from bandits.slates.queue import Waiting, settled_of
 from bandits.slates.sarsa import sarsa_error
-from bandits.slates.table import Settled, SlateTable, Values, credit_outcome
+from bandits.slates.table import SlateTable, Values, credit_of, credit_outcome
 
 BOOTSTRAPS: dict[str, Callable[[SlateTable, Outcome], float]] = {
     "q_learning": q_learning_error,
@@ -38,23 +39,26 @@ BOOTSTRAPS: dict[str, Callable[[SlateTable, Outcome], float]] = {
 
 
 class _Disagreed(NamedTuple):
-    """What is learned besides the table, for compiled code."""
+    """All that is learned, and from what, for compiled code."""
 
     cells: NDArray[np.float64]  # [states, sources, 4, 4, 2, 3]
     pooled: NDArray[np.float64]  # [sources, 4, 4, 2, 3]
     caps: tuple[float, float]  # see `Sums`
     scale: NDArray[np.float64]  # [3] see `count_reward`
-    prior_value: float  # of an examined slot, in units of reward
+    values: Values
+    waiting: Waiting
 
 
 @njit(cache=True)
-def _credit(disagreed: _Disagreed, values: Values, state: int, settled: Settled) -> float:
-    """Credit the disagreements, then move the table; return the mean error of the former."""
-    cells, pooled, caps, scale, prior_value = disagreed
-    error = credit_disagreement(Sums(cells[state], pooled, caps, prior_value), settled)
-    count_reward(scale, settled.theta, settled.sources, settled.hit, settled.u_t)
-    credit_outcome(values, state, settled)
-    return error
+def _learn(held: Any, start: int, count: int) -> None:
+    cells, pooled, caps, scale, values, waiting = held.it
+    for n in range(start, count):
+        state = waiting.states[n]
+        settled = settled_of(waiting, n, values.examined.theta, credit_of(values, waiting, n))
+        prior_value = scale[0] / scale[2] if scale[2] > 0.0 else 0.0
+        waiting.errors[n] = credit_disagreement(Sums(cells[state], pooled, caps, prior_value), settled)
+        count_reward(scale, settled.theta, settled.sources, settled.hit, settled.u_t)
+        credit_outcome(values, state, settled)
 
 
 class Disagreement(SlateTable):
@@ -119,7 +123,8 @@ class Disagreement(SlateTable):
         self._pooled = np.zeros(self._cells.shape[1:])
         self._scale = RewardScale()
         self._disagreed = _Disagreed(
-            self._cells, self._pooled, (tuning.cap, tuning.cap_pooled), self._scale.sums, 0.0
+            self._cells, self._pooled, (tuning.cap, tuning.cap_pooled), self._scale.sums, self.values,
+            self._queue.waiting,
         )  # fmt: skip
         self._prior: Prior = (0.0, 0.0, 0.0)  # in units of reward, of which nothing is known yet
 
@@ -161,12 +166,12 @@ class Disagreement(SlateTable):
         """``u_t``, bootstrapped as SARSA or Q-learning does."""
         return BOOTSTRAPS[self._bootstrap](self, outcome)
 
-    def credit(self, outcome: Outcome, u_t: float) -> float:
-        """Move the table, and credit the disagreements; return their mean error, in units of reward."""
-        disagreed = self._disagreed._replace(prior_value=self._scale.moments()[0])
-        error: float = _credit(disagreed, self.values, outcome.state_tm1, self.settled(outcome, u_t))
+    def _learn(self, start: int, count: int) -> None:
+        """Credit the disagreements of some of the queue, and move the table; the errors are those of the former."""
+        if self._learning is None or self._learning.waiting is not self._queue.waiting:
+            self._learning = self._disagreed._replace(waiting=self._queue.waiting)
+        _learn(self._handle.of(self._learning), start, count)
         self._state_prior()
-        return error
 
     def state(self) -> dict[str, NDArray[np.generic]]:
         """Every array that learning changes, in fixed order: live, not copied."""
