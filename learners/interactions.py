@@ -56,8 +56,10 @@ class Interactions(NamedTuple):
 
     def since(self, n: int) -> "Interactions":
         """Return the events from the n-th on."""
-        rest = [part[n:] for part in (self.items, self.kinds, self.times, self.users)]
-        return Interactions(*rest, self.starts[n:], self.recent, self.sessions[n:], self.past, self.traits[n:])
+        return Interactions(
+            self.items[n:], self.kinds[n:], self.times[n:], self.users[n:], self.starts[n:], self.recent,
+            self.sessions[n:], self.past, self.traits[n:],
+        )  # fmt: skip
 
     def each(self) -> Iterator[Interaction]:
         """Yield the events one by one."""

@@ -62,7 +62,7 @@ class Examined(NamedTuple):
     theta: NDArray[np.float64]  # [slots]
     by_slot: NDArray[np.float64]  # [slots, (hits, expected hits)]
     by_cell: NDArray[np.float64]  # [sources, 4, (hits, examinations)]
-    count: NDArray[np.int64]  # [1] slates
+    slates: NDArray[np.int64]  # [1] counted
     slot_prior: NDArray[np.float64]  # [slots, 2]
     cell_prior: NDArray[np.float64]  # [2]
     kept: float  # share of the counts that is kept at a refresh
@@ -73,12 +73,12 @@ class Examined(NamedTuple):
 @njit(cache=True)
 def examine(examined: Examined, hit: int, offered_ranks: NDArray[np.uint8], sources: NDArray[np.uint8]) -> None:
     """Count a settled slate, and once in a while work out theta again."""
-    theta, by_slot, by_cell, count, slot_prior, cell_prior, kept, refresh_every, fixed = examined
+    theta, by_slot, by_cell, slates, slot_prior, cell_prior, kept, refresh_every, fixed = examined
     if fixed:
         return
     count_slate(hit, offered_ranks, sources, theta, by_slot, by_cell)
-    count[0] += 1
-    if count[0] % refresh_every != 0:
+    slates[0] += 1
+    if slates[0] % refresh_every != 0:
         return
     first = by_slot[0, 0] / by_slot[0, 1]
     for j in range(len(theta)):
@@ -140,5 +140,5 @@ class Examination:
             "examination_theta": self.theta,
             "examination_by_slot": self.arrays.by_slot,
             "examination_by_cell": self.arrays.by_cell,
-            "examination_count": self.arrays.count,
+            "examination_count": self.arrays.slates,
         }

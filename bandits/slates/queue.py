@@ -1,7 +1,8 @@
 """Settled slates that wait to be learned in one compiled call."""
 
 import math
-from typing import NamedTuple
+from collections.abc import Iterable
+from typing import Any, NamedTuple, cast
 
 import numpy as np
 from numba import njit
@@ -84,15 +85,20 @@ class Queue:
         if not 0 <= state < self._n_states:
             raise IndexError(f"policy {self._policy!r}: a state must be in [0, {self._n_states}); got {state}")
         slots = len(drawn)
-        if offered_ranks.shape != (slots, self._sources) or slots > self._slots:
+        if offered_ranks.shape != (slots, self._sources):
             raise ValueError(
-                f"policy {self._policy!r}: offered_ranks must have one row for each slot, at most {self._slots}, and "
-                f"one column for each of {self._sources} sources; got {offered_ranks.shape} for {slots} slots"
+                f"policy {self._policy!r}: offered_ranks must have one row for each slot and one column for each "
+                f"source, {(slots, self._sources)}; got {offered_ranks.shape}"
+            )
+        if slots > self._slots:
+            raise ValueError(
+                f"policy {self._policy!r}: a slate must have at most as many slots as the policy, {self._slots}; "
+                f"got {slots}"
             )
         n, waiting = self.count, self.waiting
         if n == len(waiting.states):
             waiting = self._room(2 * n)
-            for new, old in zip(waiting, self.waiting, strict=True):
+            for new, old in cast("Iterable[tuple[Any, Any]]", zip(waiting, self.waiting)):
                 new[:n] = old
             self.waiting = waiting
         waiting.states[n], waiting.hits[n], waiting.lengths[n] = state, outcome.hit, slots

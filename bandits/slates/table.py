@@ -197,11 +197,6 @@ class SlateTable(SlatePolicy):
         else:
             self._queue.add(outcome)
 
-    @property
-    def waiting(self) -> int:
-        """Slates in the queue."""
-        return self._queue.count
-
     def learn_queued(self) -> list[float]:
         """Learn all that was queued, in that order; return the mean TD error of each slate, in units of reward."""
         self._learn_waiting()

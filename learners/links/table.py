@@ -124,7 +124,7 @@ class NeighbourTable:
         self._item, self._start, self._length = np.zeros(1, np.int32), np.zeros(1, np.int64), np.zeros(1, np.int64)
         self._both_directions = both_directions
         self._half_life = math.inf if half_life is None else half_life
-        self.growth = 2.0 ** (1.0 / self._half_life)  # of the unit, an event
+        self.growth: float = 2.0 ** (1.0 / self._half_life)  # of the unit, an event
 
     def add_item(self, item: int) -> None:
         """Make room for all indices up to `item`."""

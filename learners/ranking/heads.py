@@ -101,7 +101,8 @@ class Head:
     @property
     def numbers(self) -> NDArray[np.float64]:
         """Weights in the order of their features, the intercept last."""
-        return self._heads.numbers[self._place]
+        numbers: NDArray[np.float64] = self._heads.numbers[self._place]
+        return numbers
 
     @property
     def predicted(self) -> float:

@@ -19,9 +19,6 @@ from stream.state.users import PAST, number
 
 _EVENTS = 256  # room at first
 _RECENT = 10 * _EVENTS
-_KINDS = (  # of the fields of `Events`
-    np.int32, np.uint8, np.float64, np.int64, np.int64, np.int32, np.int64, np.float64, np.int32, np.uint8,
-)  # fmt: skip
 
 
 class _Lessons(NamedTuple):
@@ -67,11 +64,8 @@ class Lessons:
         self._handle = Handle()
         self._count = 0
         self._lessons = _Lessons(
-            Events(*(np.zeros(0, kind) for kind in _KINDS)),
-            np.zeros(0, PAST),
-            self._teacher.paces,
-            self._teacher.learned,
-        )
+            _no_events(), np.zeros(0, PAST), self._teacher.paces, self._teacher.learned
+        )  # fmt: skip
         self._make_room(_EVENTS, _RECENT)
         self._waiting: list[tuple[Step, LoggedEvent, int]] = []  # the same events, for the other sources
 
@@ -118,7 +112,7 @@ class Lessons:
         rooms = {"starts": events + 1, **dict.fromkeys(("recent", "past_times", "past_counts", "past_kinds"), recent)}
         arrays = {name: grown(array, rooms.get(name, events)) for name, array in before.events._asdict().items()}
         self._lessons = before._replace(events=Events(**arrays), past=grown(before.past, recent))
-        self._past = memoryview(self._lessons.past.view(np.uint8))  # numpy copies bytes more slowly
+        self._past = self._lessons.past.view(np.uint8).data  # numpy copies bytes more slowly
 
     def _teach(self) -> None:
         held = self._teacher.held(self._count)
@@ -134,3 +128,10 @@ class Lessons:
             Past(events.past_times, events.past_counts, events.past_kinds, np.full(len(events.recent), NEVER)),
             [{}] * n,
         )  # fmt: skip
+
+
+def _no_events() -> Events:
+    return Events(
+        np.zeros(0, np.int32), np.zeros(0, np.uint8), np.zeros(0), np.zeros(0, np.int64), np.zeros(0, np.int64),
+        np.zeros(0, np.int32), np.zeros(0, np.int64), np.zeros(0), np.zeros(0, np.int32), np.zeros(0, np.uint8),
+    )  # fmt: skip

@@ -1,13 +1,14 @@
 """What policies, ranking and drift watch learn of the steps of a message: collected, then learned by compiled code."""
 
 from collections.abc import Callable, Iterator
-from typing import Any, NamedTuple
+from functools import partial
+from typing import Any, NamedTuple, cast
 
 import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from bandits import Outcome, Policy
+from bandits import Outcome, Policy, Queues
 from learners.arrays.grow import grown
 from learners.arrays.handle import Handle
 from learners.drift import take_event
@@ -68,9 +69,8 @@ class Practice:
         self._lists = 1 + len(watch.arrays.columns)
         self._handles = Handle(), Handle(), Handle()
         self._count = self._rows = 0
-        self._queued: dict[int, Policy] = {}  # by identity, those with a queue that is not empty
-        self._outcomes: list[tuple[int, int]] = []  # learned by a queue: whose, and its place there
-        self._errors: list[float] = []  # of policies without a queue
+        self._queued: dict[int, tuple[Queues, bool]] = {}  # by identity; whether the observer is told what they learn
+        self._errors: list[float] = []  # TD errors of what was learned, for the observer
         self._tasks = Tasks(
             np.zeros(0, np.uint8), np.zeros(0, np.uint8), np.zeros(0, np.int64), np.zeros(0, np.bool_),
             np.zeros(0, np.int64), np.zeros(0), np.zeros(0, np.bool_), np.zeros((0, 4)), np.zeros(2, np.int64),
@@ -82,7 +82,7 @@ class Practice:
         rooms = {"starts": tasks + 1, "features": features, "done": 2}
         arrays = {name: grown(array, rooms.get(name, tasks)) for name, array in before._asdict().items()}
         self._tasks = Tasks(**arrays)
-        self._features = memoryview(self._tasks.features)
+        self._features = self._tasks.features.data
 
     def settle(self, step: Step) -> None:
         """Take the outcome of a slate, if the step settled one."""
@@ -96,21 +96,20 @@ class Practice:
         own, shadow = self._variants.learners(settled)
         found = outcome(settled, step, self._lists)
         if shadow is not None:
-            self._learn(shadow, found)
+            self._learn(shadow, found, told=False)
         if own is not None:
-            error = self._learn(own, found)
-            if error is not None:
-                self._errors.append(error)
-            else:
-                self._outcomes.append((id(own), own.waiting - 1))
+            self._learn(own, found)
 
-    def _learn(self, policy: Any, found: Outcome) -> float | None:
-        """Let a policy learn later, if it has a queue, or else now; returns its error then."""
-        if not hasattr(policy, "queue"):
-            return policy.learn_one(found)  # type: ignore[no-any-return]
-        policy.queue(found)
-        self._queued[id(policy)] = policy
-        return None
+    def _learn(self, policy: Policy, found: Outcome, *, told: bool = True) -> None:
+        """Let a policy learn later, if it has a queue, or else now."""
+        if hasattr(policy, "queue"):
+            waiting = cast("Queues", policy)
+            waiting.queue(found)
+            self._queued[id(policy)] = waiting, told
+        else:
+            error = policy.learn_one(found)
+            if told:
+                self._errors.append(error)
 
     def rank(self, rows: Rows, *, purchased: bool) -> None:
         """Take rows for the ranking; raises ValueError if they are not its own."""
@@ -143,16 +142,19 @@ class Practice:
         if not self._count and not self._queued:
             return
         queued, self._queued = self._queued, {}
-        errors: dict[int, list[float]] = {}
-        for name, policy in queued.items():
-            yield lambda name=name, policy=policy: errors.__setitem__(name, policy.learn_queued())
+        for policy, told in queued.values():
+            yield partial(self._learn_queued, policy, told)
         while self._tasks.done[0] < self._count:  # again after a task that raised
             yield self._work
-        yield lambda: self._tell(errors)
+        yield self._tell
         self._count = self._rows = 0
         self._tasks.done[:] = 0
-        self._outcomes.clear()
         self._errors.clear()
+
+    def _learn_queued(self, policy: Queues, told: bool) -> None:
+        errors = policy.learn_queued()
+        if told:
+            self._errors += errors
 
     def _work(self) -> None:
         ranking, watch, tasks = self._handles
@@ -162,10 +164,10 @@ class Practice:
                 self._observer.drifted(model, answer)
         self._ranking.heads.outdate()
 
-    def _tell(self, errors: dict[int, list[float]]) -> None:
+    def _tell(self) -> None:
         """Tell the observer what was learned."""
         tasks, observer = self._tasks, self._observer
-        for error in [*self._errors, *(errors[name][place] for name, place in self._outcomes if name in errors)]:
+        for error in self._errors:
             observer.learned(error, None)
         flags = zip(tasks.learned[: self._rows].tolist(), tasks.taken.tolist(), tasks.purchased.tolist())
         for learned, taken, purchased in flags:

@@ -144,6 +144,8 @@ class Ranking:
                 f"ranking: rows must be of {len(self.columns)} features; got {len(rows.features)} bytes: all workers "
                 "must have the same sources"
             )
+        if not 0.0 < rows.rate <= 1.0:
+            raise ValueError(f"ranking: the share of the candidates not taken must be in (0, 1]; got {rows.rate}")
 
     @property
     def arrays(self) -> Learning:

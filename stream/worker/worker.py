@@ -34,6 +34,7 @@ from stream.model.fold import Model
 from stream.observe import Observer
 from stream.records.acceptance import Verdict
 from stream.records.log import Batch, Message
+from stream.records.own import OwnMessages
 from stream.records.topics import DEAD
 from stream.serving.ending import stop_within
 from stream.worker.intake import Intake
@@ -79,8 +80,9 @@ class Worker:
         self.connections = connections
         self.positions = InputPositions(positions, connections, self.intake.topics, lambda: self.taking)
         self.intake.partitions = self.positions.watch.partitions
-        self.writer = Writer(connections, config.kafka.namespace, observer, clock, self._on_send_error)
-        self.replica = Replica(connections, self.model, self.on_log_message, self._on_truncation, failed)
+        own = OwnMessages()
+        self.writer = Writer(connections, config.kafka.namespace, observer, clock, self._on_send_error, own)
+        self.replica = Replica(connections, self.model, self.on_log_message, self._on_truncation, failed, own)
         takeover = Takeover(config, name, connections, self.writer, self.replica)
         self.ownership = Ownership(
             config, observer, self.intake, self.positions, self.writer, self.replica, takeover, self._on_gone
