@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from learners.arrays.handle import Handle
 from learners.base import Source
 from learners.content.content import Content
-from learners.content.scores import Rated
+from learners.content.profile import Rated
 from learners.links.covisitation import CoVisitation, Linked
 from learners.links.sequential_rules import Ruled, SequentialRules
 from learners.neighbours.session_neighbours import SessionNeighbours
@@ -71,13 +71,17 @@ class Board:
     """
 
     def __init__(self, sources: Sequence[Source]) -> None:
-        places = {source.name: n for n, source in enumerate(sources) if type(source) is SEATS.get(source.name)}
+        places = {
+            source.name: n
+            for n, source in enumerate(sources)
+            if type(source) is SEATS.get(source.name) and getattr(source, "compiled", True)
+        }
         self.rows: NDArray[np.int64] = np.array([places.get(name, -1) for name in SEATS], np.int64)
         self.others = [n for n in range(len(sources)) if n not in self.rows]
         self.seated: list[Any] = [
             sources[places[name]] if name in places else make() for name, make in SEATS.items()
         ]  # fmt: skip
-        self._near = [seated for seated in self.seated if hasattr(seated, "outdate")]
+        self._answering = [seated for seated in self.seated if hasattr(seated, "make_ready")]
         self._parts: list[Any] = []
         self._arrays: Arrays | None = None
         self._handle = Handle()
@@ -90,8 +94,12 @@ class Board:
             self._parts, self._arrays = parts, Arrays._make(parts)
         return self._arrays
 
+    def make_ready(self) -> Arrays:
+        """The arrays for another query: sources that remember their last answer forget it."""
+        for source in self._answering:
+            source.make_ready()
+        return self.arrays
+
     def held(self) -> Any:
-        """The arrays as kernels take them; what the sources remember of the last query is outdated."""
-        for source in self._near:
-            source.outdate()
+        """The arrays as kernels take them."""
         return self._handle.of(self.arrays)

@@ -91,13 +91,16 @@ class Teacher:
         self._seated: dict[str, Any] = dict(zip(SEATS, board.seated))
         self._paced = [self._seated[name] for name in _PACED]
         sessions, users = self._seated["session_neighbours"], self._seated["user_neighbours"]
+        self._answering = [sessions, users]  # they remember their last answer
         self.paces = Paces(np.ones(len(_PACED)), sessions.limits, users.limits)
         self.learned = np.zeros(len(_STOPS), np.int64)  # see `teach`
 
-    def held(self, events: int) -> Any:
-        """Return the board as kernels take it, all ready to teach so many events at the pace that is set by now."""
+    def held(self, items: NDArray[np.int32]) -> Any:
+        """Return the board as kernels take it, ready to teach events on these items at the pace that is set by now."""
         self.paces.growths[:] = [source.growth for source in self._paced]
-        self._seated["content"].catch_up(events)
+        self._seated["content"].catch_up(items)
+        for source in self._answering:
+            source.make_ready()
         return self.board.held()
 
     def finish(self, events: Interactions) -> None:

@@ -51,22 +51,16 @@ def spread_links(linked: Linked, size: int, recent: NDArray[np.int32]) -> None:
 
 
 @njit(cache=True)
-def _damped(linked: Linked, item: int) -> float:
-    """The score of an item: its sum over the root of its own events."""
-    return float(linked.sums[item] / np.sqrt(linked.links.counts[item] / linked.links.unit[0] + _PSEUDO_EVENTS))
-
-
-@njit(cache=True)
 def propose_linked(
     linked: Linked, blocked: NDArray[np.uint8], k: int
 ) -> tuple[NDArray[np.int32], NDArray[np.float32]]:  # fmt: skip
-    """Return the k best of the answer that are not blocked."""
-    found = linked.found[0]
+    """Return the k best of the answer that are not blocked: by its sum over the root of the item's own events."""
+    found, sums, counts, unit = linked.found[0], linked.sums, linked.links.counts, linked.links.unit[0]
     items, scores = np.empty(found, np.int32), np.empty(found, np.float32)
     kept = 0
     for item in linked.reached[:found]:
         if blocked[item] == 0:
-            items[kept], scores[kept] = item, _damped(linked, item)
+            items[kept], scores[kept] = item, sums[item] / np.sqrt(counts[item] / unit + _PSEUDO_EVENTS)
             kept += 1
     return best_first(items[:kept], scores[:kept], k)
 
@@ -74,8 +68,11 @@ def propose_linked(
 @njit(cache=True)
 def score_linked(linked: Linked, size: int, items: NDArray[np.int32], scores: NDArray[np.float32]) -> None:
     """Write the score of each item, 0 of those not reached."""
+    sums, counts, unit = linked.sums, linked.links.counts, linked.links.unit[0]
     for n, item in enumerate(items):
-        scores[n] = _damped(linked, item) if 0 <= item < size and linked.sums[item] > 0.0 else 0.0
+        scores[n] = 0.0
+        if 0 <= item < size and sums[item] > 0.0:
+            scores[n] = sums[item] / np.sqrt(counts[item] / unit + _PSEUDO_EVENTS)
 
 
 class CoVisitation(Impersonal):

@@ -40,16 +40,16 @@ def propose_ruled(
     ruled: Ruled, last: int, blocked: NDArray[np.uint8], k: int
 ) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
     """Return the strongest successors of an item that are not blocked; nothing of -1."""
-    links = ruled.links
-    width = links.items.shape[1] if last >= 0 else 0
+    successors, weights = ruled.links.items, ruled.links.weights
+    width, support = (successors.shape[1], _support(ruled.links, last)) if last >= 0 else (0, 1.0)
     items, scores = np.empty(width, np.int32), np.empty(width, np.float32)
     kept = 0
     for slot in range(width):
-        item = links.items[last, slot]
+        item = successors[last, slot]
         if item < 0:
             break
-        if blocked[item] == 0 and links.weights[last, slot] > 0.0:
-            items[kept], scores[kept] = item, links.weights[last, slot] / _support(links, last)
+        if blocked[item] == 0 and weights[last, slot] > 0.0:
+            items[kept], scores[kept] = item, weights[last, slot] / support
             kept += 1
     return best_first(items[:kept], scores[:kept], k)
 
@@ -57,18 +57,18 @@ def propose_ruled(
 @njit(cache=True)
 def score_ruled(ruled: Ruled, last: int, size: int, items: NDArray[np.int32], scores: NDArray[np.float32]) -> None:
     """Write the strength of the rule from an item to each item; 0 without one."""
-    links, slots = ruled.links, ruled.slots
+    slots = ruled.slots
     scores[:] = 0.0
     if last < 0:
         return
-    support = _support(links, last)
-    for slot, item in enumerate(links.items[last]):
+    successors, weights, support = ruled.links.items[last], ruled.links.weights[last], _support(ruled.links, last)
+    for slot, item in enumerate(successors):
         if item >= 0:
             slots[item] = slot
     for n, item in enumerate(items):
         if 0 <= item < size and slots[item] >= 0:
-            scores[n] = links.weights[last, slots[item]] / support
-    for item in links.items[last]:
+            scores[n] = weights[slots[item]] / support
+    for item in successors:
         if item >= 0:
             slots[item] = -1
 

@@ -177,8 +177,9 @@ def propose_near(
 @njit(cache=True)
 def score_near(scratch: Scratch, size: int, items: NDArray[np.int32], scores: NDArray[np.float32]) -> None:
     """Write the score of each item, 0 of those not reached."""
+    sums = scratch.sums
     for n, item in enumerate(items):
-        scores[n] = scratch.sums[item] if 0 <= item < size else 0.0
+        scores[n] = sums[item] if 0 <= item < size else 0.0
 
 
 class Neighbourhood:

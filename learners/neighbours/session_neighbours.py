@@ -116,7 +116,7 @@ class SessionNeighbours(Impersonal):
             self._arrays = NearSessions(self._sessions, self._near.scratch, weights)
         return self._arrays
 
-    def outdate(self) -> None:
+    def make_ready(self) -> None:
         """Expect that compiled code answers other queries with the arrays."""
         self._near.outdate()
 

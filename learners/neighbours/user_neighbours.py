@@ -180,7 +180,7 @@ class UserNeighbours(Impersonal):
             )
         return arrays
 
-    def outdate(self) -> None:
+    def make_ready(self) -> None:
         """Expect that compiled code answers other queries with the arrays."""
         self._near.outdate()
 

@@ -71,7 +71,7 @@ def propose_popular(
     counts: Counts, size: int, blocked: NDArray[np.uint8], k: int
 ) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
     """Return the first items of the list that are not blocked, and their decayed counts."""
-    top, unit = counts.top[:size], counts.unit[0]
+    top, weights, unit = counts.top[:size], counts.weights, counts.unit[0]
     room = max(0, min(k, len(top)))
     items, scores = np.empty(room, np.int32), np.empty(room, np.float32)
     found = 0
@@ -80,7 +80,7 @@ def propose_popular(
             break
         if blocked[item] == 0:
             items[found] = item
-            scores[found] = counts.weights[item] / unit
+            scores[found] = weights[item] / unit
             found += 1
     return items[:found], scores[:found]
 

@@ -56,9 +56,9 @@ def _descend(
 
 
 @njit(cache=True)
-def _shares(held: Any, rows: NDArray[np.uint8]) -> NDArray[np.float32]:
-    """The softmax over the rows' scores, the products by BLAS, some rows at a time."""
-    net, n, width = held.it, len(rows), held.it.linear.shape[1]
+def shares_of(net: Net, rows: NDArray[np.uint8]) -> NDArray[np.float32]:
+    """Return the softmax over the rows' scores; the products by BLAS, some rows at a time. Further columns are free."""
+    n, width = len(rows), net.linear.shape[1]
     linear, inner, bias, out = net.linear[0], net.hidden[0, :width], net.hidden[0, width], net.out[0]
     scores, x = np.empty(n, np.float32), np.empty((min(n, _AT_ONCE), width), np.float32)
     for start in range(0, n, _AT_ONCE):
@@ -231,7 +231,7 @@ class Mixer:
         """Return the probability that each row is the next one, given that one of them is, [n]."""
         if len(rows) == 0:
             return np.empty(0, np.float32)
-        shares: NDArray[np.float32] = _shares(self._handle.of(self._net), rows)
+        shares: NDArray[np.float32] = shares_of(self._net, rows)
         return shares
 
     def raise_learning_rate(self, factor: float) -> None:

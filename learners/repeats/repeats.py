@@ -129,36 +129,33 @@ def chances_of(
 
 
 @njit(cache=True)
-def eligible(
-    recent: NDArray[np.int32], scores: NDArray[np.float32], size: int, blocked: NDArray[np.uint8]
+def propose_returns(
+    recent: NDArray[np.int32], scores: NDArray[np.float32], size: int, blocked: NDArray[np.uint8], k: int
 ) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
-    """Leave out the `INELIGIBLE` and the unknown of a user's items."""
+    """Return the k best of a user's items, without the `INELIGIBLE` and the unknown ones."""
     items, kept = np.empty(len(recent), np.int32), np.empty(len(recent), np.float32)
     found = 0
     for rank, item in enumerate(recent):
         if 0 <= item < size and blocked[item] != INELIGIBLE:
             items[found], kept[found] = item, scores[rank]
             found += 1
-    return items[:found], kept[:found]
+    return best_first(items[:found], kept[:found], k)
 
 
 @njit(cache=True)
-def look_up(
-    recent: NDArray[np.int32], scores: NDArray[np.float32], size: int, place: NDArray[np.int32],
-    items: NDArray[np.int32],
-) -> NDArray[np.float32]:  # fmt: skip
-    """Scores of some items, 0 where they are not among the user's; `place` is scratch, all -1 before and after."""
+def score_returns(
+    recent: NDArray[np.int32], own: NDArray[np.float32], size: int, place: NDArray[np.int32], items: NDArray[np.int32],
+    scores: NDArray[np.float32],
+) -> None:  # fmt: skip
+    """Write the score of each item, 0 of those that are not the user's; `place` is scratch, all -1 before and after."""
     for rank, item in enumerate(recent):
         if 0 <= item < size:
             place[item] = rank
-    found = np.zeros(len(items), np.float32)
     for n, item in enumerate(items):
-        if 0 <= item < size and place[item] >= 0:
-            found[n] = scores[place[item]]
+        scores[n] = own[place[item]] if 0 <= item < size and place[item] >= 0 else 0.0
     for item in recent:
         if 0 <= item < size:
             place[item] = -1
-    return found
 
 
 def by_recency(recent: NDArray[np.int32], newest: float = 1.0) -> NDArray[np.float32]:
@@ -249,14 +246,16 @@ class Repeats(Impersonal):
     def top_k(self, query: Query, k: int, blocked: NDArray[np.uint8]) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
         """Return the items that the user most probably returns to, except `INELIGIBLE` ones."""
         recent = query.recent[: self.history]
-        items, scores = eligible(recent, self._scores(query), int(self._size[0]), blocked)
-        best: tuple[NDArray[np.int32], NDArray[np.float32]] = best_first(items, scores, k)
+        best: tuple[NDArray[np.int32], NDArray[np.float32]] = propose_returns(
+            recent, self._scores(query), int(self._size[0]), blocked, k
+        )
         return best
 
     def score_many(self, query: Query, items: NDArray[np.int32]) -> NDArray[np.float32]:
         """Return about the chance that the next event is on each item, 0 for those not seen."""
         recent = query.recent[: self.history]
-        scores: NDArray[np.float32] = look_up(recent, self._scores(query), int(self._size[0]), self.arrays.place, items)
+        scores = np.empty(len(items), np.float32)
+        score_returns(recent, self._scores(query), int(self._size[0]), self.arrays.place, items, scores)
         return scores
 
     def state(self) -> dict[str, NDArray[Any]]:

@@ -11,7 +11,7 @@ from typing import Any
 from numpy.typing import NDArray
 
 from bandits import Policy
-from learners import PURCHASE, Categories, Segments, Vocabulary
+from learners import PURCHASE, Categories, Prepares, Segments, Vocabulary
 from learners.board import Board
 from stream.config import Config
 from stream.experiments.results import Tally
@@ -125,6 +125,12 @@ class Model:
             except Exception as error:
                 self.skipped += 1
                 self.observer.skipped(offset, error)
+
+    def prepare(self, most: int) -> None:
+        """Let sources do ahead what slates will need, so many steps each; the state does not change."""
+        for source in self.sources:
+            if isinstance(source, Prepares):
+                source.prepare(most)
 
     def sizes(self) -> dict[str, int]:
         """Bytes in use of each part."""

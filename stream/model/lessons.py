@@ -115,7 +115,7 @@ class Lessons:
         self._past = self._lessons.past.view(np.uint8).data  # numpy copies bytes more slowly
 
     def _teach(self) -> None:
-        held = self._teacher.held(self._count)
+        held = self._teacher.held(self._lessons.events.items[: self._count])
         if not _teach(held, self._handle.of(self._lessons), self._count, len(self._vocabulary)):
             self._teacher.finish(self._interactions())
 

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from learners import Mixer, TwoHeads, ranking_score
 from learners.ranking.heads import PURCHASE_HEAD, Heads, learn_rows
-from learners.ranking.mixer import Net, learn_list
+from learners.ranking.mixer import Net, learn_list, shares_of
 from stream import config
 from stream.observe import Losses
 from stream.ranking.features import SCORE, byte, feature_names, initial_weights
@@ -109,13 +109,19 @@ class Ranking:
         self, features: NDArray[np.uint8], weights: Weights
     ) -> tuple[NDArray[np.float32], NDArray[np.uint8]]:
         """Ranking scores, [n], and the features with the mixer's score as a last column, [n, F + 1]."""
-        shares = self.mixer.shares(features)
-        rows = _with_score(features, shares)
-        scores = weights.next * shares
+        rows = np.zeros((len(features), len(self.columns)), np.uint8)
+        rows[:, :-1] = features
+        scores: NDArray[np.float32] = score_rows(self.mixer.arrays, rows, weights.next)
+        return self.with_heads(scores, rows, weights), rows
+
+    def with_heads(
+        self, scores: NDArray[np.float32], rows: NDArray[np.uint8], weights: Weights
+    ) -> NDArray[np.float32]:  # fmt: skip
+        """Add to the mixer's part of the ranking scores that of the heads, if they have a weight."""
         if weights.click or weights.purchase:
             heads = np.array([weights.click, weights.purchase], np.float32)
             scores += ranking_score(self.probabilities(rows), heads)
-        return scores, rows
+        return scores
 
     def probabilities(self, rows: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Probabilities of a click and of a purchase of every candidate, [n, 2], given all of them."""
@@ -162,11 +168,12 @@ class Ranking:
 
 
 @njit(cache=True)
-def _with_score(features: NDArray[np.uint8], shares: NDArray[np.float32]) -> NDArray[np.uint8]:
-    n, width = features.shape
-    rows = np.empty((n, width + 1), np.uint8)
-    for i in range(n):
-        for f in range(width):
-            rows[i, f] = features[i, f]
-        rows[i, width] = byte(1.0 + log(max(float(shares[i]), 1e-30)) / SCORE_RANGE)
-    return rows
+def score_rows(net: Net, rows: NDArray[np.uint8], weight: float) -> NDArray[np.float32]:
+    """Write the mixer's score into the last column of the rows; return its share of each times a weight."""
+    if len(rows) == 0:
+        return np.empty(0, np.float32)
+    shares, last = shares_of(net, rows), rows.shape[1] - 1
+    for n in range(len(rows)):
+        rows[n, last] = byte(1.0 + log(max(float(shares[n]), 1e-30)) / SCORE_RANGE)
+        shares[n] = np.float32(weight) * shares[n]
+    return shares
