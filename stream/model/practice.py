@@ -102,7 +102,7 @@ class Practice:
 
     def _learn(self, policy: Policy, found: Outcome, *, told: bool = True) -> None:
         """Let a policy learn later, if it has a queue, or else now."""
-        if hasattr(policy, "queue"):
+        if hasattr(policy, "learn_queued"):
             waiting = cast("Queues", policy)
             waiting.queue(found)
             self._queued[id(policy)] = waiting, told

@@ -9,7 +9,10 @@ PAD = 65535  # in place of an index: the list is shorter
 
 @njit(cache=True)
 def pack(
-    place: NDArray[np.int32], slate: NDArray[np.int32], lists: NDArray[np.int32], known: NDArray[np.int32],
+    place: NDArray[np.int32],
+    slate: NDArray[np.int32],
+    lists: NDArray[np.int32],
+    known: NDArray[np.int32],
     scores: NDArray[np.float32],
 ) -> tuple[NDArray[np.int32], NDArray[np.uint16], NDArray[np.float32]]:
     """Return items, lists and scores, see `CandidateRanker.pack`.

@@ -7,12 +7,12 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 
 from stream.errors import HeadwaterError
 from stream.kafka.connections import Connections, TruncatedError
+from stream.kafka.own_messages import OwnMessages
 from stream.kafka.snapshots import newest_model
 from stream.model.copy import ModelCopy
 from stream.model.fold import Model
 from stream.records.acceptance import Acceptance, Verdict
 from stream.records.log import Batch, Message
-from stream.records.own import OwnMessages
 from stream.records.topics import LOG
 
 FOLD_AT_ONCE = 100  # records folded before other tasks get their turn: some 20 ms

@@ -30,11 +30,11 @@ from stream.decisions.publish import outcomes
 from stream.decisions.shard import Shard
 from stream.kafka.connections import Connections
 from stream.kafka.faust_polls import Poll, Positions
+from stream.kafka.own_messages import OwnMessages
 from stream.model.fold import Model
 from stream.observe import Observer
 from stream.records.acceptance import Verdict
 from stream.records.log import Batch, Message
-from stream.records.own import OwnMessages
 from stream.records.topics import DEAD
 from stream.serving.ending import stop_within
 from stream.worker.intake import Intake

@@ -7,10 +7,10 @@ from typing import Any, NamedTuple
 from msgspec import Struct
 
 from stream.kafka.connections import REQUEST_S, Connections
+from stream.kafka.own_messages import OwnMessages
 from stream.observe import Observer
 from stream.records.codec import encode
 from stream.records.log import Batch, Message
-from stream.records.own import OwnMessages
 from stream.records.topics import LOG, Topic, prefixed
 
 SOON_S = 0.1  # how long outcomes may wait to be sent together

@@ -2,9 +2,9 @@
 
 import msgspec
 
+from stream.kafka.own_messages import OwnMessages
 from stream.model.fold import Model
 from stream.records.log import LOG_VERSION, Batch, Claim, SealedBatch, decode_message
-from stream.records.own import OwnMessages
 from tests.support.logs import CONFIG, LOG
 
 
