@@ -139,11 +139,7 @@ class Content(Impersonal):
             self.prepare(1)
 
     def prepare(self, most: int) -> int:
-        """Make rows ahead, for items described or met of late: at most so many; returns how many.
-
-        A row takes .1 to 1 ms. Call it when there is nothing else to do: what is not made ahead is made when a query
-        needs it.
-        """
+        """Make rows ahead, .1 to 1 ms each, for items described or met of late: at most so many; returns how many."""
         made = 0
         while made < most and (self._fresh or self._wanted):
             if self._fresh:
@@ -223,16 +219,16 @@ class Content(Impersonal):
     def learn_one(self, event: Interaction) -> None:
         """Learn nothing: what an item is does not depend on who looks at it."""
         require_known(self.name, event.item, self._index.size)
-        self._want(np.array([event.item], np.int32))
-        self._embeddings.catch_up(1)
+        self.catch_up(np.array([event.item], np.int32))
 
     def learn_many(self, events: Interactions) -> None:
         """Learn nothing of any of them."""
         require_all_known(self.name, events.items, self._index.size)
-        self._want(events.items)
-        self._embeddings.catch_up(len(events.items))
+        self.catch_up(events.items)
 
-    def _want(self, items: NDArray[np.int32]) -> None:
+    def catch_up(self, items: NDArray[np.int32]) -> None:
+        """Note that there were events on these, and use the time of as many to insert items that wait for it."""
+        self._embeddings.catch_up(len(items))
         self._wanted.extend(items[self._rated.slots[items] < 0].tolist())
 
     def top_k(self, query: Query, k: int, blocked: NDArray[np.uint8]) -> tuple[NDArray[np.int32], NDArray[np.float32]]:

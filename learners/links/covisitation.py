@@ -125,6 +125,11 @@ class CoVisitation(Impersonal):
             self._linked = self._linked._replace(links=links, sums=grown(sums, self._table.size))
         return self._linked
 
+    @property
+    def growth(self) -> float:
+        """By which factor the weight of an event exceeds that of the event before."""
+        return self._table.growth
+
     def add_item(self, item: int) -> None:
         """Make room for `item`."""
         self._table.add_item(item)

@@ -119,6 +119,11 @@ class SequentialRules(Impersonal):
             self._ruled = Ruled(links, grown(slots, self._table.size, fill=-1))
         return self._ruled
 
+    @property
+    def growth(self) -> float:
+        """By which factor the weight of an event exceeds that of the event before."""
+        return self._table.growth
+
     def add_item(self, item: int) -> None:
         """Make room for `item`."""
         self._table.add_item(item)

@@ -8,7 +8,6 @@ from numba import njit
 from numpy.typing import NDArray
 
 from learners.arrays.grow import grown
-from learners.arrays.handle import Handle
 from learners.base import NOBODY, Impersonal, Interaction, Query, State
 from learners.interactions import Interactions, require_all_known
 from learners.neighbours.histories import COUNT, LENGTH, cell_of
@@ -95,11 +94,6 @@ def find_users(near: NearUsers, user: int, recent: NDArray[np.int32], size: int)
         scratch.sums[item] *= _rarity(users.totals[BEGUN], users.counts[item])
 
 
-@njit(cache=True)
-def _learn_many(learned: Any, users: NDArray[np.int64], items: NDArray[np.int32], limits: Limits) -> int:
-    return learn_touches(learned.it, users, items, limits)
-
-
 class UserNeighbours(Impersonal):
     r"""What the most similar users touched: user-based collaborative filtering [^1] that learns event by event.
 
@@ -168,10 +162,9 @@ class UserNeighbours(Impersonal):
     ) -> None:
         if not 0 < max_users <= _MAX_USERS:
             raise ValueError(f"`{self.name}`: max_users must be in 1..{_MAX_USERS}; got {max_users}")
-        self._limits = (max_users, items_a_user, users_an_item)
+        self.limits: Limits = (max_users, items_a_user, users_an_item)
         self._near = Neighbourhood(history, history * users_an_item)
         self._users = no_users()
-        self._learned = Handle()
         self._arrays = NearUsers(
             self._users, self._near.scratch, decays(query_decay, history), decays(distance_decay, reach + 1),
             np.zeros(16), k,
@@ -209,8 +202,8 @@ class UserNeighbours(Impersonal):
         self._near.outdate()
         done = 0
         while done < len(items):
-            self._users = with_user(self._users, self._limits)
-            done += _learn_many(self._learned.of(self._users), users[done:], items[done:], self._limits)
+            self._users = with_user(self._users, self.limits)
+            done += learn_touches(self._users, users[done:], items[done:], self.limits)
 
     def top_k(self, query: Query, k: int, blocked: NDArray[np.uint8]) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
         """Return what similar users liked most."""

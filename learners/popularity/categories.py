@@ -50,10 +50,9 @@ def _enlist(weights: NDArray[np.float64], row: NDArray[np.int32], item: int) -> 
 
 
 @njit(cache=True)
-def _count_all(
-    weights: NDArray[np.float64], unit: NDArray[np.float64], category: NDArray[np.int32], top: NDArray[np.int32],
-    items: NDArray[np.int32], growth: float,
-) -> None:  # fmt: skip
+def count_on_shelves(shelves: Shelves, growth: float, items: NDArray[np.int32]) -> None:
+    """Count events on known items."""
+    weights, unit, category, top, _ = shelves
     for item in items:
         unit[0] *= growth
         weights[item] += unit[0]
@@ -158,7 +157,7 @@ class Categories(Impersonal):
 
     def __init__(self, half_life: float = 3_000, listed: int = 50, history: int = 10) -> None:
         self._half_life = half_life
-        self._growth = 2.0 ** (1.0 / half_life)
+        self.growth = 2.0 ** (1.0 / half_life)  # of the unit, an event
         self._size = 0
         self._shelves = Shelves(
             np.zeros(16), np.ones(1), np.zeros(16, np.int32), np.full((1, listed), -1, np.int32), history
@@ -195,16 +194,12 @@ class Categories(Impersonal):
     def learn_one(self, event: Interaction) -> None:
         """Count one event."""
         require_known(self.name, event.item, self._size)
-        self._count(np.array([event.item], np.int32))
+        count_on_shelves(self._shelves, self.growth, np.array([event.item], np.int32))
 
     def learn_many(self, events: Interactions) -> None:
         """Count events."""
         require_all_known(self.name, events.items, self._size)
-        self._count(events.items)
-
-    def _count(self, items: NDArray[np.int32]) -> None:
-        weights, unit, category, top, _ = self._shelves
-        _count_all(weights, unit, category, top, items, self._growth)
+        count_on_shelves(self._shelves, self.growth, events.items)
 
     def top_k(self, query: Query, k: int, blocked: NDArray[np.uint8]) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
         """Return the best of the user's categories."""
@@ -221,7 +216,7 @@ class Categories(Impersonal):
 
     def set_half_life(self, half_life: float) -> None:
         """Let an event count half after so many events, or as configured if that is sooner, until the next call."""
-        self._growth = 2.0 ** (1.0 / min(self._half_life, half_life))
+        self.growth = 2.0 ** (1.0 / min(self._half_life, half_life))
 
     def state(self) -> dict[str, NDArray[Any]]:
         """Return weights, their unit, every item's category and the lists."""

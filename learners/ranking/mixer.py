@@ -46,10 +46,13 @@ def _forward(net: Net, x: NDArray[np.float32], active: NDArray[np.float32]) -> N
     return scores
 
 
-@njit(cache=True)
-def _descend(weights: NDArray[np.float32], squares: NDArray[np.float32], at: int, gradient: float, rate: float) -> None:
-    squares[at] += np.float32(gradient * gradient)
-    weights[at] -= np.float32(rate * gradient / math.sqrt(1.0 + squares[at]))
+@njit(cache=True, error_model="numpy")  # no divisor is 0, and a test for it would keep it from being vectorised
+def _descend(
+    weights: NDArray[np.float32], squares: NDArray[np.float32], gradients: NDArray[np.float64], rate: float
+) -> None:  # fmt: skip
+    for n in range(len(gradients)):
+        squares[n] += np.float32(gradients[n] * gradients[n])
+        weights[n] -= np.float32(rate * gradients[n] / math.sqrt(1.0 + squares[n]))
 
 
 @njit(cache=True)
@@ -78,10 +81,13 @@ def shares_of(net: Net, rows: NDArray[np.uint8]) -> NDArray[np.float32]:
 
 
 @njit(cache=True)
-def _learn(held: Any, rows: NDArray[np.uint8], rate: float) -> float:
-    """One step down the listwise loss, row 0 being the positive; returns the loss before it, in nats."""
-    net, n, width = held.it, rows.shape[0], rows.shape[1]
-    units, x = net.out.shape[1], np.empty((n, width), np.float32)
+def learn_list(net: Net, running: NDArray[np.float64], rows: NDArray[np.uint8], rate: float) -> float:
+    """One step down the listwise loss, row 0 being the positive; returns the loss before it, in nats.
+
+    `running`: sums of the losses and of their weights, decayed. Columns of the rows beyond the features are not read.
+    """
+    n, width, units = rows.shape[0], net.linear.shape[1], net.out.shape[1]
+    x = np.empty((n, width), np.float32)
     for i in range(n):
         for f in range(width):
             x[i, f] = np.float32(rows[i, f]) * _LEVEL
@@ -93,29 +99,41 @@ def _learn(held: Any, rows: NDArray[np.uint8], rate: float) -> float:
     loss = math.log(total) - float(scores[0] - top)
     error /= total
     error[0] -= 1.0
-    for h in range(units):
-        gradient = 0.0
-        for i in range(n):
-            gradient += error[i] * active[i, h]
-        back = net.out[0, h]
-        _descend(net.out[0], net.out[1], h, gradient, rate)
-        for i in range(n):
-            # from here on: the unit's part in the error of each row
-            active[i, h] = np.float32(error[i] * back) if active[i, h] > 0.0 else np.float32(0.0)
+    _learn_hidden(net, x, active, error, rate)
+    running[0] = running[0] * (1.0 - 1.0 / _LOSS_MEMORY) + loss
+    running[1] = running[1] * (1.0 - 1.0 / _LOSS_MEMORY) + 1.0
+    return loss
+
+
+@njit(cache=True)
+def _learn_hidden(
+    net: Net, x: NDArray[np.float32], active: NDArray[np.float32], error: NDArray[np.float64], rate: float
+) -> None:  # fmt: skip
+    """Move all weights against the gradient; `active` is used up."""
+    n, width, units = x.shape[0], x.shape[1], net.out.shape[1]
+    inner, steps = np.zeros(units), np.zeros(width)
+    for i in range(n):
+        for h in range(units):
+            inner[h] += error[i] * active[i, h]
+    back = net.out[0].copy()
+    _descend(net.out[0], net.out[1], inner, rate)
+    for i in range(n):
+        for h in range(units):  # from here on: the unit's part in the error of each row
+            active[i, h] = np.float32(error[i] * back[h]) if active[i, h] > 0.0 else np.float32(0.0)
     for f in range(width + 1):
-        step = 0.0
-        inner = np.zeros(units)
+        inner[:] = 0.0
+        used = False
         for i in range(n):
             value = np.float32(1.0) if f == width else x[i, f]
             if value != 0.0:
-                step += error[i] * value
+                used = True
+                if f < width:
+                    steps[f] += error[i] * value
                 for h in range(units):
                     inner[h] += active[i, h] * value
-        if f < width:
-            _descend(net.linear[0], net.linear[1], f, step, rate)
-        for h in range(units):
-            _descend(net.hidden[0, f], net.hidden[1, f], h, inner[h], rate)
-    return loss
+        if used:  # a gradient of 0 moves nothing
+            _descend(net.hidden[0, f], net.hidden[1, f], inner, rate)
+    _descend(net.linear[0], net.linear[1], steps, rate)
 
 
 class Mixer:
@@ -139,6 +157,8 @@ class Mixer:
 
     Attributes
     ----------
+    running : float64[2]
+        Sums of the losses and of their weights, decayed.
     loss : float
         Running mean of the listwise loss over about the last 1,000 steps, in nats: each is predicted, then learned.
 
@@ -179,7 +199,7 @@ class Mixer:
         for row, weights in enumerate(self._net.hidden[0, :width]):
             draw(weights, row, spread)
         draw(self._net.out[0], width, 0.1)
-        self._running = np.zeros(2)  # loss, weight
+        self.running = np.zeros(2)  # loss, weight
         self._handle = Handle()
 
     def __repr__(self) -> str:
@@ -193,13 +213,11 @@ class Mixer:
     @property
     def loss(self) -> float:
         """Running mean of the listwise loss, in nats; 0 before the first step."""
-        return float(self._running[0] / self._running[1]) if self._running[1] else 0.0
+        return float(self.running[0] / self.running[1]) if self.running[1] else 0.0
 
     def learn_one(self, rows: NDArray[np.uint8]) -> float:
         """Learn one step: `rows`, [n, F], the item that came next first; returns its loss before learning, in nats."""
-        loss: float = _learn(self._handle.of(self._net), rows, self.learning_rate)
-        self._running[0] = self._running[0] * (1.0 - 1.0 / _LOSS_MEMORY) + loss
-        self._running[1] = self._running[1] * (1.0 - 1.0 / _LOSS_MEMORY) + 1.0
+        loss: float = learn_list(self._net, self.running, np.ascontiguousarray(rows), self.learning_rate)
         return loss
 
     def score_many(self, rows: NDArray[np.uint8]) -> NDArray[np.float32]:
@@ -223,7 +241,7 @@ class Mixer:
 
     def state(self) -> dict[str, NDArray[Any]]:
         """Return weights with their sums of squares, and the running loss."""
-        return {**self._net._asdict(), "running": self._running}
+        return {**self._net._asdict(), "running": self.running}
 
     def restore(self, state: State) -> None:
         """Continue from a copy of `state`.
@@ -237,7 +255,7 @@ class Mixer:
             if state[name].shape != part.shape:
                 raise ValueError(f"`{name}` must have shape {part.shape}; got {state[name].shape}")
         self._net = Net(*(np.array(state[name], np.float32) for name in Net._fields))
-        self._running = np.array(state["running"], np.float64)
+        self.running = np.array(state["running"], np.float64)
 
 
 def _values(rows: NDArray[np.uint8]) -> NDArray[np.float32]:

@@ -7,7 +7,6 @@ from numba import njit
 from numpy.typing import NDArray
 
 from learners.arrays.grow import grown
-from learners.arrays.handle import Handle
 from learners.arrays.top_k import best_first
 from learners.base import INELIGIBLE, Impersonal, Interaction, Query, State, require_known
 from learners.interactions import Interactions, require_all_known
@@ -92,11 +91,11 @@ def _learn(
 
 
 @njit(cache=True)
-def _learn_all(
-    held: Any, items: NDArray[np.int32], nows: NDArray[np.float64], starts: NDArray[np.int64],
+def learn_returns(
+    tables: Tables, items: NDArray[np.int32], nows: NDArray[np.float64], starts: NDArray[np.int64],
     recent: NDArray[np.int32], times: NDArray[np.float64], counts: NDArray[np.int32], kinds: NDArray[np.uint8],
 ) -> None:  # fmt: skip
-    tables = held.it
+    """Learn events in their order, except those whose user's past is unknown: its times are nan."""
     ranks, gaps, uses, unit, growth = tables
     for n in range(len(items)):
         start, end = starts[n], starts[n + 1]
@@ -214,7 +213,6 @@ class Repeats(Impersonal):
             np.zeros((history, 2)), np.zeros((_NEAR * _GAPS, 2)), np.zeros((_TIMES * _KINDS, 2)), np.ones(1),
             2.0 ** (1.0 / half_life),
         )  # fmt: skip
-        self._handle = Handle()
         self._size = np.zeros(1, np.int64)
         self._returns = Returns(self._tables, np.full(16, -1, np.int32))
 
@@ -240,9 +238,9 @@ class Repeats(Impersonal):
         """Learn events in their order."""
         require_all_known(self.name, events.items, int(self._size[0]))
         past = events.past
-        _learn_all(
-            self._handle.of(self._tables), events.items, events.times, events.starts, events.recent, past.times,
-            past.counts, past.kinds,
+        learn_returns(
+            self._tables, events.items, events.times, events.starts, events.recent, past.times, past.counts,
+            past.kinds,
         )  # fmt: skip
 
     def top_k(self, query: Query, k: int, blocked: NDArray[np.uint8]) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
