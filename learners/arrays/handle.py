@@ -5,6 +5,8 @@ from typing import Any, NamedTuple
 from numba import config, njit, types
 from numba.experimental import structref
 
+_UNCOMPILED: bool = config.DISABLE_JIT  # type: ignore[attr-defined]  # numba sets it when it is imported
+
 
 @structref.register
 class _HeldType(types.StructRef):
@@ -65,5 +67,5 @@ class Handle:
     def of(self, arrays: Any) -> Any:
         """Return what a kernel takes for these arrays; created again if the tuple is not that of the last call."""
         if arrays is not self._arrays:
-            self._arrays, self._held = arrays, _Plain(arrays) if config.DISABLE_JIT else _hold(arrays)
+            self._arrays, self._held = arrays, (_Plain if _UNCOMPILED else _hold)(arrays)
         return self._held

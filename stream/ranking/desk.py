@@ -71,7 +71,7 @@ class Desk(NamedTuple):
     Each part is behind a handle of its own, since a kernel counts the references to every array of a tuple it touches.
     """
 
-    sources: Arrays
+    sources: Any  # `Arrays` of handles
     rows: NDArray[np.int64]  # [9] which row of the room is whose, -1: not a source of this model
     shelf: Any  # `Shelf`
     room: Any  # `Room`
@@ -112,9 +112,7 @@ class Desks:
             arrays, net, blocked = self._laid = parts
             if len(self.room.place) != len(blocked):
                 self.room = self.room._replace(place=np.full(len(blocked), -1, np.int32))
-            held = [
-                handle.of(part)
-                for handle, part in zip(self._handles, (*arrays, Shelf(*catalogue.arrays()), self.room, net))
-            ]  # fmt: skip
-            self._desk = Desk(Arrays(*held[:-3]), self._board.rows, *held[-3:], self._zero_if_seen)
+            whole = (*arrays, Shelf(*catalogue.arrays()), self.room, net)
+            *sources, shelf, room, mixer = (handle.of(part) for handle, part in zip(self._handles, whole, strict=True))
+            self._desk = Desk(Arrays(*sources), self._board.rows, shelf, room, mixer, self._zero_if_seen)
         return self._handle.of(self._desk)

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from learners.base import INELIGIBLE, About, Interaction, Query
-from learners.content import rows
 from learners.content.content import Content
+from learners.content.profile import ROWS
 from learners.content.rows import WIDTH
 
 ITEMS, NOTHING = 300, np.empty(0, np.int32)
@@ -18,8 +18,8 @@ def about(n: int) -> About:
     return About(title=" ".join(f"w{int(60 * rng.random() ** 2)}" for _ in range(4)), price=1.0 + n % 7)
 
 
-def catalogue(items: int = ITEMS, **options: int) -> Content:
-    source = Content(**options)
+def catalogue(items: int = ITEMS) -> Content:
+    source = Content()
     for item in range(items):
         source.add_item(item)
         source.describe(item, about(item))
@@ -36,7 +36,7 @@ def row(source: Content, item: int) -> list[int]:
 
 
 def made(source: Content) -> int:
-    return int(source.arrays.counters[rows.ROWS])
+    return int(source.arrays.counters[ROWS])
 
 
 def test_a_row_holds_the_nearest_best_first_whatever_they_cost() -> None:

@@ -1,5 +1,7 @@
 """Finishing, compiled, against its parts called one by one."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 
@@ -12,7 +14,7 @@ from stream.state.users import User
 from tests.support.site import VIEW, Site, T, did
 
 
-def _site(**ranking: float) -> Site:
+def _site(**ranking: Any) -> Site:
     site = Site("abcdefghijkl", ranking=Ranking(**ranking))
     site.take(*(did("uvw"[n % 3], "abcdefghijkl"[n * n % 11], T + n, kind=VIEW) for n in range(60)))
     return site

@@ -1,6 +1,7 @@
 """Gathering, compiled, against the sources asked one by one."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import pytest
@@ -20,7 +21,7 @@ ITEMS, USERS, K = 40, "uvwxyz", 6
 WORDS = ("green", "black", "tea", "pot", "cup", "iron", "glass", "large")
 
 
-def _site(*, exclude_bought: bool = False, **sources: str) -> Site:
+def _site(*, exclude_bought: bool = False, **sources: Any) -> Site:
     """Users who went through some of the items, one of which expires."""
     site = Site(slate=Slate(slots=K, exclude_bought=exclude_bought), sources=Sources(**sources))
     for n in range(ITEMS):
