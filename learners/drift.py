@@ -11,7 +11,7 @@ from typing import Any, Literal, NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
-from river.drift import ADWIN
+from river._river_rust.drift import AdaptiveWindowing  # all of ADWIN; `river.drift` imports scipy.stats, 40 MB
 
 from learners.base import State
 
@@ -149,33 +149,32 @@ class Watcher:
 
     def __init__(self, worse: Worse, delta: float = 0.002) -> None:
         self.worse, self.delta = worse, delta
-        self._adwin = _adwin(delta)
+        self._window = _window(delta)
 
     def update(self, value: float) -> bool:
         """Take the next value, in [0, 1], and return whether the measure has become worse."""
-        window = self._adwin._helper  # noqa: SLF001  what ADWIN's own `update` reads, without its overhead
+        window = self._window
         total, width = window.get_total(), window.get_width()
         if not window.update(value):
             return False
         rose = window.get_total() / window.get_width() > total / max(width, 1)
-        self._adwin = _adwin(self.delta)  # as River does itself before the next value
+        self._window = _window(self.delta)  # as River does itself before the next value
         return rose == (self.worse == "higher")
 
     def state(self) -> NDArray[np.uint8]:
         """Return the window as River's own bytes: what it pickles, without the pickle around it."""
-        window: bytes = self._adwin._helper.__getstate__()  # noqa: SLF001  no public way leads to the bytes alone
-        return np.frombuffer(window, np.uint8)
+        return np.frombuffer(self._window.__getstate__(), np.uint8)
 
     def restore(self, state: NDArray[np.uint8]) -> None:
         """Continue from a copy of `state`."""
-        fresh = _adwin(self.delta)
+        fresh = _window(self.delta)
         try:
-            fresh._helper.__setstate__(state.tobytes())  # noqa: SLF001
+            fresh.__setstate__(state.tobytes())
         except BaseException as error:  # Rust's panic is no Exception
             if type(error).__name__ != "PanicException":
                 raise
             raise ValueError(f"a window of ADWIN must be River's own bytes; got {len(state)} others") from None
-        self._adwin = fresh
+        self._window = fresh
 
 
 class Watched(NamedTuple):
@@ -285,5 +284,6 @@ class Change:
             ANSWERS[answer].hold(learner, max([heights[n] for n in models]), self.pace)
 
 
-def _adwin(delta: float) -> ADWIN:
-    return ADWIN(delta=delta)  # type: ignore[no-untyped-call]  # River leaves it unannotated
+def _window(delta: float) -> AdaptiveWindowing:
+    """What `river.drift.ADWIN` keeps, with its defaults."""
+    return AdaptiveWindowing(delta=delta, clock=32, max_buckets=5, min_window_length=5, grace_period=10)

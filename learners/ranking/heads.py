@@ -1,20 +1,17 @@
 """How likely is it: a click and a purchase probability for every candidate."""
 
 import math
-from collections.abc import Hashable, Mapping, Sequence
-from typing import Any, NamedTuple, TypeAlias, TypeVar
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 from numba import njit
 from numpy.typing import NDArray
-from river import linear_model, optim, utils
 
 from learners.base import State
 from learners.metrics.log_loss import LEAST, LogLoss
 
 Probability = TypeVar("Probability", float, NDArray[np.float32])
-
-Weights: TypeAlias = "utils.VectorDict[str, float]"  # generic for type checkers only
 
 
 @njit(cache=True)
@@ -91,10 +88,10 @@ def _learn_rows(
     return _Predicted(total, weight, of_click, of_purchase, expected)
 
 
-class Head(linear_model.LogisticRegression):
-    """River's logistic regression with a fixed set of features, so that its weights are a vector in a stated order.
+class Head:
+    """River's logistic regression over a fixed set of features, as the vector that compiled code learns.
 
-    The vector is what is learned, here by River, in `TwoHeads` by compiled code that does the same.
+    The steps are those of `river.linear_model.LogisticRegression` with `optim.SGD`, to the bit.
 
     Parameters
     ----------
@@ -107,58 +104,33 @@ class Head(linear_model.LogisticRegression):
     ----------
     numbers : float64[F + 1]
         Weights in the order of their features, the intercept last.
+    steps : int
+        Rows learned.
     """
 
     def __init__(self, weights: Mapping[str, float], learning_rate: float) -> None:
-        super().__init__(optimizer=optim.SGD(learning_rate), intercept_lr=learning_rate)
-        self._names, self._first = tuple(weights), np.array([*weights.values(), 0.0])
+        self._first = np.array([*weights.values(), 0.0])
         self._learning_rate = learning_rate
-        self.numbers = self._first.copy()
+        self.rates = (learning_rate, learning_rate)  # of the weights, and of the intercept
+        self.numbers, self.steps = self._first.copy(), 0
         self.predicted = 0.5  # probability of the row learned last, as predicted before learning it
-
-    @property
-    def rates(self) -> tuple[float, float]:
-        """Step of the weights, and of the intercept."""
-        steps = self.optimizer.n_iterations
-        return self.optimizer.lr.get(steps), self.intercept_lr.get(steps)
 
     def vector(self) -> list[float]:
         """Return the weights in the order of their features, the intercept last."""
         return self.numbers.tolist()  # type: ignore[no-any-return]  # numpy's tolist is Any
 
-    def load(self, numbers: NDArray[np.float64], iterations: int) -> None:
+    def load(self, numbers: NDArray[np.float64], steps: int) -> None:
         """Continue from a copy of `numbers` after so many steps."""
         self.numbers[:] = numbers
-        self.optimizer.n_iterations = iterations
+        self.steps = steps
 
     def scale_learning_rate(self, factor: float) -> None:
         """Take steps `factor` times as long as configured until the next call."""
-        self.optimizer.lr = self.intercept_lr = optim.schedulers.Constant(self._learning_rate * factor)
+        self.rates = (self._learning_rate * factor,) * 2
 
     def reset(self) -> None:
         """Forget all that was learned."""
-        self.load(self._first, iterations=0)
-
-    def learn_one(self, x: dict[Hashable, Any], y: bool | str | int, w: float = 1.0) -> None:
-        """Learn one row, as River does it."""
-        self._hand_over()
-        super().learn_one(x, y, w)
-        self.numbers[:] = (*self._weights.to_dict().values(), self.intercept)
-
-    def predict_proba_one(self, x: dict[Hashable, Any], **kwargs: Any) -> dict[bool | str | int, float]:
-        """Return the probabilities of one row, as River works them out."""
-        self._hand_over()
-        probabilities: dict[bool | str | int, float] = super().predict_proba_one(x)  # type: ignore[no-untyped-call]
-        return probabilities
-
-    def _hand_over(self) -> None:
-        self._weights = utils.VectorDict(dict(zip(self._names, self.numbers.tolist())))
-        self.intercept = float(self.numbers[-1])
-
-    def _eval_gradient_one(self, x: dict[str, float], y: float, w: float) -> "tuple[Weights, float]":
-        gradient, loss_gradient = super()._eval_gradient_one(x, y, w)
-        self.predicted = loss_gradient / w + y  # the log loss has the slope p - y: no second dot product
-        return gradient, loss_gradient
+        self.load(self._first, steps=0)
 
 
 class TwoHeads:
@@ -241,14 +213,14 @@ class TwoHeads:
             rows, clicked, purchased, sampling_rate, click.numbers, purchase.numbers, (*click.rates, *purchase.rates),
             _Predicted(loss.total, loss.weight, click.predicted, purchase.predicted, 0.0),
         )  # fmt: skip
-        click.optimizer.n_iterations += len(rows)
-        purchase.optimizer.n_iterations += 0 <= clicked < len(rows)
+        click.steps += len(rows)
+        purchase.steps += 0 <= clicked < len(rows)
         self._exported = None
         return float(expected)
 
     def score_many(self, rows: NDArray[np.uint8], sampling_rate: float = 1.0) -> NDArray[np.float32]:
         """Return click and purchase probability of every row, [n, 2], for features times 255, [n, F]."""
-        steps = (self.click.optimizer.n_iterations, self.purchase.optimizer.n_iterations)
+        steps = (self.click.steps, self.purchase.steps)
         if self._exported is None or self._exported_at != steps:  # a head may have been reset
             weights = np.array([self.click.numbers, self.purchase.numbers]).T
             weights[:-1] /= 255.0
@@ -261,7 +233,7 @@ class TwoHeads:
         """Return weights (intercept last) and steps of both heads, and the sums of the loss."""
         return {
             "weights": np.array([self.click.numbers, self.purchase.numbers]),
-            "steps": np.array([self.click.optimizer.n_iterations, self.purchase.optimizer.n_iterations], np.int64),
+            "steps": np.array([self.click.steps, self.purchase.steps], np.int64),
             "log_loss": np.array([self.log_loss.total, self.log_loss.weight]),
         }
 
