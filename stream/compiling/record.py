@@ -1,7 +1,7 @@
 """Which kernels are compiled, for which sources, processor and settings: a start that finds all of them runs nothing.
 
 The record is a file beside the kernels, and can travel with them: it names them by the folders of their source files,
-and holds for one version of all sources and one kind of processor only.
+and holds for one version of the sources and one kind of processor only.
 """
 
 import contextlib
@@ -10,16 +10,19 @@ import os
 import sys
 from collections.abc import Iterable
 from hashlib import sha256
-from importlib.metadata import version
+from importlib.metadata import entry_points, version
 from pathlib import Path
 
 import numba
 from numba.core.registry import cpu_target
 
+from bandits import registry as policies
+from learners import registry as learners
 from stream.config import Config, to_environment
 from stream.kernels.place import FOLDER, RECORD, kept_in
-from stream.kernels.sources import PACKAGES, ROOT, whole
+from stream.kernels.sources import PACKAGES, ROOT, stamp
 
+SOURCES = stamp(ROOT / "stream" / "compiling" / "warm_up.py")  # of all that it runs
 KEPT = 16  # newest entries: of other settings, processors, versions
 
 
@@ -36,7 +39,7 @@ def key(config: Config) -> str:
     processor = cpu_target.target_context.codegen().magic_tuple()  # by which numba itself knows its kernels
     versions = sys.version, numba.__version__, version("llvmlite")
     settings = sorted(to_environment(model_settings(config)).items())
-    return sha256(whole() + repr((processor, versions, settings)).encode()).hexdigest()
+    return sha256(SOURCES + repr((processor, versions, settings, _installed())).encode()).hexdigest()
 
 
 def complete(wanted: str) -> bool:
@@ -56,6 +59,12 @@ def write(wanted: str, used: Iterable[Path]) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         part.write_text(json.dumps(dict(entries)))
         part.replace(path)
+
+
+def _installed() -> list[tuple[str, str, str]]:
+    """Sources and policies of others, with their versions."""
+    points = [point for group in (learners.GROUP, policies.GROUP) for point in entry_points(group=group)]
+    return sorted((point.group, point.value, point.dist.version if point.dist else "") for point in points)
 
 
 def _path() -> Path:

@@ -24,12 +24,6 @@ def stamp(path: Path) -> bytes:
     return sha256(b"".join(sorted(_read(each)[0] for each in found))).digest()
 
 
-def whole() -> bytes:
-    """A digest of all source files."""
-    paths = sorted(path for package in PACKAGES for path in (ROOT / package).rglob("*.py"))
-    return sha256(b"".join(sha256(path.read_bytes()).digest() for path in paths)).digest()
-
-
 @cache
 def _read(path: Path) -> tuple[bytes, tuple[Path, ...]]:
     """The digest of one file's place and text, and the files that it imports."""

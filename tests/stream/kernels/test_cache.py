@@ -1,4 +1,4 @@
-"""numba's store of kernels, as headwater adapts it: in a small tree of its own, with real compilers and real crashes."""
+"""numba's store of kernels, as headwater adapts it: in a small tree, with real compilers and real crashes."""
 
 import os
 import shutil
