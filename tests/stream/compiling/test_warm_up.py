@@ -62,9 +62,9 @@ prepare(Config())
 print(*sorted(sys.modules))
 """
 LATE = {  # what serving does not need, and what it would bring: 60 MB and half of the time of all imports
-    "learners.factors.biased_mf", "matplotlib", "narwhals.dataframe", "optuna", "pandas", "pyarrow", "rich",
-    "river.linear_model", "river.stats", "scipy.sparse", "scipy.special", "scipy.stats", "sklearn", "sqlalchemy",
-    "stream.bench", "stream.chaos", "stream.datasets", "stream.demo", "stream.evaluation", "stream.ope",
+    "learners.factors.biased_mf", "matplotlib", "optuna", "pandas", "pyarrow", "rich",
+    "river.linear_model", "scipy.sparse", "scipy.special", "scipy.stats", "sklearn", "sqlalchemy",
+    "stream.bench", "stream.chaos", "stream.demo", "stream.evaluation", "stream.ope",
     "stream.simulation",
 }  # fmt: skip
 
