@@ -11,7 +11,7 @@ from stream.bench.site import Site
 from stream.bench.stages import Work, last_users
 from stream.decisions.arrivals import UserEvent
 from stream.errors import UsageError
-from stream.records.log import Step, encode_message
+from stream.records.log import Step
 from stream.state.users import SEEN_ITEMS
 
 LONG_USERS = 16  # with full histories
@@ -67,7 +67,7 @@ def settle_events(site: Site, units: int) -> Generator[Work]:
             for each in arrivals:
                 step = site.engine.step(site.shard, *each)
                 message = site.shard.message([] if step is None else [step], {"events.view": site.events}, last=True)
-                site.replicate([encode_message(message)])
+                site.replicate([site.own.encode(message)])
             return len(arrivals)
 
         yield work
@@ -102,7 +102,7 @@ def whole_loop(at_once: int, site: Site, units: int) -> Generator[Work]:
 
         def work(arrivals: Any = arrivals) -> int:
             for start in range(0, units, at_once):
-                site.replicate([encode_message(batch) for batch in site.batches(arrivals[start : start + at_once])])
+                site.replicate([site.own.encode(batch) for batch in site.batches(arrivals[start : start + at_once])])
             return units
 
         yield work

@@ -9,8 +9,9 @@ from stream.config import Config
 from stream.decisions.arrivals import UserEvent
 from stream.decisions.engine import Engine
 from stream.decisions.local import LocalWorker
+from stream.kafka.own_messages import OwnMessages
 from stream.model.fold import Model
-from stream.records.log import Batch, ItemChange, LoggedEvent, Message, Record, decode_message
+from stream.records.log import Batch, ItemChange, LoggedEvent, Message, Record
 
 PER_MESSAGE = 200  # records, as in the worker
 START = 1_700_000_000.0  # event time, unix seconds
@@ -29,6 +30,7 @@ class Site(LocalWorker):
     def __init__(self, config: Config, world: World | Recorded, warm_up: int, known: int = 0) -> None:
         super().__init__(Engine(config, Model(config)))
         self.config, self.world = config, world
+        self.own = OwnMessages()
         self.workload = world.events(START)
         items = (ItemChange(item.item_id, item) for item in world.catalogue())
         while part := list(islice(items, PER_MESSAGE)):
@@ -73,8 +75,11 @@ class Site(LocalWorker):
             self.fold(self.shard.message([*records[first : first + PER_MESSAGE]], {}, last=True))
 
     def replicate(self, data: Sequence[bytes]) -> int:
-        """Read log messages and fold them, as a replica does; returns the records."""
-        messages = [decode_message(each, self.model.offset + n, sealed=True) for n, each in enumerate(data)]
+        """Read log messages and fold them, as a worker does; returns the records.
+
+        Those that `own` has encoded are the worker's own, the others another worker's, which are decoded.
+        """
+        messages = [self.own.decode(each, self.model.offset + n) for n, each in enumerate(data)]
         for message in messages:
             self.fold(message)
         return count_records(messages)
