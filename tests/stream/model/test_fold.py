@@ -8,6 +8,7 @@ import pytest
 from numpy.typing import NDArray
 
 from learners import Impersonal, Interaction, Source
+from learners.board import Board
 from stream.config import Config, Policy, Slate, Sources
 from stream.decisions.engine import Engine
 from stream.decisions.slates import SlateRequest
@@ -162,7 +163,8 @@ class Picky(Impersonal):
 def with_source(source: Any, observer: Observer | None = None) -> Model:
     """A model with one more source, which the log's slates do not have."""
     model = Model(CONFIG, observer)
-    model._lessons = Lessons(model.vocabulary, [*model.sources, cast("Source", source)], model.board)
+    sources = [*model.sources, cast("Source", source)]
+    model._lessons = Lessons(model.vocabulary, sources, Board(sources))
     return model
 
 
