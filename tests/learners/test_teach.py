@@ -1,5 +1,7 @@
 """The compiled call against each source's own learning; tests/stream/model/test_lessons.py has many events of users."""
 
+from typing import Any
+
 import numpy as np
 
 from learners import Interaction, Interactions, Popularity, Repeats, Source
@@ -9,8 +11,13 @@ from learners.teach import Events, Teacher, teach
 NOTHING = np.empty(0, np.int32)
 
 
+def nine() -> list[Any]:
+    """All that sit on the board."""
+    return [Popularity(name) if make is Popularity else make() for name, make in SEATS.items()]
+
+
 def test_what_had_no_room_is_learned_afterwards() -> None:
-    sources, alone = ([make() for make in SEATS.values()] for _ in range(2))
+    sources, alone = nine(), nine()
     events = Interactions.of(
         [Interaction(n % 3, n % 3, float(n), np.array([1], np.int32), NOTHING, user=1 + n) for n in range(40)]
     )
