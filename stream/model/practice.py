@@ -170,10 +170,8 @@ class Practice:
     def _tell(self) -> None:
         """Tell the observer what was learned."""
         tasks, observer, rows = self._tasks, self._observer, self._rows
-        for error in self._errors:
-            observer.learned(error, None)
         flags = zip(
             tasks.learned[:rows].tolist(), tasks.taken[:rows].tolist(), tasks.purchased[:rows].tolist(), strict=True
         )
-        for learned, taken, purchased in flags:
-            observer.learned(None, losses(learned, taken=taken, purchased=purchased))
+        found = [losses(learned, taken=taken, purchased=purchased) for learned, taken, purchased in flags]
+        observer.learned(self._errors, found)

@@ -1,5 +1,6 @@
 """The shared model as a fold of the log: equal logs, equal models."""
 
+from collections.abc import Sequence
 from typing import Any, cast
 
 import msgspec
@@ -51,9 +52,9 @@ class Tally(Observer):
     def folded(self, record: Record, offset: int) -> None:
         self.folds += 1
 
-    def learned(self, td_error: float | None, losses: Losses | None) -> None:
-        self.errors += [] if td_error is None else [td_error]
-        self.losses += [] if losses is None else [losses.click]
+    def learned(self, td_errors: Sequence[float], losses: Sequence[Losses]) -> None:
+        self.errors += td_errors
+        self.losses += [each.click for each in losses]
 
 
 def message(log: list[bytes], n: int) -> Batch:
