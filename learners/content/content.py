@@ -241,7 +241,8 @@ class Content(Impersonal):
         self._nearest.insert(self._embedding, _CATCH_UP * len(items))
 
     def _want(self, items: NDArray[np.int32]) -> None:
-        self._wanted.extend(items[self._rated.slots[items] < 0].tolist())
+        slots = self._rated.slots
+        self._wanted.extend([item for item in items.tolist() if slots[item] < 0])  # most often it is one item
 
     def top_k(self, query: Query, k: int, blocked: NDArray[np.uint8]) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
         """Return the closest items found."""
