@@ -36,7 +36,7 @@ class LoggedEvent(Struct, frozen=True, array_like=True, gc=False):
     @property
     def returned(self) -> bool:
         """Whether it takes a purchase back: its price is below zero, or -0.0."""
-        return amounts.is_return(self.kind, self.price)
+        return self.price is not None and amounts.is_return(self.kind, self.price)
 
     @property
     def revenue(self) -> float:

@@ -1,0 +1,92 @@
+"""A user's history as one block of bytes: a few numbers, the profile, and columns that grow with the user.
+
+Items are numbers of `state.item_numbers`. A block is
+
+    2 float64    TIME, TOUCHED
+    11 int32     EVENTS to IDS_ROOM; how much of each column is in use, and how long it is
+    profile      see learners.profiles.profiles
+    columns      of `Columns`, one behind the other, the longest numbers first, so that each is aligned
+
+An object a field would take several times the room. `state.user_kernels` reads and changes a block.
+"""
+
+from typing import Final, NamedTuple
+
+import numpy as np
+from numba import njit
+from numpy.typing import NDArray
+
+SEEN_ITEMS: Final = 200  # distinct items remembered per user
+CONTEXT_ITEMS: Final = 10  # of which so many travel in the log as the learners' context
+SESSION_ITEMS: Final = 20  # events of the session, the learners' weight of an older one is below 0.5 %
+EVENT_IDS: Final = 128  # a producer's retry arrives within so many of the user's own events
+PAST = np.dtype([("gap", "<f4"), ("bought", "<f4"), ("count", "u1"), ("kind", "u1")])  # of an item, as it is logged
+
+TIME, TOUCHED = range(2)  # of the newest event; the shard's watermark at the last record; unix seconds
+EVENTS, DEPTH, REPEATS, IMMEDIATE, TWICE, ROWS, SESSION, IDS, NEXT_ID, ROWS_ROOM, IDS_ROOM = range(11)
+INTS_AT, PROFILE_AT, COLUMNS_AT = 16, 64, 160  # bytes
+FIRST_GROWTH = 4  # many users have one event; those who come again are given more room
+
+
+class Columns(NamedTuple):
+    """Views of a block: its numbers, and its columns in their full length."""
+
+    floats: NDArray[np.float64]
+    ints: NDArray[np.int32]
+    event_ids: NDArray[np.int64]  # hashes of the last events, a ring when it is full
+    times: NDArray[np.float64]  # of the last event on each item, unix seconds, ascending
+    bought: NDArray[np.float64]  # of the last purchase of it; 0: at an unknown time; NEVER without one
+    items: NDArray[np.int32]  # numbers
+    counts: NDArray[np.int32]  # events on it
+    session: NDArray[np.int32]  # items of the session's last events, newest last
+    kinds: NDArray[np.uint8]  # of the last event on the item
+
+
+@njit(cache=True)
+def columns(block: NDArray[np.uint8]) -> Columns:
+    """Look at a block."""
+    ints = block[INTS_AT : INTS_AT + 44].view(np.int32)
+    rows, ids = ints[ROWS_ROOM], ints[IDS_ROOM]
+    a = COLUMNS_AT
+    b = a + 8 * ids
+    c = b + 8 * rows
+    d = c + 8 * rows
+    e = d + 4 * rows
+    f = e + 4 * rows
+    g = f + 4 * min(ids, SESSION_ITEMS)
+    return Columns(
+        block[:INTS_AT].view(np.float64), ints, block[a:b].view(np.int64), block[b:c].view(np.float64),
+        block[c:d].view(np.float64), block[d:e].view(np.int32), block[e:f].view(np.int32), block[f:g].view(np.int32),
+        block[g : g + rows],
+    )  # fmt: skip
+
+
+@njit(cache=True)
+def new_block(rows: int, ids: int) -> NDArray[np.uint8]:
+    """Make the block of a user without events, with room for so many items and events."""
+    block = np.zeros(COLUMNS_AT + (8 + 8 + 4 + 4 + 1) * rows + 8 * ids + 4 * min(ids, SESSION_ITEMS), np.uint8)
+    ints = block[INTS_AT : INTS_AT + 44].view(np.int32)
+    ints[ROWS_ROOM], ints[IDS_ROOM] = rows, ids
+    return block
+
+
+@njit(cache=True)
+def grown(block: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """A copy with more room in the columns that are full: at least twice as much, up to their bounds."""
+    old = columns(block)
+    rows, ids = old.ints[ROWS_ROOM], old.ints[IDS_ROOM]
+    if old.ints[ROWS] == rows:
+        rows = min(SEEN_ITEMS, max(FIRST_GROWTH, 2 * rows))
+    if old.ints[IDS] == ids or old.ints[SESSION] == ids:
+        ids = min(EVENT_IDS, max(FIRST_GROWTH, 2 * ids))
+    larger = new_block(rows, ids)
+    new = columns(larger)
+    larger[:INTS_AT] = block[:INTS_AT]
+    larger[PROFILE_AT:COLUMNS_AT] = block[PROFILE_AT:COLUMNS_AT]
+    new.ints[:ROWS_ROOM] = old.ints[:ROWS_ROOM]
+    n = old.ints[ROWS]
+    new.times[:n], new.bought[:n], new.items[:n] = old.times[:n], old.bought[:n], old.items[:n]
+    new.counts[:n], new.kinds[:n] = old.counts[:n], old.kinds[:n]
+    new.session[: old.ints[SESSION]] = old.session[: old.ints[SESSION]]
+    new.event_ids[: old.ints[IDS]] = old.event_ids[: old.ints[IDS]]  # not full until now, so not yet a ring
+    return larger
