@@ -1,6 +1,7 @@
 """Item ids as numbers within one shard of the users, while any of its users remembers the item."""
 
 from array import array
+from collections.abc import Iterable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -58,6 +59,18 @@ class ItemNumbers:
     def hold(self, number: int) -> None:
         """One more user remembers the item."""
         self._users[number] += 1
+
+    def held(self, items: Iterable[str]) -> list[int]:
+        """The numbers of a user's items, each held."""
+        get, users = self._numbers.get, self._users
+        found = []
+        for item in items:
+            number = get(item)
+            if number is None:
+                number = self.number(item)
+            users[number] += 1
+            found.append(number)
+        return found
 
     def release(self, number: int) -> None:
         """One user fewer remembers it."""

@@ -1,5 +1,7 @@
 """A user's block as snapshots hold it: as short as it can be, and the same for equal users in all processes."""
 
+from typing import NamedTuple
+
 import numpy as np
 from numba import njit
 from numpy.typing import NDArray
@@ -16,20 +18,44 @@ from stream.state.user_block import (
     PROFILE_AT,
     REPEATS,
     ROWS,
+    SEEN_ITEMS,
     SESSION,
+    SESSION_ITEMS,
     TWICE,
     columns,
     new_block,
 )
 
 COUNTS = (EVENTS, DEPTH, REPEATS, IMMEDIATE, TWICE, ROWS, SESSION, IDS)
-MAX_COUNT_BYTES = 5
 NUMBERS_AT = 16
+MAX_BYTES = NUMBERS_AT + 5 * len(COUNTS) + 1 + PROFILE_BYTES + 8 * EVENT_IDS + 23 * SEEN_ITEMS + SESSION_ITEMS
+_OUT, _NUMBERS = np.empty(MAX_BYTES, np.uint8), np.empty(SEEN_ITEMS, np.int32)  # scratch; users are copied one by one
+
+
+class Packed(NamedTuple):
+    """A block as bytes, and what they do not hold."""
+
+    data: bytes
+    numbers: list[int]  # of its items, oldest first
+    room: int  # for so many events
+
+
+def packed(block: NDArray[np.uint8]) -> Packed:
+    """Pack a block."""
+    size, rows, room = _pack(block, _OUT, _NUMBERS)
+    return Packed(_OUT[:size].tobytes(), _NUMBERS[:rows].tolist(), room)
+
+
+def unpacked(found: Packed) -> NDArray[np.uint8]:
+    """Read what `packed` returned into a new block."""
+    block = new_block(len(found.numbers), found.room)
+    _unpack(np.frombuffer(found.data, np.uint8), np.array(found.numbers, np.int32), block)
+    return block
 
 
 @njit(cache=True)
-def packed(block: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """Write a block without the numbers of its items.
+def _pack(block: NDArray[np.uint8], out: NDArray[np.uint8], numbers: NDArray[np.int32]) -> tuple[int, int, int]:
+    """Write a block into `out` [MAX_BYTES], the numbers of its items into `numbers`; how many of both, and the room.
 
     Two float64; varints of the `COUNTS`; the profile behind a byte that says whether there is one; hashes of events
     oldest first, int64; of each item, oldest first, the time, float64, the kind, a varint of the count, and the time of
@@ -37,8 +63,6 @@ def packed(block: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """
     at = columns(block)
     rows, ids = at.ints[ROWS], at.ints[IDS]
-    most = NUMBERS_AT + MAX_COUNT_BYTES * len(COUNTS) + 1 + PROFILE_BYTES + 8 * ids + (18 + MAX_COUNT_BYTES) * rows
-    out = np.empty(most + at.ints[SESSION], np.uint8)
     out[:NUMBERS_AT] = block[:NUMBERS_AT]
     n = NUMBERS_AT
     for count in COUNTS:
@@ -54,6 +78,7 @@ def packed(block: NDArray[np.uint8]) -> NDArray[np.uint8]:
         out[n : n + 8].view(np.int64)[0] = at.event_ids[(first + place) % EVENT_IDS]
         n += 8
     for row in range(rows):
+        numbers[row] = at.items[row]
         out[n : n + 8].view(np.float64)[0] = at.times[row]
         out[n + 8] = at.kinds[row]
         n = _put(out, n + 9, at.counts[row])
@@ -67,17 +92,15 @@ def packed(block: NDArray[np.uint8]) -> NDArray[np.uint8]:
             if at.items[row] == at.session[place]:
                 out[n] = row
         n += 1
-    return out[:n]
+    return n, rows, max(ids, at.ints[SESSION])
 
 
 @njit(cache=True)
-def unpacked(data: NDArray[np.uint8], numbers: NDArray[np.int32]) -> NDArray[np.uint8]:
-    """Read what `packed` wrote into a block; `numbers` are those of its items, oldest first."""
+def _unpack(data: NDArray[np.uint8], numbers: NDArray[np.int32], block: NDArray[np.uint8]) -> None:
     counts, n = np.empty(len(COUNTS), np.int64), NUMBERS_AT
     for place in range(len(COUNTS)):
         counts[place], n = _get(data, n)
     rows, session, ids = counts[-3], counts[-2], counts[-1]
-    block = new_block(rows, max(ids, session))
     at = columns(block)
     block[:NUMBERS_AT] = data[:NUMBERS_AT]
     for place in range(len(COUNTS)):
@@ -100,7 +123,6 @@ def unpacked(data: NDArray[np.uint8], numbers: NDArray[np.int32]) -> NDArray[np.
         n += 1
     for place in range(session):
         at.session[place] = numbers[data[n + place]]
-    return block
 
 
 @njit(cache=True)

@@ -1,6 +1,5 @@
 """Users as snapshots hold them: item ids in place of numbers. Also reads what snapshots of version 3 hold."""
 
-from collections.abc import Iterable
 from typing import Any, Literal
 
 import msgspec
@@ -12,7 +11,7 @@ from learners import NEVER
 from stream.records.log import Decision
 from stream.records.schemas import Scalar
 from stream.state.item_numbers import ItemNumbers
-from stream.state.packed import packed, unpacked
+from stream.state.packed import Packed, packed, unpacked
 from stream.state.user import NOTHING, Paid, User
 from stream.state.user_block import EVENT_IDS, IDS, NEXT_ID, PROFILE_AT, ROWS, SESSION, TWICE, columns, new_block
 from stream.state.users import Users
@@ -23,6 +22,7 @@ class StoredUser(Struct, array_like=True, frozen=True, gc=False):
 
     items: list[str]  # oldest first
     block: bytes  # see `state.packed`
+    room: int
     session_id: str | None
     open: Decision | None
     attributes: dict[str, Scalar]
@@ -70,17 +70,11 @@ _USERS_V3 = msgspec.msgpack.Decoder(list[tuple[str, UserV3]])
 
 def stored(user: User) -> StoredUser:
     """A user as a snapshot holds them."""
-    ids = user.numbers.ids
+    found, ids = packed(user.block), user.numbers.ids
     return StoredUser(
-        [ids[number] for number in user.items().tolist()],
-        packed(user.block).tobytes(),
-        user.session_id,
-        user.open,
-        user.attributes,
-        user.traits,
-        user.enrolled,
-        user.paid,
-    )
+        [ids[number] for number in found.numbers], found.data, found.room, user.session_id, user.open,
+        user.attributes, user.traits, user.enrolled, user.paid,
+    )  # fmt: skip
 
 
 def encode_user(user_id: str, user: User) -> bytes:
@@ -95,8 +89,9 @@ def read_users(users: Users, part: bytes, *, version: int) -> None:
             users[user_id] = _user(users.numbers, _block_of_v3(users.numbers, old), old)
         return
     for user_id, found in _USERS.decode(part):
-        numbers = _held(users.numbers, found.items)
-        users[user_id] = _user(users.numbers, unpacked(np.frombuffer(found.block, np.uint8), numbers), found)
+        users[user_id] = _user(
+            users.numbers, unpacked(Packed(found.block, users.numbers.held(found.items), found.room)), found
+        )
 
 
 def _user(numbers: ItemNumbers, block: NDArray[np.uint8], found: StoredUser | UserV3) -> User:
@@ -110,16 +105,8 @@ def _own(found: dict[str, Any]) -> dict[str, Any]:
     return found or NOTHING
 
 
-def _held(numbers: ItemNumbers, items: Iterable[str]) -> NDArray[np.int32]:
-    """Numbers of a user's items, each held for this user."""
-    found = [numbers.number(item) for item in items]
-    for number in found:
-        numbers.hold(number)
-    return np.array(found, np.int32)
-
-
 def _block_of_v3(numbers: ItemNumbers, old: UserV3) -> NDArray[np.uint8]:
-    items, seen = _held(numbers, old.seen), list(old.seen.values())
+    items, seen = numbers.held(old.seen), list(old.seen.values())
     rows, ids, session = len(seen), len(old.event_ids), [numbers.find(item) for item in old.session]
     block = new_block(rows, max(ids, len(session)))
     at = columns.py_func(block)
