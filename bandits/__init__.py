@@ -50,6 +50,7 @@ from bandits.base import (
     Constraints,
     Outcome,
     Policy,
+    Queues,
     Slate,
     restore_arrays,
 )
@@ -108,6 +109,7 @@ __all__ = [
     "Pull",
     "QLearning",
     "QLearningAgent",
+    "Queues",
     "Ranked",
     "Sarsa",
     "SarsaAgent",

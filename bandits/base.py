@@ -132,6 +132,18 @@ class Policy(Protocol):
         ...
 
 
+class Queues(Protocol):
+    """A policy that also learns many settled slates at once; its state is then the same to the bit."""
+
+    def queue(self, outcome: Outcome) -> None:
+        """Keep a settled slate until `learn_queued`; refuse one that is none of this policy's, and change nothing."""
+        ...
+
+    def learn_queued(self) -> list[float]:
+        """Learn all that was queued, in that order; return the mean TD error of each slate, in units of reward."""
+        ...
+
+
 def restore_arrays(live: Mapping[str, NDArray[np.generic]], saved: Mapping[str, NDArray[np.generic]]) -> None:
     """Copy ``saved`` into ``live``, which must agree in names, order, shapes and types.
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from types import MappingProxyType
-from typing import Any, Final, NamedTuple, Protocol
+from typing import Any, Final, NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -112,6 +112,14 @@ class Source(Protocol):
 
     def restore(self, state: State) -> None:
         """Continue from a copy of what `state` returned on an equally configured source."""
+
+
+@runtime_checkable
+class Prepares(Protocol):
+    """A source that can do ahead, in idle moments, what queries would have to wait for; its state does not change."""
+
+    def prepare(self, most: int) -> int:
+        """Do at most so many steps of about a millisecond; return how many were done."""
 
 
 class Impersonal:

@@ -1,8 +1,9 @@
 """When the world changes, and what is done about it: ADWIN on prequential measures, answers on the learners.
 
-A measure gets worse for two reasons: by chance, or because what was learned is no longer true. `Watcher` tests
-which; `Change` holds one for every model and takes the configured answer: the learners concerned learn or forget faster
-for a while, or are reset. Both are folds: same values, same alarms.
+A measure gets worse for two reasons: by chance, or because what was learned is no longer true. ADWIN tests which: a
+change for the worse is an alarm, one for the better only empties the window. `Change` watches a measure of every model
+and takes the configured answer: the learners concerned learn or forget faster for a while, or are reset. It is a fold:
+same values, same alarms.
 """
 
 import math
@@ -10,13 +11,15 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Literal, NamedTuple, Protocol
 
 import numpy as np
+from numba import njit
 from numpy.typing import NDArray
-from river.drift import ADWIN
 
+from learners.adwin import Windows, no_windows, packed, take_value, unpack_into
+from learners.arrays.handle import Handle
 from learners.base import State
 
 _ENDED = 1e-3  # an alarm below it has ended
-_AT_ONCE = 20  # events between two falls of the alarms
+FALLS_EVERY = 20  # events between two falls of the alarms
 
 Worse = Literal["higher", "lower"]
 
@@ -117,65 +120,42 @@ ANSWERS: Mapping[str, Answer] = {
 }
 
 
-class Watcher:
-    r"""ADWIN on one measure that reports only changes for the worse.
+class Measures(NamedTuple):
+    """The watched measures, for compiled code."""
 
-    A window of the newest values is cut wherever the means $\mu_0, \mu_1$ of its older and newer part differ by more
-    than chance allows [^1]:
+    windows: Windows
+    worse: NDArray[np.int64]  # [measures] the sign of a change for the worse
+    alarms: NDArray[np.uint8]  # [measures] whether the last values have raised one
+    delta: float  # see `take_value`
+    alarmed: NDArray[np.uint8]  # [1] whether any alarm is up
+    waited: NDArray[np.int64]  # [1] events since the alarms last fell
 
-    $$|\mu_0 - \mu_1| > \sqrt{\tfrac{2}{m} \sigma^2 \ln \tfrac{2}{\delta'}} + \tfrac{2}{3m} \ln \tfrac{2}{\delta'},
-    \quad \tfrac{1}{m} = \tfrac{1}{n_0} + \tfrac{1}{n_1}, \quad \delta' = \delta / \ln n$$
 
-    A change for the better empties the window too, but is not reported. Memory and time are
-    O(log n): the window is kept as an exponential histogram.
+@njit(cache=True)
+def take_values(measures: Measures, values: NDArray[np.float64]) -> int:
+    """Take the next value of each measure, in [0, 1], nan: none; write and count the alarms."""
+    raised = 0
+    for n in range(len(values)):
+        measures.alarms[n] = 0
+        if not np.isnan(values[n]) and take_value(measures.windows, n, values[n], measures.delta) == measures.worse[n]:
+            measures.alarms[n] = 1
+            raised += 1
+    return raised
 
-    Parameters
-    ----------
-    worse
-        Whether "higher" (a loss) or "lower" (a hit rate) is worse.
-    delta
-        The smaller, the fewer false alarms and the later the true ones; in (0, 1).
 
-    Examples
-    --------
-    >>> watcher = Watcher("lower")
-    >>> [n for n in range(2_000) if watcher.update(float(n % 10 < (6 if n < 1_000 else 3)))]
-    [1119]
+@njit(cache=True)
+def take_event(measures: Measures) -> bool:
+    """Note that one event passed; return whether the alarms are to fall now: see `Change.fall`."""
+    if measures.alarmed[0] == 0:
+        return False
+    measures.waited[0] += 1
+    return bool(measures.waited[0] >= FALLS_EVERY)
 
-    References
-    ----------
-    [^1]: Bifet, Gavaldà: Learning from time-changing data with adaptive windowing. SDM 2007.
-    """
 
-    def __init__(self, worse: Worse, delta: float = 0.002) -> None:
-        self.worse, self.delta = worse, delta
-        self._adwin = _adwin(delta)
-
-    def update(self, value: float) -> bool:
-        """Take the next value, in [0, 1], and return whether the measure has become worse."""
-        window = self._adwin._helper  # noqa: SLF001  what ADWIN's own `update` reads, without its overhead
-        total, width = window.get_total(), window.get_width()
-        if not window.update(value):
-            return False
-        rose = window.get_total() / window.get_width() > total / max(width, 1)
-        self._adwin = _adwin(self.delta)  # as River does itself before the next value
-        return rose == (self.worse == "higher")
-
-    def state(self) -> NDArray[np.uint8]:
-        """Return the window as River's own bytes: what it pickles, without the pickle around it."""
-        window: bytes = self._adwin._helper.__getstate__()  # noqa: SLF001  no public way leads to the bytes alone
-        return np.frombuffer(window, np.uint8)
-
-    def restore(self, state: NDArray[np.uint8]) -> None:
-        """Continue from a copy of `state`."""
-        fresh = _adwin(self.delta)
-        try:
-            fresh._helper.__setstate__(state.tobytes())  # noqa: SLF001
-        except BaseException as error:  # Rust's panic is no Exception
-            if type(error).__name__ != "PanicException":
-                raise
-            raise ValueError(f"a window of ADWIN must be River's own bytes; got {len(state)} others") from None
-        self._adwin = fresh
+@njit(cache=True)
+def _take_one(held: Any, n: int, value: float) -> bool:
+    measures = held.it
+    return bool(take_value(measures.windows, n, value, measures.delta) == measures.worse[n])
 
 
 class Watched(NamedTuple):
@@ -199,7 +179,12 @@ class Change:
     pace
         How strong the answers are.
     delta
-        Of every `Watcher`.
+        Of ADWIN (`learners.adwin`): the smaller, the fewer false alarms and the later the true ones; in (0, 1).
+
+    Attributes
+    ----------
+    measures : Measures
+        One for each model, in their order, for compiled code.
 
     Examples
     --------
@@ -225,14 +210,17 @@ class Change:
                 raise ValueError(
                     f"drift: the answer to {model.name!r} must be one of {', '.join(ANSWERS)}; got {model.answer!r}"
                 )
-        self.watched = {model.name: model for model in watched}
+        self._models = list(watched)
         self.pace = pace
-        self._watchers = {model.name: Watcher(model.worse, delta) for model in watched}
+        worse = np.array([1 if model.worse == "higher" else -1 for model in watched], np.int64)
+        self.measures = Measures(
+            no_windows(len(watched)), worse, np.zeros(len(watched), np.uint8), delta, np.zeros(1, np.uint8),
+            np.zeros(1, np.int64),
+        )  # fmt: skip
+        self._handle = Handle()
         self._heights = np.zeros(len(watched))  # of the alarms, in [0, 1]
-        self._alarmed = False  # whether any of them is above 0
-        self._waited = np.zeros(1, np.int64)  # events since they last fell
-        self._number = {name: n for n, name in enumerate(self.watched)}
-        self._fall = 0.5 ** (_AT_ONCE / pace.cool_down)
+        self._number = {model.name: n for n, model in enumerate(watched)}
+        self._fall = 0.5 ** (FALLS_EVERY / pace.cool_down)
         # by answer and learner: the numbers of the models whose alarms hold it
         self._held: dict[tuple[str, int], tuple[object, list[int]]] = {}
         for n, model in enumerate(watched):
@@ -241,49 +229,50 @@ class Change:
 
     def observe(self, name: str, value: float) -> str | None:
         """Take the next value of a model's measure, in [0, 1]; returns the answer that was taken, None: no alarm."""
-        if not self._watchers[name].update(value):
-            return None
-        model = self.watched[name]
+        n = self._number[name]
+        return self.answer(n) if _take_one(self._handle.of(self.measures), n, value) else None
+
+    def answer(self, n: int) -> str:
+        """Take the answer to an alarm of the n-th model; returns which it was."""
+        model = self._models[n]
         for learner in model.learners:
             ANSWERS[model.answer].start(learner, self.pace)
-        self._heights[self._number[name]] = 1.0
-        self._alarmed = True
+        self._heights[n] = 1.0
+        self.measures.alarmed[0] = True
         self._hold()
         return model.answer
 
     def tick(self) -> None:
         """Let one event pass: alarms fall every few events only, since calling every learner takes time."""
-        if not self._alarmed:
-            return
-        self._waited += 1
-        if self._waited[0] >= _AT_ONCE:
-            self._waited[0] = 0
-            self._heights *= self._fall
-            self._heights[self._heights < _ENDED] = 0.0
-            self._alarmed = bool(self._heights.any())
-            self._hold()
+        if take_event.py_func(self.measures):
+            self.fall()
+
+    def fall(self) -> None:
+        """Let the alarms fall, as they do every few events."""
+        self.measures.waited[0] = 0
+        self._heights *= self._fall
+        self._heights[self._heights < _ENDED] = 0.0
+        self.measures.alarmed[0] = self._heights.any()
+        self._hold()
 
     def state(self) -> dict[str, NDArray[Any]]:
         """Return every window, and the heights of the alarms."""
-        windows = {f"window {name}": watcher.state() for name, watcher in self._watchers.items()}
-        return {**windows, "heights": self._heights, "waited": self._waited}
+        measures = self.measures
+        windows = {f"window {name}": packed(measures.windows, n, measures.delta) for name, n in self._number.items()}
+        return {**windows, "heights": self._heights, "waited": self.measures.waited}
 
     def restore(self, state: State) -> None:
         """Continue from a copy of `state`; the learners get their pace from it, not from their own states."""
-        for name, watcher in self._watchers.items():
-            watcher.restore(np.asarray(state[f"window {name}"]))
+        for name, n in self._number.items():
+            unpack_into(self.measures.windows, n, np.asarray(state[f"window {name}"]))
         heights = np.array(state["heights"], np.float64)
         if heights.shape != self._heights.shape:
             raise ValueError(f"drift: must watch {len(heights)} models; got {len(self._heights)}")
-        self._heights, self._alarmed = heights, bool(heights.any())
-        self._waited = np.array(state["waited"], np.int64)
+        self._heights = heights
+        self.measures.alarmed[0], self.measures.waited[:] = heights.any(), state["waited"]
         self._hold()
 
     def _hold(self) -> None:
         heights = self._heights.tolist()
         for (answer, _), (learner, models) in self._held.items():
             ANSWERS[answer].hold(learner, max([heights[n] for n in models]), self.pace)
-
-
-def _adwin(delta: float) -> ADWIN:
-    return ADWIN(delta=delta)  # type: ignore[no-untyped-call]  # River leaves it unannotated

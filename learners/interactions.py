@@ -54,6 +54,13 @@ class Interactions(NamedTuple):
             [event.traits for event in events],
         )
 
+    def since(self, n: int) -> "Interactions":
+        """Return the events from the n-th on."""
+        return Interactions(
+            self.items[n:], self.kinds[n:], self.times[n:], self.users[n:], self.starts[n:], self.recent,
+            self.sessions[n:], self.past, self.traits[n:],
+        )  # fmt: skip
+
     def each(self) -> Iterator[Interaction]:
         """Yield the events one by one."""
         starts = self.starts.tolist()

@@ -45,6 +45,9 @@ class Observer:
     def misplaced(self, topic: str) -> None:
         """A record's key belongs on another partition: a producer's partitioner is wrong."""
 
+    def unread(self, topic: str) -> None:
+        """A record has a field that nobody reads: misspelt, or of a newer version."""
+
     def unreadable(self, topic: str, count: int) -> None:
         """So many offsets of an input topic are a batch that cannot be read for good; stepped over."""
 

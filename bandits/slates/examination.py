@@ -7,6 +7,8 @@ have had in the first slot, as judged by the hit chance of their (source, rank b
     theta_j = (H_j / E_j) / (H_0 / E_0)
 """
 
+from typing import NamedTuple
+
 import numpy as np
 from numba import njit
 from numpy.typing import NDArray
@@ -54,6 +56,38 @@ def count_slate(
             cell[0] += 1.0
 
 
+class Examined(NamedTuple):
+    """The estimate and its counts, for compiled code."""
+
+    theta: NDArray[np.float64]  # [slots]
+    by_slot: NDArray[np.float64]  # [slots, (hits, expected hits)]
+    by_cell: NDArray[np.float64]  # [sources, 4, (hits, examinations)]
+    slates: NDArray[np.int64]  # [1] counted
+    slot_prior: NDArray[np.float64]  # [slots, 2]
+    cell_prior: NDArray[np.float64]  # [2]
+    kept: float  # share of the counts that is kept at a refresh
+    refresh_every: int  # slates
+    fixed: bool
+
+
+@njit(cache=True)
+def examine(examined: Examined, hit: int, offered_ranks: NDArray[np.uint8], sources: NDArray[np.uint8]) -> None:
+    """Count a settled slate, and once in a while work out theta again."""
+    theta, by_slot, by_cell, slates, slot_prior, cell_prior, kept, refresh_every, fixed = examined
+    if fixed:
+        return
+    count_slate(hit, offered_ranks, sources, theta, by_slot, by_cell)
+    slates[0] += 1
+    if slates[0] % refresh_every != 0:
+        return
+    first = by_slot[0, 0] / by_slot[0, 1]
+    for j in range(len(theta)):
+        theta[j] = min(max(by_slot[j, 0] / by_slot[j, 1] / first, SMALLEST_THETA), 1.0)
+    # Towards the prior, not towards zero: a slot that is never shown must not end as 0 / 0.
+    by_slot += (1.0 - kept) * (slot_prior - by_slot)
+    by_cell += (1.0 - kept) * (cell_prior - by_cell)
+
+
 class Examination:
     """Online estimate of the slots' examination weights, in [0.01, 1], the first one always 1.
 
@@ -83,37 +117,28 @@ class Examination:
     def __init__(
         self, *, sources: int, slots: int, fixed: bool = False, forgetting: float = 2e-5, refresh_every: int = 500
     ) -> None:
-        self.fixed = fixed
-        self.refresh_every = refresh_every
-        self.theta = prior_theta(slots)  # [slots]
-        self._kept = (1.0 - forgetting) ** refresh_every
-        self._slot_prior = PRIOR_HITS * np.stack([self.theta, np.ones(slots)], axis=1)
-        self._cell_prior = PRIOR_HITS * np.array([PRIOR_CHANCE, 1.0])
-        self._by_slot = self._slot_prior.copy()  # [slots, (hits, expected hits)]
-        self._by_cell = np.tile(self._cell_prior, (sources, BUCKETS, 1))  # [sources, 4, (hits, examinations)]
-        self._count = np.zeros(1, np.int64)
+        theta = prior_theta(slots)
+        slot_prior = PRIOR_HITS * np.stack([theta, np.ones(slots)], axis=1)
+        cell_prior = PRIOR_HITS * np.array([PRIOR_CHANCE, 1.0])
+        self.arrays = Examined(
+            theta, slot_prior.copy(), np.tile(cell_prior, (sources, BUCKETS, 1)), np.zeros(1, np.int64), slot_prior,
+            cell_prior, (1.0 - forgetting) ** refresh_every, refresh_every, fixed,
+        )  # fmt: skip
+
+    @property
+    def theta(self) -> NDArray[np.float64]:
+        """Weight of each slot."""
+        return self.arrays.theta
 
     def learn_one(self, hit: int, offered_ranks: NDArray[np.uint8], sources: NDArray[np.uint8]) -> None:
         """Count a settled slate: slot of the hit or -1, offered_ranks ``[n, sources]``, drawn sources ``[n]``."""
-        if self.fixed:
-            return
-        count_slate(hit, offered_ranks, sources, self.theta, self._by_slot, self._by_cell)
-        self._count += 1
-        if self._count[0] % self.refresh_every == 0:
-            self._refresh()
-
-    def _refresh(self) -> None:
-        rate = self._by_slot[:, 0] / self._by_slot[:, 1]
-        self.theta[:] = np.clip(rate / rate[0], SMALLEST_THETA, 1.0)
-        # Towards the prior, not towards zero: a slot that is never shown must not end as 0 / 0.
-        self._by_slot += (1.0 - self._kept) * (self._slot_prior - self._by_slot)
-        self._by_cell += (1.0 - self._kept) * (self._cell_prior - self._by_cell)
+        examine(self.arrays, hit, offered_ranks, sources)
 
     def state(self) -> dict[str, NDArray[np.generic]]:
         """Every array that learning changes, live."""
         return {
             "examination_theta": self.theta,
-            "examination_by_slot": self._by_slot,
-            "examination_by_cell": self._by_cell,
-            "examination_count": self._count,
+            "examination_by_slot": self.arrays.by_slot,
+            "examination_by_cell": self.arrays.by_cell,
+            "examination_count": self.arrays.slates,
         }

@@ -20,31 +20,69 @@ https://arxiv.org/abs/1905.12767
 """
 
 from abc import abstractmethod
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
 from bandits.base import NO_CONSTRAINTS, OTHER, Constraints, Outcome, Slate
+from bandits.handle import Handle
 from bandits.schedules import Schedule
+from bandits.slates.examination import Examined, examine
 from bandits.slates.fill import draw_slate, greedy_value, recorded_propensities, slate_propensities, slate_value
 from bandits.slates.offers import BUCKETS, check_record, rank_bucket
 from bandits.slates.policy import SlatePolicy
+from bandits.slates.queue import Queue, Settled, Waiting, settled_of
 from bandits.td import td_learning
 
 BASELINE_STEP = 0.02  # of B(s), per slate without a hit
 PRIOR_EVIDENCE = 20.0  # weight of a cell's first value, in examined slots
 
 
-class Settled(NamedTuple):
-    """A settled slate, as the kernels read it."""
+class Values(NamedTuple):
+    """All that a table learns, for compiled code."""
 
-    theta: NDArray[np.float64]  # [slots], examination
-    offered_ranks: NDArray[np.uint8]  # [n, sources]
-    sources: NDArray[np.uint8]  # [n], drawn
-    hit: int  # slot, -1 for none
-    u_t: float  # credit of the hit, in units of reward
+    q: NDArray[np.float64]  # [states, sources, 4]
+    evidence: NDArray[np.float64]  # [states, sources, 4]
+    baseline: NDArray[np.float64]  # [states]
+    steps: NDArray[np.int64]  # [1], outcomes learned
+    smallest_step: float
+    examined: Examined
+
+
+class _Learning(NamedTuple):
+    """A table and what it is to learn, for compiled code."""
+
+    values: Values
+    waiting: Waiting
+
+
+@njit(cache=True)
+def _learn(held: Any, start: int, count: int) -> None:
+    values, waiting = held.it
+    for n in range(start, count):
+        settled = settled_of(waiting, n, values.examined.theta, credit_of(values, waiting, n))
+        waiting.errors[n] = credit_outcome(values, waiting.states[n], settled)
+
+
+@njit(cache=True)
+def credit_of(values: Values, waiting: Waiting, n: int) -> float:
+    """Return ``u_t`` of the n-th slate; without a discount it is what its reward exceeds the baseline by."""
+    if not np.isnan(waiting.credits[n]):
+        return float(waiting.credits[n])
+    return td_learning(values.baseline[waiting.states[n]], waiting.rewards[n], 0.0, 0.0)
+
+
+@njit(cache=True)
+def credit_outcome(values: Values, state: int, settled: Settled) -> float:
+    """Move the values of the slots, the baseline and the examination; return the mean error of the slots."""
+    error = credit_slate(values.q[state], values.evidence[state], settled, values.smallest_step)
+    if settled.hit < 0:
+        values.baseline[state] += BASELINE_STEP * settled.u_t
+    examine(values.examined, settled.hit, settled.offered_ranks, settled.sources)
+    values.steps[0] += 1
+    return error
 
 
 @njit(cache=True)
@@ -103,11 +141,16 @@ class SlateTable(SlatePolicy):
         super().__init__(
             sources=sources, slots=slots, n_states=n_states, epsilon=epsilon, learn_examination=learn_examination
         )
-        self._smallest_step = smallest_step
         self.q = np.zeros((n_states, sources, BUCKETS))
         self.q[:, 0] = prior
         self._evidence = np.zeros_like(self.q)
         self.baseline = np.zeros(n_states)  # B(s)
+        self.values = Values(
+            self.q, self._evidence, self.baseline, self._steps, smallest_step, self.examination.arrays
+        )  # fmt: skip
+        self._queue = Queue(self.name, sources, slots, n_states)
+        self._learning: Any = None  # the tuple that the handle holds
+        self._handle = Handle()
 
     @abstractmethod
     def slate_error(self, outcome: Outcome) -> float:
@@ -137,21 +180,39 @@ class SlateTable(SlatePolicy):
 
     def learn_one(self, outcome: Outcome) -> float:
         """Learn from one settled slate; return its mean TD error over the slots, in units of reward."""
-        return self.credit(outcome, self.slate_error(outcome))
+        self.queue(outcome)
+        return self.learn_queued()[-1]
 
-    def credit(self, outcome: Outcome, u_t: float) -> float:
-        """Move the values of the slots by the error ``u_t`` of their slate; return their mean error."""
-        s = outcome.state_tm1
-        error = credit_slate(self.q[s], self._evidence[s], self.settled(outcome, u_t), self._smallest_step)
-        if outcome.hit < 0:
-            self.baseline[s] += BASELINE_STEP * u_t
-        self.examination.learn_one(outcome.hit, outcome.offered_ranks, outcome.sources)
-        self._steps += 1
-        return error
+    def queue(self, outcome: Outcome) -> None:
+        """Keep a settled slate until `learn_queued`.
 
-    def settled(self, outcome: Outcome, u_t: float) -> Settled:
-        """The outcome's slate as the kernels read it."""
-        return Settled(self.examination.theta, outcome.offered_ranks, outcome.sources, outcome.hit, u_t)
+        Raises
+        ------
+        IndexError, ValueError
+            if it is none of this policy's: nothing was changed
+        """
+        if outcome.discount_t > 0.0:  # what comes next is valued by what was learned before
+            self._learn_waiting()
+            self._queue.add(outcome, self.slate_error(outcome))
+        else:
+            self._queue.add(outcome)
+
+    def learn_queued(self) -> list[float]:
+        """Learn all that was queued, in that order; return the mean TD error of each slate, in units of reward."""
+        self._learn_waiting()
+        return self._queue.take_errors()
+
+    def _learn_waiting(self) -> None:
+        queue = self._queue
+        if queue.learned < queue.count:
+            self._learn(queue.learned, queue.count)
+            queue.learned = queue.count
+
+    def _learn(self, start: int, count: int) -> None:
+        """Learn some of the queue."""
+        if self._learning is None or self._learning.waiting is not self._queue.waiting:
+            self._learning = _Learning(self.values, self._queue.waiting)
+        _learn(self._handle.of(self._learning), start, count)
 
     def drawn_value(self, outcome: Outcome) -> float:
         """V(s_t) of the slate drawn next."""

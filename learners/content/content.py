@@ -1,27 +1,30 @@
 """What is like the user's last items, by what the catalogue says of them: works for an item with no events."""
 
 import math
+from collections import deque
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from learners.arrays.grow import grown
-from learners.arrays.handle import Handle
 from learners.base import About, Impersonal, Interaction, Query, State, require_known
 from learners.content.index import InvertedIndex
 from learners.content.nearest import Nearest
-from learners.content.scores import TOKENS, Limits, Rated, begin, closeness, closest, project, pull, search
-from learners.content.tokens import DIMENSIONS, count_tokens
+from learners.content.profile import DESCRIBED, ROWS, STAMP, Rated, begin
+from learners.content.rows import MAX_ROWS, WIDTH, enter, is_current, make_row, propose_content
+from learners.content.scores import project, pull, score_content
+from learners.content.tokens import count_tokens
 from learners.interactions import Interactions, require_all_known
 
 _DECAY = 0.7  # how much less each older item counts
 _PROJECTED = 64  # dimensions that the tokens take in the graph
-_PER_LIST = 8  # long lists of tokens that the candidates are divided among
-_PER_STEP = 2  # candidates for a step along the lists
-_PER_RATED = 4  # candidates for one that is scored exactly
 _PER_NEIGHBOUR = 16  # candidates for one out of the graph
 _CATCH_UP = 4  # items put into the graph by one call, so that no call waits for many
+_FIRST_ROWS = 256  # made room for at first
+_AHEAD = 16  # rows that one query makes, and some more
+_WANTED = 4_096  # items that wait for a row
+_LONG_AGO = -(1 << 40)  # items described when a row was made that does not hold any more
 _NOTHING = np.empty(0, np.int32)
 
 
@@ -37,11 +40,12 @@ class Content(Impersonal):
     catalogue does. $v$ are given vectors, $p$ prices, $\bar p$ the geometric mean over the same items: at twice or half
     of it the exponential is 1/2. Without a common token or a vector the score is 0, whatever the price.
 
-    While at most `exact` items are described `top_k` is exact. Beyond, it goes `exact / 2` steps along the lists of
-    items that hold the profile's tokens, the heaviest first, of each the newest `exact / 8`. The `exact / 4` items
-    with the greatest sums so far and, where there are vectors, a quarter as many from a graph of approximate
-    neighbours are scored exactly. The graph is no part of the state; `restore` builds it again: where items have been
-    described more than once candidates may then differ, scores cannot.
+    Candidates come from rows of the 64 items nearest to each of the user's last items, found once and kept, see
+    `learners.content.rows`: `top_k` makes the rows that it needs, `prepare` makes them ahead. A row is exact while at
+    most `exact` items are described. Beyond, the search for one goes `exact / 2` steps along the lists of items that
+    hold the item's tokens, the heaviest first, of each the newest `exact / 8`. The `exact / 4` items with the greatest
+    sums so far and, where there are vectors, a quarter as many from a graph of approximate neighbours are scored
+    exactly. Rows and graph are no part of the state: after `restore` candidates may differ, scores cannot.
 
     Parameters
     ----------
@@ -101,15 +105,73 @@ class Content(Impersonal):
 
     def _start_scratch(self) -> None:
         self._with_vector: dict[int, None] = {}  # items that have had one: all, while all are scanned
-        room = self._exact + self._exact // _PER_NEIGHBOUR
+        self._wanted: deque[int] = deque(maxlen=_WANTED)  # items with an event and no row, for idle moments
+        self._fresh: dict[int, None] = {}  # items described since rows were made: to be put into others' rows
+        history, width = len(self._decay), self._index.width
+        room, places = (
+            max(self._exact + self._exact // _PER_NEIGHBOUR, history * WIDTH),
+            1 << (2 * history * width - 1).bit_length(),
+        )
         self._rated = Rated._make((
-            *self._arrays(), np.zeros(DIMENSIONS), np.empty(len(self._decay) * self._index.width, np.int32),
-            np.zeros(self._rows.shape[1]), np.zeros(4, np.int64), np.empty(room, np.int32), np.empty(room, np.float32),
-            np.zeros((len(self._prices), 2)), self._decay, self._shares,
+            *self._arrays(), np.full(places, -1, np.int32), np.zeros(places), np.empty(history * width, np.int32),
+            np.zeros(self._rows.shape[1]), np.zeros(6, np.int64), np.empty(room, np.int32), np.empty(room, np.float32),
+            np.zeros((len(self._prices), 2)), self._decay, self._shares, self._exact,
+            np.full(len(self._prices), -1, np.int32), np.full((_FIRST_ROWS, WIDTH), -1, np.int32),
+            np.zeros((_FIRST_ROWS, WIDTH), np.float32), np.full(_FIRST_ROWS, -1, np.int32),
+            np.zeros(_FIRST_ROWS, np.int64),
         ))  # fmt: skip
-        self._handle = Handle()
+        self._rated.counters[DESCRIBED] = self._index.described
         self._query: Query | None = None  # of the profile that stands in the scratch arrays; held, see Neighbourhood
         self._nearest = Nearest(_PROJECTED + self._rows.shape[1])
+
+    @property
+    def arrays(self) -> Rated:
+        """All that compiled code works with; another tuple when an array has grown."""
+        rated, rows = self._rated, len(self._rated.owners)
+        if rated.counters[ROWS] + _AHEAD > rows and rows < MAX_ROWS:
+            self._rated = rated._replace(
+                nearest=grown(rated.nearest, rows + 1, fill=-1), likeness=grown(rated.likeness, rows + 1),
+                owners=grown(rated.owners, rows + 1, fill=-1), made=grown(rated.made, rows + 1),
+            )  # fmt: skip
+        return self._rated
+
+    @property
+    def compiled(self) -> bool:
+        """Whether compiled code alone can answer: without vectors, whose graph is asked from Python."""
+        return self._vector is None
+
+    def make_ready(self) -> None:
+        """Expect that compiled code answers other queries with the arrays, and put one new item into others' rows."""
+        self._query = None
+        if self._fresh:
+            self.prepare(1)
+
+    def prepare(self, most: int) -> int:
+        """Make rows ahead, for items described or met of late: at most so many; returns how many.
+
+        A row takes .1 to 1 ms. Call it when there is nothing else to do: what is not made ahead is made when a query
+        needs it.
+        """
+        made = 0
+        while made < most and (self._fresh or self._wanted):
+            if self._fresh:
+                item = next(iter(self._fresh))
+                del self._fresh[item]
+            else:
+                item = self._wanted.popleft()
+                if self._has_row(item):
+                    continue
+            self._make(item)
+            enter(self._rated, item)
+            made += 1
+        return made
+
+    def _has_row(self, item: int) -> bool:
+        return is_current(self._rated.slots, self._rated.made, self._index.described, item)
+
+    def _make(self, item: int) -> None:
+        self._query = None
+        make_row(self.arrays, item, self._index.size, self._beside(item))
 
     def _arrays(self) -> tuple[NDArray[Any], ...]:
         """Return what is read of the items, in the order of `Rated`."""
@@ -133,40 +195,75 @@ class Content(Impersonal):
         room = len(self._index.tokens)
         if room > len(self._prices):
             self._rows, self._prices = grown(self._rows, room), grown(self._prices, room)
-            marks = grown(self._rated.marks, room)
-            self._rated = self._rated._replace(**dict(zip(Rated._fields, self._arrays())), marks=marks)
+            marks, slots = grown(self._rated.marks, room), grown(self._rated.slots, room, fill=-1)
+            parts: dict[str, Any] = dict(zip(Rated._fields, self._arrays()))
+            self._rated = self._rated._replace(**parts, marks=marks, slots=slots)
 
     def describe(self, item: int, about: About) -> None:
         """Take the item's tokens, price and vector in place of those it had."""
         require_known(self.name, item, self._index.size)
         self._query = None
+        before = self._index.tokens[item].tobytes(), self._index.weights[item].tobytes(), self._rows[item].tobytes()
         self._index.put(item, count_tokens(about))
         self._prices[item] = about.price if about.price is not None and 0.0 < about.price < math.inf else 0.0
         self._rows[item] = self._vector_of(about)
         if len(self._with_vector) <= self._exact and self._rows[item].any():
             self._with_vector[item] = None
+        self._rated.counters[DESCRIBED] = self._index.described
+        after = self._index.tokens[item].tobytes(), self._index.weights[item].tobytes(), self._rows[item].tobytes()
+        if after != before and self._rated.counters[ROWS]:
+            self._refresh(item)
         self._queue(item)
+
+    def _refresh(self, item: int) -> None:
+        """Forget the row of an item that is described anew; it will be put into others' rows."""
+        rated = self._rated
+        if rated.slots[item] >= 0:
+            rated.made[rated.slots[item]] = _LONG_AGO
+        self._fresh[item] = None
+        if len(self._fresh) > _WANTED:  # a new catalogue
+            rated.made[:] = _LONG_AGO
+            self._fresh.clear()
 
     def learn_one(self, event: Interaction) -> None:
         """Learn nothing: what an item is does not depend on who looks at it."""
         require_known(self.name, event.item, self._index.size)
-        self._nearest.insert(self._embedding, _CATCH_UP)
+        self.catch_up(np.array([event.item], np.int32))
 
     def learn_many(self, events: Interactions) -> None:
         """Learn nothing of any of them."""
         require_all_known(self.name, events.items, self._index.size)
-        self._nearest.insert(self._embedding, _CATCH_UP * len(events.items))
+        self.catch_up(events.items)
+
+    def catch_up(self, items: NDArray[np.int32]) -> None:
+        """Note that there were events on these, and use the time of as many to insert items that wait for it."""
+        self._want(items)
+        self._nearest.insert(self._embedding, _CATCH_UP * len(items))
+
+    def _want(self, items: NDArray[np.int32]) -> None:
+        self._wanted.extend(items[self._rated.slots[items] < 0].tolist())
 
     def top_k(self, query: Query, k: int, blocked: NDArray[np.uint8]) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
         """Return the closest items found."""
-        self._begin(query)
-        best: tuple[NDArray[np.int32], NDArray[np.float32]] = closest(self._handle.of(self._rated), blocked, k)
+        self._query = query
+        self.prepare(len(self._fresh))
+        for item in query.recent[: len(self._decay)].tolist() if self._vector is not None else ():
+            if 0 <= item < self._index.size and not self._has_row(item):
+                self._make(item)
+        best: tuple[NDArray[np.int32], NDArray[np.float32]] = propose_content(
+            self.arrays, query.recent, self._index.size, blocked, k, len(self._decay)
+        )
+        self._query = query
         return best
 
     def score_many(self, query: Query, items: NDArray[np.int32]) -> NDArray[np.float32]:
         """Return the closeness of each item."""
-        self._begin(query)
-        scores: NDArray[np.float32] = closeness(self._handle.of(self._rated), query.recent, self._index.size, items)
+        if self._query is not query:
+            self._query = query
+            self._rated.counters[STAMP] += 1  # what the last answer says of items does not hold
+            begin(self._rated, query.recent, self._index.size)
+        scores = np.empty(len(items), np.float32)
+        score_content(self._rated, query.recent, self._index.size, items, scores)
         return scores
 
     def why(self, query: Query, item: int) -> list[int]:
@@ -176,7 +273,7 @@ class Content(Impersonal):
             return []
         for weight, other in zip(self._decay.tolist(), query.recent.tolist()):
             if 0 <= other < index.size:
-                part = weight * pull(self._handle.of(self._rated), index.described, other, item)
+                part = weight * pull(self._rated, other, item)
                 parts.append((part, other))
         return [other for part, other in sorted(parts, key=lambda part: -part[0]) if part > 0.0]
 
@@ -214,30 +311,13 @@ class Content(Impersonal):
             return 0.0
         return np.array([value / math.sqrt(squares) for value in given], np.float32)
 
-    def _begin(self, query: Query) -> None:
-        """Search, unless the answer to this query stands in the scratch arrays already."""
-        if self._query is query:
-            return
-        self._query, index, held = query, self._index, self._handle.of(self._rated)
-        begin(held, query.recent, index.size, index.described)
-        small = index.described <= self._exact
-        search(held, query.recent, index.size, self._limits(small=small), self._beside(small=small))
-
-    def _limits(self, *, small: bool) -> Limits:
-        most = self._exact
-        if small:
-            return Limits(most * len(self._rated.touched), most, most)
-        return Limits(most // _PER_STEP, most // _PER_LIST, most // _PER_RATED)
-
-    def _beside(self, *, small: bool) -> NDArray[np.int32]:
-        """Return items that may be close by their vectors, whatever their tokens."""
-        vector = self._rated.vector
-        if self._vector is None or not vector.any():
+    def _beside(self, item: int) -> NDArray[np.int32]:
+        """Return items that may be close to one by their vectors, whatever their tokens."""
+        if self._vector is None or not self._rows[item].any():
             return _NOTHING
-        if small:
+        if self._index.described <= self._exact:
             return np.array(list(self._with_vector), np.int32)
-        filled = self._rated.touched[: self._rated.counters[TOKENS]]
-        return self._nearest.search(self._query_embedding(filled, vector), self._exact // _PER_NEIGHBOUR)
+        return self._nearest.search(self._query_embedding(item), self._exact // _PER_NEIGHBOUR)
 
     def _queue(self, item: int) -> None:
         """Put the item into the graph's queue once a graph is needed, and insert some of those queued."""
@@ -263,8 +343,13 @@ class Content(Impersonal):
         whole[_PROJECTED:] = self._rows[item]
         return whole
 
-    def _query_embedding(self, filled: NDArray[np.int32], vector: NDArray[np.float64]) -> NDArray[np.float32]:
-        whole = np.zeros(_PROJECTED + len(vector), np.float32)
-        project(filled, self._shares[0] * self._rated.dense[filled], whole[:_PROJECTED])
-        whole[_PROJECTED:] = self._shares[1] * vector
+    def _query_embedding(self, item: int) -> NDArray[np.float32]:
+        """Return the same of an item that is asked about: rare tokens weigh more."""
+        index, whole = self._index, np.zeros(_PROJECTED + self._rows.shape[1], np.float32)
+        tokens = index.tokens[item][index.tokens[item] >= 0]
+        rarities = np.array([index.rarity(token) for token in tokens.tolist()])
+        weights = index.weights[item, : len(tokens)] * rarities
+        length = math.sqrt(float(weights @ weights)) or 1.0
+        project(tokens, self._shares[0] * weights / length, whole[:_PROJECTED])
+        whole[_PROJECTED:] = self._shares[1] * self._rows[item]
         return whole

@@ -1,7 +1,7 @@
 """What the same people touched."""
 
 import math
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numba import njit
@@ -11,17 +11,27 @@ from learners.arrays.grow import grown
 from learners.arrays.top_k import best_first
 from learners.base import Impersonal, Interaction, Query, State, require_known
 from learners.interactions import Interactions, require_all_known
-from learners.links.table import NeighbourTable
+from learners.links.table import Links, NeighbourTable
 
 _PSEUDO_EVENTS = 3.0  # added to every count: an item seen once must not win every comparison
 
 
+class Linked(NamedTuple):
+    """The table of links and the answer to the last query, for compiled code."""
+
+    links: Links
+    sums: NDArray[np.float64]  # [items], 0 where the answer has nothing
+    reached: NDArray[np.int32]  # items with a sum
+    found: NDArray[np.int64]  # [1] how many these are
+
+
 @njit(cache=True)
-def _spread(
-    held: Any, size: int, recent: NDArray[np.int32], sums: NDArray[np.float64], reached: NDArray[np.int32]
-) -> int:
-    """Add what each recent item gives its neighbours to `sums`, all 0 before; return how many were reached."""
-    neighbours, weights, counts, units, closeness = held.it
+def spread_links(linked: Linked, size: int, recent: NDArray[np.int32]) -> None:
+    """Put what each recent item gives its neighbours in place of the last answer."""
+    neighbours, weights, counts, units, closeness = linked.links
+    sums, reached = linked.sums, linked.reached
+    for item in reached[: linked.found[0]]:
+        sums[item] = 0.0
     unit, found = units[0], 0
     for n in range(min(len(recent), len(closeness))):
         row = recent[n]
@@ -37,45 +47,32 @@ def _spread(
                     reached[found] = item
                     found += 1
                 sums[item] += factor * weights[row, slot]
-    return found
+    linked.found[0] = found
 
 
 @njit(cache=True)
-def _unblocked(
-    counts: NDArray[np.float64],
-    unit: NDArray[np.float64],
-    sums: NDArray[np.float64],
-    reached: NDArray[np.int32],
-    blocked: NDArray[np.uint8],
-) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
-    items = np.empty(len(reached), np.int32)
-    scores = np.empty(len(reached), np.float32)
+def propose_linked(
+    linked: Linked, blocked: NDArray[np.uint8], k: int
+) -> tuple[NDArray[np.int32], NDArray[np.float32]]:  # fmt: skip
+    """Return the k best of the answer that are not blocked: by its sum over the root of the item's own events."""
+    found, sums, counts, unit = linked.found[0], linked.sums, linked.links.counts, linked.links.unit[0]
+    items, scores = np.empty(found, np.int32), np.empty(found, np.float32)
     kept = 0
-    for item in reached:
+    for item in linked.reached[:found]:
         if blocked[item] == 0:
-            items[kept] = item
-            scores[kept] = sums[item] / np.sqrt(counts[item] / unit[0] + _PSEUDO_EVENTS)
+            items[kept], scores[kept] = item, sums[item] / np.sqrt(counts[item] / unit + _PSEUDO_EVENTS)
             kept += 1
-        sums[item] = 0.0
-    return items[:kept], scores[:kept]
+    return best_first(items[:kept], scores[:kept], k)
 
 
 @njit(cache=True)
-def _look_up(
-    counts: NDArray[np.float64],
-    unit: NDArray[np.float64],
-    size: int,
-    sums: NDArray[np.float64],
-    reached: NDArray[np.int32],
-    items: NDArray[np.int32],
-) -> NDArray[np.float32]:
-    scores = np.zeros(len(items), np.float32)
+def score_linked(linked: Linked, size: int, items: NDArray[np.int32], scores: NDArray[np.float32]) -> None:
+    """Write the score of each item, 0 of those not reached."""
+    sums, counts, unit = linked.sums, linked.links.counts, linked.links.unit[0]
     for n, item in enumerate(items):
+        scores[n] = 0.0
         if 0 <= item < size and sums[item] > 0.0:
-            scores[n] = sums[item] / np.sqrt(counts[item] / unit[0] + _PSEUDO_EVENTS)
-    for item in reached:
-        sums[item] = 0.0
-    return scores
+            scores[n] = sums[item] / np.sqrt(counts[item] / unit + _PSEUDO_EVENTS)
 
 
 class CoVisitation(Impersonal):
@@ -117,13 +114,25 @@ class CoVisitation(Impersonal):
         # math.exp, as numpy picks its exp by CPU: replicas must agree to the bit
         closeness = np.array([math.exp(-q / 5.0) for q in range(history)])
         self._table = NeighbourTable(neighbours, half_life, closeness, both_directions=True)
-        self._sums = np.zeros(16)  # scratch, all 0 between calls
-        self._reached = np.empty(neighbours * history, np.int32)  # scratch
+        reached = np.empty(neighbours * history, np.int32)
+        self._linked = Linked(self._table.links, np.zeros(16), reached, np.zeros(1, np.int64))
+
+    @property
+    def arrays(self) -> Linked:
+        """All that compiled code works with; another tuple when an array has grown."""
+        links, sums = self._table.links, self._linked.sums
+        if links is not self._linked.links or len(sums) < self._table.size:
+            self._linked = self._linked._replace(links=links, sums=grown(sums, self._table.size))
+        return self._linked
+
+    @property
+    def growth(self) -> float:
+        """By which factor the weight of an event exceeds that of the event before."""
+        return self._table.growth
 
     def add_item(self, item: int) -> None:
         """Make room for `item`."""
         self._table.add_item(item)
-        self._sums = grown(self._sums, self._table.size)
 
     def learn_one(self, event: Interaction) -> None:
         """Link the item and the user's recent items in both directions."""
@@ -137,15 +146,15 @@ class CoVisitation(Impersonal):
 
     def top_k(self, query: Query, k: int, blocked: NDArray[np.uint8]) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
         """Return the most similar items to the user's recent ones."""
-        links, reached = self._table.links, self._spread(query)
-        items, scores = _unblocked(links.counts, links.unit, self._sums, reached, blocked)
-        best: tuple[NDArray[np.int32], NDArray[np.float32]] = best_first(items, scores, k)
+        spread_links(self.arrays, self._table.size, query.recent)
+        best: tuple[NDArray[np.int32], NDArray[np.float32]] = propose_linked(self.arrays, blocked, k)
         return best
 
     def score_many(self, query: Query, items: NDArray[np.int32]) -> NDArray[np.float32]:
         """Return the summed similarity of each item to the user's recent ones."""
-        links, reached = self._table.links, self._spread(query)
-        scores: NDArray[np.float32] = _look_up(links.counts, links.unit, self._table.size, self._sums, reached, items)
+        spread_links(self.arrays, self._table.size, query.recent)
+        scores = np.empty(len(items), np.float32)
+        score_linked(self.arrays, self._table.size, items, scores)
         return scores
 
     def set_half_life(self, half_life: float) -> None:
@@ -159,8 +168,5 @@ class CoVisitation(Impersonal):
     def restore(self, state: State) -> None:
         """Continue from a copy of `state`."""
         self._table.restore(state)
-        self._sums = np.zeros(self._table.size)
-
-    def _spread(self, query: Query) -> NDArray[np.int32]:
-        found = _spread(self._table.held, self._table.size, query.recent, self._sums, self._reached)
-        return self._reached[:found]
+        self._linked.found[0] = 0
+        self._linked = self._linked._replace(sums=np.zeros(max(16, self._table.size)))

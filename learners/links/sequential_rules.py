@@ -1,6 +1,6 @@
 """What usually comes next."""
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numba import njit
@@ -10,49 +10,67 @@ from learners.arrays.grow import grown
 from learners.arrays.top_k import best_first
 from learners.base import Impersonal, Interaction, Query, State, require_known
 from learners.interactions import Interactions, require_all_known
-from learners.links.table import NeighbourTable
+from learners.links.table import Links, NeighbourTable
 
 _PSEUDO_EVENTS = 3.0  # added to the count: a rule seen once is not certain
 
 
+class Ruled(NamedTuple):
+    """The table of rules, for compiled code."""
+
+    links: Links
+    slots: NDArray[np.int32]  # [items] scratch, all -1 between calls
+
+
 @njit(cache=True)
-def _unblocked(
-    successors: NDArray[np.int32], weights: NDArray[np.float32], support: float, blocked: NDArray[np.uint8]
+def last_of(session: NDArray[np.int32], recent: NDArray[np.int32], size: int) -> int:
+    """Return the item whose rules are asked, the session's if there is one; -1 without one."""
+    past = session if len(session) > 0 else recent
+    return int(past[0]) if len(past) > 0 and past[0] < size else -1
+
+
+@njit(cache=True)
+def _support(links: Links, item: int) -> float:
+    """What turns a stored weight into a score: the item's events, in the unit of the weights."""
+    return float(links.counts[item] + _PSEUDO_EVENTS * links.unit[0])
+
+
+@njit(cache=True)
+def propose_ruled(
+    ruled: Ruled, last: int, blocked: NDArray[np.uint8], k: int
 ) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
-    items = np.empty(len(successors), np.int32)
-    scores = np.empty(len(successors), np.float32)
+    """Return the strongest successors of an item that are not blocked; nothing of -1."""
+    successors, weights = ruled.links.items, ruled.links.weights
+    width, support = (successors.shape[1], _support(ruled.links, last)) if last >= 0 else (0, 1.0)
+    items, scores = np.empty(width, np.int32), np.empty(width, np.float32)
     kept = 0
-    for slot, item in enumerate(successors):
+    for slot in range(width):
+        item = successors[last, slot]
         if item < 0:
             break
-        if blocked[item] == 0 and weights[slot] > 0.0:
-            items[kept] = item
-            scores[kept] = weights[slot] / support
+        if blocked[item] == 0 and weights[last, slot] > 0.0:
+            items[kept], scores[kept] = item, weights[last, slot] / support
             kept += 1
-    return items[:kept], scores[:kept]
+    return best_first(items[:kept], scores[:kept], k)
 
 
 @njit(cache=True)
-def _look_up(
-    successors: NDArray[np.int32],
-    weights: NDArray[np.float32],
-    support: float,
-    size: int,
-    slots: NDArray[np.int32],
-    items: NDArray[np.int32],
-) -> NDArray[np.float32]:
-    """Note the slot of every successor in `slots`, all -1 before and after, then read the items' scores."""
+def score_ruled(ruled: Ruled, last: int, size: int, items: NDArray[np.int32], scores: NDArray[np.float32]) -> None:
+    """Write the strength of the rule from an item to each item; 0 without one."""
+    slots = ruled.slots
+    scores[:] = 0.0
+    if last < 0:
+        return
+    successors, weights, support = ruled.links.items[last], ruled.links.weights[last], _support(ruled.links, last)
     for slot, item in enumerate(successors):
         if item >= 0:
             slots[item] = slot
-    scores = np.zeros(len(items), np.float32)
     for n, item in enumerate(items):
         if 0 <= item < size and slots[item] >= 0:
             scores[n] = weights[slots[item]] / support
     for item in successors:
         if item >= 0:
             slots[item] = -1
-    return scores
 
 
 class SequentialRules(Impersonal):
@@ -91,12 +109,24 @@ class SequentialRules(Impersonal):
 
     def __init__(self, successors: int = 64, history: int = 10, half_life: float | None = 200_000) -> None:
         self._table = NeighbourTable(successors, half_life, 1.0 / np.arange(1, history + 1), both_directions=False)
-        self._slots = np.full(16, -1, np.int32)  # scratch, all -1 between calls
+        self._ruled = Ruled(self._table.links, np.full(16, -1, np.int32))
+
+    @property
+    def arrays(self) -> Ruled:
+        """All that compiled code works with; another tuple when an array has grown."""
+        links, slots = self._table.links, self._ruled.slots
+        if links is not self._ruled.links or len(slots) < self._table.size:
+            self._ruled = Ruled(links, grown(slots, self._table.size, fill=-1))
+        return self._ruled
+
+    @property
+    def growth(self) -> float:
+        """By which factor the weight of an event exceeds that of the event before."""
+        return self._table.growth
 
     def add_item(self, item: int) -> None:
         """Make room for `item`."""
         self._table.add_item(item)
-        self._slots = grown(self._slots, self._table.size, fill=-1)
 
     def learn_one(self, event: Interaction) -> None:
         """Strengthen the rules from the session's items to the event's."""
@@ -110,23 +140,15 @@ class SequentialRules(Impersonal):
 
     def top_k(self, query: Query, k: int, blocked: NDArray[np.uint8]) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
         """Return the strongest successors of the user's last item."""
-        last = self._last(query)
-        if last < 0:
-            return np.empty(0, np.int32), np.empty(0, np.float32)
-        links = self._table.links
-        items, scores = _unblocked(links.items[last], links.weights[last], self._support(last), blocked)
-        best: tuple[NDArray[np.int32], NDArray[np.float32]] = best_first(items, scores, k)
+        best: tuple[NDArray[np.int32], NDArray[np.float32]] = propose_ruled(
+            self.arrays, last_of(query.session, query.recent, self._table.size), blocked, k
+        )
         return best
 
     def score_many(self, query: Query, items: NDArray[np.int32]) -> NDArray[np.float32]:
         """Return the strength of the rule from the user's last item to each item."""
-        last = self._last(query)
-        if last < 0:
-            return np.zeros(len(items), np.float32)
-        links = self._table.links
-        scores: NDArray[np.float32] = _look_up(
-            links.items[last], links.weights[last], self._support(last), self._table.size, self._slots, items
-        )
+        last, scores = last_of(query.session, query.recent, self._table.size), np.empty(len(items), np.float32)
+        score_ruled(self.arrays, last, self._table.size, items, scores)
         return scores
 
     def set_half_life(self, half_life: float) -> None:
@@ -140,13 +162,3 @@ class SequentialRules(Impersonal):
     def restore(self, state: State) -> None:
         """Continue from a copy of `state`."""
         self._table.restore(state)
-        self._slots = np.full(self._table.size, -1, np.int32)
-
-    def _last(self, query: Query) -> int:
-        past = query.session if len(query.session) else query.recent
-        last = int(past[0]) if len(past) else -1
-        return last if last < self._table.size else -1
-
-    def _support(self, item: int) -> float:
-        """Return what turns a stored weight into a score: the item's events, in the unit of the weights."""
-        return float(self._table.links.counts[item] + _PSEUDO_EVENTS * self._table.links.unit[0])

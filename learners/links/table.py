@@ -8,7 +8,6 @@ from numba import njit
 from numpy.typing import NDArray
 
 from learners.arrays.grow import grown
-from learners.arrays.handle import Handle
 from learners.base import State
 from learners.interactions import Interactions
 
@@ -71,12 +70,11 @@ def _link(links: Links, size: int, item: int, earlier: NDArray[np.int32], both: 
 
 
 @njit(cache=True)
-def _link_all(
-    held: Any, size: int, growth: float, both: bool, events: NDArray[np.int32], starts: NDArray[np.int64],
+def link_events(
+    links: Links, size: int, growth: float, both: bool, events: NDArray[np.int32], starts: NDArray[np.int64],
     lengths: NDArray[np.int64], earlier: NDArray[np.int32],
 ) -> None:  # fmt: skip
-    """Count every event, and link what came before it: of each, so many items from its start on. `held`: `Links`."""
-    links = held.it
+    """Count every event, and link what came before it: of each, so many items from its start on."""
     weights, counts, unit = links.weights, links.counts, links.unit
     for n in range(len(events)):
         unit[0] *= growth
@@ -123,16 +121,10 @@ class NeighbourTable:
             np.ones(1),
             closeness,
         )
-        self._handle = Handle()
         self._item, self._start, self._length = np.zeros(1, np.int32), np.zeros(1, np.int64), np.zeros(1, np.int64)
         self._both_directions = both_directions
         self._half_life = math.inf if half_life is None else half_life
-        self._growth = 2.0 ** (1.0 / self._half_life)
-
-    @property
-    def held(self) -> Any:
-        """The links, as kernels take them."""
-        return self._handle.of(self.links)
+        self.growth: float = 2.0 ** (1.0 / self._half_life)  # of the unit, an event
 
     def add_item(self, item: int) -> None:
         """Make room for all indices up to `item`."""
@@ -158,11 +150,11 @@ class NeighbourTable:
         self, items: NDArray[np.int32], starts: NDArray[np.int64], lengths: NDArray[np.int64],
         earlier: NDArray[np.int32],
     ) -> None:  # fmt: skip
-        _link_all(self.held, self.size, self._growth, self._both_directions, items, starts, lengths, earlier)
+        link_events(self.links, self.size, self.growth, self._both_directions, items, starts, lengths, earlier)
 
     def set_half_life(self, half_life: float) -> None:
         """Halve links every so many events, or as configured if that is sooner, until the next call."""
-        self._growth = 2.0 ** (1.0 / min(self._half_life, half_life))
+        self.growth = 2.0 ** (1.0 / min(self._half_life, half_life))
 
     def state(self) -> dict[str, NDArray[Any]]:
         """Return the four arrays."""

@@ -1,14 +1,13 @@
 """Who is near a query, and what the near ones liked: the answer to the last query, kept for the calls that follow."""
 
 import math
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
 from learners.arrays.grow import grown
-from learners.arrays.handle import Handle
 from learners.arrays.top_k import best_first
 from learners.base import Query
 from learners.neighbours.histories import COUNT, START, Histories
@@ -158,13 +157,10 @@ def _credits(kept: Histories, scratch: Scratch, closeness: NDArray[np.float64], 
 
 
 @njit(cache=True)
-def _clear(held: Any) -> None:
-    clear(held.it)
-
-
-@njit(cache=True)
-def _best(held: Any, blocked: NDArray[np.uint8], k: int) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
-    scratch = held.it
+def propose_near(
+    scratch: Scratch, blocked: NDArray[np.uint8], k: int
+) -> tuple[NDArray[np.int32], NDArray[np.float32]]:  # fmt: skip
+    """Return the k best of the answer that are not blocked."""
     found, sums = scratch.lengths[2], scratch.sums
     items = np.empty(found, np.int32)
     scores = np.empty(found, np.float32)
@@ -179,12 +175,11 @@ def _best(held: Any, blocked: NDArray[np.uint8], k: int) -> tuple[NDArray[np.int
 
 
 @njit(cache=True)
-def _look_up(sums: NDArray[np.float64], size: int, items: NDArray[np.int32]) -> NDArray[np.float32]:
-    scores = np.zeros(len(items), np.float32)
+def score_near(scratch: Scratch, size: int, items: NDArray[np.int32], scores: NDArray[np.float32]) -> None:
+    """Write the score of each item, 0 of those not reached."""
+    sums = scratch.sums
     for n, item in enumerate(items):
-        if 0 <= item < size:
-            scores[n] = sums[item]
-    return scores
+        scores[n] = sums[item] if 0 <= item < size else 0.0
 
 
 class Neighbourhood:
@@ -216,17 +211,11 @@ class Neighbourhood:
             np.empty(16, np.int32),
             np.zeros(3, np.int64),
         )
-        self._handle = Handle()
         self._query: Query | None = None  # held, so that no other query can have its identity
 
     def __getstate__(self) -> dict[str, object]:
         """Leave the query out: a copy is asked by others, and traits cannot be pickled."""
         return {**self.__dict__, "_query": None}
-
-    @property
-    def held(self) -> Any:
-        """The scratch, as kernels take it."""
-        return self._handle.of(self.scratch)
 
     def add_item(self, item: int) -> None:
         """Make room for all indices up to `item`."""
@@ -244,31 +233,31 @@ class Neighbourhood:
 
     def restart(self, items: int) -> None:
         """Make ready for another state, with so many items."""
-        _clear(self.held)
+        clear(self.scratch)
         self.outdate()
         self.size = 0
         self.add_item(items - 1)
 
     def outdate(self) -> None:
-        """Something was learned: the answer no longer holds."""
+        """Something was learned, or another answer stands in the scratch: the last one no longer holds."""
         self._query = None
 
     def begin(self, query: Query) -> bool:
-        """Return whether an answer to `query` has to be found; the room is empty then."""
+        """Return whether an answer to `query` has to be found."""
         if self._query is query:
             return False
-        _clear(self.held)
         self._query = query
         return True
 
     def top_k(self, k: int, blocked: NDArray[np.uint8]) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
         """Return the k best of the answer that are not blocked."""
-        best: tuple[NDArray[np.int32], NDArray[np.float32]] = _best(self.held, blocked, k)
+        best: tuple[NDArray[np.int32], NDArray[np.float32]] = propose_near(self.scratch, blocked, k)
         return best
 
     def score_many(self, items: NDArray[np.int32]) -> NDArray[np.float32]:
         """Return the score of each item, 0 for those not reached."""
-        scores: NDArray[np.float32] = _look_up(self.scratch.sums, self.size, items)
+        scores = np.empty(len(items), np.float32)
+        score_near(self.scratch, self.size, items, scores)
         return scores
 
     def why(self, kept: Histories, closeness: NDArray[np.float64], item: int) -> list[int]:

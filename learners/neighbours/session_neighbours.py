@@ -3,14 +3,12 @@
 from typing import Any
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
-from learners.arrays.handle import Handle
 from learners.base import Impersonal, Interaction, Query, State
 from learners.interactions import Interactions, require_all_known
 from learners.neighbours.neighbourhood import Neighbourhood
-from learners.neighbours.session_search import Decays, Weights, answer
+from learners.neighbours.session_search import Decays, NearSessions, Weights, find_sessions
 from learners.neighbours.sessions import (
     Limits,
     forget_sessions,
@@ -23,14 +21,6 @@ from learners.neighbours.sessions import (
 )
 
 _MAX_SESSIONS = 8_000_000  # cells are numbered in 32 bits
-
-
-@njit(cache=True)
-def _learn_many(
-    learned: Any, users: NDArray[np.int64], items: NDArray[np.int32], times: NDArray[np.float64],
-    before: NDArray[np.int64], limits: Limits,
-) -> int:  # fmt: skip
-    return learn_clicks(learned.it, users, items, times, before, limits)
 
 
 class SessionNeighbours(Impersonal):
@@ -112,11 +102,23 @@ class SessionNeighbours(Impersonal):
     ) -> None:
         if not 0 < max_sessions <= _MAX_SESSIONS:
             raise ValueError(f"`{self.name}`: max_sessions must be in 1..{_MAX_SESSIONS}; got {max_sessions}")
-        self._limits = (max_sessions, items_a_session, sample)
+        self.limits: Limits = (max_sessions, items_a_session, sample)
         self._weights = Weights.of(decay, idf, k, history)
         self._near = Neighbourhood(history, sample)
         self._sessions = no_sessions()
-        self._learned, self._weighted = Handle(), Handle()
+        self._arrays = NearSessions(self._sessions, self._near.scratch, self._weights)
+
+    @property
+    def arrays(self) -> NearSessions:
+        """All that compiled code works with; another tuple when an array has grown."""
+        sessions, scratch, weights = self._arrays
+        if sessions is not self._sessions or scratch is not self._near.scratch:
+            self._arrays = NearSessions(self._sessions, self._near.scratch, weights)
+        return self._arrays
+
+    def make_ready(self) -> None:
+        """Expect that compiled code answers other queries with the arrays."""
+        self._near.outdate()
 
     def add_item(self, item: int) -> None:
         """Make room for `item`."""
@@ -141,9 +143,10 @@ class SessionNeighbours(Impersonal):
         self._near.outdate()
         done = 0
         while done < len(items):
-            self._sessions = with_session(self._sessions, self._limits)
-            learned = self._learned.of(self._sessions)
-            done += _learn_many(learned, users[done:], items[done:], times[done:], before[done:], self._limits)
+            self._sessions = with_session(self._sessions, self.limits)
+            done += learn_clicks(
+                self._sessions, users[done:], items[done:], times[done:], before[done:], self.limits
+            )  # fmt: skip
 
     def top_k(self, query: Query, k: int, blocked: NDArray[np.uint8]) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
         """Return what similar sessions liked most."""
@@ -163,22 +166,19 @@ class SessionNeighbours(Impersonal):
     def forget(self, user: int) -> None:
         """Drop the user's sessions; numbers of events stay."""
         self._near.outdate()
-        forget_sessions(self._sessions, user, self._limits[0])
+        forget_sessions(self._sessions, user, self.limits[0])
 
     def state(self) -> dict[str, NDArray[Any]]:
         """Return sessions, lists and counts."""
-        return sessions_state(self._sessions, self._limits, self._near.size)
+        return sessions_state(self._sessions, self.limits, self._near.size)
 
     def restore(self, state: State) -> None:
         """Continue from a copy of `state`."""
         self._near.restart(len(state["counts"]))
-        self._sessions = restored_sessions(state, self._limits)
+        self._sessions = restored_sessions(state, self.limits)
 
     def _find(self, query: Query) -> None:
         """Answer by the session, or by the user's history where there is none."""
         if self._near.begin(query):
             past = query.session if len(query.session) else query.recent
-            answer(
-                self._learned.of(self._sessions), self._near.held, self._weighted.of(self._weights), query.user,
-                query.time, past, self._near.size,
-            )  # fmt: skip
+            find_sessions(self.arrays, query.user, query.time, past, self._near.size)

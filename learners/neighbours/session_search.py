@@ -1,7 +1,7 @@
 """The kept sessions most like the one of a query, and what they score: compiled code of `SessionNeighbours`."""
 
 import math
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
 
 import numpy as np
 from numba import njit
@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from learners.base import NOBODY
 from learners.neighbours.histories import LENGTH, cell_of
-from learners.neighbours.neighbourhood import Scratch, decays, keep_most_similar, spread
+from learners.neighbours.neighbourhood import Scratch, clear, decays, keep_most_similar, spread
 from learners.neighbours.owners import find_row
 from learners.neighbours.sessions import ROOT, SEQUENCE, TIME, Sessions
 
@@ -127,12 +127,19 @@ def _advance(
         recency[n] = sessions.last[heads[n], SEQUENCE]
 
 
+class NearSessions(NamedTuple):
+    """The sessions, how they are scored and the answer to the last query, for compiled code."""
+
+    sessions: Sessions
+    scratch: Scratch
+    weights: Weights
+
+
 @njit(cache=True)
-def answer(
-    learned: Any, room: Any, weighted: Any, user: int, now: float, past: NDArray[np.int32], size: int
-) -> None:  # fmt: skip
-    """Find neighbours and scores for a user's session at a time, among so many items. The first three are handles."""
-    sessions, scratch, weights = learned.it, room.it, weighted.it
+def find_sessions(near: NearSessions, user: int, now: float, past: NDArray[np.int32], size: int) -> None:
+    """Find neighbours and scores for a user's session at a time, among so many items; they replace the last answer."""
+    sessions, scratch, weights = near
+    clear(scratch)
     distances = _mark(scratch, past, size, weights.position)
     own = -1 if user == NOBODY else find_row(sessions.kept.table, sessions.kept.owners, user)
     _meet(sessions, scratch, distances, now, weights.fade_s, own)

@@ -1,18 +1,17 @@
 """What people with a history like this one liked."""
 
 import math
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
 from learners.arrays.grow import grown
-from learners.arrays.handle import Handle
 from learners.base import NOBODY, Impersonal, Interaction, Query, State
 from learners.interactions import Interactions, require_all_known
 from learners.neighbours.histories import COUNT, LENGTH, cell_of
-from learners.neighbours.neighbourhood import Neighbourhood, Scratch, decays, keep_most_similar, spread
+from learners.neighbours.neighbourhood import Neighbourhood, Scratch, clear, decays, keep_most_similar, spread
 from learners.neighbours.owners import find_row
 from learners.neighbours.user_histories import (
     BEGUN,
@@ -28,6 +27,17 @@ from learners.neighbours.user_histories import (
 )
 
 _MAX_USERS = 4_000_000  # cells are numbered in 32 bits
+
+
+class NearUsers(NamedTuple):
+    """The users, how they are scored and the answer to the last query, for compiled code."""
+
+    users: Users
+    scratch: Scratch
+    closeness: NDArray[np.float64]  # [history] weight of the query's items, by their place
+    distance: NDArray[np.float64]  # [reach + 1] weight of a neighbour's items, by events from the match
+    dots: NDArray[np.float64]  # [rows] scratch, all 0 between calls
+    k: int  # neighbours that score
 
 
 @njit(cache=True)
@@ -72,23 +82,16 @@ def _meet(users: Users, scratch: Scratch, dots: NDArray[np.float64], own: int) -
 
 
 @njit(cache=True)
-def _answer(
-    learned: Any, room: Any, decayed: Any, dots: NDArray[np.float64], user: int, recent: NDArray[np.int32], size: int,
-    k: int,
-) -> None:  # fmt: skip
-    """Find neighbours and scores of a user with recent items, among so many items. The first three are handles."""
-    users, scratch, tables = learned.it, room.it, decayed.it
-    _mark(users, scratch, recent, size, tables[0])
+def find_users(near: NearUsers, user: int, recent: NDArray[np.int32], size: int) -> None:
+    """Find neighbours and scores of a user with recent items, among so many items; they replace the last answer."""
+    users, scratch, closeness, distance, dots, k = near
+    clear(scratch)
+    _mark(users, scratch, recent, size, closeness)
     _meet(users, scratch, dots, -1 if user == NOBODY else find_row(users.kept.table, users.kept.owners, user))
     keep_most_similar(scratch, k)
-    spread(users.kept, scratch, tables[1])
+    spread(users.kept, scratch, distance)
     for item in scratch.reached[: scratch.lengths[2]]:
         scratch.sums[item] *= _rarity(users.totals[BEGUN], users.counts[item])
-
-
-@njit(cache=True)
-def _learn_many(learned: Any, users: NDArray[np.int64], items: NDArray[np.int32], limits: Limits) -> int:
-    return learn_touches(learned.it, users, items, limits)
 
 
 class UserNeighbours(Impersonal):
@@ -159,13 +162,27 @@ class UserNeighbours(Impersonal):
     ) -> None:
         if not 0 < max_users <= _MAX_USERS:
             raise ValueError(f"`{self.name}`: max_users must be in 1..{_MAX_USERS}; got {max_users}")
-        self.k = k
-        self._limits = (max_users, items_a_user, users_an_item)
-        self._tables = (decays(query_decay, history), decays(distance_decay, reach + 1))
+        self.limits: Limits = (max_users, items_a_user, users_an_item)
         self._near = Neighbourhood(history, history * users_an_item)
         self._users = no_users()
-        self._learned, self._decayed = Handle(), Handle()
-        self._dots = np.zeros(16)  # scratch, all 0 between calls
+        self._arrays = NearUsers(
+            self._users, self._near.scratch, decays(query_decay, history), decays(distance_decay, reach + 1),
+            np.zeros(16), k,
+        )  # fmt: skip
+
+    @property
+    def arrays(self) -> NearUsers:
+        """All that compiled code works with; another tuple when an array has grown."""
+        arrays = self._arrays
+        if arrays.users is not self._users or arrays.scratch is not self._near.scratch:
+            self._arrays = arrays = arrays._replace(
+                users=self._users, scratch=self._near.scratch, dots=grown(arrays.dots, len(self._users.kept.owners))
+            )
+        return arrays
+
+    def make_ready(self) -> None:
+        """Expect that compiled code answers other queries with the arrays."""
+        self._near.outdate()
 
     def add_item(self, item: int) -> None:
         """Make room for `item`."""
@@ -185,8 +202,8 @@ class UserNeighbours(Impersonal):
         self._near.outdate()
         done = 0
         while done < len(items):
-            self._users = with_user(self._users, self._limits)
-            done += _learn_many(self._learned.of(self._users), users[done:], items[done:], self._limits)
+            self._users = with_user(self._users, self.limits)
+            done += learn_touches(self._users, users[done:], items[done:], self.limits)
 
     def top_k(self, query: Query, k: int, blocked: NDArray[np.uint8]) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
         """Return what similar users liked most."""
@@ -201,7 +218,7 @@ class UserNeighbours(Impersonal):
     def why(self, query: Query, item: int) -> list[int]:
         """Return the items of the query that `item` was recommended for, by their part in its score."""
         self._find(query)
-        return self._near.why(self._users.kept, self._tables[1], item)
+        return self._near.why(self._users.kept, self._arrays.distance, item)
 
     def forget(self, user: int) -> None:
         """Drop the user's history; numbers of events stay."""
@@ -219,8 +236,4 @@ class UserNeighbours(Impersonal):
 
     def _find(self, query: Query) -> None:
         if self._near.begin(query):
-            self._dots = grown(self._dots, len(self._users.kept.owners))
-            _answer(
-                self._learned.of(self._users), self._near.held, self._decayed.of(self._tables), self._dots,
-                query.user, query.recent, self._near.size, self.k,
-            )  # fmt: skip
+            find_users(self.arrays, query.user, query.recent, self._near.size)

@@ -1,6 +1,6 @@
 """What is liked in the categories that the user looks at."""
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numba import njit
@@ -14,6 +14,16 @@ from learners.interactions import Interactions, require_all_known
 _UNIT_LIMIT = 2.0**512  # a power of two rescales exactly
 _STEP = 0.8  # how much less each older item counts
 _UNUSED = 0.1  # worth of an item without events, in events: it may be proposed, after the others
+
+
+class Shelves(NamedTuple):
+    """What is counted by category, for compiled code."""
+
+    weights: NDArray[np.float64]  # [items]
+    unit: NDArray[np.float64]  # [1] weight of an event of now
+    category: NDArray[np.int32]  # [items]
+    top: NDArray[np.int32]  # [categories, listed], best first, -1: free
+    history: int  # last items of a user that are looked at
 
 
 @njit(cache=True)
@@ -40,10 +50,9 @@ def _enlist(weights: NDArray[np.float64], row: NDArray[np.int32], item: int) -> 
 
 
 @njit(cache=True)
-def _count_all(
-    weights: NDArray[np.float64], unit: NDArray[np.float64], category: NDArray[np.int32], top: NDArray[np.int32],
-    items: NDArray[np.int32], growth: float,
-) -> None:  # fmt: skip
+def count_on_shelves(shelves: Shelves, growth: float, items: NDArray[np.int32]) -> None:
+    """Count events on known items."""
+    weights, unit, category, top, _ = shelves
     for item in items:
         unit[0] *= growth
         weights[item] += unit[0]
@@ -85,11 +94,12 @@ def _shares(
 
 
 @njit(cache=True)
-def _collect(
-    category: NDArray[np.int32], weights: NDArray[np.float64], unit: float, top: NDArray[np.int32],
-    recent: NDArray[np.int32], size: int, blocked: NDArray[np.uint8],
-) -> tuple[NDArray[np.int32], NDArray[np.float32]]:  # fmt: skip
-    names, shares = _shares(category, recent, size)
+def propose_shelved(
+    shelves: Shelves, recent: NDArray[np.int32], size: int, blocked: NDArray[np.uint8], k: int
+) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
+    """Return the k best of the recent items' categories that are not blocked."""
+    weights, unit, top = shelves.weights, shelves.unit[0], shelves.top
+    names, shares = _shares(shelves.category, recent[: shelves.history], size)
     items, scores = np.empty(len(names) * top.shape[1], np.int32), np.empty(len(names) * top.shape[1], np.float32)
     found = 0
     for n in range(len(names)):
@@ -99,22 +109,22 @@ def _collect(
             if blocked[item] == 0:
                 items[found], scores[found] = item, shares[n] * (weights[item] / unit + _UNUSED)
                 found += 1
-    return items[:found], scores[:found]
+    return best_first(items[:found], scores[:found], k)
 
 
 @njit(cache=True)
-def _scores(
-    category: NDArray[np.int32], weights: NDArray[np.float64], unit: float, recent: NDArray[np.int32], size: int,
-    items: NDArray[np.int32],
-) -> NDArray[np.float32]:  # fmt: skip
-    names, shares = _shares(category, recent, size)
-    scores = np.zeros(len(items), np.float32)
+def score_shelved(
+    shelves: Shelves, recent: NDArray[np.int32], size: int, items: NDArray[np.int32], scores: NDArray[np.float32]
+) -> None:
+    """Write the score of each item, 0 outside the recent items' categories."""
+    weights, unit, category = shelves.weights, shelves.unit[0], shelves.category
+    names, shares = _shares(category, recent[: shelves.history], size)
     for n, item in enumerate(items):
+        scores[n] = 0.0
         if 0 <= item < size:
             for m in range(len(names)):
                 if names[m] == category[item]:
                     scores[n] = shares[m] * (weights[item] / unit + _UNUSED)
-    return scores
 
 
 class Categories(Impersonal):
@@ -147,75 +157,76 @@ class Categories(Impersonal):
 
     def __init__(self, half_life: float = 3_000, listed: int = 50, history: int = 10) -> None:
         self._half_life = half_life
-        self._growth = 2.0 ** (1.0 / half_life)
-        self._history = history
+        self.growth = 2.0 ** (1.0 / half_life)  # of the unit, an event
         self._size = 0
-        self._unit = np.ones(1)  # weight of an event of now
-        self._weights = np.zeros(16)
-        self._category = np.zeros(16, np.int32)
-        self._top = np.full((1, listed), -1, np.int32)  # [categories, listed], best first, -1: free
+        self._shelves = Shelves(
+            np.zeros(16), np.ones(1), np.zeros(16, np.int32), np.full((1, listed), -1, np.int32), history
+        )
+
+    @property
+    def arrays(self) -> Shelves:
+        """All that compiled code works with; another tuple when an array has grown."""
+        return self._shelves
 
     def add_item(self, item: int) -> None:
         """Make room for `item`; it is in category 0 until it is put elsewhere."""
-        self._weights = grown(self._weights, item + 1)
-        self._category = grown(self._category, item + 1)
+        shelves = self._shelves
+        if item >= len(shelves.weights):
+            self._shelves = shelves = shelves._replace(
+                weights=grown(shelves.weights, item + 1), category=grown(shelves.category, item + 1)
+            )
         for new in range(self._size, item + 1):
-            _enlist(self._weights, self._top[0], new)
+            _enlist(shelves.weights, shelves.top[0], new)
         self._size = max(self._size, item + 1)
 
     def put(self, item: int, category: int) -> None:
         """Put an item into a category, a number >= 0."""
         require_known(self.name, item, self._size)
-        if category == self._category[item]:
+        shelves = self._shelves
+        if category == shelves.category[item]:
             return
-        self._top = grown(self._top, category + 1, fill=-1)
-        _strike(self._top[self._category[item]], item)
-        self._category[item] = category
-        _enlist(self._weights, self._top[category], item)
+        if category >= len(shelves.top):
+            self._shelves = shelves = shelves._replace(top=grown(shelves.top, category + 1, fill=-1))
+        _strike(shelves.top[shelves.category[item]], item)
+        shelves.category[item] = category
+        _enlist(shelves.weights, shelves.top[category], item)
 
     def learn_one(self, event: Interaction) -> None:
         """Count one event."""
         require_known(self.name, event.item, self._size)
-        self._count(np.array([event.item], np.int32))
+        count_on_shelves(self._shelves, self.growth, np.array([event.item], np.int32))
 
     def learn_many(self, events: Interactions) -> None:
         """Count events."""
         require_all_known(self.name, events.items, self._size)
-        self._count(events.items)
-
-    def _count(self, items: NDArray[np.int32]) -> None:
-        _count_all(self._weights, self._unit, self._category, self._top, items, self._growth)
+        count_on_shelves(self._shelves, self.growth, events.items)
 
     def top_k(self, query: Query, k: int, blocked: NDArray[np.uint8]) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
         """Return the best of the user's categories."""
-        items, scores = _collect(
-            self._category, self._weights, self._unit[0], self._top, query.recent[: self._history], self._size, blocked
+        best: tuple[NDArray[np.int32], NDArray[np.float32]] = propose_shelved(
+            self._shelves, query.recent, self._size, blocked, k
         )
-        best: tuple[NDArray[np.int32], NDArray[np.float32]] = best_first(items, scores, k)
         return best
 
     def score_many(self, query: Query, items: NDArray[np.int32]) -> NDArray[np.float32]:
         """Return the item's decayed count times its category's share of the user's interest."""
-        scores: NDArray[np.float32] = _scores(
-            self._category, self._weights, self._unit[0], query.recent[: self._history], self._size, items
-        )
+        scores = np.empty(len(items), np.float32)
+        score_shelved(self._shelves, query.recent, self._size, items, scores)
         return scores
 
     def set_half_life(self, half_life: float) -> None:
         """Let an event count half after so many events, or as configured if that is sooner, until the next call."""
-        self._growth = 2.0 ** (1.0 / min(self._half_life, half_life))
+        self.growth = 2.0 ** (1.0 / min(self._half_life, half_life))
 
     def state(self) -> dict[str, NDArray[Any]]:
         """Return weights, their unit, every item's category and the lists."""
-        return {
-            "weights": self._weights[: self._size], "unit": self._unit, "category": self._category[: self._size],
-            "top": self._top,
-        }  # fmt: skip
+        weights, unit, category, top, _ = self._shelves
+        return {"weights": weights[: self._size], "unit": unit, "category": category[: self._size], "top": top}
 
     def restore(self, state: State) -> None:
         """Continue from a copy of `state`."""
-        self._weights = np.array(state["weights"], np.float64)
-        self._unit = np.array(state["unit"], np.float64)
-        self._category = np.array(state["category"], np.int32)
-        self._top = np.array(state["top"], np.int32)
-        self._size = len(self._weights)
+        self._shelves = Shelves(
+            np.array(state["weights"], np.float64), np.array(state["unit"], np.float64),
+            np.array(state["category"], np.int32), np.array(state["top"], np.int32), self._shelves.history,
+        )  # fmt: skip
+        self._size = len(self._shelves.weights)

@@ -8,15 +8,14 @@ from numba import njit
 from numpy.typing import NDArray
 
 from learners.arrays.grow import grown
-from learners.arrays.handle import Handle
 from learners.base import Impersonal, Interaction, Query, State, require_known
 from learners.interactions import Interactions, require_all_known
 
 # A power of two rescales exactly; reached every 512 half-lives, so the pass over all items is paid for by then.
-_UNIT_LIMIT = 2.0**512
+UNIT_LIMIT = 2.0**512
 
 
-class _Counts(NamedTuple):
+class Counts(NamedTuple):
     """What is counted, for compiled code."""
 
     weights: NDArray[np.float64]  # [items]
@@ -52,25 +51,29 @@ def _bubble_up(
 
 
 @njit(cache=True)
-def _count_all(held: Any, listed: int, growth: float, items: NDArray[np.int32], kinds: NDArray[np.uint8]) -> int:
-    """Count events until one makes the unit too large, that one included; return how many. `held`: `_Counts`."""
-    weights, unit, top, place, kind_weights = held.it
+def count_events(
+    counts: Counts, size: int, growth: float, items: NDArray[np.int32], kinds: NDArray[np.uint8]
+) -> int:  # fmt: skip
+    """Count events on some of so many items until one makes the unit too large, that one included; return how many."""
+    weights, unit, top, place, kind_weights = counts
+    listed = min(size, len(top))
     for n in range(len(items)):
         unit[0] *= growth
         weights[items[n]] += unit[0] * kind_weights[kinds[n]]
         _bubble_up(weights, top, place, listed, items[n])
-        if unit[0] >= _UNIT_LIMIT:
+        if unit[0] >= UNIT_LIMIT:
             return n + 1
     return len(items)
 
 
 @njit(cache=True)
-def _first_unblocked(
-    weights: NDArray[np.float64], unit: float, top: NDArray[np.int32], k: int, blocked: NDArray[np.uint8]
+def propose_popular(
+    counts: Counts, size: int, blocked: NDArray[np.uint8], k: int
 ) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
+    """Return the first items of the list that are not blocked, and their decayed counts."""
+    top, weights, unit = counts.top[:size], counts.weights, counts.unit[0]
     room = max(0, min(k, len(top)))
-    items = np.empty(room, np.int32)
-    scores = np.empty(room, np.float32)
+    items, scores = np.empty(room, np.int32), np.empty(room, np.float32)
     found = 0
     for item in top:
         if found == room:
@@ -83,12 +86,11 @@ def _first_unblocked(
 
 
 @njit(cache=True)
-def _scores(weights: NDArray[np.float64], size: int, unit: float, items: NDArray[np.int32]) -> NDArray[np.float32]:
-    scores = np.zeros(len(items), np.float32)
+def score_popular(counts: Counts, size: int, items: NDArray[np.int32], scores: NDArray[np.float32]) -> None:
+    """Write the decayed count of each item, 0 of unknown ones."""
+    weights, unit = counts.weights, counts.unit[0]
     for n, item in enumerate(items):
-        if 0 <= item < size:
-            scores[n] = weights[item] / unit
-    return scores
+        scores[n] = weights[item] / unit if 0 <= item < size else 0.0
 
 
 class Popularity(Impersonal):
@@ -137,16 +139,20 @@ class Popularity(Impersonal):
     ) -> None:
         self.name = name
         self.half_life = half_life
-        self._growth = 2.0 ** (1.0 / half_life)
+        self.growth = 2.0 ** (1.0 / half_life)  # of the unit, an event
         self._size = 0
-        self._counts = _Counts(
+        self._counts = Counts(
             np.zeros(16), np.ones(1), np.zeros(top, np.int32), np.full(16, -1, np.int32),
             np.array(kind_weights, np.float64),
         )  # fmt: skip
-        self._handle = Handle()
 
     def __repr__(self) -> str:
         return f"Popularity({self.name!r}, half_life={self.half_life})"
+
+    @property
+    def arrays(self) -> Counts:
+        """All that compiled code works with; another tuple when an array has grown."""
+        return self._counts
 
     def add_item(self, item: int) -> None:
         """Make room for `item`, in the list too while it is short."""
@@ -170,27 +176,26 @@ class Popularity(Impersonal):
         self._count(events.items, events.kinds)
 
     def _count(self, items: NDArray[np.int32], kinds: NDArray[np.uint8]) -> None:
-        done, listed, held = 0, min(self._size, len(self._counts.top)), self._handle.of(self._counts)
-        while done < len(items):
-            done += _count_all(held, listed, self._growth, items[done:], kinds[done:])
-            if self._counts.unit[0] >= _UNIT_LIMIT:
+        done, counts = 0, self._counts
+        while done < len(items) or counts.unit[0] >= UNIT_LIMIT:
+            if counts.unit[0] >= UNIT_LIMIT:
                 self._rescale()
+            done += count_events(counts, self._size, self.growth, items[done:], kinds[done:])
 
     def top_k(self, query: Query, k: int, blocked: NDArray[np.uint8]) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
         """Return the heaviest items of the list that are not blocked."""
-        listed: tuple[NDArray[np.int32], NDArray[np.float32]] = _first_unblocked(
-            self._counts.weights, self._counts.unit[0], self._counts.top[: self._size], k, blocked
-        )
+        listed: tuple[NDArray[np.int32], NDArray[np.float32]] = propose_popular(self.arrays, self._size, blocked, k)
         return listed
 
     def score_many(self, query: Query, items: NDArray[np.int32]) -> NDArray[np.float32]:
         """Return the decayed count of each item, in events of now."""
-        scores: NDArray[np.float32] = _scores(self._counts.weights, self._size, self._counts.unit[0], items)
+        scores = np.empty(len(items), np.float32)
+        score_popular(self.arrays, self._size, items, scores)
         return scores
 
     def set_half_life(self, half_life: float) -> None:
         """Let an event count half after so many events, or as configured if that is sooner, until the next call."""
-        self._growth = 2.0 ** (1.0 / min(self.half_life, half_life))
+        self.growth = 2.0 ** (1.0 / min(self.half_life, half_life))
 
     def state(self) -> dict[str, NDArray[Any]]:
         """Return weights, their unit and the list."""
@@ -210,8 +215,8 @@ class Popularity(Impersonal):
     def _rescale(self) -> None:
         """Shrink all weights; those that underflow to 0 tie now, so the list is built again."""
         weights, unit, top = self._counts[:3]
-        weights *= 1.0 / _UNIT_LIMIT
-        unit *= 1.0 / _UNIT_LIMIT
+        weights *= 1.0 / UNIT_LIMIT
+        unit *= 1.0 / UNIT_LIMIT
         order = np.argsort(-weights[: self._size], kind="stable")
         self._set_top(order[: len(top)].astype(np.int32))
 

@@ -1,20 +1,20 @@
 """How likely is it: a click and a purchase probability for every candidate."""
 
 import math
-from collections.abc import Hashable, Mapping, Sequence
-from typing import Any, NamedTuple, TypeAlias, TypeVar
+from collections.abc import Mapping, Sequence
+from typing import Any, Final, NamedTuple, TypeVar
 
 import numpy as np
 from numba import njit
 from numpy.typing import NDArray
-from river import linear_model, optim, utils
 
 from learners.base import State
 from learners.metrics.log_loss import LEAST, LogLoss
 
 Probability = TypeVar("Probability", float, NDArray[np.float32])
 
-Weights: TypeAlias = "utils.VectorDict[str, float]"  # generic for type checkers only
+CLICK_HEAD: Final = 0
+PURCHASE_HEAD: Final = 1
 
 
 @njit(cache=True)
@@ -27,27 +27,20 @@ def _to_probabilities(logits: NDArray[np.float32], intercepts: NDArray[np.float3
         row[1] = row[0] * bought / (1.0 + bought)
 
 
-class _Predicted(NamedTuple):
-    """How good the predictions before learning were."""
+class Heads(NamedTuple):
+    """Both heads, click and purchase, for compiled code: what is learned, and how well it predicted before."""
 
-    total: float  # of the click head's weighted losses, nats
-    weight: float
-    click: float  # as predicted for the last row
-    purchase: float  # as predicted for the row that was clicked; the value before if none was
-    expected: float  # clicks among the rows and the negatives that they stand for, as predicted
-
-
-class _Weights(NamedTuple):
-    """A head, for compiled code."""
-
-    numbers: NDArray[np.float64]  # [F + 1] the intercept last
-    rates: tuple[float, float]  # of weights and intercept
+    numbers: NDArray[np.float64]  # [2, F + 1] weights in the order of the features, the intercept last
+    rates: NDArray[np.float64]  # [2] step of the next row
+    steps: NDArray[np.int64]  # [2] rows learned
+    predicted: NDArray[np.float64]  # [2] probability of the row learned last, as predicted before learning it
+    loss: NDArray[np.float64]  # [2] of the click head: sum of the weighted losses, nats, and of the weights
 
 
 @njit(cache=True)
-def _step(head: _Weights, x: NDArray[np.float64], y: float) -> float:
+def _step(heads: Heads, head: int, x: NDArray[np.float64], y: float) -> float:
     """River's step of gradient descent: the same operations in the same order; returns what was predicted before it."""
-    numbers, rates = head
+    numbers, rate = heads.numbers[head], heads.rates[head]
     features, dot = len(x), 0.0
     for f in range(features):
         if x[f] != 0.0:
@@ -60,48 +53,40 @@ def _step(head: _Weights, x: NDArray[np.float64], y: float) -> float:
         slope = -sign
     else:
         slope = -sign / (math.exp(z) + 1.0)
-    numbers[features] -= rates[1] * slope
+    numbers[features] -= rate * slope
     for f in range(features):
         if x[f] != 0.0:
-            numbers[f] -= rates[0] * (x[f] * slope)
-    return slope + y  # the log loss has the slope p - y
+            numbers[f] -= rate * (x[f] * slope)
+    heads.steps[head] += 1
+    heads.predicted[head] = slope + y  # the log loss has the slope p - y: no second dot product
+    return float(heads.predicted[head])
 
 
 @njit(cache=True)
-def _learn_rows(
-    rows: NDArray[np.uint8], clicked: int, purchased: bool, sampling_rate: float, clicks: NDArray[np.float64],
-    purchases: NDArray[np.float64], rates: tuple[float, float, float, float], before: _Predicted,
-) -> _Predicted:  # fmt: skip
-    click, purchase = _Weights(clicks, (rates[0], rates[1])), _Weights(purchases, (rates[2], rates[3]))
-    total, weight, of_click, of_purchase, expected = before
-    x = np.empty(rows.shape[1])
+def learn_rows(
+    heads: Heads, rows: NDArray[np.uint8], columns: NDArray[np.int64], clicked: int, purchased: bool,
+    sampling_rate: float,
+) -> float:  # fmt: skip
+    """Do what `TwoHeads.learn_many_rows` says, with these columns of the rows as features."""
+    expected, x = 0.0, np.empty(len(columns))
     for n in range(len(rows)):
         for f in range(len(x)):
-            x[f] = rows[n, f] / 255
+            x[f] = rows[n, columns[f]] / 255
         hit = n == clicked
-        of_click = _step(click, x, 1.0 if hit else 0.0)
+        of_click = _step(heads, CLICK_HEAD, x, 1.0 if hit else 0.0)
         if hit:
-            of_purchase = _step(purchase, x, 1.0 if purchased else 0.0)
+            _step(heads, PURCHASE_HEAD, x, 1.0 if purchased else 0.0)
         worth = 1.0 if hit else 1.0 / sampling_rate
         scaled = of_click * sampling_rate
         p = scaled / (scaled + (1.0 - of_click))
-        total -= worth * math.log(max(p if hit else 1.0 - p, LEAST))
-        weight += worth
+        heads.loss[0] -= worth * math.log(max(p if hit else 1.0 - p, LEAST))
+        heads.loss[1] += worth
         expected += worth * p
-    return _Predicted(total, weight, of_click, of_purchase, expected)
+    return expected
 
 
-class Head(linear_model.LogisticRegression):
-    """River's logistic regression with a fixed set of features, so that its weights are a vector in a stated order.
-
-    The vector is what is learned, here by River, in `TwoHeads` by compiled code that does the same.
-
-    Parameters
-    ----------
-    weights
-        First weight of every feature.
-    learning_rate
-        SGD step for weights and intercept.
+class Head:
+    """One of the two: what an alarm of drift may change.
 
     Attributes
     ----------
@@ -109,56 +94,33 @@ class Head(linear_model.LogisticRegression):
         Weights in the order of their features, the intercept last.
     """
 
-    def __init__(self, weights: Mapping[str, float], learning_rate: float) -> None:
-        super().__init__(optimizer=optim.SGD(learning_rate), intercept_lr=learning_rate)
-        self._names, self._first = tuple(weights), np.array([*weights.values(), 0.0])
-        self._learning_rate = learning_rate
-        self.numbers = self._first.copy()
-        self.predicted = 0.5  # probability of the row learned last, as predicted before learning it
+    def __init__(self, heads: Heads, place: int) -> None:
+        self._heads, self._place = heads, place
+        self._first, self._learning_rate = heads.numbers[place].copy(), float(heads.rates[place])
 
     @property
-    def rates(self) -> tuple[float, float]:
-        """Step of the weights, and of the intercept."""
-        steps = self.optimizer.n_iterations
-        return self.optimizer.lr.get(steps), self.intercept_lr.get(steps)
+    def numbers(self) -> NDArray[np.float64]:
+        """Weights in the order of their features, the intercept last."""
+        numbers: NDArray[np.float64] = self._heads.numbers[self._place]
+        return numbers
+
+    @property
+    def predicted(self) -> float:
+        """Probability of the row learned last, as predicted before learning it."""
+        return float(self._heads.predicted[self._place])
 
     def vector(self) -> list[float]:
         """Return the weights in the order of their features, the intercept last."""
         return self.numbers.tolist()  # type: ignore[no-any-return]  # numpy's tolist is Any
 
-    def load(self, numbers: NDArray[np.float64], iterations: int) -> None:
-        """Continue from a copy of `numbers` after so many steps."""
-        self.numbers[:] = numbers
-        self.optimizer.n_iterations = iterations
-
     def scale_learning_rate(self, factor: float) -> None:
         """Take steps `factor` times as long as configured until the next call."""
-        self.optimizer.lr = self.intercept_lr = optim.schedulers.Constant(self._learning_rate * factor)
+        self._heads.rates[self._place] = self._learning_rate * factor
 
     def reset(self) -> None:
         """Forget all that was learned."""
-        self.load(self._first, iterations=0)
-
-    def learn_one(self, x: dict[Hashable, Any], y: bool | str | int, w: float = 1.0) -> None:
-        """Learn one row, as River does it."""
-        self._hand_over()
-        super().learn_one(x, y, w)
-        self.numbers[:] = (*self._weights.to_dict().values(), self.intercept)
-
-    def predict_proba_one(self, x: dict[Hashable, Any], **kwargs: Any) -> dict[bool | str | int, float]:
-        """Return the probabilities of one row, as River works them out."""
-        self._hand_over()
-        probabilities: dict[bool | str | int, float] = super().predict_proba_one(x)  # type: ignore[no-untyped-call]
-        return probabilities
-
-    def _hand_over(self) -> None:
-        self._weights = utils.VectorDict(dict(zip(self._names, self.numbers.tolist())))
-        self.intercept = float(self.numbers[-1])
-
-    def _eval_gradient_one(self, x: dict[str, float], y: float, w: float) -> "tuple[Weights, float]":
-        gradient, loss_gradient = super()._eval_gradient_one(x, y, w)
-        self.predicted = loss_gradient / w + y  # the log loss has the slope p - y: no second dot product
-        return gradient, loss_gradient
+        self.numbers[:] = self._first
+        self._heads.steps[self._place] = 0
 
 
 class TwoHeads:
@@ -180,8 +142,8 @@ class TwoHeads:
 
     Attributes
     ----------
-    log_loss : LogLoss
-        Prequential loss of the click head: every row is predicted, corrected, then learned. A negative counts 1 / r.
+    arrays : Heads
+        All that is learned, for compiled code.
 
     Examples
     --------
@@ -206,11 +168,12 @@ class TwoHeads:
         first = initial_weights or {}
         if unknown := sorted(set(first) - set(names)):
             raise ValueError(f"`initial_weights` must name features of the ranker; got {unknown}")
-        weights = {name: float(first.get(name, 0.0)) for name in names}
         self.names = tuple(names)
-        self.click = Head(weights, learning_rate)
-        self.purchase = Head(weights, learning_rate)
-        self.log_loss = LogLoss()
+        self.arrays = Heads(
+            np.array([[*(float(first.get(name, 0.0)) for name in names), 0.0]] * 2),
+            np.full(2, learning_rate), np.zeros(2, np.int64), np.full(2, 0.5), np.zeros(2),
+        )  # fmt: skip
+        self.click, self.purchase = Head(self.arrays, CLICK_HEAD), Head(self.arrays, PURCHASE_HEAD)
         self._exported: NDArray[np.float32] | None = None  # [F + 1, 2], None after learning
         self._exported_at = (0, 0)  # steps of both heads
 
@@ -236,21 +199,30 @@ class TwoHeads:
         sampling_rate
             Share of the negative candidates that is among the rows, in (0, 1].
         """
-        click, purchase, loss = self.click, self.purchase, self.log_loss
-        loss.total, loss.weight, click.predicted, purchase.predicted, expected = _learn_rows(
-            rows, clicked, purchased, sampling_rate, click.numbers, purchase.numbers, (*click.rates, *purchase.rates),
-            _Predicted(loss.total, loss.weight, click.predicted, purchase.predicted, 0.0),
-        )  # fmt: skip
-        click.optimizer.n_iterations += len(rows)
-        purchase.optimizer.n_iterations += 0 <= clicked < len(rows)
+        columns = np.arange(len(self.names))
+        expected: float = learn_rows(self.arrays, rows, columns, clicked, purchased, sampling_rate)
+        self.outdate()
+        return expected
+
+    def outdate(self) -> None:
+        """Expect that compiled code has learned into the arrays."""
         self._exported = None
-        return float(expected)
+
+    @property
+    def log_loss(self) -> LogLoss:
+        """Prequential loss of the click head: every row is predicted, corrected, then learned; a negative counts 1 / r.
+
+        A copy: what is learned later is not in it.
+        """
+        loss = LogLoss()
+        loss.total, loss.weight = self.arrays.loss.tolist()
+        return loss
 
     def score_many(self, rows: NDArray[np.uint8], sampling_rate: float = 1.0) -> NDArray[np.float32]:
         """Return click and purchase probability of every row, [n, 2], for features times 255, [n, F]."""
-        steps = (self.click.optimizer.n_iterations, self.purchase.optimizer.n_iterations)
+        steps = (int(self.arrays.steps[0]), int(self.arrays.steps[1]))
         if self._exported is None or self._exported_at != steps:  # a head may have been reset
-            weights = np.array([self.click.numbers, self.purchase.numbers]).T
+            weights = self.arrays.numbers.T.copy()
             weights[:-1] /= 255.0
             self._exported, self._exported_at = weights.astype(np.float32), steps
         logits: NDArray[np.float32] = rows.astype(np.float32) @ self._exported[:-1]
@@ -258,19 +230,14 @@ class TwoHeads:
         return logits
 
     def state(self) -> dict[str, NDArray[Any]]:
-        """Return weights (intercept last) and steps of both heads, and the sums of the loss."""
-        return {
-            "weights": np.array([self.click.numbers, self.purchase.numbers]),
-            "steps": np.array([self.click.optimizer.n_iterations, self.purchase.optimizer.n_iterations], np.int64),
-            "log_loss": np.array([self.log_loss.total, self.log_loss.weight]),
-        }
+        """Return weights (intercept last) and steps of both heads, and the sums of the loss: views."""
+        return {"weights": self.arrays.numbers, "steps": self.arrays.steps, "log_loss": self.arrays.loss}
 
     def restore(self, state: State) -> None:
-        """Continue from `state`."""
-        for head, vector, steps in zip((self.click, self.purchase), state["weights"], state["steps"].tolist()):
-            head.load(vector, steps)
-        self.log_loss.total, self.log_loss.weight = state["log_loss"].tolist()
-        self._exported = None
+        """Continue from a copy of `state`."""
+        self.arrays.numbers[:], self.arrays.steps[:] = state["weights"], state["steps"]
+        self.arrays.loss[:] = state["log_loss"]
+        self.outdate()
 
 
 def corrected(probability: Probability, sampling_rate: float) -> Probability:

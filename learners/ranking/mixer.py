@@ -17,8 +17,8 @@ _LEVEL = np.float32(1.0 / 255.0)
 _AT_ONCE = 128  # rows of one product: BLAS would divide a larger one among threads, which costs more than it gains
 
 
-class _Net(NamedTuple):
-    """Weights, and beside each the sum of its squared gradients (AdaGrad)."""
+class Net(NamedTuple):
+    """What compiled code works with: weights, and beside each the sum of its squared gradients (AdaGrad)."""
 
     linear: NDArray[np.float32]  # [2, F]
     hidden: NDArray[np.float32]  # [2, F + 1, H], the bias last
@@ -26,7 +26,7 @@ class _Net(NamedTuple):
 
 
 @njit(cache=True)
-def _forward(net: _Net, x: NDArray[np.float32], active: NDArray[np.float32]) -> NDArray[np.float32]:
+def _forward(net: Net, x: NDArray[np.float32], active: NDArray[np.float32]) -> NDArray[np.float32]:
     """Score the rows of `x`, [n, F]; writes the hidden units' outputs to `active`, [n, H]."""
     n, width, units = x.shape[0], x.shape[1], net.out.shape[1]
     scores = np.zeros(n, np.float32)
@@ -46,16 +46,19 @@ def _forward(net: _Net, x: NDArray[np.float32], active: NDArray[np.float32]) -> 
     return scores
 
 
-@njit(cache=True)
-def _descend(weights: NDArray[np.float32], squares: NDArray[np.float32], at: int, gradient: float, rate: float) -> None:
-    squares[at] += np.float32(gradient * gradient)
-    weights[at] -= np.float32(rate * gradient / math.sqrt(1.0 + squares[at]))
+@njit(cache=True, error_model="numpy")  # no divisor is 0, and a test for it would keep it from being vectorised
+def _descend(
+    weights: NDArray[np.float32], squares: NDArray[np.float32], gradients: NDArray[np.float64], rate: float
+) -> None:  # fmt: skip
+    for n in range(len(gradients)):
+        squares[n] += np.float32(gradients[n] * gradients[n])
+        weights[n] -= np.float32(rate * gradients[n] / math.sqrt(1.0 + squares[n]))
 
 
 @njit(cache=True)
-def _shares(held: Any, rows: NDArray[np.uint8]) -> NDArray[np.float32]:
-    """The softmax over the rows' scores, the products by BLAS, some rows at a time."""
-    net, n, width = held.it, len(rows), held.it.linear.shape[1]
+def shares_of(net: Net, rows: NDArray[np.uint8]) -> NDArray[np.float32]:
+    """Return the softmax over the rows' scores; the products by BLAS, some rows at a time. Further columns are free."""
+    n, width = len(rows), net.linear.shape[1]
     linear, inner, bias, out = net.linear[0], net.hidden[0, :width], net.hidden[0, width], net.out[0]
     scores, x = np.empty(n, np.float32), np.empty((min(n, _AT_ONCE), width), np.float32)
     for start in range(0, n, _AT_ONCE):
@@ -78,10 +81,13 @@ def _shares(held: Any, rows: NDArray[np.uint8]) -> NDArray[np.float32]:
 
 
 @njit(cache=True)
-def _learn(held: Any, rows: NDArray[np.uint8], rate: float) -> float:
-    """One step down the listwise loss, row 0 being the positive; returns the loss before it, in nats."""
-    net, n, width = held.it, rows.shape[0], rows.shape[1]
-    units, x = net.out.shape[1], np.empty((n, width), np.float32)
+def learn_list(net: Net, running: NDArray[np.float64], rows: NDArray[np.uint8], rate: float) -> float:
+    """One step down the listwise loss, row 0 being the positive; returns the loss before it, in nats.
+
+    `running`: sums of the losses and of their weights, decayed. Columns of the rows beyond the features are not read.
+    """
+    n, width, units = rows.shape[0], net.linear.shape[1], net.out.shape[1]
+    x = np.empty((n, width), np.float32)
     for i in range(n):
         for f in range(width):
             x[i, f] = np.float32(rows[i, f]) * _LEVEL
@@ -93,29 +99,41 @@ def _learn(held: Any, rows: NDArray[np.uint8], rate: float) -> float:
     loss = math.log(total) - float(scores[0] - top)
     error /= total
     error[0] -= 1.0
-    for h in range(units):
-        gradient = 0.0
-        for i in range(n):
-            gradient += error[i] * active[i, h]
-        back = net.out[0, h]
-        _descend(net.out[0], net.out[1], h, gradient, rate)
-        for i in range(n):
-            # from here on: the unit's part in the error of each row
-            active[i, h] = np.float32(error[i] * back) if active[i, h] > 0.0 else np.float32(0.0)
+    _learn_hidden(net, x, active, error, rate)
+    running[0] = running[0] * (1.0 - 1.0 / _LOSS_MEMORY) + loss
+    running[1] = running[1] * (1.0 - 1.0 / _LOSS_MEMORY) + 1.0
+    return loss
+
+
+@njit(cache=True)
+def _learn_hidden(
+    net: Net, x: NDArray[np.float32], active: NDArray[np.float32], error: NDArray[np.float64], rate: float
+) -> None:  # fmt: skip
+    """Move all weights against the gradient; `active` is used up."""
+    n, width, units = x.shape[0], x.shape[1], net.out.shape[1]
+    inner, steps = np.zeros(units), np.zeros(width)
+    for i in range(n):
+        for h in range(units):
+            inner[h] += error[i] * active[i, h]
+    back = net.out[0].copy()
+    _descend(net.out[0], net.out[1], inner, rate)
+    for i in range(n):
+        for h in range(units):  # from here on: the unit's part in the error of each row
+            active[i, h] = np.float32(error[i] * back[h]) if active[i, h] > 0.0 else np.float32(0.0)
     for f in range(width + 1):
-        step = 0.0
-        inner = np.zeros(units)
+        inner[:] = 0.0
+        used = False
         for i in range(n):
             value = np.float32(1.0) if f == width else x[i, f]
             if value != 0.0:
-                step += error[i] * value
+                used = True
+                if f < width:
+                    steps[f] += error[i] * value
                 for h in range(units):
                     inner[h] += active[i, h] * value
-        if f < width:
-            _descend(net.linear[0], net.linear[1], f, step, rate)
-        for h in range(units):
-            _descend(net.hidden[0, f], net.hidden[1, f], h, inner[h], rate)
-    return loss
+        if used:  # a gradient of 0 moves nothing
+            _descend(net.hidden[0, f], net.hidden[1, f], inner, rate)
+    _descend(net.linear[0], net.linear[1], steps, rate)
 
 
 class Mixer:
@@ -139,6 +157,8 @@ class Mixer:
 
     Attributes
     ----------
+    running : float64[2]
+        Sums of the losses and of their weights, decayed.
     loss : float
         Running mean of the listwise loss over about the last 1,000 steps, in nats: each is predicted, then learned.
 
@@ -170,7 +190,7 @@ class Mixer:
         self.names = tuple(names)
         self.learning_rate = learning_rate
         width, spread = len(self.names), 1.0 / math.sqrt(max(1, len(self.names)))
-        self._net = _Net(
+        self._net = Net(
             np.zeros((2, width), np.float32),
             np.zeros((2, width + 1, units), np.float32),
             np.zeros((2, units), np.float32),
@@ -179,22 +199,25 @@ class Mixer:
         for row, weights in enumerate(self._net.hidden[0, :width]):
             draw(weights, row, spread)
         draw(self._net.out[0], width, 0.1)
-        self._running = np.zeros(2)  # loss, weight
+        self.running = np.zeros(2)  # loss, weight
         self._handle = Handle()
 
     def __repr__(self) -> str:
         return f"Mixer({len(self.names)} features, {self._net.out.shape[1]} units, loss {self.loss:.4f})"
 
     @property
+    def arrays(self) -> Net:
+        """All that compiled code works with; another tuple after `restore`."""
+        return self._net
+
+    @property
     def loss(self) -> float:
         """Running mean of the listwise loss, in nats; 0 before the first step."""
-        return float(self._running[0] / self._running[1]) if self._running[1] else 0.0
+        return float(self.running[0] / self.running[1]) if self.running[1] else 0.0
 
     def learn_one(self, rows: NDArray[np.uint8]) -> float:
         """Learn one step: `rows`, [n, F], the item that came next first; returns its loss before learning, in nats."""
-        loss: float = _learn(self._handle.of(self._net), rows, self.learning_rate)
-        self._running[0] = self._running[0] * (1.0 - 1.0 / _LOSS_MEMORY) + loss
-        self._running[1] = self._running[1] * (1.0 - 1.0 / _LOSS_MEMORY) + 1.0
+        loss: float = learn_list(self._net, self.running, np.ascontiguousarray(rows), self.learning_rate)
         return loss
 
     def score_many(self, rows: NDArray[np.uint8]) -> NDArray[np.float32]:
@@ -208,7 +231,7 @@ class Mixer:
         """Return the probability that each row is the next one, given that one of them is, [n]."""
         if len(rows) == 0:
             return np.empty(0, np.float32)
-        shares: NDArray[np.float32] = _shares(self._handle.of(self._net), rows)
+        shares: NDArray[np.float32] = shares_of(self._net, rows)
         return shares
 
     def raise_learning_rate(self, factor: float) -> None:
@@ -218,7 +241,7 @@ class Mixer:
 
     def state(self) -> dict[str, NDArray[Any]]:
         """Return weights with their sums of squares, and the running loss."""
-        return {**self._net._asdict(), "running": self._running}
+        return {**self._net._asdict(), "running": self.running}
 
     def restore(self, state: State) -> None:
         """Continue from a copy of `state`.
@@ -231,8 +254,8 @@ class Mixer:
         for name, part in self._net._asdict().items():
             if state[name].shape != part.shape:
                 raise ValueError(f"`{name}` must have shape {part.shape}; got {state[name].shape}")
-        self._net = _Net(*(np.array(state[name], np.float32) for name in _Net._fields))
-        self._running = np.array(state["running"], np.float64)
+        self._net = Net(*(np.array(state[name], np.float32) for name in Net._fields))
+        self.running = np.array(state["running"], np.float64)
 
 
 def _values(rows: NDArray[np.uint8]) -> NDArray[np.float32]:

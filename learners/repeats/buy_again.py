@@ -9,9 +9,8 @@ from numpy.typing import NDArray
 
 from learners.arrays.grow import grown
 from learners.arrays.handle import Handle
-from learners.arrays.top_k import best_first
 from learners.base import PURCHASE, About, Impersonal, Interaction, Query, State, require_known
-from learners.repeats.repeats import by_recency, eligible, look_up
+from learners.repeats.repeats import by_recency, propose_returns, score_returns
 from learners.vocabulary import Vocabulary
 
 _UNIT_LIMIT = 2.0**64  # a power of two rescales float32 exactly and leaves half of the exponents
@@ -199,14 +198,16 @@ class BuyAgain(Impersonal):
 
     def top_k(self, query: Query, k: int, blocked: NDArray[np.uint8]) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
         """Return the user's items that are most due, except `INELIGIBLE` ones."""
-        items, scores = eligible(query.recent[: self.history], self._scores(query), self._size, blocked)
-        best: tuple[NDArray[np.int32], NDArray[np.float32]] = best_first(items, scores, k)
+        best: tuple[NDArray[np.int32], NDArray[np.float32]] = propose_returns(
+            query.recent[: self.history], self._scores(query), self._size, blocked, k
+        )
         return best
 
     def score_many(self, query: Query, items: NDArray[np.int32]) -> NDArray[np.float32]:
         """Return the rate per day at which the user is expected back at each item now, 0 for those not seen."""
         recent = query.recent[: self.history]
-        scores: NDArray[np.float32] = look_up(recent, self._scores(query), self._size, self._place, items)
+        scores = np.empty(len(items), np.float32)
+        score_returns(recent, self._scores(query), self._size, self._place, items, scores)
         return scores
 
     def state(self) -> dict[str, NDArray[Any]]:

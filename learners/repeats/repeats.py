@@ -7,7 +7,6 @@ from numba import njit
 from numpy.typing import NDArray
 
 from learners.arrays.grow import grown
-from learners.arrays.handle import Handle
 from learners.arrays.top_k import best_first
 from learners.base import INELIGIBLE, Impersonal, Interaction, Query, State, require_known
 from learners.interactions import Interactions, require_all_known
@@ -21,7 +20,7 @@ _NEAR = 5  # classes of recency ranks: 0, 1, 2-3, 4-9, beyond
 _KINDS = 3
 
 
-class _Tables(NamedTuple):
+class Tables(NamedTuple):
     """What is counted, for compiled code: two columns each, returns and how many were possible or expected."""
 
     ranks: NDArray[np.float64]  # [history, 2] returns, events
@@ -29,6 +28,13 @@ class _Tables(NamedTuple):
     uses: NDArray[np.float64]  # [_TIMES * _KINDS, 2] the same
     unit: NDArray[np.float64]  # [1] weight of an event of now
     growth: float  # of the unit, an event
+
+
+class Returns(NamedTuple):
+    """The tables and a scratch, for compiled code."""
+
+    tables: Tables
+    place: NDArray[np.int32]  # [items] all -1 between calls
 
 
 @njit(cache=True)
@@ -66,7 +72,7 @@ def _lift(table: NDArray[np.float64], cell: int, unit: float) -> float:
 
 @njit(cache=True)
 def _learn(
-    tables: _Tables, item: int, now: float, recent: NDArray[np.int32], times: NDArray[np.float64],
+    tables: Tables, item: int, now: float, recent: NDArray[np.int32], times: NDArray[np.float64],
     counts: NDArray[np.int32], kinds: NDArray[np.uint8],
 ) -> None:  # fmt: skip
     """Count for every recent item whether it was this one; each table expects what the tables before it predict."""
@@ -85,11 +91,11 @@ def _learn(
 
 
 @njit(cache=True)
-def _learn_all(
-    held: Any, items: NDArray[np.int32], nows: NDArray[np.float64], starts: NDArray[np.int64],
+def learn_returns(
+    tables: Tables, items: NDArray[np.int32], nows: NDArray[np.float64], starts: NDArray[np.int64],
     recent: NDArray[np.int32], times: NDArray[np.float64], counts: NDArray[np.int32], kinds: NDArray[np.uint8],
 ) -> None:  # fmt: skip
-    tables = held.it
+    """Learn events in their order, except those whose user's past is unknown: its times are nan."""
     ranks, gaps, uses, unit, growth = tables
     for n in range(len(items)):
         start, end = starts[n], starts[n + 1]
@@ -108,11 +114,12 @@ def _learn_all(
 
 
 @njit(cache=True)
-def _chances(
-    held: Any, recent: NDArray[np.int32], now: float, times: NDArray[np.float64], counts: NDArray[np.int32],
+def chances_of(
+    tables: Tables, recent: NDArray[np.int32], now: float, times: NDArray[np.float64], counts: NDArray[np.int32],
     kinds: NDArray[np.uint8],
 ) -> NDArray[np.float32]:  # fmt: skip
-    ranks, gaps, uses, units, _ = held.it
+    """Return about the chance that the next event is on each of a user's recent items."""
+    ranks, gaps, uses, units, _ = tables
     unit = units[0]
     chances = np.empty(len(recent), np.float32)
     for rank in range(len(recent)):
@@ -122,36 +129,33 @@ def _chances(
 
 
 @njit(cache=True)
-def eligible(
-    recent: NDArray[np.int32], scores: NDArray[np.float32], size: int, blocked: NDArray[np.uint8]
+def propose_returns(
+    recent: NDArray[np.int32], scores: NDArray[np.float32], size: int, blocked: NDArray[np.uint8], k: int
 ) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
-    """Leave out the `INELIGIBLE` and the unknown of a user's items."""
+    """Return the k best of a user's items, without the `INELIGIBLE` and the unknown ones."""
     items, kept = np.empty(len(recent), np.int32), np.empty(len(recent), np.float32)
     found = 0
     for rank, item in enumerate(recent):
         if 0 <= item < size and blocked[item] != INELIGIBLE:
             items[found], kept[found] = item, scores[rank]
             found += 1
-    return items[:found], kept[:found]
+    return best_first(items[:found], kept[:found], k)
 
 
 @njit(cache=True)
-def look_up(
-    recent: NDArray[np.int32], scores: NDArray[np.float32], size: int, place: NDArray[np.int32],
-    items: NDArray[np.int32],
-) -> NDArray[np.float32]:  # fmt: skip
-    """Scores of some items, 0 where they are not among the user's; `place` is scratch, all -1 before and after."""
+def score_returns(
+    recent: NDArray[np.int32], own: NDArray[np.float32], size: int, place: NDArray[np.int32], items: NDArray[np.int32],
+    scores: NDArray[np.float32],
+) -> None:  # fmt: skip
+    """Write the score of each item, 0 of those that are not the user's; `place` is scratch, all -1 before and after."""
     for rank, item in enumerate(recent):
         if 0 <= item < size:
             place[item] = rank
-    found = np.zeros(len(items), np.float32)
     for n, item in enumerate(items):
-        if 0 <= item < size and place[item] >= 0:
-            found[n] = scores[place[item]]
+        scores[n] = own[place[item]] if 0 <= item < size and place[item] >= 0 else 0.0
     for item in recent:
         if 0 <= item < size:
             place[item] = -1
-    return found
 
 
 def by_recency(recent: NDArray[np.int32], newest: float = 1.0) -> NDArray[np.float32]:
@@ -205,18 +209,23 @@ class Repeats(Impersonal):
 
     def __init__(self, history: int = 50, half_life: float = 20_000) -> None:
         self.history = history
-        self._tables = _Tables(
+        self._tables = Tables(
             np.zeros((history, 2)), np.zeros((_NEAR * _GAPS, 2)), np.zeros((_TIMES * _KINDS, 2)), np.ones(1),
             2.0 ** (1.0 / half_life),
         )  # fmt: skip
-        self._handle = Handle()
         self._size = np.zeros(1, np.int64)
-        self._place = np.full(16, -1, np.int32)  # scratch, all -1 between calls
+        self._returns = Returns(self._tables, np.full(16, -1, np.int32))
+
+    @property
+    def arrays(self) -> Returns:
+        """All that compiled code works with; another tuple when an array has grown."""
+        if self._returns.tables is not self._tables or len(self._returns.place) < self._size[0]:
+            self._returns = Returns(self._tables, grown(self._returns.place, int(self._size[0]), fill=-1))
+        return self._returns
 
     def add_item(self, item: int) -> None:
         """Make room for `item`."""
         self._size[0] = max(self._size[0], item + 1)
-        self._place = grown(self._place, item + 1, fill=-1)
 
     def learn_one(self, event: Interaction) -> None:
         """Learn which of their items the user came back to, if any."""
@@ -229,22 +238,24 @@ class Repeats(Impersonal):
         """Learn events in their order."""
         require_all_known(self.name, events.items, int(self._size[0]))
         past = events.past
-        _learn_all(
-            self._handle.of(self._tables), events.items, events.times, events.starts, events.recent, past.times,
-            past.counts, past.kinds,
+        learn_returns(
+            self._tables, events.items, events.times, events.starts, events.recent, past.times, past.counts,
+            past.kinds,
         )  # fmt: skip
 
     def top_k(self, query: Query, k: int, blocked: NDArray[np.uint8]) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
         """Return the items that the user most probably returns to, except `INELIGIBLE` ones."""
         recent = query.recent[: self.history]
-        items, scores = eligible(recent, self._scores(query), int(self._size[0]), blocked)
-        best: tuple[NDArray[np.int32], NDArray[np.float32]] = best_first(items, scores, k)
+        best: tuple[NDArray[np.int32], NDArray[np.float32]] = propose_returns(
+            recent, self._scores(query), int(self._size[0]), blocked, k
+        )
         return best
 
     def score_many(self, query: Query, items: NDArray[np.int32]) -> NDArray[np.float32]:
         """Return about the chance that the next event is on each item, 0 for those not seen."""
         recent = query.recent[: self.history]
-        scores: NDArray[np.float32] = look_up(recent, self._scores(query), int(self._size[0]), self._place, items)
+        scores = np.empty(len(items), np.float32)
+        score_returns(recent, self._scores(query), int(self._size[0]), self.arrays.place, items, scores)
         return scores
 
     def state(self) -> dict[str, NDArray[Any]]:
@@ -255,15 +266,14 @@ class Repeats(Impersonal):
     def restore(self, state: State) -> None:
         """Continue from a copy of `state`."""
         parts = [np.array(state[name], np.float64) for name in ("ranks", "gaps", "uses", "unit")]
-        self._tables = _Tables._make([*parts, self._tables.growth])
+        self._tables = Tables._make([*parts, self._tables.growth])
         self._size = np.array(state["size"], np.int64)
-        self._place = np.full(max(16, int(self._size[0])), -1, np.int32)
 
     def _scores(self, query: Query) -> NDArray[np.float32]:
         recent = query.recent[: self.history]
         if len(query.past.times) == 0:
             return by_recency(recent, _NEWEST)
-        chances: NDArray[np.float32] = _chances(
-            self._handle.of(self._tables), recent, query.time, query.past.times, query.past.counts, query.past.kinds
+        chances: NDArray[np.float32] = chances_of(
+            self._tables, recent, query.time, query.past.times, query.past.counts, query.past.kinds
         )
         return chances

@@ -1,1 +1,1 @@
-"""Speed: through a real Kafka, part by part without one, and by the size of the catalogue."""
+"""Speed: what this machine is worth, the engine part by part without Kafka, and the size of the catalogue."""

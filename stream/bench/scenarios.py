@@ -1,8 +1,8 @@
 """What one event costs, part by part, without Kafka: scenarios with permanent names, all in this process.
 
 Every scenario works off portions of the same endless, seeded workload. The first portion warms up, the others are timed
-one by one; the result is the median with its spread. All scenarios of a run share one site, and each goes on where the
-last one ended: state is warm, and the same every time in the order of the table.
+one by one; the results are medians. All scenarios of a run share one site, and each goes on where the last one ended:
+state is warm, and the same every time in the order of the table.
 """
 
 import cProfile
@@ -15,25 +15,30 @@ from contextlib import closing
 from fnmatch import fnmatchcase
 from functools import partial
 from itertools import islice
+from statistics import median
 from typing import NamedTuple
 
 import numpy as np
 
-from stream.bench import stages
+from stream.bench import online, stages
+from stream.bench.calibration import AT_PAR, Calibration, Kind
 from stream.bench.site import Site
 from stream.bench.stages import Work
 from stream.config import Config
 from stream.errors import UsageError
 from stream.model.fold import Model
+from stream.state.user_block import SEEN_ITEMS
 
 
 class Measured(NamedTuple):
-    """One scenario: microseconds of wall-clock time per unit."""
+    """One scenario: microseconds per unit."""
 
     scenario: str
     unit: str
-    us: float  # median of the portions
-    spread: float  # half the distance of the quartiles, as a share of the median
+    us: float  # wall-clock time
+    spread: float  # half the distance of its quartiles, as a share of the median
+    cpu_us: float  # CPU time of this thread
+    reference_us: float  # CPU time that the reference machine would need, about
     rate: float  # units per second at the median
     portions: int
 
@@ -44,29 +49,43 @@ class Scenario(NamedTuple):
     name: str
     unit: str
     about: str
+    kind: Kind  # which figure of the calibration fits it
     portions: Callable[[Site, int], Generator[Work]]  # of so many units each
 
 
 def scenarios(config: Config) -> list[Scenario]:
-    """List all scenarios, in the order of an event's journey; sources as configured."""
+    """List all scenarios, in the order of an event's journey, then whole ways; sources as configured.
+
+    New ones come last: each goes on where the one before ended, so one in between would change the others' state.
+    """
     names = [source.name for source in Model(config).sources]
+    slates = partial(online.make_slates, online.recent)
     return [
-        Scenario("decode/events", "event", "JSON to a checked event", stages.decode_events),
-        Scenario("engine/take", "event", "duplicates, settlement, history, the ranker's rows", stages.take_events),
-        Scenario("engine/slate", "slate", "candidates, features, ranking, draw", stages.make_slates),
+        Scenario("decode/events", "event", "JSON to a checked event", "interpreter", stages.decode_events),
+        Scenario("engine/take", "event", "duplicates, settlement, history, the ranker's rows", "mixed",
+                 stages.take_events),
+        Scenario("engine/slate", "slate", "candidates, features, ranking, draw", "mixed", slates),
         *(
-            Scenario(f"query/{name}", "query", "its best, and 100 scores", partial(stages.query_source, name))
+            Scenario(f"query/{name}", "query", "its best, and 100 scores", "mixed", partial(stages.query_source, name))
             for name in names
         ),
-        Scenario("ranking/score", "slate", "mixer and offered_ranks over all candidates", stages.score_candidates),
-        Scenario("policy/draw", "slate", "the policy's draw of a whole slate", stages.draw_slates),
-        Scenario("publish/slates", "slate", "a decision to JSON", stages.publish_slates),
-        Scenario("log/encode", "record", "records to a message of the log", stages.encode_log),
-        Scenario("log/decode", "record", "the same back, as a replica reads it", stages.decode_log),
-        Scenario("fold/records", "record", "decode and learn: restart, replicas", stages.fold_log),
-        *(Scenario(f"learn/{name}", "event", "one source alone", partial(stages.learn_source, name)) for name in names),
-        Scenario("engine/backlog", "event", "3,000 events, a slate per user", partial(stages.whole_loop, 3_000)),
-        Scenario("engine/each", "event", "one event, one slate, each in turn", partial(stages.whole_loop, 1)),
+        Scenario("ranking/score", "slate", "mixer and heads over all candidates", "kernel", stages.score_candidates),
+        Scenario("policy/draw", "slate", "the policy's draw of a whole slate", "mixed", stages.draw_slates),
+        Scenario("publish/slates", "slate", "a decision to JSON", "interpreter", stages.publish_slates),
+        Scenario("log/encode", "record", "records to a message of the log", "interpreter", stages.encode_log),
+        Scenario("log/decode", "record", "the same back, as a replica reads it", "interpreter", stages.decode_log),
+        Scenario("fold/records", "record", "decode and learn: restart, replicas", "mixed", stages.fold_log),
+        *(
+            Scenario(f"learn/{name}", "event", "one source alone", "kernel", partial(stages.learn_source, name))
+            for name in names
+        ),
+        Scenario("engine/backlog", "event", "3,000 events, a slate per user", "mixed",
+                 partial(online.whole_loop, 3_000)),
+        Scenario("engine/each", "event", "one event, one slate, each in turn", "mixed", partial(online.whole_loop, 1)),
+        Scenario("engine/settle", "event", "one event each in turn, which settles a slate; no new one", "mixed",
+                 online.settle_events),
+        Scenario("engine/slate-long", "slate", f"engine/slate for users with {SEEN_ITEMS} items", "mixed",
+                 partial(online.make_slates, online.long)),
     ]  # fmt: skip
 
 
@@ -88,10 +107,10 @@ def chosen(config: Config, patterns: Sequence[str]) -> list[Scenario]:
 
 
 def measure(
-    scenario: Scenario, site: Site, *, units: int, portions: int, profile: bool = False
+    scenario: Scenario, site: Site, *, units: int, portions: int, machine: Calibration = AT_PAR, profile: bool = False
 ) -> tuple[Measured, str]:
     """Time portions of so many units; with `profile` also where the time goes, as text (the times are of that run)."""
-    seconds, profiler = list[float](), cProfile.Profile()
+    seconds, cpu, profiler = list[float](), list[float](), cProfile.Profile()
     with closing(scenario.portions(site, units)) as works:
         next(works)()  # compiles, and fills caches
         gc.collect()
@@ -99,14 +118,19 @@ def measure(
         for work in islice(works, portions):
             if profile:
                 profiler.enable()
-            began = time.perf_counter()
+            began, began_cpu = time.perf_counter(), time.thread_time()
             done = work()
-            took = time.perf_counter() - began
+            took, took_cpu = time.perf_counter() - began, time.thread_time() - began_cpu
             profiler.disable()
             seconds.append(took / done)
+            cpu.append(took_cpu / done)
         gc.unfreeze()
-    low, median, high = np.percentile(np.array(seconds) * 1e6, (25, 50, 75)).tolist()
-    found = Measured(scenario.name, scenario.unit, median, (high - low) / 2 / median, 1e6 / median, portions)
+    low, middle, high = np.percentile(np.array(seconds) * 1e6, (25, 50, 75)).tolist()
+    cpu_us = 1e6 * median(cpu)
+    found = Measured(
+        scenario.name, scenario.unit, middle, (high - low) / 2 / middle, cpu_us,
+        cpu_us * machine.share(scenario.kind), 1e6 / middle, portions,
+    )  # fmt: skip
     return found, _profile_of(profiler) if profile else ""
 
 

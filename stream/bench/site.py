@@ -3,13 +3,15 @@
 from collections.abc import Sequence
 from itertools import islice
 
-from stream.bench.workloads import World, catalogue, sessions
+from stream.bench.recorded import Recorded
+from stream.bench.workloads import World
 from stream.config import Config
 from stream.decisions.arrivals import UserEvent
 from stream.decisions.engine import Engine
 from stream.decisions.local import LocalWorker
+from stream.kafka.own_messages import OwnMessages
 from stream.model.fold import Model
-from stream.records.log import Batch, ItemChange, LoggedEvent, Message, decode_message
+from stream.records.log import Batch, ItemChange, LoggedEvent, Message, Record
 
 PER_MESSAGE = 200  # records, as in the worker
 START = 1_700_000_000.0  # event time, unix seconds
@@ -20,15 +22,17 @@ class Site(LocalWorker):
 
     Parameters
     ----------
+    world : where items and events come from
     warm_up : events learned before
     known : users with one event each, before those
     """
 
-    def __init__(self, config: Config, world: World, warm_up: int, known: int = 0) -> None:
+    def __init__(self, config: Config, world: World | Recorded, warm_up: int, known: int = 0) -> None:
         super().__init__(Engine(config, Model(config)))
         self.config, self.world = config, world
-        self.workload = sessions(world, START)
-        items = (ItemChange(item.item_id, item) for item in catalogue(world))
+        self.own = OwnMessages()
+        self.workload = world.events(START)
+        items = (ItemChange(item.item_id, item) for item in world.catalogue())
         while part := list(islice(items, PER_MESSAGE)):
             self.fold(self.shard.message([*part], {}, last=True))
         for first in range(0, known, PER_MESSAGE):  # users with one event each
@@ -59,9 +63,23 @@ class Site(LocalWorker):
         """Make the batches of the next `n` events."""
         return self.batches(self.arrivals(n))
 
+    def take_in(self, arrivals: Sequence[UserEvent]) -> None:
+        """Take in events and fold them, without slates."""
+        for first in range(0, len(arrivals), PER_MESSAGE):
+            steps = [self.engine.step(self.shard, *each) for each in arrivals[first : first + PER_MESSAGE]]
+            self.keep([step for step in steps if step is not None])
+
+    def keep(self, records: Sequence[Record]) -> None:
+        """Fold records that the engine has made."""
+        for first in range(0, len(records), PER_MESSAGE):
+            self.fold(self.shard.message([*records[first : first + PER_MESSAGE]], {}, last=True))
+
     def replicate(self, data: Sequence[bytes]) -> int:
-        """Read log messages and fold them, as a replica does; returns the records."""
-        messages = [decode_message(each, self.model.offset + n, sealed=True) for n, each in enumerate(data)]
+        """Read log messages and fold them, as a worker does; returns the records.
+
+        Those that `own` has encoded are the worker's own, the others another worker's, which are decoded.
+        """
+        messages = [self.own.decode(each, self.model.offset + n) for n, each in enumerate(data)]
         for message in messages:
             self.fold(message)
         return count_records(messages)

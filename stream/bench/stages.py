@@ -5,14 +5,13 @@ A portion does so many units and returns how many it did; what the generator doe
 
 from collections.abc import Callable, Generator
 from functools import partial
-from itertools import count, islice, repeat
+from itertools import islice, repeat
 from typing import Any
 
 import numpy as np
 
 from learners import Interactions, Source, learn_all
 from stream.bench.site import PER_MESSAGE, START, Site, count_records
-from stream.bench.workloads import sessions
 from stream.decisions.publish import recommendations
 from stream.decisions.uniforms import uniforms
 from stream.model.interactions import interactions
@@ -28,7 +27,7 @@ Work = Callable[[], int]  # what is timed: does one portion, and returns its uni
 
 def decode_events(site: Site, units: int) -> Generator[Work]:
     """Decode events from JSON."""
-    made = enumerate(islice(sessions(site.world, START), units))
+    made = enumerate(islice(site.world.events(START), units))
     records = [(n, kind, event.user_id.encode(), encode(event)) for n, (kind, event) in made]
 
     def work() -> int:
@@ -53,31 +52,18 @@ def take_events(site: Site, units: int) -> Generator[Work]:
         try:
             yield work
         finally:  # the next scenario goes on behind these records
-            site.fold(site.shard.message(steps, {}, last=True))
+            site.keep(steps)
 
 
-def _last(site: Site, n: int) -> list[tuple[str, User]]:
+def last_users(site: Site, n: int) -> list[tuple[str, User]]:
     """The `n` users who came last."""
     return list(islice(reversed(site.shard.users.items()), n))
-
-
-def make_slates(site: Site, units: int) -> Generator[Work]:
-    """Make a slate."""
-    steps = [Step.without_event(user_id) for user_id, _ in _last(site, units)]
-    made = count()  # each decision needs an id of its own
-
-    def work() -> int:
-        for step in steps:
-            site.engine.answer(site.shard, [(step, f"bench.{next(made)}")])
-        return len(steps)
-
-    yield from repeat(work)
 
 
 def query_source(name: str, site: Site, units: int) -> Generator[Work]:
     """Ask one source for its best items, and for the scores of some."""
     source, ranker, now = _named(site, name), site.model.ranker, site.shard.watermark
-    queries = [ranker.query(user_id, user, now) for user_id, user in _last(site, units)]
+    queries = [ranker.query(user_id, user, now) for user_id, user in last_users(site, units)]
     blocked = site.model.catalogue.blocked
     items = np.arange(min(PROPOSED, len(blocked)), dtype=np.int32)
 
@@ -96,7 +82,7 @@ def _named(site: Site, name: str) -> Source:
 
 def _candidates(site: Site, units: int) -> list[Candidates]:
     now, slots = site.shard.watermark, site.config.slate.slots
-    return [site.model.ranker.candidates(user_id, user, now, slots) for user_id, user in _last(site, units)]
+    return [site.model.ranker.candidates(user_id, user, now, slots) for user_id, user in last_users(site, units)]
 
 
 def score_candidates(site: Site, units: int) -> Generator[Work]:
@@ -195,16 +181,3 @@ def learn_source(name: str, site: Site, units: int) -> Generator[Work]:
         finally:
             for batch in batches:
                 site.fold(batch)
-
-
-def whole_loop(at_once: int, site: Site, units: int) -> Generator[Work]:
-    """Take in, make slates, encode, decode and fold, so many events at once."""
-    while True:
-        arrivals = site.arrivals(units)
-
-        def work(arrivals: Any = arrivals) -> int:
-            for start in range(0, units, at_once):
-                site.replicate([encode_message(batch) for batch in site.batches(arrivals[start : start + at_once])])
-            return units
-
-        yield work

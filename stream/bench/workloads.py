@@ -29,6 +29,14 @@ class World(NamedTuple):
     items: int
     rate: float = 100.0  # events a second
 
+    def catalogue(self) -> Iterator[Item]:
+        """All items."""
+        return catalogue(self)
+
+    def events(self, start: float) -> Iterator[tuple[EventType, Event]]:
+        """Events without end, from `start` on, unix seconds."""
+        return sessions(self, start)
+
 
 def catalogue(world: World, name: str = "sessions-1") -> Iterator[Item]:
     """Generate all items, each with a title of five words, a category and a price.

@@ -55,7 +55,7 @@ def draw_latency(rows: Sequence[Any], path: Path) -> None:
 
     Parameters
     ----------
-    rows : of type `stream.bench.latency.Latency`
+    rows : of type `stream.bench.kafka.latency.Latency`
     path : .png or .svg
     """
     figure = Figure(figsize=SIZE, layout="constrained")

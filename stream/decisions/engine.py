@@ -26,6 +26,7 @@ from stream.ranking.negatives import Offered
 from stream.records.log import Batch, Decision, LoggedEvent, ProfileChange, Record, SessionEnd, Settlement, Step
 from stream.state.user import NOBODY, User
 
+ROWS_AHEAD = 20  # made in an idle moment, for slates to come: 2 to 20 ms
 AT_ONCE = 32  # slates made step by step together; their features, some 0.5 MB, should stay in a cache
 
 
@@ -220,6 +221,7 @@ class Engine:
         Each record closes the open decision as replaced, and opens the new one.
         """
         slate, now, steps = self.config.slate, shard.watermark, list[Record]()
+        self.model.prepare(ROWS_AHEAD)
         limits = Limits(
             now - slate.refresh_s, now - slate.refresh_active_s, now - self.config.rewards.attribution_window_s
         )

@@ -2,7 +2,8 @@
 
 Per slot: what was drawn (source, score, propensity), which of the user's items raised its score, and what each group of
 features contributes to the ranking: by how many nats the mixer's score falls when the group is set to the average
-candidate's (ablation). Contributions of a model with a hidden layer need not add up.
+candidate's (ablation), and whether the item has more of it than the average (`above`): that an item is less popular
+than others may speak for it too. Contributions of a model with a hidden layer need not add up.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -127,5 +128,10 @@ def _contributions(model: Model, found: Candidates, sources: Sequence[str], item
     levels = model.ranking.mixer.score_many(rows)
     nats = levels[0] - levels[1:]
     order = np.argsort(-np.abs(nats), kind="stable")[:MAX_PARTS]
+    more = [int(rows[0, columns].sum()) > int(average[columns].sum()) for columns in parts.values()]
     labels = list(parts)
-    return [{"feature": labels[n], "nats": round(float(nats[n]), 4)} for n in order.tolist() if nats[n] != 0]
+    return [
+        {"feature": labels[n], "nats": round(float(nats[n]), 4), "above": more[n]}
+        for n in order.tolist()
+        if nats[n] != 0
+    ]

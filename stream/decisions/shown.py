@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from stream.config import Config
 from stream.decisions.uniforms import uniforms
 from stream.model.fold import Model
-from stream.ranking.negatives import TRIES, Offered, pack, packed_bytes, rows_of
+from stream.ranking.negatives import TRIES, Offered, pack_offered, packed_bytes, rows_of
 from stream.records.log import LoggedEvent, Rows
 from stream.state.user import User
 
@@ -51,7 +51,7 @@ class ShownCandidates:
         self.forget(user_id)
         items, features, scores, places, past = shown.offered
         slot = self._slot(packed_bytes(shown.offered))
-        pack(slot, items, features, scores, places, past.times)
+        pack_offered(slot, items, features, scores, places, past.times)
         self._kept[user_id] = Kept(shown.time, shown.decision_id, slot)
         if len(self._kept) > SHOWN_USERS:
             self.forget(next(iter(self._kept)))

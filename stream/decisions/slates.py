@@ -47,9 +47,9 @@ class Slates:
         treatments = [self.model.variants.of(each.user_id, each.now) for each in asked]
         for treatment in dict.fromkeys(treatments):
             mine = [each for each, of in zip(asked, treatments, strict=True) if of is treatment]
-            requests = [CandidateRequest(each.user_id, each.user, each.now, each.novel) for each in mine]
-            found = treatment.ranker.candidates_many(requests, self.config.slate.slots)
-            for each, candidates in zip(mine, found, strict=True):
+            for each in mine:
+                request = CandidateRequest(each.user_id, each.user, each.now, each.novel)
+                candidates = treatment.ranker.candidates_for(request, self.config.slate.slots)
                 slate = self._fill(treatment.policy, each.user, candidates, each.name)
                 drawn[each.user_id] = DrawnSlate(candidates, slate, treatment)
         return [drawn[each.user_id] for each in asked]
@@ -58,12 +58,12 @@ class Slates:
         """Write down a drawn slate with all that is needed to learn from it."""
         model, (found, slate, treatment), user = self.model, drawn, asked.user
         policy = treatment.policy
-        items, lists = model.ranker.pack(slate.items, found.lists)
+        items, lists, scores = model.ranker.pack(found, slate.items)
         decision = Decision(
             asked.name, asked.now, policy.name, policy.epsilon, model.offset, session_state(user.depth, user.events),
             [model.vocabulary.ids[item] for item in items.tolist()], slate.sources.astype(np.uint8).tobytes(),
             slate.offered_ranks.tobytes(), slate.propensities.tobytes(),
-            model.ranker.scores_of(found, slate.items).tobytes(), lists.tobytes(),
+            scores.tobytes(), lists.tobytes(),
         )  # fmt: skip
         return decision if model.variants.experiment is None else self._enrol(user, decision, drawn)
 

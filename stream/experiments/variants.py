@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import NamedTuple
 
-from bandits import Outcome, Policy
+from bandits import Policy
 from stream.config import Config
 from stream.experiments.definition import HOLDOUT, check, variant_of, varied
 from stream.ranking.candidates import CandidateRanker
@@ -82,12 +82,10 @@ class Variants:
         running = self.experiment is not None and self.experiment.name == experiment
         return self.treatments.get(variant) if running else None
 
-    def learn_one(self, settled: Settlement, outcome: Outcome) -> float | None:
-        """Teach the policy that made a slate, and the shadow policy; returns the TD error of the first."""
-        if self.shadow is not None and settled.shadow:
-            self.shadow.learn_one(outcome)
+    def learners(self, settled: Settlement) -> tuple[Policy | None, Policy | None]:
+        """Who learns from a settled decision: the policy that made the slate, and the shadow policy."""
         treatment = self.named(settled.experiment, settled.variant)
-        return None if treatment is None else treatment.policy.learn_one(outcome)
+        return None if treatment is None else treatment.policy, self.shadow if settled.shadow else None
 
     def policies(self) -> dict[str, Policy]:
         """The policies of the variants, by the names of parts of the model."""

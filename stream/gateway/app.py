@@ -13,19 +13,7 @@ from aiohttp import web
 
 from stream.config import Config
 from stream.errors import UsageError
-from stream.gateway.api import (
-    CLIENT,
-    ENDPOINTS,
-    FEED,
-    KEYS,
-    PATCHES,
-    READ_MODEL,
-    READER,
-    SETTINGS,
-    STOPPING,
-    TOKENS,
-    WRITER,
-)
+from stream.gateway.api import ENDPOINTS
 from stream.gateway.documents import stats_document
 from stream.gateway.feed import Feed
 from stream.gateway.fields.patches import Patches
@@ -39,6 +27,18 @@ from stream.gateway.guard.keys import Keys
 from stream.gateway.guard.limits import Attempts, Buckets
 from stream.gateway.guard.scrapes import check_scrape
 from stream.gateway.guard.tokens import Tokens
+from stream.gateway.handlers.parts import (
+    CLIENT,
+    FEED,
+    KEYS,
+    PATCHES,
+    READ_MODEL,
+    READER,
+    SETTINGS,
+    STOPPING,
+    TOKENS,
+    WRITER,
+)
 from stream.gateway.middleware import Handler, counting, expectation, sharing
 from stream.gateway.openapi import document, parameters_of
 from stream.gateway.read_model import ReadModel, warm_up
@@ -82,14 +82,14 @@ def build(config: Config, partitions: dict[str, int]) -> web.Application:
     gateway, keys = config.gateway, check(config)
     read_model = ReadModel(gateway.memory_mb * 1e6, afresh=config.sources.reused_ids == "afresh")
     feed = Feed(gateway.streams, gateway.streams_per_caller)
-    reader, writer = Reader(config, partitions, read_model, feed), Writer(config)
     tokens = Tokens(gateway.token_secret, config.kafka.namespace)
     metrics = GatewayMetrics({
         "slates": lambda: len(read_model.slates), "items": lambda: len(read_model.items),
-        "listeners": lambda: len(feed), "ready": reader.ready.is_set,
+        "listeners": lambda: len(feed), "ready": lambda: reader.ready.is_set() and not reader.stopped,
         "held_bytes": lambda: read_model.slates.currsize + read_model.items.currsize,
         "evicted": lambda: read_model.slates.evicted + read_model.items.evicted,
     })  # fmt: skip
+    reader, writer = Reader(config, partitions, read_model, feed, metrics.unreadable), Writer(config)
     guard = Guard(keys, tokens, Buckets(gateway.rate, gateway.burst), Attempts(), Audit())
     app = web.Application(
         client_max_size=gateway.max_body_bytes,
@@ -142,6 +142,8 @@ def _add_endpoints(app: web.Application, metrics: GatewayMetrics, openapi: dict[
         reader = request.app[READER]
         if request.app[STOPPING].is_set():
             return web.Response(text="stopping", status=503)
+        if reader.stopped:
+            return web.Response(text="the topics are read no more: the log says why", status=503)
         if not reader.ready.is_set():
             return web.Response(text=f"reading the topics: {reader.progress:.0%}", status=503)
         return web.Response(text=f"serving {len(request.app[READ_MODEL].slates)} users")

@@ -7,22 +7,10 @@ from typing import Any
 import msgspec
 
 from stream.gateway.read_model import ReadModel
+from stream.gateway.reasons import WORDS, filled_by, reason_of
 from stream.records.schemas import Recommendation
 
 FILL = "fill"  # source of items in place of others that were withdrawn or excluded
-PULLS = 3  # newest items of a user that reasons are made of
-REASONS = {
-    "popularity": "many like it", "popularity_fast": "many look at it right now", "trending": "it is on the rise",
-    "new_items": "it is new", "repeats": "you have looked at it before", "buy_again": "it may be time for it again",
-    "pinned": "put here by a rule", "user_neighbours": "people with your taste like it",
-    "session_neighbours": "visits like yours went on with it", "categories": "it is of a kind that you like",
-    "content": "it is much like what you looked at",
-}  # fmt: skip
-OWN_REASONS = {  # of features that are no source
-    "same_category": "it is of the kind that you looked at last", "category_share": "it is of a kind that you like",
-    "age": "it is new", "idle": "many look at it right now", "trend": "it is on the rise",
-    "agreement": "many signs speak for it",
-}  # fmt: skip
 
 
 def slate_document(
@@ -30,12 +18,13 @@ def slate_document(
 ) -> dict[str, Any]:
     """A slate with titles and reasons, without what was excluded or withdrawn since; filled up with trending items.
 
+    A reason is that of the slate's explanation, if it has been asked for; until then it says who filled the slot.
+
     Parameters
     ----------
     k : items asked for; None: as many as were published
     """
     read_model.expire(time.time())
-    history = [item for item, _ in read_model.history(slate.user_id)]
     asked = len(slate.slots) if k is None else k
     wanted = [slot for slot in slate.slots if slot.item_id not in exclude]
     slots = [slot for slot in wanted if not read_model.withheld.has(slot.item_id)]
@@ -44,7 +33,6 @@ def slate_document(
     told = read_model.reasons.get(slate.decision_id, {})
     taken = exclude.union(slot.item_id for slot in slate.slots)
     fill = read_model.trending(asked - len(slots), taken) if len(slots) < asked else []
-    pulls = read_model.pulled_by([slot.item_id for slot in slots], history[:PULLS])
     return {
         "user_id": slate.user_id, "decision_id": slate.decision_id, "event_id": slate.event_id,
         "timestamp": slate.timestamp, "policy": slate.policy, "experiment": slate.experiment,
@@ -53,10 +41,9 @@ def slate_document(
             {
                 "item_id": slot.item_id, "title": read_model.title(slot.item_id), "score": slot.score,
                 "source": slot.source, "propensity": slot.propensity,
-                "reason": told.get(slot.item_id)
-                or reason(slot.source, slot.item_id, history, None if pull is None else read_model.title(pull)),
+                "reason": told.get(slot.item_id) or filled_by(slot.source),
             }
-            for slot, pull in zip(slots, pulls, strict=True)
+            for slot in slots
         ] + _fillers(fill, read_model, FILL),
         **counts(asked, len(slots) + len(fill)), "filled": len(fill), "left_out": left_out,
     }  # fmt: skip
@@ -76,7 +63,7 @@ def _fillers(found: Sequence[tuple[str, float]], read_model: ReadModel, source: 
     """Items that no policy drew, so without a propensity: estimates must leave them out."""
     return [
         {"item_id": item, "title": read_model.title(item), "score": score, "source": source, "propensity": None,
-         "reason": REASONS["trending"] if score > 0 else "it is in the catalogue"}
+         "reason": WORDS["trending"] if score > 0 else "it is in the catalogue"}
         for item, score in found
     ]  # fmt: skip
 
@@ -94,51 +81,13 @@ def trending_document(
     }  # fmt: skip
 
 
-def reason(source: str, item_id: str, history: list[str], goes_with: str | None) -> str:
-    """Why an item is there, in words: by its source and the item of the history that it goes with best.
-
-    >>> reason("ranked", "saucer", ["cup"], "Cup"), reason("trending", "saucer", ["cup"], "Cup")
-    ('goes with Cup', 'it is on the rise')
-    """
-    words = REASONS.get(source)
-    if source == "ranked" and item_id in history:
-        return REASONS["repeats"]  # what the user did with the item itself says most of it
-    if words is not None and source not in ("session_neighbours", "content"):
-        return words
-    if goes_with is not None:
-        return f"goes with {goes_with}"
-    if item_id in history:
-        return REASONS["repeats"]
-    return words or ("goes with what you looked at last" if history else "a good guess for anybody")
-
-
-def reason_of(contributions: Sequence[Any], goes_with: str | None) -> str | None:
-    """Why an item is there, by its explanation: the largest contribution in words; None if nothing speaks for it.
-
-    >>> reason_of([{"feature": "covisitation", "nats": 0.1}, {"feature": "seen", "nats": 2.0}], "Cup")
-    'you have looked at it before'
-    """
-    best = max(contributions, key=lambda part: float(part["nats"]), default=None)
-    if best is None or best["nats"] <= 0:
-        return None
-    feature = str(best["feature"])
-    if feature.startswith(("seen", "last")):
-        return REASONS["repeats"]
-    words = OWN_REASONS.get(feature) or REASONS.get(feature)
-    if words is not None and feature not in ("session_neighbours", "content"):
-        return words
-    return f"goes with {goes_with}" if goes_with else words or "goes with what you looked at last"
-
-
 def explanation_document(found: dict[str, Any], read_model: ReadModel) -> dict[str, Any]:
     """A worker's explanation with titles, and a reason for each slot, which its slate tells from then on."""
     for slot in found["slots"]:
         slot["title"] = read_model.title(slot["item_id"])
         for pull in slot["pulled_by"]:
             pull["title"] = read_model.title(pull["item_id"])
-        pulled = slot["pulled_by"][0]["title"] if slot["pulled_by"] else None
-        drawn = reason(slot["source"], slot["item_id"], [], pulled)
-        slot["reason"] = reason_of(slot["contributions"], pulled) or drawn
+        slot["reason"] = reason_of(slot)
     read_model.explained(found["decision_id"], {slot["item_id"]: slot["reason"] for slot in found["slots"]})
     return found
 

@@ -11,7 +11,8 @@ import orjson
 from prometheus_client.parser import text_string_to_metric_families
 from yarl import URL
 
-TIMEOUT_S = 2.0
+TIMEOUT_S = 2.0  # of figures
+EXPLAIN_S = 8.0  # of an explanation: `stream.serving.turns.WAITING` of them may wait, in a fifth of a worker's time
 
 
 async def addresses(setting: str) -> list[str]:
@@ -44,7 +45,10 @@ async def explanation(client: aiohttp.ClientSession, worker: str, user_id: str) 
     """A worker's explanation of a user's slate, its status if it has none, None if it does not answer."""
     try:
         name = quote(user_id, safe="").replace(".", "%2E")  # `..` would be another path
-        async with client.get(URL(f"{worker}/explanation/{name}", encoded=True), allow_redirects=False) as response:
+        async with client.get(
+            URL(f"{worker}/explanation/{name}", encoded=True), allow_redirects=False,
+            timeout=aiohttp.ClientTimeout(total=EXPLAIN_S),
+        ) as response:  # fmt: skip
             found = orjson.loads(await response.read()) if response.status == 200 else response.status
             return found if isinstance(found, int) or (isinstance(found, dict) and "slots" in found) else None
     except (aiohttp.ClientError, TimeoutError, orjson.JSONDecodeError):

@@ -17,10 +17,10 @@ from stream.gateway.problems import Problem
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 PREFLIGHT = {
     "Access-Control-Allow-Methods": "GET, POST, PUT, PATCH, DELETE",
-    "Access-Control-Allow-Headers": "Authorization, Content-Type",
+    "Access-Control-Allow-Headers": "Authorization, Content-Type, If-Match",
     "Access-Control-Max-Age": "600",
 }
-
+EXPOSED = "ETag, Retry-After"  # headers of answers that pages of other origins may read
 METHODS = frozenset(PREFLIGHT["Access-Control-Allow-Methods"].split(", ")) | {"HEAD", "OPTIONS"}
 
 log = logging.getLogger(__name__)
@@ -90,7 +90,7 @@ def sharing(origins: str) -> Any:
         origin = request.headers.get("Origin", "")
         if origin not in allowed:
             return await handler(request)
-        shared = {"Access-Control-Allow-Origin": origin, "Vary": "Origin"}
+        shared = {"Access-Control-Allow-Origin": origin, "Vary": "Origin", "Access-Control-Expose-Headers": EXPOSED}
         if request.method == "OPTIONS" and "Access-Control-Request-Method" in request.headers:
             return web.Response(status=204, headers=shared | PREFLIGHT)
         try:

@@ -32,12 +32,13 @@ BODIES: dict[str, tuple[Any, Any]] = {  # handler -> record, and an example
         {"type": "view", "event_id": "e-1", "user_id": "ada", "item_id": "1", "timestamp": 1767268800.0},
     ),
     "put_user": (Profile, {"attributes": {"country": "NL"}}),
+    "patch_user": (Profile, {"attributes": {"country": "BE"}}),
     "issue_token": (TokenRequest, {"user_id": "ada", "seconds": 3600}),
     "patch_item": (Item, {"price": 22.5}),
     "put_item": (Item, {"title": "Enamel mug", "categories": ["Mugs"], "price": 24.9}),
 }
 STATUS = {
-    "put_user": "202", "put_item": "202", "patch_item": "202", "forget": "202", "drop_item": "202",
+    "put_user": "202", "patch_user": "202", "put_item": "202", "patch_item": "202", "forget": "202", "drop_item": "202",
     "issue_token": "201",
 }  # fmt: skip
 LIMITS: dict[str, dict[str, int]] = {  # of parameters

@@ -20,6 +20,7 @@ MAX_EXCLUDED = 200  # ids of `exclude`
 MAX_SEPARATORS = 1_000  # commas and ampersands of a query, before it is taken apart
 MAX_TEXT = 200  # characters of a search
 MANY = 20_000  # commas or objects of a body: with more, it is looked at twice before anything is made of it
+JSON, MERGE_PATCH = "application/json", "application/merge-patch+json"  # RFC 7396
 BROKEN = re.compile(r"%(?![0-9A-Fa-f]{2})")
 CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 
@@ -136,8 +137,10 @@ async def body_of(request: web.Request, within_s: float, max_bytes: int) -> byte
     Problem
         408 if it does not arrive in time, 413 if it is too large, 415 if it is something else
     """
-    if request.content_type != "application/json":
-        raise Problem(415, f"Content-Type: must be application/json; got {request.content_type[:100]}")
+    kinds = (JSON, MERGE_PATCH) if request.method == "PATCH" else (JSON,)
+    if request.content_type not in kinds:
+        got = f"Content-Type: must be {' or '.join(kinds)}; got {request.content_type[:100]}"
+        raise Problem(415, got, headers={"Accept-Patch": ", ".join(kinds)} if len(kinds) > 1 else {})
     coding = request.headers.get("Content-Encoding", "identity").strip().lower()
     if coding != "identity":
         raise Problem(

@@ -4,7 +4,7 @@
 """
 
 from collections import Counter, deque
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from itertools import islice
 from typing import Any, NamedTuple
 
@@ -18,7 +18,7 @@ from stream.gateway.memory.titles import Titles
 from stream.records.schemas import KINDS, UNLEARNED, Event, EventType, Item, Outcome, Recommendation
 from stream.records.withheld import Withheld
 
-RECENT = 10  # items of a user that similar items and reasons are made of
+RECENT = 10  # items of a user that similar items are made of
 MAX_USERS = 50_000  # whose recent items are kept
 MAX_EXPLAINED = 10_000  # slates whose explanation has been asked for
 MAX_EVENTS = 20_000  # whose write times are kept until their slates arrive
@@ -51,7 +51,6 @@ def warm_up() -> None:
         tried.event("click", msgspec.structs.replace(event, item_id=item_id), 1.0)
     tried.trending(2)
     tried.similar("a", 2)
-    tried.pulled_by(["a", "b"], ["b"])
 
 
 class ReadModel:
@@ -191,15 +190,6 @@ class ReadModel:
         left_out = {item_id, *exclude}
         found = self._together.top_k(self._query([item_id]), k + len(left_out), self._blocked())
         return self._names(found, left_out)[:k]
-
-    def pulled_by(self, items: Sequence[str], history: Sequence[str]) -> list[str | None]:
-        """For each of some items, the item of a history that it occurs with most, None if with none."""
-        numbers = np.array([self._vocabulary.index(item) for item in items], np.int32)  # -1: unknown, which scores 0
-        if len(numbers) == 0 or not history:
-            return [None] * len(items)
-        scores = np.stack([self._together.score_many(self._query([other]), numbers) for other in history])
-        best = scores.argmax(axis=0)
-        return [history[row] if scores[row, n] > 0 else None for n, row in enumerate(best.tolist())]
 
     def knows(self, item_id: str) -> bool:
         """Whether the catalogue or an event has named the item."""

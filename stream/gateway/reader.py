@@ -15,6 +15,7 @@ from stream.gateway.documents import slate_document
 from stream.gateway.feed import Feed
 from stream.gateway.read_model import ReadModel
 from stream.kafka.security import aiokafka_options
+from stream.kafka.unreadable import Unreadable, keep_unreadable
 from stream.records.codec import Rejection, decode_event, decode_item, decode_profile
 from stream.records.schemas import EventType, Outcome
 from stream.records.topics import EVENT_TOPICS, ITEMS, OUTCOMES, RECOMMENDATIONS, USERS, prefixed
@@ -25,6 +26,7 @@ MAX_RECORDS = 500  # of one poll
 TURN_S = 0.002  # of reading, then requests are served
 RETRY_S = 1.0
 STOP_S = 5.0  # to disconnect
+READ = (*EVENT_TOPICS.values(), ITEMS, USERS, RECOMMENDATIONS, OUTCOMES)
 _OUTCOME = msgspec.json.Decoder(Outcome)
 
 log = logging.getLogger(__name__)
@@ -36,10 +38,14 @@ class Reader:
     Parameters
     ----------
     partitions : number of partitions of each topic, by full name
+    unreadable : called with a topic, without the namespace, and how many of its offsets cannot be read
     """
 
-    def __init__(self, config: Config, partitions: dict[str, int], read_model: ReadModel, feed: Feed) -> None:
-        self.config, self.read_model, self.feed = config, read_model, feed
+    def __init__(
+        self, config: Config, partitions: dict[str, int], read_model: ReadModel, feed: Feed,
+        unreadable: Callable[[str, int], None],
+    ) -> None:  # fmt: skip
+        self.config, self.read_model, self.feed, self._unreadable = config, read_model, feed, unreadable
         self.ready = asyncio.Event()
         self.progress = 0.0  # share of what was there at the start, in [0, 1]
         self._partitions = partitions
@@ -49,14 +55,21 @@ class Reader:
             prefixed(config.kafka.namespace, RECOMMENDATIONS): self._slate,
             prefixed(config.kafka.namespace, OUTCOMES): self._outcome,
         }
+        self._names = {prefixed(config.kafka.namespace, topic): topic.name for topic in READ}
         self._kinds = {prefixed(config.kafka.namespace, topic): kind for kind, topic in EVENT_TOPICS.items()}
         self._task: asyncio.Task[None] | None = None
+
+    @property
+    def stopped(self) -> bool:
+        """Whether it has begun to read and reads no more."""
+        return self._task is not None and self._task.done()
 
     async def start(self) -> None:
         """Begin to read, in the background."""
         self._consumer = AIOKafkaConsumer(
             **aiokafka_options(self.config.kafka), group_id=None, enable_auto_commit=False,
             auto_offset_reset="earliest", fetch_max_wait_ms=POLL_MS, isolation_level="read_committed",
+            value_deserializer=keep_unreadable,
         )  # fmt: skip
         await self._consumer.start()
         self._task = asyncio.create_task(self._run(), name="gateway reader")
@@ -111,14 +124,20 @@ class Reader:
         return left
 
     def _read(self, topic: str, record: Any) -> None:
-        """Take in one record; one that cannot be read is logged, workers publish it as a dead letter."""
+        """Take in one record; what cannot be read is counted and logged, and stops nothing."""
+        name = self._names[topic]
+        if isinstance(record.value, Unreadable):
+            self._unreadable(name, record.value.last + 1 - record.value.first)
+            log.error("%s/%d: %s; stepped over", topic, record.partition, record.value)
+            return
         try:
             if topic in self._kinds:
                 self._event(self._kinds[topic], record)
             else:
                 self._take[topic](record)
-        except (msgspec.DecodeError, UnicodeDecodeError) as error:
-            log.warning("%s/%d offset %d: cannot be read: %s", topic, record.partition, record.offset, error)
+        except Exception as error:  # whatever a record says, the next one is read
+            self._unreadable(name, 1)
+            log.warning("%s/%d offset %d: cannot be read: %r", topic, record.partition, record.offset, error)
 
     def _item(self, record: Any) -> None:
         item = decode_item(record.key, record.value) if record.value else None
@@ -148,6 +167,8 @@ class Reader:
             self.feed.publish("slate", slate_document(slate, self.read_model), user_id)
 
     def _outcome(self, record: Any) -> None:
+        if not record.value:  # nobody sends tombstones here; one means nothing
+            return
         outcome = _OUTCOME.decode(record.value)
         self.read_model.outcome(outcome, record.timestamp / 1000)
         if self.ready.is_set() and self.feed.wanted("outcome", outcome.user_id):

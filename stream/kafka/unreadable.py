@@ -109,6 +109,14 @@ def _after(batch: Any, ahead: Any, at: int) -> int:
     return claimed if at < claimed <= at + MOST_RECORDS else at + 1
 
 
+def _following(batch: Any, ahead: Any, at: int) -> int:
+    """Offset after a batch that was read to `at`: what its header claims, if that leaves nothing out."""
+    at = max(at, int(batch.base_offset))
+    claimed = int(getattr(batch, "next_offset", 0) or 0)
+    most = at + MOST_RECORDS if ahead is None else int(ahead.base_offset)
+    return claimed if at < claimed <= most else at
+
+
 def _say(topic: str, partition: int, found: Unreadable) -> None:
     """Log it once, however often it is read."""
     known = topic, partition, found.first
@@ -141,7 +149,7 @@ class SteppingRecords(aiokafka.consumer.fetcher.PartitionRecords):  # type: igno
                     if record.offset >= self.next_fetch_offset:  # else of a batch that began before the position
                         self.next_fetch_offset = record.offset + 1
                         yield self._consumer_record(self._tp, record)
-            self.next_fetch_offset = batch.next_offset
+            self.next_fetch_offset = _following(batch, ahead, self.next_fetch_offset)
         if broken is not None:
             raise broken
 
@@ -199,7 +207,9 @@ class _ParsedBatches:
         while (batch := self._ahead) is not None:
             self._ahead = self._records.next_batch()
             try:
-                return _ParsedBatch(batch, _parsed(batch, check_crc=self._owner.check_crcs))
+                found = _parsed(batch, check_crc=self._owner.check_crcs)
+                at = found[-1].offset + 1 if found else self._owner.next_fetch_offset
+                return _ParsedBatch(batch, found, _following(batch, self._ahead, at))
             except Exception as error:
                 first = max(self._owner.next_fetch_offset, batch.base_offset)
                 last = _after(batch, self._ahead, first) - 1
@@ -211,8 +221,8 @@ class _ParsedBatches:
 class _ParsedBatch:
     """A batch whose records have been read; all else is the batch's own."""
 
-    def __init__(self, batch: Any, records: list[Any]) -> None:
-        self._batch, self._parsed = batch, records
+    def __init__(self, batch: Any, records: list[Any], next_offset: int) -> None:
+        self._batch, self._parsed, self.next_offset = batch, records, next_offset
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._batch, name)

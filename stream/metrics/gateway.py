@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 from stream.metrics.declare import Declare
+from stream.records.topics import EVENT_TOPICS, ITEMS, OUTCOMES, RECOMMENDATIONS, USERS
 
 REQUEST_BUCKETS_S = (0.001, 0.002, 0.005, 0.007, 0.01, 0.02, 0.05, 0.1, 0.25, 1, 5)
 
@@ -27,6 +28,11 @@ class GatewayMetrics:
             "gateway_request_seconds", "from a request to its answer, without streams", REQUEST_BUCKETS_S, "route"
         )
         self.limited = declare.counter("gateway_limited", "requests over the rate limit")
+        self._unreadable = declare.counter(
+            "gateway_unreadable", "offsets that could not be read, stepped over, by topic", "topic"
+        )
+        for topic in (*EVENT_TOPICS.values(), ITEMS, USERS, RECOMMENDATIONS, OUTCOMES):
+            self._unreadable.labels(topic.name)  # there from the start, at 0
         for name, text in (
             ("slates", "users whose slates are held"),
             ("items", "items of the catalogue that are held"),
@@ -40,6 +46,10 @@ class GatewayMetrics:
     def render(self) -> bytes:
         """The text that Prometheus scrapes."""
         return generate_latest(self.registry)
+
+    def unreadable(self, topic: str, offsets: int) -> None:
+        """So many offsets of a topic could not be read."""
+        self._unreadable.labels(topic).inc(offsets)
 
     def count(self, route: str, method: str, status: int, seconds: float) -> None:
         """One request was answered."""

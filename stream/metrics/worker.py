@@ -66,10 +66,13 @@ class PrometheusObserver(Observer):
         self._unreadable = declare.counter(
             "unreadable_records", "offsets of batches that cannot be read for good, stepped over", "topic"
         )
+        self._unread = declare.counter(
+            "unknown_fields", "records with a field that is not read: misspelt, or of a newer version", "topic"
+        )
         self._remade = declare.counter(
             "topics_remade", "shards that began anew with a topic that was deleted and made again", "topic"
         )
-        for each in (self._misplaced, self._unreadable, self._remade):
+        for each in (self._misplaced, self._unread, self._unreadable, self._remade):
             for topic in INPUT_TOPICS:
                 each.labels(topic.name)  # there from the start, at 0
         self._skipped_offsets = declare.counter(
@@ -113,8 +116,8 @@ class PrometheusObserver(Observer):
             "model_age_seconds", "since the newest folded message of headwater.log was written"
         )
         self.log_lag = declare.gauge("log_lag_messages", "messages of headwater.log not folded yet")
-        self.shards = declare.gauge("sources_owned", "shards that this worker owns, recovered")
-        self.recovering = declare.gauge("sources_recovering", "shards given to this worker, not recovered yet")
+        self.shards = declare.gauge("shards_owned", "shards that this worker owns, recovered")
+        self.recovering = declare.gauge("shards_recovering", "shards given to this worker, not recovered yet")
         self.ready = declare.gauge("ready", "1 when the worker serves")
 
     def name_lists(self, lists: tuple[str, ...]) -> None:
@@ -143,6 +146,9 @@ class PrometheusObserver(Observer):
 
     def misplaced(self, topic: str) -> None:
         self._misplaced.labels(topic).inc()
+
+    def unread(self, topic: str) -> None:
+        self._unread.labels(topic).inc()
 
     def unreadable(self, topic: str, count: int) -> None:
         self._unreadable.labels(topic).inc(count)

@@ -2,20 +2,71 @@
 
 from collections.abc import Sequence
 from math import log
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
+from numba import njit
 from numpy.typing import NDArray
 
 from learners import Source, TwoHeads
-from learners.drift import Change, Pace, Watched
+from learners.drift import FALLS_EVERY, Change, Measures, Pace, Watched, take_values
 from learners.metrics.log_loss import LEAST
 from stream import config
-from stream.records.log import Settlement
 
 WORST_LOSS = 5.0  # nats; losses are clipped here and divided by it for ADWIN
 ENGINE, MIXER, CLICK, PURCHASE = "engine", "mixer", "click", "purchase"
 MODELS = (ENGINE, MIXER, CLICK, PURCHASE)  # besides the sources
+_ENGINE, _CLICK, _PURCHASE, _MIXER, _SOURCES = range(5)  # places among the measures
+
+
+class Watching(NamedTuple):
+    """What is watched, for compiled code: the engine, the two heads, the mixer, the sources."""
+
+    measures: Measures
+    columns: NDArray[np.int64]  # [sources] of their ranks in a row
+    touched: NDArray[np.bool_]  # [sources] whether they propose items that the user has seen
+    seen: int  # column
+    lowest: int  # 1 / (1 + rank) of the last slot, as quantised in a row
+    values: NDArray[np.float64]  # [measures] that were taken last, nan: none
+
+
+@njit(cache=True)
+def watch_slate(watching: Watching, hit: bool) -> bool:
+    """Take whether a slate was answered with a hit; return whether that raises alarms."""
+    watching.values[:] = np.nan
+    watching.values[_ENGINE] = 1.0 if hit else 0.0
+    return take_values(watching.measures, watching.values) > 0
+
+
+@njit(cache=True)
+def watch_rows(
+    watching: Watching, row: NDArray[np.uint8], taken: bool, purchased: bool, learned: NDArray[np.float64]
+) -> bool:
+    """Take what the ranking learned from a step; return whether that raises alarms.
+
+    Parameters
+    ----------
+    row : features of the item that was taken, if it was a candidate
+    learned : what `learn_step` wrote
+    """
+    measures, columns, touched, seen, lowest, values = watching
+    values[:] = np.nan
+    values[_CLICK] = _share(learned[1])
+    if taken:
+        likelihood = learned[2] if purchased else 1.0 - learned[2]
+        values[_PURCHASE] = _share(-log(max(likelihood, LEAST)))
+    if not np.isnan(learned[0]):
+        values[_MIXER] = _share(learned[0])
+    new = not taken or row[seen] == 0
+    for n in range(len(columns)):
+        if new or touched[n]:  # the others do not propose items that the user has seen
+            values[_SOURCES + n] = 1.0 if taken and row[columns[n]] >= lowest else 0.0
+    return take_values(measures, values) > 0
+
+
+@njit(cache=True)
+def _share(loss: float) -> float:
+    return min(max(loss, 0.0), WORST_LOSS) / WORST_LOSS
 
 
 class Watch:
@@ -24,60 +75,41 @@ class Watch:
     Parameters
     ----------
     columns : of the rows that the ranking learns
-    mixer : the model with the listwise loss, if there is one
+    mixer : the model with the listwise loss
     slots : a source hits if the item taken is among its first `slots` candidates
     """
 
     def __init__(
         self, settings: config.Drift, sources: Sequence[Source], heads: TwoHeads, columns: Sequence[str], slots: int,
-        mixer: object | None = None,
+        mixer: object,
     ) -> None:  # fmt: skip
-        ranking = [heads.click, heads.purchase, *([] if mixer is None else [mixer])]
         watched = [
-            Watched(ENGINE, "lower", [*ranking, *sources], settings.engine),
+            Watched(ENGINE, "lower", [heads.click, heads.purchase, mixer, *sources], settings.engine),
             Watched(CLICK, "higher", [heads.click], settings.heads),
             Watched(PURCHASE, "higher", [heads.purchase], settings.heads),
-            *([] if mixer is None else [Watched(MIXER, "higher", [mixer], settings.mixer)]),
+            Watched(MIXER, "higher", [mixer], settings.mixer),
+            *(Watched(source.name, "lower", [source], settings.sources) for source in sources),
         ]
-        self._columns = {source.name: columns.index(f"{source.name}_rank") for source in sources}
-        self._seen, self._repeats = columns.index("seen"), {s.name for s in sources if s.proposes_touched}
-        watched += [Watched(source.name, "lower", [source], settings.sources) for source in sources]
         self.change = Change(watched, Pace(settings.factor, settings.half_life, settings.cool_down), settings.delta)
-        self._lowest = int(255.0 / slots + 0.5)  # 1 / (1 + rank) of the last slot, as quantised in a row
-        self._heads = heads
+        self._names = [model.name for model in watched]
+        self.arrays = Watching(
+            self.change.measures,
+            np.array([columns.index(f"{source.name}_rank") for source in sources]),
+            np.array([source.proposes_touched for source in sources]),
+            columns.index("seen"),
+            int(255.0 / slots + 0.5),
+            np.full(len(watched), np.nan),
+        )
 
-    def settled(self, settled: Settlement) -> list[tuple[str, str]]:
-        """Take the outcome of a slate; returns the alarms as (model, answer)."""
-        if settled.outcome not in ("hit", "miss"):
-            return []
-        return self._observe({ENGINE: float(settled.outcome == "hit")})
-
-    def learned(
-        self, taken: NDArray[np.uint8] | None, *, purchased: bool, click: float, listwise: float | None = None
-    ) -> list[tuple[str, str]]:
-        """Take what the ranking learned from a step; returns the alarms as (model, answer).
-
-        Parameters
-        ----------
-        taken : row of the item that was taken; None: it was no candidate
-        click, listwise : loss of the click head and of the mixer before they learned, in nats
-        """
-        new = taken is None or taken[self._seen] == 0
-        values = {
-            name: float(taken is not None and taken[n] >= self._lowest)
-            for name, n in self._columns.items()
-            if new or name in self._repeats  # the others do not propose items that the user has seen
-        }
-        values[CLICK] = _share(click)
-        if taken is not None:
-            values[PURCHASE] = _share(_log_loss(self._heads.purchase.predicted, purchased))
-        if listwise is not None:
-            values[MIXER] = _share(listwise)
-        return self._observe(values)
-
-    def tick(self) -> None:
-        """One event passed."""
-        self.change.tick()
+    def alarms(self) -> list[tuple[str, str]]:
+        """Answer what the values taken last have raised, and let alarms fall; returns them as (model, answer)."""
+        measures = self.change.measures
+        raised = np.flatnonzero(measures.alarms).tolist()
+        answered = [(self._names[n], self.change.answer(n)) for n in raised]
+        measures.alarms[:] = 0
+        if measures.waited[0] >= FALLS_EVERY:
+            self.change.fall()
+        return answered
 
     def state(self) -> dict[str, NDArray[Any]]:
         """All windows and alarms."""
@@ -86,15 +118,3 @@ class Watch:
     def restore(self, state: Any) -> None:
         """Continue from a copy of them."""
         self.change.restore(state)
-
-    def _observe(self, values: dict[str, float]) -> list[tuple[str, str]]:
-        answers = ((name, self.change.observe(name, value)) for name, value in values.items())
-        return [(name, answer) for name, answer in answers if answer is not None]
-
-
-def _share(loss: float) -> float:
-    return min(max(loss, 0.0), WORST_LOSS) / WORST_LOSS
-
-
-def _log_loss(probability: float, happened: bool) -> float:
-    return -log(max(probability if happened else 1.0 - probability, LEAST))

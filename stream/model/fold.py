@@ -8,25 +8,24 @@ from collections.abc import Mapping
 from itertools import chain
 from typing import Any
 
-import numpy as np
 from numpy.typing import NDArray
 
 from bandits import Policy
-from learners import PURCHASE, Categories, Segments, Vocabulary, learning_calls
+from learners import PURCHASE, Categories, Prepares, Segments, Vocabulary
+from learners.board import Board
 from stream.config import Config
 from stream.experiments.results import Tally
 from stream.experiments.variants import Treatment, Variants
 from stream.model.build import about, make_sources, make_treatment
 from stream.model.copy import ModelCopy, Part
 from stream.model.drift_watch import Watch
-from stream.model.interactions import interactions
-from stream.model.outcomes import outcome
+from stream.model.lessons import Lessons
+from stream.model.practice import Practice
 from stream.observe import Observer
 from stream.ranking.candidates import CandidateRanker
 from stream.ranking.score import Ranking
 from stream.records.acceptance import Acceptance, Verdict
-from stream.records.log import Batch, ExperimentChange, ItemChange, LoggedEvent, Message, Record, Step
-from stream.records.schemas import UNLEARNED
+from stream.records.log import Batch, ExperimentChange, ItemChange, Message, Record, Step
 from stream.rules.file import load_rules, parse_rules
 from stream.state.catalogue import Catalogue
 from stream.state.users import number
@@ -50,6 +49,7 @@ class Model:
         self.catalogue = Catalogue(allow_unknown=config.slate.allow_unknown_items)
         self.categories = Categories(half_life=config.sources.popularity_half_life)
         self.sources = make_sources(config, self.categories)
+        self.board = Board(self.sources)
         names = tuple(source.name for source in self.sources)
         self.lists = (RANKED, *names)  # what a slot can be drawn from
         self.segments = Segments()
@@ -60,7 +60,8 @@ class Model:
         self.variants = Variants(config, self._make_treatment)
         self.tally = Tally()
         self.acceptance = Acceptance()
-        self._waiting: list[tuple[Step, LoggedEvent, int]] = []  # events with their items, for the sources to learn
+        self._practice = Practice(self.ranking, self.watch, self.variants, self.observer)
+        self._lessons = Lessons(self.vocabulary, self.sources, self.board)  # events that wait for the sources
         self.offset = 0  # of the next log message to fold
         self.skipped = 0  # records that raised
 
@@ -93,7 +94,7 @@ class Model:
     def learn(self, record: Record, offset: int) -> None:
         """Teach one record to everything that learns; one that raises is counted and skipped, on every worker alike.
 
-        Sources learn steps in groups: at the end of a message, or before a record of another kind.
+        Steps are learned in groups: at the end of a message, or before a record of another kind.
         """
         if not isinstance(record, Step):
             self._teach(offset)
@@ -115,12 +116,8 @@ class Model:
         self.observer.folded(record, offset)
 
     def _teach(self, offset: int) -> None:
-        """Teach the sources the events that wait for them, at the pace that drift has set by now."""
-        if not self._waiting:
-            return
-        waiting, self._waiting = self._waiting, []
-        events = interactions(self.vocabulary, waiting)
-        for call in chain.from_iterable(learning_calls(source, events) for source in self.sources):
+        """Teach what waits: policies and ranking first, then the sources, at the pace that drift has set by then."""
+        for call in chain(self._practice.calls(), self._lessons.calls()):
             try:
                 call()
             except MemoryError:
@@ -128,6 +125,12 @@ class Model:
             except Exception as error:
                 self.skipped += 1
                 self.observer.skipped(offset, error)
+
+    def prepare(self, most: int) -> None:
+        """Let sources do ahead what slates will need, so many steps each; the state does not change."""
+        for source in self.sources:
+            if isinstance(source, Prepares):
+                source.prepare(most)
 
     def sizes(self) -> dict[str, int]:
         """Bytes in use of each part."""
@@ -187,34 +190,25 @@ class Model:
                 self.variants.stop(variant)
 
     def _learn_step(self, step: Step) -> None:
-        """Teach one step.
+        """Teach one step; what is compiled learns in `_teach`.
 
         1. the policy that made the slate, from the settled decision; its variant's results
         2. the ranker, from the rows of the step
-        3. the catalogue, from the event; the sources learn in `_teach`
+        3. the catalogue and the sources, from the event
         """
-        td_error = losses = None
-        alarms = [] if step.settled is None else self.watch.settled(step.settled)
-        if step.settled is not None and step.settled.outcome not in UNLEARNED:  # 1
-            td_error = self.variants.learn_one(step.settled, outcome(step.settled, step, len(self.lists)))
+        self._practice.settle(step)  # 1
         stopped = self.tally.learn_one(step)
         if stopped is not None:
             self.variants.stop(stopped[0])
             self.observer.stopped(*stopped)
         if step.rows is not None and step.event is not None:  # 2
-            purchased = step.event.kind == PURCHASE
-            losses = self.ranking.learn_one(step.rows, purchased=purchased)
-            taken = np.frombuffer(step.rows.features, np.uint8) if step.rows.taken else None
-            alarms += self.watch.learned(taken, purchased=purchased, click=losses.click, listwise=losses.listwise)
-        for model, answer in alarms:
-            self.observer.drifted(model, answer)
-        self.observer.learned(td_error, losses)
+            self._practice.rank(step.rows, purchased=step.event.kind == PURCHASE)
         if step.event is not None and not step.event.returned:  # 3
-            self.watch.tick()
+            self._practice.tick()
             item = self._intern(step.event.item_id)
             if item < 0:
                 return
-            self._waiting.append((step, step.event, item))
+            self._lessons.add(step, step.event, item)
             if step.ended is not None:
                 self.segments.learn_one(step.ended.profile, step.ended.attributes)
             self.catalogue.touch(item)

@@ -147,7 +147,7 @@ class EchoProcess(WorkerProcess):
     """The transport alone, in a worker's place."""
 
     def _command(self) -> list[str]:
-        return [sys.executable, "-m", "stream.bench.echo"]
+        return [sys.executable, "-m", "stream.bench.kafka.echo"]
 
 
 class GatewayProcess(ServerProcess):

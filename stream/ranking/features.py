@@ -25,6 +25,7 @@ CROWD = ("popularity", "categories", "trending", "new_items")  # names of source
 # Their columns are zero for items that the user has touched: there they mostly count the user's own events, which the
 # user's own columns hold already; and in a frozen model they would miss the user's last events.
 ZERO_IF_SEEN = ("popularity_fast", "covisitation", "sequential_rules")
+_N_OWN = len(OWN)
 SCORE = "score"  # the last column of a row: the mixer's score when the list was made
 RECENCY, SEEN_GAP, LAST_GAP, GAP = (OWN.index(name) for name in ("seen_recency", "seen_x_gap", "last_x_gap", "gap"))
 
@@ -33,8 +34,8 @@ class Joined(NamedTuple):
     """The proposals of all sources as one list of candidates."""
 
     items: NDArray[np.int32]  # [candidates]
-    ranks: NDArray[np.int32]  # [candidates, sources]: place in the source's own proposal, -1: not proposed
-    scores: NDArray[np.float32]  # [sources, candidates]
+    ranks: NDArray[np.int32]  # [>= candidates, sources]: place in the source's own proposal, -1: not proposed
+    scores: NDArray[np.float32]  # [sources, >= candidates]
     places: NDArray[np.int32]  # [candidates]: place in the user's past (0: newest), -1: never seen
 
 
@@ -115,9 +116,9 @@ def _source_columns(ranks: NDArray[np.int32], scores: NDArray[np.float32], out: 
     """Per source: score / best score, 1 / (1 + rank), and the logarithm of the first, cut off at e^-8."""
     for s in range(len(scores)):
         best = 0.0
-        for c in range(scores.shape[1]):
+        for c in range(len(out)):
             best = max(best, scores[s, c])
-        for c in range(scores.shape[1]):
+        for c in range(len(out)):
             if best > 0 and scores[s, c] > 0:
                 value = scores[s, c] / best
                 out[c, 3 * s] = byte(value)
@@ -167,11 +168,11 @@ def describe(
     known: Known,
     moment: Moment,
     zero_if_seen: NDArray[np.int64],  # numbers of the sources of `ZERO_IF_SEEN`
-) -> NDArray[np.uint8]:  # [candidates, features], times 255
-    """Compute the feature matrix; columns as in `feature_names`."""
+) -> NDArray[np.uint8]:  # [candidates, features + 1], times 255
+    """Compute the feature matrix; columns as in `feature_names`, the last one left for the mixer's score."""
     items, ranks, scores, places = joined
     first = 3 * len(scores)
-    out = np.zeros((len(items), first + len(OWN)), np.uint8)
+    out = np.zeros((len(items), first + _N_OWN + 1), np.uint8)
     _source_columns(ranks, scores, out)
     retime(past.times, places, moment.gap, moment.now, out[:, first:])
     history, depth = byte(log(1.0 + moment.events) / 6.0), byte(log(1.0 + moment.depth) / 4.0)

@@ -23,12 +23,12 @@ class Offered(NamedTuple):
 
 
 def packed_bytes(offered: Offered) -> int:
-    """Room that `pack` needs."""
+    """Room that `pack_offered` needs."""
     return _HEAD + 8 * len(offered.past.times) + 12 * len(offered.items) + offered.features.size
 
 
 @njit(cache=True)
-def pack(
+def pack_offered(
     slot: NDArray[np.uint8], items: NDArray[np.int32], features: NDArray[np.uint8], scores: NDArray[np.float32],
     places: NDArray[np.int32], times: NDArray[np.float64],
 ) -> None:  # fmt: skip
@@ -43,7 +43,7 @@ def pack(
 
 
 class _Packed(NamedTuple):
-    """Views of what `pack` wrote."""
+    """Views of what `pack_offered` wrote."""
 
     items: NDArray[np.int32]
     features: NDArray[np.uint8]
@@ -73,7 +73,7 @@ def rows_of(
 
     Parameters
     ----------
-    slot : the candidates of the last slate, as `pack` wrote them
+    slot : the candidates of the last slate, as `pack_offered` wrote them
     item : that was taken
     hard : how many of the sample are hard ones
     uniforms : [uniform + hard * TRIES] in [0, 1)

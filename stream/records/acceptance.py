@@ -26,6 +26,9 @@ class ShardState(NamedTuple):
     since: int = 0  # log offset of the shard's first claim
 
 
+_UNCLAIMED = ShardState(-1, 0, {}, 0.0)
+
+
 class Acceptance:
     """The rules by which a fold accepts a message: a pure function of the log, the same on every worker.
 
@@ -65,7 +68,7 @@ class Acceptance:
         """
         if isinstance(message, FingerprintReport):
             return "marked"
-        old = self.shards.get(message.shard, ShardState(-1, 0, {}, 0.0))
+        old = self.shards.get(message.shard, _UNCLAIMED)
         if isinstance(message, Claim):  # 1
             self.shards[message.shard] = old._replace(
                 epoch=offset, seq=0, since=old.since if old.epoch >= 0 else offset
@@ -121,9 +124,9 @@ class Acceptance:
 
 def _went_back(old: dict[str, int], new: dict[str, int]) -> bool:
     """Whether a position went back although its topic is the same: one that was made again begins anew."""
-    return any(
-        new.get(topic, position) < position
-        and new.get(topic + NUMBER, old.get(topic + NUMBER)) == old.get(topic + NUMBER)
-        for topic, position in old.items()
-        if not topic.endswith(NUMBER)
-    )
+    for topic, position in new.items():
+        if position < old.get(topic, position) and not topic.endswith(NUMBER):
+            number = old.get(topic + NUMBER)
+            if new.get(topic + NUMBER, number) == number:
+                return True
+    return False

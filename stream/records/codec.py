@@ -1,6 +1,7 @@
 """Bytes to records and back. Nothing that a producer sends raises past this file: it becomes a `Rejection`."""
 
 import re
+from collections.abc import Callable
 from typing import NamedTuple, TypeVar
 
 import msgspec
@@ -10,6 +11,7 @@ from msgspec import Struct
 from stream.records import amounts, ids, times
 from stream.records.limits import MAX_DEPTH, MAX_ITEM_BYTES, MAX_PROFILE_BYTES, excess, too_deep
 from stream.records.schemas import KINDS, MAX_EVENT_BYTES, MAX_ID_BYTES, Event, EventType, Experiment, Item, Profile
+from stream.records.unknown import unknown_fields
 
 REASONS = (
     "not_json", "missing_field", "wrong_type", "out_of_range", "id_too_long", "bad_timestamp", "unknown_event_type",
@@ -18,12 +20,21 @@ REASONS = (
 
 TIMES = {"timestamp", "expires_at", "starts_at"}  # fields that hold a time
 
+
+class _KnownEvent(Event, frozen=True, kw_only=True, omit_defaults=True, gc=False, forbid_unknown_fields=True):
+    """An event all of whose fields are read."""
+
+
 R = TypeVar("R", Event, Item, Profile, Experiment)
 _EVENT = msgspec.json.Decoder(Event)
+_KNOWN_EVENT = msgspec.json.Decoder(_KnownEvent)
 _ITEM = msgspec.json.Decoder(Item)
 _PROFILE = msgspec.json.Decoder(Profile)
 _EXPERIMENT = msgspec.json.Decoder(Experiment)
 _AT = re.compile(r" - at `\$\.?([^`]*)`$")
+_UNKNOWN = re.compile(r"^Object contains unknown field `(.*)`$", re.DOTALL)
+# By their names in sentences.
+RECORDS: dict[str, type[Struct]] = {"event": Event, "item": Item, "user": Profile, "experiment": Experiment}
 
 
 class Rejection(NamedTuple):
@@ -33,8 +44,14 @@ class Rejection(NamedTuple):
     detail: str
 
 
-def decode_event(kind: EventType, key: bytes | None, value: bytes | None, now: float) -> Event | Rejection:
+def decode_event(
+    kind: EventType, key: bytes | None, value: bytes | None, now: float, unread: Callable[[str], None] | None = None
+) -> Event | Rejection:
     """Read one record of the topic of `kind`; `now` in unix seconds bounds its timestamp from above.
+
+    Parameters
+    ----------
+    unread : called with the first field that events do not have. Costs nothing where all are known
 
     >>> decode_event("view", b"u1", b'{"event_id": "e1", "user_id": "u1", "timestamp": 1e9}', now=1e9)
     Rejection(reason='missing_field', detail='event: Object missing required field `item_id`')
@@ -43,7 +60,8 @@ def decode_event(kind: EventType, key: bytes | None, value: bytes | None, now: f
         return Rejection("empty", "event: the record has no value; send a JSON object")
     if len(value) > MAX_EVENT_BYTES:
         return Rejection("too_large", f"event: must have at most {MAX_EVENT_BYTES} bytes; got {len(value)}")
-    event = _decode(_EVENT, "event", value)
+    known = None if unread is None else _decode_known(value, unread)
+    event = known or _decode(_EVENT, "event", value)
     if isinstance(event, Rejection):
         return event
     return _check_event(event, kind, key, now) or event
@@ -109,6 +127,16 @@ def encode(record: Struct) -> bytes:
     return orjson.dumps(msgspec.to_builtins(record))
 
 
+def _decode_known(value: bytes, unread: Callable[[str], None]) -> Event | None:
+    """An event all of whose fields are read; None for any other, and for what is no event."""
+    try:
+        return None if too_deep(value) else _KNOWN_EVENT.decode(value)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        if (found := _UNKNOWN.match(str(error))) is not None:
+            unread(found.group(1))
+        return None
+
+
 def _decode(decoder: "msgspec.json.Decoder[R]", name: str, value: bytes) -> R | Rejection:
     if too_deep(value):
         return Rejection("out_of_range", f"{name}: objects and lists must stand at most {MAX_DEPTH} deep in each other")
@@ -129,7 +157,7 @@ def _explain(name: str, message: str, value: bytes) -> Rejection:
     field = where.group(1) if where else ""
     detail = f"{name}: {message}"
     if "missing required field" in message:
-        return Rejection("missing_field", detail)
+        return Rejection("missing_field", "; ".join([detail, *unknown_fields(RECORDS[name], value)[:1]]))
     if field == "type" and "enum" in message:
         return Rejection("unknown_event_type", f"{detail}; must be one of {', '.join(KINDS)}")
     if field in TIMES:

@@ -143,10 +143,13 @@ class Offer:
         self.pins: dict[int, int] = {}
 
     def propose(
-        self, sources: Sequence[Source], query: Query, k: int, blocked: NDArray[np.uint8]
-    ) -> list[NDArray[np.int32]]:
-        """Up to k items of every source that rules allow; `blocked` marks items that no source may give."""
-        found = [source.top_k(query, k, blocked)[0] for source in sources]
+        self, sources: Sequence[Source], found: Sequence[NDArray[np.int32]], query: Query, k: int,
+        blocked: NDArray[np.uint8],
+    ) -> list[NDArray[np.int32]]:  # fmt: skip
+        """Of up to k items that every source found, those that rules allow; where few are left, the source is asked on.
+
+        `blocked` marks items that no source may give.
+        """
         pins = self._available_pins(blocked)
         fine = self.showable(np.concatenate([np.array([item for _, item in pins], np.int32), *found]))
         for (slot, item), shown in zip(pins, fine.tolist()):

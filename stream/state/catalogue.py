@@ -96,6 +96,10 @@ class Catalogue:
         finally:
             self._mask[items] = self.blocked[items]
 
+    def arrays(self) -> tuple[NDArray[Any], ...]:
+        """What compiled code reads of all items; all are replaced together."""
+        return self.blocked, self._mask, self.expires, self.category, self.born, self.used
+
     def starts_afresh(self, item: int) -> bool:
         """Whether an item was removed, and there is something of it to be left behind."""
         return bool(self.expires[item] == REMOVED and self.used[item] >= 0)

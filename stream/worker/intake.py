@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 from faust.types import TP
 from kafka.partitioner.default import murmur2
+from msgspec import Struct
 
 from stream.config import Config
 from stream.decisions.arrivals import Arrival, UserEvent
@@ -26,11 +27,16 @@ from stream.records.codec import (
     decode_tombstone,
 )
 from stream.records.log import ExperimentChange, ItemChange, ProfileChange, logged_event
-from stream.records.schemas import DeadLetter
+from stream.records.schemas import DeadLetter, Event, Experiment, Item, Profile
 from stream.records.topics import EVENT_KINDS, EXPERIMENTS, INPUT_TOPICS, ITEMS, USERS, ShardId, Topic, prefixed
+from stream.records.unknown import sentence, unknown_fields
 
 HASHES = 65_536  # keys whose hash is remembered: it takes some microseconds, and most keys come again
+UNREAD_S = 10.0  # between two lines about fields that are not read
+MAX_UNREAD = 100  # names that are reported, each once: further ones are counted only
 BATCH_RECORDS = 200  # of one log message: fits topics.LOG_BYTES even if all ids are as long as they may be
+# What topics hold that have no events.
+DESCRIBED: dict[str, type[Struct]] = {ITEMS.name: Item, USERS.name: Profile, EXPERIMENTS.name: Experiment}
 log = logging.getLogger(__name__)
 
 
@@ -70,6 +76,9 @@ class Intake:
         # The newest gap: a position, the offset of the next record, and how many records between were deleted.
         self.partitions: Mapping[str, int] = {}  # of each topic, by name without the namespace; not known: unchecked
         self._misplaced: set[str] = set()  # topics with keys on a wrong partition, said once
+        self._unread: set[tuple[str, str]] = set()  # topics, and sentences about fields that are not read
+        self._names = list[str]()  # of such fields of the event that is being decoded
+        self._unread_at = -UNREAD_S  # when the newest of these was said
         self._gaps: dict[TP, tuple[int, int, int]] = {}
 
     def shard_of(self, tp: TP) -> str:
@@ -167,23 +176,41 @@ class Intake:
                 record.topic, record.partition, record.offset, record.key, _hash(record.key) % count, count,
             )  # fmt: skip
 
+    def _note_unread(self, topic: Topic, record: Any, said: str, now: float) -> None:
+        """Count a record with a field that nobody reads; report each name once, one in ten seconds."""
+        self.observer.unread(topic.name)
+        about = topic.name, said
+        if about in self._unread or len(self._unread) >= MAX_UNREAD or 0.0 <= now - self._unread_at < UNREAD_S:
+            return
+        self._unread.add(about)
+        self._unread_at = now
+        log.warning(
+            "%s/%d offset %d: a field is not read (headwater_unknown_fields_total counts such records): %s",
+            record.topic, record.partition, record.offset, said,
+        )  # fmt: skip
+
     def _decode(self, topic: Topic, record: Any, now: float) -> Arrival | Rejection:
         if isinstance(record.value, Unreadable):
             return Rejection("unreadable", str(record.value))
         self._check_place(topic, record)
+        if topic.name in EVENT_KINDS:
+            return self._event(topic, record, now)
+        if record.value and (found := unknown_fields(DESCRIBED[topic.name], record.value)):
+            self._note_unread(topic, record, found[0], now)
         if topic is ITEMS:
             return _item_change(record)
-        if topic is USERS:
-            return _profile_change(record)
-        if topic is EXPERIMENTS:
-            return self._experiment_change(record)
+        return _profile_change(record) if topic is USERS else self._experiment_change(record)
+
+    def _event(self, topic: Topic, record: Any, now: float) -> UserEvent | Rejection:
         if record.key is None:
             self.observer.keyless()
-        event = decode_event(EVENT_KINDS[topic.name], record.key, record.value, now)
+        kind = EVENT_KINDS[topic.name]
+        event = decode_event(kind, record.key, record.value, now, self._names.append)
+        if self._names:
+            self._note_unread(topic, record, sentence(Event, self._names.pop()), now)
         if isinstance(event, Rejection):
             return event
-        logged = logged_event(event, EVENT_KINDS[topic.name], record.offset, self.traits)
-        return UserEvent(event.user_id, logged, units(event, EVENT_KINDS[topic.name]))
+        return UserEvent(event.user_id, logged_event(event, kind, record.offset, self.traits), units(event, kind))
 
     def _experiment_change(self, record: Any) -> ExperimentChange | Rejection:
         if not record.value:

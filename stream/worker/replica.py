@@ -7,11 +7,12 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 
 from stream.errors import HeadwaterError
 from stream.kafka.connections import Connections, TruncatedError
+from stream.kafka.own_messages import OwnMessages
 from stream.kafka.snapshots import newest_model
 from stream.model.copy import ModelCopy
 from stream.model.fold import Model
 from stream.records.acceptance import Acceptance, Verdict
-from stream.records.log import Batch, Message, decode_message
+from stream.records.log import Batch, Message
 from stream.records.topics import LOG
 
 FOLD_AT_ONCE = 100  # records folded before other tasks get their turn: some 20 ms
@@ -38,13 +39,15 @@ class Replica:
     on_log_message : called once for each message after it was folded, with the fold's verdict and the offset
     on_truncation : called when messages were deleted before they were read
     failed : called when reading or folding ends for good
+    own : the batches that this worker has written, which it need not decode
     """
 
     def __init__(
         self, connections: Connections, model: Model, on_log_message: OnLogMessage, on_truncation: Callable[[], None],
-        failed: Callable[[BaseException], None],
+        failed: Callable[[BaseException], None], own: OwnMessages | None = None,
     ) -> None:  # fmt: skip
         self.connections, self.model, self.failed = connections, model, failed
+        self.own = own or OwnMessages()
         self.on_log_message, self.on_truncation = on_log_message, on_truncation
         self.caught_up = asyncio.Event()  # the log has been folded up to its end at the start
         self.log_end = 0
@@ -149,7 +152,7 @@ class Replica:
                 log.info("folding headwater.log: at %d of %d", self.model.offset, self.log_end)
             folded = 0
             for offset, data in records:
-                message = decode_message(data, offset, sealed=True)
+                message = self.own.decode(data, offset)
                 yield offset, message
                 folded += 1 + (len(message.records) if isinstance(message, Batch) else 0)
                 if folded >= FOLD_AT_ONCE:

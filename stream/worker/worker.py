@@ -30,6 +30,7 @@ from stream.decisions.publish import outcomes
 from stream.decisions.shard import Shard
 from stream.kafka.connections import Connections
 from stream.kafka.faust_polls import Poll, Positions
+from stream.kafka.own_messages import OwnMessages
 from stream.model.fold import Model
 from stream.observe import Observer
 from stream.records.acceptance import Verdict
@@ -79,8 +80,9 @@ class Worker:
         self.connections = connections
         self.positions = InputPositions(positions, connections, self.intake.topics, lambda: self.taking)
         self.intake.partitions = self.positions.watch.partitions
-        self.writer = Writer(connections, config.kafka.namespace, observer, clock, self._on_send_error)
-        self.replica = Replica(connections, self.model, self.on_log_message, self._on_truncation, failed)
+        own = OwnMessages()
+        self.writer = Writer(connections, config.kafka.namespace, observer, clock, self._on_send_error, own)
+        self.replica = Replica(connections, self.model, self.on_log_message, self._on_truncation, failed, own)
         takeover = Takeover(config, name, connections, self.writer, self.replica)
         self.ownership = Ownership(
             config, observer, self.intake, self.positions, self.writer, self.replica, takeover, self._on_gone

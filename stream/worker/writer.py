@@ -7,9 +7,10 @@ from typing import Any, NamedTuple
 from msgspec import Struct
 
 from stream.kafka.connections import REQUEST_S, Connections
+from stream.kafka.own_messages import OwnMessages
 from stream.observe import Observer
 from stream.records.codec import encode
-from stream.records.log import Batch, Message, encode_message
+from stream.records.log import Batch, Message
 from stream.records.topics import LOG, Topic, prefixed
 
 SOON_S = 0.1  # how long outcomes may wait to be sent together
@@ -47,14 +48,16 @@ class Writer:
     ----------
     clock : unix seconds
     on_send_error : called with the shard of a record that could not be written
+    own : keeps the batches that are written
     """
 
     def __init__(
         self, connections: Connections, namespace: str, observer: Observer, clock: Callable[[], float],
-        on_send_error: Callable[[str, SendError], None],
+        on_send_error: Callable[[str, SendError], None], own: OwnMessages | None = None,
     ) -> None:  # fmt: skip
         self.connections, self.namespace, self.observer = connections, namespace, observer
         self.clock, self.on_send_error = clock, on_send_error
+        self.own = own or OwnMessages()
         self._producer: Any = None
         self._sent: asyncio.Queue[Sent] = asyncio.Queue()
         self.outcomes_acked: dict[str, int] = {}  # shard -> log offset before which all its outcomes are acknowledged
@@ -135,7 +138,7 @@ class Writer:
     async def log(self, message: Message) -> Future:
         """Send one message to headwater.log; the order of calls is the order in the log."""
         name = prefixed(self.namespace, LOG)
-        future = await self._connected().send(name, value=encode_message(message), partition=0)
+        future = await self._connected().send(name, value=self.own.encode(message), partition=0)
         return self._watched(message.shard, future)
 
     async def _write_in_order(self) -> None:

@@ -1,4 +1,4 @@
-"""Slates as they are read, with a real Kafka: without withdrawn items, filled up; and items that are changed."""
+"""Slates as they are read, with a real Kafka: without withdrawn items, filled up."""
 
 import http.client
 import json
@@ -118,23 +118,3 @@ def test_unknown_parameters_are_refused_and_unknown_fields_are_named(running: Ru
     assert (status, found["warnings"]) == (
         200, ["desicion_id: is no field of events, so it is not read; did you mean 'decision_id'?"]
     )  # fmt: skip
-
-
-def test_put_is_whole_patch_is_partial_get_reads(running: Running) -> None:
-    path = "/v1/items/mug"
-
-    def reads(**wanted: Any) -> dict[str, str] | None:
-        status, found, headers = running.ask("GET", path)
-        return headers if status == 200 and {key: found[key] for key in wanted} == wanted else None
-
-    assert running.ask("PATCH", path, {"price": 8})[0] == 404
-    assert running.ask("PUT", path, {"title": "Mug", "price": 9, "tags": ["blue"]})[0] == 202
-    headers = until(lambda: reads(title="Mug", price=9.0), "item")
-    for n in range(5):  # none of these waits for the one before to come back
-        assert running.ask("PATCH", path, {"price": 8 + n, "attributes": {f"a{n}": n}})[0] == 202
-    until(lambda: reads(title="Mug", price=12.0, tags=["blue"], attributes={f"a{n}": n for n in range(5)}), "patched")
-    assert running.ask("PATCH", path, {"price": 1}, **{"if-match": headers["ETag"]})[0] == 412
-    assert running.ask("PUT", path, {"price": 8})[0] == 202
-    until(lambda: reads(title=None, price=8.0, tags=[]), "item put whole")
-    assert running.ask("PUT", "/v1/users/eve", {"attributes": {"country": "NL"}})[0] == 202
-    until(lambda: running.ask("GET", "/v1/users/eve")[1].get("attributes") == {"country": "NL"}, "user")

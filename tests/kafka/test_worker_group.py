@@ -45,7 +45,7 @@ def counted(saved: ModelCopy | None) -> int:
 
 
 def owned(worker: WorkerProcess) -> float:
-    return worker.metrics().get("headwater_sources_owned", 0.0)
+    return worker.metrics().get("headwater_shards_owned", 0.0)
 
 
 def fingerprints(*workers: WorkerProcess) -> list[tuple[int, str]]:

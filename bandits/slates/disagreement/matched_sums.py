@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from bandits.base import EXHAUSTED, OTHER
 from bandits.slates.offers import check_record, rank_bucket
-from bandits.slates.table import Settled
+from bandits.slates.queue import Settled
 from bandits.td import td_learning
 
 Table = NDArray[np.float64]  # [sources, 4 own bucket, 4 ranking's bucket, 2 sides, 3 sums]

@@ -7,9 +7,10 @@ and every source may be better.
 """
 
 from collections.abc import Callable, Mapping
-from typing import Literal
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
+from numba import njit
 from numpy.typing import NDArray
 
 from bandits.base import NO_CONSTRAINTS, Constraints, Outcome, Slate
@@ -24,16 +25,40 @@ from bandits.slates.disagreement.choice import (
     recorded_disagreement,
 )
 from bandits.slates.disagreement.matched_sums import SIDES, Sums, credit_disagreement
-from bandits.slates.disagreement.reward_scale import RewardScale
+from bandits.slates.disagreement.reward_scale import RewardScale, count_reward
 from bandits.slates.offers import BUCKETS
 from bandits.slates.q_learning import q_learning_error
+from bandits.slates.queue import Waiting, settled_of
 from bandits.slates.sarsa import sarsa_error
-from bandits.slates.table import SlateTable
+from bandits.slates.table import SlateTable, Values, credit_of, credit_outcome
 
 BOOTSTRAPS: dict[str, Callable[[SlateTable, Outcome], float]] = {
     "q_learning": q_learning_error,
     "sarsa": sarsa_error,
 }
+
+
+class _Disagreed(NamedTuple):
+    """All that is learned, and from what, for compiled code."""
+
+    cells: NDArray[np.float64]  # [states, sources, 4, 4, 2, 3]
+    pooled: NDArray[np.float64]  # [sources, 4, 4, 2, 3]
+    caps: tuple[float, float]  # see `Sums`
+    scale: NDArray[np.float64]  # [3] see `count_reward`
+    values: Values
+    waiting: Waiting
+
+
+@njit(cache=True)
+def _learn(held: Any, start: int, count: int) -> None:
+    cells, pooled, caps, scale, values, waiting = held.it
+    for n in range(start, count):
+        state = waiting.states[n]
+        settled = settled_of(waiting, n, values.examined.theta, credit_of(values, waiting, n))
+        prior_value = scale[0] / scale[2] if scale[2] > 0.0 else 0.0
+        waiting.errors[n] = credit_disagreement(Sums(cells[state], pooled, caps, prior_value), settled)
+        count_reward(scale, settled.theta, settled.sources, settled.hit, settled.u_t)
+        credit_outcome(values, state, settled)
 
 
 class Disagreement(SlateTable):
@@ -97,6 +122,10 @@ class Disagreement(SlateTable):
         self._cells = np.zeros((n_states, sources, BUCKETS, BUCKETS, SIDES, 3))
         self._pooled = np.zeros(self._cells.shape[1:])
         self._scale = RewardScale()
+        self._disagreed = _Disagreed(
+            self._cells, self._pooled, (tuning.cap, tuning.cap_pooled), self._scale.sums, self.values,
+            self._queue.waiting,
+        )  # fmt: skip
         self._prior: Prior = (0.0, 0.0, 0.0)  # in units of reward, of which nothing is known yet
 
     def _differences(self, state: int) -> Differences:
@@ -137,15 +166,12 @@ class Disagreement(SlateTable):
         """``u_t``, bootstrapped as SARSA or Q-learning does."""
         return BOOTSTRAPS[self._bootstrap](self, outcome)
 
-    def credit(self, outcome: Outcome, u_t: float) -> float:
-        """Move the table, and credit the disagreements; return their mean error, in units of reward."""
-        caps = (self._tuning.cap, self._tuning.cap_pooled)
-        sums = Sums(self._cells[outcome.state_tm1], self._pooled, caps, self._scale.moments()[0])
-        error = credit_disagreement(sums, self.settled(outcome, u_t))
-        self._scale.learn_one(self.examination.theta, outcome.sources, outcome.hit, u_t)
+    def _learn(self, start: int, count: int) -> None:
+        """Credit the disagreements of some of the queue, and move the table; the errors are those of the former."""
+        if self._learning is None or self._learning.waiting is not self._queue.waiting:
+            self._learning = self._disagreed._replace(waiting=self._queue.waiting)
+        _learn(self._handle.of(self._learning), start, count)
         self._state_prior()
-        super().credit(outcome, u_t)
-        return error
 
     def state(self) -> dict[str, NDArray[np.generic]]:
         """Every array that learning changes, in fixed order: live, not copied."""

@@ -45,17 +45,17 @@ class RewardScale:
     """
 
     def __init__(self) -> None:
-        self._sums = np.zeros(3)  # of |reward|, reward ** 2, examination
+        self.sums = np.zeros(3)  # of |reward|, reward ** 2, examination
 
     def learn_one(self, theta: NDArray[np.float64], sources: NDArray[np.uint8], hit: int, reward: float) -> None:
         """Count a settled slate: examination of the slots, sources drawn, slot of the hit or -1, its reward."""
-        count_reward(self._sums, theta, sources, hit, reward)
+        count_reward(self.sums, theta, sources, hit, reward)
 
     def moments(self) -> tuple[float, float]:
         """Mean size and mean square of an examined slot's reward, in units of reward and of reward squared."""
-        size, square, examined = self._sums.tolist()
+        size, square, examined = self.sums.tolist()
         return (size / examined, square / examined) if examined > 0.0 else (0.0, 0.0)
 
     def state(self) -> dict[str, NDArray[np.generic]]:
         """The array that learning changes, live."""
-        return {"reward_scale": self._sums}
+        return {"reward_scale": self.sums}

@@ -95,7 +95,7 @@ function show(found) {
     const move = moved(item, place);
     row.dataset.item = item.item_id;
     if (move) title.append(move);
-    why.append(make("span", item.source, "source"), ` ${item.reason}`);
+    why.append(make("span", item.source, "source"), " ", make("span", item.reason, "words"));
     if (item.propensity !== null) {
       why.append(` · probability ${item.propensity.toFixed(2)}`);
     }
@@ -134,13 +134,20 @@ function highlight(outcome) {
 async function explain(item) {
   const box = $("why-text");
   $("why-title").textContent = `Why ${item.title}?`;
-  box.replaceChildren(make("p", `${item.source}: ${item.reason}. Ranking score ${item.score.toPrecision(2)}; shown in ` +
-    `this place with probability ${item.propensity.toFixed(3)}, given the places above.`));
+  const facts = `Ranking score ${item.score.toPrecision(2)}; shown in this place with probability ` +
+    `${item.propensity.toFixed(3)}, given the places above.`;
+  box.replaceChildren(make("p", `${item.source}: ${item.reason}. ${facts}`));
   $("why").showModal();
   const answer = await call("GET", `/v1/users/${path(user)}/explanation`);
   if (!answer.ok) { box.append(make("p", await problem(answer), "hint")); return; }
-  const found = (await answer.json()).slots.find((slot) => slot.item_id === item.item_id);
+  const explained = await answer.json();
+  const found = explained.slots.find((slot) => slot.item_id === item.item_id);
   if (!found) { box.append(make("p", "The slate has changed meanwhile.", "hint")); return; }
+  box.firstChild.textContent = `${item.source}: ${found.reason}. ${facts}`;
+  if (slate.decision_id === explained.decision_id) for (const row of document.querySelectorAll("#slots li")) {
+    const slot = explained.slots.find((each) => each.item_id === row.dataset.item);
+    if (slot) row.querySelector(".words").textContent = slot.reason;
+  }
   const list = (title, rows) => {
     if (!rows.length) return;
     const items = make("ul");

@@ -4,44 +4,18 @@ A misspelt parameter changes the answer at once, so it is an error. A field may 
 the record is written, and the answer says which name was meant.
 """
 
-from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping
-from difflib import get_close_matches
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from typing import Any
 
 import msgspec
 from aiohttp import web
 
 from stream.gateway.problems import Problem
+from stream.records.unknown import SHOWN, nearest, unknown_fields
 
 WARNED = 20  # documents of a request that are looked at, and warnings of an answer
-SHOWN = 60  # characters of a name
 
-_FIELDS = msgspec.json.Decoder(dict[str, msgspec.Raw])
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
-
-
-def nearest(name: str, known: Iterable[str]) -> str:
-    """A question after the name that was meant; empty if none is near.
-
-    >>> nearest("titel", ["title", "price"]), nearest("zzz", ["title"])
-    ("; did you mean 'title'?", '')
-    """
-    found = get_close_matches(name[:SHOWN], list(known), n=1, cutoff=0.6)
-    return f"; did you mean {found[0]!r}?" if found else ""
-
-
-def unknown_fields(record: type[msgspec.Struct], body: bytes) -> list[str]:
-    """Sentences about the fields of a JSON object that the record does not have."""
-    try:
-        given = _FIELDS.decode(body)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        return []  # refused elsewhere
-    known = record.__struct_fields__
-    return [
-        f"{name[:SHOWN]}: is no field of {record.__name__.lower()}s, so it is not read{nearest(name, known)}"
-        for name in given
-        if name not in known
-    ][:WARNED]
 
 
 def warned(record: type[msgspec.Struct], *bodies: bytes) -> dict[str, list[str]]:

@@ -105,6 +105,8 @@ def _identify(guard: Guard, header: str, address: str, limited: Callable[[], Non
             caller = guard.tokens.caller(given)
         except InvalidTokenError as error:
             reason, forged = str(error), error.forged
+    if caller is not None and not guard.keys.holds(caller):
+        raise Problem(401, "the token was revoked: ask for a new one", headers=CHALLENGE)
     if caller is None:
         if wait:
             raise _too_many_wrong(wait, limited)

@@ -3,6 +3,7 @@
 import ipaddress
 from collections.abc import Awaitable, Callable
 from typing import Any
+from urllib.parse import urlsplit
 
 from aiohttp import web
 from yarl import URL
@@ -80,6 +81,8 @@ def answering_to(hosts: Hosts) -> Any:
         named = request.headers.getall("Host", [])
         if len(named) > 1:
             raise Problem(400, f"Host: must be given once; got {len(named)}")
+        if not request.raw_path.startswith(("/", "*")):  # the address names the host, which counts (RFC 9112, 3.2.2)
+            named = [urlsplit(request.raw_path).netloc]
         if not hosts.admits(named[0] if named else ""):
             raise Problem(
                 421,

@@ -1,4 +1,7 @@
-"""Keys: hashed, with a name, scopes and an expiry; from the configuration and from a file that may change meanwhile."""
+"""Keys: hashed, with a name, scopes and an expiry; from the configuration and from a file that may change meanwhile.
+
+The file also names tokens that are called back: `revoked:ID`, or all of a user, `revoked-user:USER`.
+"""
 
 import hashlib
 import logging
@@ -17,6 +20,7 @@ REMOVED_IN = "0.2.0"
 MIN_KEY = 16  # characters
 PREFIX = "hw_"  # so that scanners of repositories can find a key
 HASHED = re.compile(r"([A-Za-z0-9_.-]{1,60}):([a-z+]+):sha256-([0-9a-f]{64})(?::(.+))?")
+REVOKED = re.compile(r"revoked:([A-Za-z0-9_-]{1,60})|revoked-user:(.{1,256})")  # of one token, of all of a user
 NAME = re.compile(r"[A-Za-z0-9_.-]{1,60}")
 MAX_FILE_BYTES = 1024 * 1024
 
@@ -31,6 +35,7 @@ class Caller(NamedTuple):
     user: str | None = None  # the only user of whom they may read and write, if they have a token
     expires: float | None = None  # unix seconds
     digest: bytes = b""  # of the key
+    token: str = ""  # id of the token
 
 
 def every_scope(scopes: str) -> frozenset[str]:
@@ -122,6 +127,7 @@ class Keys:
         ]
         self._stamp: object = None
         self._by_digest: dict[bytes, Caller] = {}
+        self._revoked: frozenset[tuple[str, str]] = frozenset()  # a token's id, or a user
         self._take(self._read())
 
     def __bool__(self) -> bool:
@@ -138,7 +144,8 @@ class Keys:
             self._stamp = self._file_stamp()
             log.error("%s; the keys stay as they were", error)
             return False
-        log.warning("gateway.keys_file %s: read again: %d keys", self._path, len(self._by_digest))
+        counts = len(self._by_digest), len(self._revoked)
+        log.warning("gateway.keys_file %s: read again: %d keys, %d revocations", self._path, *counts)
         return True
 
     def find(self, key: str) -> Caller | None:
@@ -146,7 +153,9 @@ class Keys:
         return self._by_digest.get(digest(key))
 
     def holds(self, caller: Caller) -> bool:
-        """Whether the key of a caller is still among the keys, with the same rights."""
+        """Whether the key of a caller is still among the keys, with the same rights, or their token is not revoked."""
+        if {(caller.token, ""), ("", caller.user or "")} & self._revoked:
+            return False
         return not caller.digest or self._by_digest.get(caller.digest) == caller
 
     def _take(self, found: list[Caller]) -> None:
@@ -171,4 +180,8 @@ class Keys:
         except (OSError, UnicodeDecodeError) as error:
             raise UsageError(f"{where}: cannot be read: {getattr(error, 'strerror', None) or error}") from error
         numbered = [(n, line.strip()) for n, line in enumerate(lines, 1)]
-        return [_parse(line, f"{where}: line {n}") for n, line in numbered if line and not line.startswith("#")]
+        numbered = [(n, line) for n, line in numbered if line and not line.startswith("#")]
+        revoked = {line: match for _, line in numbered if (match := REVOKED.fullmatch(line)) is not None}
+        found = [_parse(line, f"{where}: line {n}") for n, line in numbered if line not in revoked]
+        self._revoked = frozenset((match[1] or "", match[2] or "") for match in revoked.values())
+        return found

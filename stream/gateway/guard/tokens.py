@@ -1,5 +1,8 @@
 """Tokens: signed for one user, with an expiry, so that a browser may hold one."""
 
+import secrets
+from typing import NamedTuple
+
 import jwt
 
 from stream.errors import UsageError
@@ -7,7 +10,8 @@ from stream.gateway.guard.keys import OWN, Caller
 
 ALGORITHM = "HS256"
 MIN_SECRET = 32  # characters
-MAX_S = 7 * 86_400.0  # of a token's life: it cannot be called back
+MAX_S = 7 * 86_400.0  # of a token's life: so long a revocation has to be kept
+ID_BYTES = 12  # of a token's id
 
 
 class InvalidTokenError(Exception):
@@ -16,6 +20,14 @@ class InvalidTokenError(Exception):
     def __init__(self, text: str, *, forged: bool) -> None:
         super().__init__(text)
         self.forged = forged
+
+
+class Signed(NamedTuple):
+    """A new token."""
+
+    token: str
+    expires: float  # unix seconds
+    token_id: str  # by which it can be called back
 
 
 class Tokens:
@@ -43,11 +55,11 @@ class Tokens:
     def __bool__(self) -> bool:
         return bool(self._secrets)
 
-    def sign(self, user_id: str, seconds: float, now: float) -> tuple[str, float]:
-        """A token for a user, and when it expires, in unix seconds."""
-        expires = int(now + seconds)
-        claims = {"sub": user_id, "aud": self._audience, "iat": int(now), "exp": expires}
-        return jwt.encode(claims, self._secrets[0], ALGORITHM), float(expires)
+    def sign(self, user_id: str, seconds: float, now: float) -> Signed:
+        """A token for a user."""
+        expires, token_id = int(now + seconds), secrets.token_urlsafe(ID_BYTES)
+        claims = {"sub": user_id, "aud": self._audience, "iat": int(now), "exp": expires, "jti": token_id}
+        return Signed(jwt.encode(claims, self._secrets[0], ALGORITHM), float(expires), token_id)
 
     def caller(self, token: str) -> Caller:
         """Who sends a token.
@@ -68,5 +80,6 @@ class Tokens:
             except (jwt.InvalidTokenError, UnicodeError):
                 continue
             user = str(claims["sub"])
-            return Caller(f"token of {user}", frozenset({OWN}), user, float(claims["exp"]))
+            own = frozenset({OWN})
+            return Caller(f"token of {user}", own, user, float(claims["exp"]), token=str(claims.get("jti", "")))
         raise InvalidTokenError("the token is not signed for this site", forged=True)

@@ -4,10 +4,11 @@ A query looks up its rarest sequence and compares only the titles that have it, 
 almost match, not with the catalogue.
 """
 
-import unicodedata
 from array import array
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterator
+
+from learners.content.words import fold
 
 INDEXED = 256  # characters of a title that are searched, and of a query
 GRAM = 3  # characters of the longest sequences
@@ -16,12 +17,12 @@ BUCKETS = 1 << 18  # of sequences, by hash: however strange the titles are, memo
 
 
 def folded(text: str) -> str:
-    """A text as it is compared: one form of each character, no capitals.
+    """A text as it is compared: as the words of titles are, without capitals, accents and other variants.
 
-    >>> folded("Ｔｏｙ STRASSE ﬁ") == folded("toy straße fi")
+    >>> folded("Ｔｏｙ STRASSE ﬁ, Théière, İzmir") == folded("toy straße fi, theiere, izmir")
     True
     """
-    return unicodedata.normalize("NFKC", text[:INDEXED].casefold())[:INDEXED]
+    return fold(text[:INDEXED])[:INDEXED]
 
 
 def _buckets(text: str, shortest: int = 1) -> set[int]:

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from learners.content.scores import average, project, usual_price
+from learners.content.profile import average, usual_price
+from learners.content.scores import project
 
 DECAY = np.array([1.0, 0.5])
 

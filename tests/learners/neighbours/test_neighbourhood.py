@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from learners import Query
 from learners.neighbours.histories import Histories, no_histories, touch, with_room
-from learners.neighbours.neighbourhood import Neighbourhood, decays, keep_most_similar, match_of, spread
+from learners.neighbours.neighbourhood import Neighbourhood, clear, decays, keep_most_similar, match_of, spread
 
 NOTHING = np.empty(0, np.int32)
 
@@ -103,9 +103,9 @@ def test_an_answer_holds_for_its_query_until_something_is_learned() -> None:
     assert pickle.loads(pickle.dumps(near)).begin(query), "a copy has no answer"
 
 
-def test_a_new_query_finds_the_room_empty() -> None:
+def test_clearing_wipes_out_the_answer() -> None:
     near, _ = _answered()
-    assert near.begin(_ask())
+    clear(near.scratch)
     assert not near.scratch.sums.any()
     assert (near.scratch.places == -1).all()
     near.restart(3)

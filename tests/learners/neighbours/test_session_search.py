@@ -5,9 +5,8 @@ import math
 import numpy as np
 import pytest
 
-from learners.arrays.handle import Handle
 from learners.neighbours.neighbourhood import Neighbourhood
-from learners.neighbours.session_search import Decays, Weights, _decay, answer
+from learners.neighbours.session_search import Decays, NearSessions, Weights, _decay, find_sessions
 from learners.neighbours.sessions import learn_click, no_sessions, with_items, with_session
 
 LIMITS, DAY_S = (10, 10, 10), 86_400.0
@@ -25,8 +24,8 @@ def _scores(
         met.add(owner)
     near = Neighbourhood(history=5, sample=10)
     near.add_item(5)
-    learned, weights = Handle().of(sessions), Handle().of(Weights.of(DECAY, idf, k, 5))
-    answer(learned, near.held, weights, user, days * DAY_S, np.array(past, np.int32), 6)
+    arrays = NearSessions(sessions, near.scratch, Weights.of(DECAY, idf, k, 5))
+    find_sessions(arrays, user, days * DAY_S, np.array(past, np.int32), 6)
     return [float(score) for score in near.score_many(np.arange(6, dtype=np.int32))]
 
 

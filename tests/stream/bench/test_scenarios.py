@@ -2,6 +2,7 @@
 
 import pytest
 
+from stream.bench.calibration import AT_PAR
 from stream.bench.scenarios import chosen, measure, scenarios
 from stream.bench.site import Site
 from stream.bench.workloads import World
@@ -28,6 +29,8 @@ NAMES = [
     )),
     "engine/backlog",
     "engine/each",
+    "engine/settle",
+    "engine/slate-long",
 ]  # fmt: skip
 
 
@@ -46,11 +49,23 @@ def test_every_scenario_does_its_work(site: Site, name: str) -> None:
     before = site.model.catalogue.events
     found, profile = measure(scenario, site, units=12, portions=2)
     assert (found.scenario, found.portions, profile) == (name, 2, "")
-    assert found.us > 0.0
+    assert found.cpu_us > 0.0
+    assert found.reference_us == found.cpu_us, "without a calibration figures stay as they are"
     assert found.rate == pytest.approx(1e6 / found.us)
+    if name in {"engine/settle", "engine/slate-long"}:  # they take in more events than they time
+        assert site.model.catalogue.events - before >= 3 * 12
+        return
     learns = name.startswith(("engine/take", "engine/backlog", "engine/each", "fold/", "learn/"))
     assert site.model.catalogue.events - before == 3 * 12 or not learns, "all batches were folded"
     assert site.model.skipped == 0
+
+
+def test_reference_time_is_cpu_time_by_the_calibration_that_fits(site: Site) -> None:
+    machine = AT_PAR._replace(interpreter=0.5)
+    for name, share in (("log/encode", 0.5), ("ranking/score", 1.0), ("fold/records", 0.75)):
+        (scenario,) = chosen(Config(), [name])
+        found, _ = measure(scenario, site, units=12, portions=1, machine=machine)
+        assert found.reference_us == pytest.approx(share * found.cpu_us)
 
 
 def test_a_profile_names_functions(site: Site) -> None:

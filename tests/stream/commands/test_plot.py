@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from stream.bench.latency import Latency
+from stream.bench.kafka.latency import Latency
 from stream.commands.plot import draw_latency
 
 

@@ -59,11 +59,13 @@ def test_a_contribution_is_the_loss_of_score_with_average_features(site: Site) -
     first = 3 * [source.name for source in site.model.sources].index("covisitation")
     without[first : first + 3] = features[:, first : first + 3].mean(axis=0).round()
     before, after = site.model.ranking.mixer.score_many(np.stack([features[place], without]))
-    assert {"feature": "covisitation", "nats": round(float(before - after), 4)} in contributions
+    assert {"feature": "covisitation", "nats": round(float(before - after), 4), "above": True} in contributions
     assert before > after
     sizes = [abs(part["nats"]) for part in contributions]
     assert sizes == sorted(sizes, reverse=True)
     assert len(contributions) == MAX_PARTS
+    seen = next((part for part in contributions if part["feature"] == "seen"), None)
+    assert seen is None or not seen["above"], "others of the candidates were seen, this one was not"
     assert not {part["feature"] for part in contributions} & set(USER_COLUMNS)
 
 

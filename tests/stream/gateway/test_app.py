@@ -9,9 +9,10 @@ import pytest
 
 from stream.config import Config, Gateway
 from stream.errors import UsageError
-from stream.gateway.api import ENDPOINTS, READ_MODEL
+from stream.gateway.api import ENDPOINTS
 from stream.gateway.app import check
 from stream.gateway.guard.keys import new_key
+from stream.gateway.handlers.parts import READ_MODEL
 from stream.records.schemas import Item
 from tests.support.served import Served, served
 
@@ -76,6 +77,15 @@ ODD: list[tuple[str, str, tuple[str, ...], bytes, set[int]]] = [  # method, path
     ("PUT", "/v1/items/a", (KEY, JSON, "Content-Encoding: br"), b"{}", {415}),
     ("PUT", "/v1/items/a", (KEY, "Content-Type: \xff"), b"{}", {415}),
     ("POST", "/v1/events", (KEY, JSON, "Content-Length: 99999999999999999999999"), b"", {400}),
+    ("PATCH", "/v1/items/a", (KEY, "Content-Type: application/json-patch+json"), b"[]", {415}),
+    ("PATCH", "/v1/items/a", (KEY, "Content-Type: application/merge-patch+json"), b"{}", {404}),
+    ("PUT", "/v1/items/a", (KEY, "Content-Type: application/merge-patch+json"), b"{}", {415}),
+    ("PATCH", "/v1/users/a", (KEY, JSON), b"[]", {422}),
+    ("PATCH", "/v1/users/a", (KEY, JSON), b'{"attributes": {"a": ["b"]}}', {422}),
+    ("PATCH", "/v1/users/%2e%2e", (KEY, JSON), b"{}", {422}),
+    ("POST", "/v1/events", (KEY, JSON, "Transfer-Encoding: chunked", "Transfer-Encoding: identity"), b"0", {400}),
+    ("POST", "/v1/events", (KEY, JSON, "Content-Length: +2"), b"{}", {400}),
+    ("GET", "/v1/items", (KEY, "X: a", " folded"), b"", {400}),
     ("POST", "/v1/events", (KEY, JSON, "Content-Length: 999999999"), b"", {413}),
     ("POST", "/v1/events", (KEY, JSON, "Content-Length: -1"), b"", {400}),
     ("POST", "/v1/events", (KEY, JSON, "Content-Length: 1", "Content-Length: 2"), b"", {400}),
@@ -111,7 +121,7 @@ def _request(method: str, path: str, headers: tuple[str, ...], body: bytes) -> b
     lines = [f"{method} {path} HTTP/1.1", *headers, "Connection: close"]
     names = {line.partition(":")[0].lower() for line in headers}
     lines += ["Host: localhost"] * ("host" not in names)
-    if not names & {"content-length", "transfer-encoding"} and method in ("PUT", "POST"):
+    if not names & {"content-length", "transfer-encoding"} and method in ("PUT", "POST", "PATCH"):
         lines.append(f"Content-Length: {len(body)}")
     return "\r\n".join((*lines, "", "")).encode("latin-1") + body
 
@@ -150,6 +160,23 @@ def test_head_is_answered_wherever_get_is() -> None:
     served(OPEN, send)
 
 
+def test_search_finds_only_what_may_be_shown() -> None:
+    async def send(site: Served) -> None:
+        read_model = site.app[READ_MODEL]
+        for name in ("here", "hidden", "old", "gone"):
+            read_model.item(name, Item(item_id=name, title=f"Teapot {name}", available=name != "hidden",
+                                       expires_at=1.0 if name == "old" else None))  # fmt: skip
+        read_model.item("gone", None)
+        for query in ("?query=teapot", "?query=teapot%20", ""):
+            status, answer = await site.ask("GET", f"/v1/items{query}", KEY)
+            assert status == 200
+            found = [each["item_id"] for each in json.loads(answer.partition(b"\r\n\r\n")[2])["items"]]
+            assert found == ["here"], query
+        assert (await site.ask("GET", "/v1/items/hidden", KEY))[0] == 200, "it can be read, to be changed"
+
+    served(OPEN, send)
+
+
 def test_metrics_are_for_this_machine_or_need_their_token() -> None:
     async def with_token(site: Served) -> None:
         assert (await site.ask("GET", "/metrics"))[0] == 401
@@ -177,6 +204,12 @@ def test_without_keys_only_loopbacks_names_are_answered() -> None:
         ):  # fmt: skip
             assert (await site.ask("GET", USER % "ada", f"Host: {host}"))[0] == status, host
             assert (await site.ask("GET", "/", f"Host: {host}"))[0] == status, host
+        for path, status in (
+            ("http://localhost/v1/items", 200), ("http://shop.example/", 200), ("http://127.0.0.1:1/v1/items", 200),
+            ("http://evil.example/v1/items", 421), ("http://localhost@evil.example/v1/items", 421),
+            ("http://evil.example:80/", 421), ("https://evil.example/v1/items", 421),
+        ):  # fmt: skip
+            assert (await site.ask("GET", path, "Host: localhost"))[0] == status, path
         for origin, status in (
             ("http://localhost:3000", 200), ("https://shop.example", 200), ("http://127.0.0.1", 200),
             ("https://evil.example", 403), ("null", 403), ("\xff", 403), ("http://[", 403),

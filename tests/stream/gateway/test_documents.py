@@ -1,25 +1,7 @@
 """Slates and figures as JSON documents."""
 
-import pytest
-
-from stream.gateway.documents import reason, slate_document, stats_document, trending_document
+from stream.gateway.documents import slate_document, stats_document, trending_document
 from tests.support.gateway import T, full, slate, viewed
-
-
-@pytest.mark.parametrize(
-    ("source", "item", "history", "goes_with", "words"),
-    [
-        ("popularity", "a", [], None, "many like it"),
-        ("ranked", "b", ["a"], "A", "goes with A"),
-        ("ranked", "a", ["a"], None, "you have looked at it before"),
-        ("ranked", "e", [], None, "a good guess for anybody"),
-        ("ranked", "e", ["a"], None, "goes with what you looked at last"),
-        ("content", "b", ["a"], "A", "goes with A"),
-        ("content", "b", ["a"], None, "it is much like what you looked at"),
-    ],
-)
-def test_reasons(source: str, item: str, history: list[str], goes_with: str | None, words: str) -> None:
-    assert reason(source, item, history, goes_with) == words
 
 
 def test_a_slate_has_titles_and_can_be_shortened() -> None:
@@ -31,7 +13,7 @@ def test_a_slate_has_titles_and_can_be_shortened() -> None:
     answered = slate_document(newest, read_model, 2, frozenset("b"))
     assert [(item["item_id"], item["title"]) for item in answered["items"]] == [("d", "D"), ("e", "E")]
     assert answered["fallback"] is None
-    assert slate_document(newest, read_model)["items"][0]["reason"] == "goes with A"
+    assert slate_document(newest, read_model)["items"][0]["reason"] == "chosen by the ranking"
 
 
 def test_trending_items_are_marked_as_a_fallback() -> None:

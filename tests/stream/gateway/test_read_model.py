@@ -71,12 +71,6 @@ def test_hits_are_counted_by_source_and_rank_and_void_ones_are_not() -> None:
     assert read_model.seconds[-1][3:] == (9, 8, 16.0)
 
 
-def test_an_item_is_pulled_by_the_one_it_occurs_with_most() -> None:
-    read_model = full()
-    assert read_model.pulled_by(["b", "d", "e", "unknown"], ["c", "a"]) == ["a", "c", None, None]
-    assert read_model.pulled_by(["b"], []) == [None]
-
-
 def test_histories_are_bounded_and_deleted() -> None:
     read_model = ReadModel()
     viewed(read_model, "ada", *(f"i{n % 30}" for n in range(60)))

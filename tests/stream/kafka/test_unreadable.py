@@ -108,6 +108,22 @@ def test_a_header_that_claims_too_much_takes_nothing_else_with_it(delta: int) ->
     assert read(bad, at=2)[1] == 3  # nothing behind it tells where it ends
 
 
+@pytest.mark.parametrize("delta", [2_000_000_000, -7, 0])
+def test_a_good_batch_with_a_wrong_header_does_not_hide_the_one_behind_it(delta: int) -> None:
+    wrong = changed(batch(2, 3), delta=delta)  # its checksum is right, its records are whole
+    expected = [(n, b"k%d" % n) for n in (0, 1, 2, 3, 4, 5, 6)]
+    assert read(batch(0), wrong, batch(5)) == (expected, 7)
+    assert read_by_kafka_python(batch(0), wrong, batch(5)) == (expected, 7)
+    assert read(wrong, at=2) == (expected[2:5], 5), "the next fetch begins behind it"
+    assert read_by_kafka_python(wrong, at=2) == (expected[2:5], 5)
+
+
+def test_what_compaction_removed_at_the_end_of_a_batch_is_not_fetched_again() -> None:
+    compacted = changed(batch(2, 3), delta=9)  # it held ten records once
+    assert read(compacted, at=2) == ([(n, b"k%d" % n) for n in (2, 3, 4)], 12)
+    assert read_by_kafka_python(compacted, batch(12), at=2)[1] == 14
+
+
 def test_positions_inside_a_batch() -> None:
     found, after = read(changed(batch(2, 6), crc=False), at=4)
     assert (found, after) == ([(7, Unreadable(4, 7, "bad checksum"))], 8)

@@ -18,12 +18,15 @@ def test_requests_are_counted_by_method_route_and_status_and_streams_have_no_dur
     metrics.count("/v1/events", "POST", 202, 0.004)
     metrics.count("/v1/stream", "GET", 200, 90.0)
     metrics.limited.inc()
+    metrics.unreadable("recommendations", 3)
     found = samples(metrics)
     assert found["headwater_gateway_requests_total", "POST", "/v1/events", "202"] == 1
     assert found["headwater_gateway_requests_total", "GET", "/v1/stream", "200"] == 1
     assert found["headwater_gateway_request_seconds_count", "/v1/events"] == 1
     assert ("headwater_gateway_request_seconds_count", "/v1/stream") not in found
     assert found[("headwater_gateway_limited_total",)] == 1
+    assert found["headwater_gateway_unreadable_total", "recommendations"] == 3
+    assert found["headwater_gateway_unreadable_total", "events.view"] == 0, "there from the start"
 
 
 def test_gauges_are_read_when_they_are_scraped() -> None:

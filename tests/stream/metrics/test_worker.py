@@ -27,6 +27,7 @@ HOOKS: dict[str, tuple[Any, ...]] = {
     "keyless": (),
     "dead": ("not_json",),
     "misplaced": ("events.view",),
+    "unread": ("catalog.items",),
     "unreadable": ("events.view", 3),
     "topic_remade": ("events.view",),
     "busy": ("fold", 0.5),

@@ -16,12 +16,12 @@ from stream.config import Config, Drift, DriftAnswer
 from stream.decisions.local import SHARD
 from stream.evaluation.prequential import Entry, Evaluation, Protocol
 from stream.model.copy import ModelCopy
-from stream.model.drift_watch import ENGINE, Watch
+from stream.model.drift_watch import CLICK, ENGINE, MIXER, PURCHASE, Watch, watch_rows, watch_slate
 from stream.model.fold import Model
 from stream.ranking.features import feature_names
 from stream.records.log import LOG_VERSION, Claim
 from stream.records.schemas import Event
-from tests.support.site import Site, T, did
+from tests.support.site import T
 
 SILENT = Drift(mixer="none", heads="none", sources="none", engine="none")
 
@@ -32,82 +32,83 @@ def test_the_configured_answers_are_those_there_are() -> None:
 
 # Values
 
-
-class Heard(Watch):
-    """A watch that keeps the values it was given."""
-
-    values: dict[str, float]
-
-    def _observe(self, values: dict[str, float]) -> list[tuple[str, str]]:
-        self.values = values
-        return super()._observe(values)
+SOURCES = ("popularity", "recently_seen")
+COLUMNS = feature_names(SOURCES)
+NAN = math.nan
 
 
-COLUMNS = feature_names(("popularity", "recently_seen"))
-
-
-def heard(slots: int = 5) -> tuple[Heard, TwoHeads]:
-    heads = TwoHeads(COLUMNS)
-    return Heard(Drift(), [Popularity(), RecentlySeen()], heads, COLUMNS, slots), heads
+def watching(slots: int = 5, mixer: object = None) -> Watch:
+    return Watch(Drift(), [Popularity(), RecentlySeen()], TwoHeads(COLUMNS), COLUMNS, slots, mixer)
 
 
 def row(**values: int) -> Any:
     return np.array([values.get(name, 0) for name in COLUMNS], np.uint8)
 
 
+def heard(
+    watch: Watch, features: Any = None, *, listwise: float = NAN, click: float = 0.1, bought: float = 0.5,
+    purchased: bool = False,
+) -> dict[str, float]:  # fmt: skip
+    """The values that were taken, by model."""
+    learned = np.array([listwise, click, bought, 0.0])
+    watch_rows(watch.arrays, row() if features is None else features, features is not None, purchased, learned)
+    return values(watch)
+
+
+def values(watch: Watch) -> dict[str, float]:
+    taken = zip((ENGINE, CLICK, PURCHASE, MIXER, *SOURCES), watch.arrays.values.tolist(), strict=True)
+    return {name: value for name, value in taken if not math.isnan(value)}
+
+
 @pytest.mark.parametrize("slots", [1, 2, 5, 10, 20])
 def test_a_source_hits_if_the_item_is_among_its_first(slots: int) -> None:
-    watch, _ = heard(slots)
+    watch = watching(slots)
     for rank in range(2 * slots):
-        watch.learned(row(popularity_rank=int(255.0 / (1 + rank) + 0.5)), purchased=False, click=0.1)
-        assert watch.values["popularity"] == float(rank < slots)
+        found = heard(watch, row(popularity_rank=int(255.0 / (1 + rank) + 0.5)))
+        assert found["popularity"] == float(rank < slots)
 
 
 def test_a_source_of_discovery_is_not_blamed_for_what_the_user_knew() -> None:
-    watch, _ = heard()
-    watch.learned(row(seen=255, recently_seen_rank=255), purchased=False, click=0.1)
-    assert "popularity" not in watch.values
-    assert watch.values["recently_seen"] == 1.0
-    watch.learned(None, purchased=False, click=0.1)
-    assert (watch.values["popularity"], watch.values["recently_seen"]) == (0.0, 0.0), "it was no candidate"
+    found = heard(watching(), row(seen=255, recently_seen_rank=255))
+    assert "popularity" not in found
+    assert found["recently_seen"] == 1.0
+    found = heard(watching())
+    assert (found["popularity"], found["recently_seen"]) == (0.0, 0.0), "it was no candidate"
 
 
 def test_losses_are_shares_of_the_worst() -> None:
-    watch, heads = heard()
     for click, expected in ((0.5, 0.1), (99.0, 1.0), (0.0, 0.0)):
-        watch.learned(None, purchased=False, click=click)
-        assert watch.values["click"] == expected
-        assert "purchase" not in watch.values
-    heads.purchase.predicted = 0.25
+        found = heard(watching(), click=click)
+        assert found[CLICK] == expected
+        assert not {PURCHASE, MIXER, ENGINE} & set(found)
     for purchased, likelihood in ((True, 0.25), (False, 0.75)):
-        watch.learned(row(), purchased=purchased, click=0.0, listwise=None)
-        assert watch.values["purchase"] == pytest.approx(-math.log(likelihood) / 5)
+        found = heard(watching(), row(), bought=0.25, purchased=purchased)
+        assert found[PURCHASE] == pytest.approx(-math.log(likelihood) / 5)
+    assert heard(watching(), row(), listwise=1.0)[MIXER] == pytest.approx(0.2)
 
 
-def test_a_mixer_is_watched_where_there_is_one() -> None:
+def test_an_alarm_is_answered_once() -> None:
     told: list[float] = []
 
     class Mixer:
         def raise_learning_rate(self, factor: float) -> None:
             told.append(factor)
 
-    watch = Watch(Drift(), [Popularity(), RecentlySeen()], TwoHeads(COLUMNS), COLUMNS, 5, Mixer())
-    found = [watch.learned(None, purchased=False, click=0.1, listwise=n / 400) for n in range(1_200)]
-    assert [alarm for alarms in found for alarm in alarms].count(("mixer", "faster_step")) >= 1
-    assert 4.0 in told
+    watch, found = watching(mixer=Mixer()), list[tuple[str, str]]()
+    for n in range(1_200):
+        heard(watch, listwise=n / 400)
+        found += watch.alarms()
+        assert watch.alarms() == []
+    assert found.count((MIXER, "faster_step")) == len(told) >= 1
+    assert set(told) == {4.0}
 
 
-@pytest.mark.parametrize("outcome", ["silent", "void", "replaced"])
-def test_only_answered_slates_count_for_the_engine(outcome: Any) -> None:
-    site, watch = Site("abc"), heard()[0]
-    site.take(did("u", "a"))
-    settled = site.step(did("u", "b", T + 1)).settled
-    assert settled is not None
-    watch.settled(settled)
-    assert watch.values == {ENGINE: float(settled.outcome == "hit")}
-    watch.values = {}
-    watch.settled(msgspec.structs.replace(settled, outcome=outcome))
-    assert watch.values == {}
+@pytest.mark.parametrize("hit", [True, False])
+def test_the_engine_is_watched_by_its_hits(hit: bool) -> None:
+    watch = watching()
+    heard(watch, row())
+    watch_slate(watch.arrays, hit)
+    assert values(watch) == {ENGINE: float(hit)}
 
 
 # Replicas

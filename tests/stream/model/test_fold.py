@@ -5,13 +5,15 @@ from typing import Any, cast
 import msgspec
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
-from learners import CoVisitation, Impersonal, Interaction, Interactions, Source
+from learners import Impersonal, Interaction, Source
 from stream.config import Config, Policy, Slate, Sources
 from stream.decisions.engine import Engine
 from stream.decisions.slates import SlateRequest
 from stream.model.copy import ModelCopy
 from stream.model.fold import Model
+from stream.model.lessons import Lessons
 from stream.observe import Losses, Observer
 from stream.ranking.score import HEAD_NEGATIVES
 from stream.records.log import (
@@ -137,58 +139,66 @@ class PickyError(Exception):
     """What a broken learner raises."""
 
 
-def test_a_record_that_raises_is_counted_and_skipped_on_every_replica(monkeypatch: pytest.MonkeyPatch) -> None:
-    def broken(model: Model) -> None:
-        source = model.sources[2]
-        assert isinstance(source, CoVisitation)
-        learn_many = source.learn_many
+class Picky(Impersonal):
+    """A source that counts what it learns, and raises or runs out of memory at some items."""
 
-        def refuse(events: Interactions) -> None:
-            if 4 in events.items:
-                raise PickyError
-            learn_many(events)
+    name = "picky"
 
-        monkeypatch.setattr(source, "learn_many", refuse)
+    def __init__(self, refused: int, error: type[BaseException] = PickyError) -> None:
+        self.refused, self.error = refused, error
+        self.learned: list[int] = []
 
+    def add_item(self, item: int) -> None:
+        pass
+
+    def learn_one(self, event: Interaction) -> None:
+        if event.item == self.refused:
+            raise self.error
+        self.learned.append(event.item)
+
+    def state(self) -> dict[str, NDArray[Any]]:
+        return {"learned": np.array(self.learned, np.int64)}
+
+
+def with_source(source: Any, observer: Observer | None = None) -> Model:
+    """A model with one more source, which the log's slates do not have."""
+    model = Model(CONFIG, observer)
+    model._lessons = Lessons(model.vocabulary, [*model.sources, cast("Source", source)], model.board)
+    return model
+
+
+def test_a_record_that_raises_is_counted_and_skipped_on_every_replica() -> None:
     prints = []
     for _ in range(2):
-        seen = Tally()
-        model = Model(CONFIG, seen)
-        broken(model)
+        seen, source = Tally(), Picky(4)
+        model = with_source(source, seen)
         assert {model.fold(decode_message(data, n), n) for n, data in enumerate(LOG)} == {"claimed", "accepted"}
-        on_it = [
-            n for n in range(2, len(LOG)) for step in message(LOG, n).records
-            if isinstance(step, Step) and step.event is not None and step.event.item_id == "e"
+        events = [
+            (n, step.event.item_id) for n in range(2, len(LOG)) for step in message(LOG, n).records
+            if isinstance(step, Step) and step.event is not None
         ]  # fmt: skip
-        assert seen.at == on_it
-        assert model.skipped == len(on_it) > 0
-        prints.append(model.fingerprint())
-    assert prints[0] == prints[1] != folded(LOG).fingerprint()
+        assert seen.at == [n for n, item in events if item == "e"]
+        assert model.skipped == len(seen.at) > 0
+        assert len(source.learned) == len(events) - model.skipped
+        prints.append((model.fingerprint(), source.learned))
+    assert prints[0] == prints[1]
+    others = model.copy()._replace(skipped=0).parts
+    assert all(
+        np.array_equal(array, others[part][key])
+        for part, arrays in folded(LOG).copy().parts.items() for key, array in arrays.items()
+    ), "the other sources have learned it all"  # fmt: skip
 
 
 def test_of_a_source_that_learns_one_by_one_only_the_event_that_raises_is_skipped() -> None:
-    learned: list[int] = []
-
-    class Picky(Impersonal):
-        name = "picky"
-
-        def add_item(self, item: int) -> None:
-            pass
-
-        def learn_one(self, event: Interaction) -> None:
-            if event.item == 1:
-                raise PickyError
-            learned.append(event.item)
-
-    model = Model(CONFIG)
-    model.sources = (cast("Source", Picky()),)
+    source = Picky(1)
+    model = with_source(source)
     steps = [
         Step("u", LoggedEvent(0, n, f"e{n}", item, 0, T + n, None, None), [], 0, None, None, None)
         for n, item in enumerate("aebec")
     ]
     model.fold(Claim(LOG_VERSION, "users/0", "token"), 0)
     assert model.fold(Batch(LOG_VERSION, "users/0", 0, 0, {}, T, [*steps]), 1) == "accepted"
-    assert (learned, model.skipped) == ([0, 2, 3], 2)
+    assert (source.learned, model.skipped) == ([0, 2, 3], 2)
 
 
 @pytest.mark.parametrize(
@@ -225,13 +235,12 @@ def test_an_inconsistent_record_is_skipped(step: Step) -> None:
     assert model.vocabulary.index("z") >= 0
 
 
-def test_running_out_of_memory_stops_the_worker(monkeypatch: pytest.MonkeyPatch) -> None:
-    def exhausted(event: Any) -> None:
-        raise MemoryError
-
-    model = Model(CONFIG)
-    monkeypatch.setattr(model.sources[0], "learn_many", exhausted)
+def test_running_out_of_memory_stops_the_worker() -> None:
     first = next(n for n in range(2, len(LOG)) if message(LOG, n).records)
+    step = message(LOG, first).records[0]
+    assert isinstance(step, Step)
+    assert step.event is not None
+    model = with_source(Picky(ord(step.event.item_id) - ord("a"), MemoryError))
     for n in range(first):
         model.fold(decode_message(LOG[n], n), n)
     with pytest.raises(MemoryError):

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from learners import NEVER
 from stream.ranking.features import OWN, Past
-from stream.ranking.negatives import TRIES, Offered, pack, packed_bytes, rows_of, sample
+from stream.ranking.negatives import TRIES, Offered, pack_offered, packed_bytes, rows_of, sample
 
 SCORES = np.array([0.1, 0.9, 0.5, 0.7, 0.3], np.float32)
 
@@ -43,7 +43,7 @@ def offered(n: int, spare: int = 0) -> np.ndarray[tuple[int], np.dtype[np.uint8]
     past = Past(np.zeros(0, np.int32), np.zeros(0, np.int32), np.full(0, NEVER), np.zeros(0, np.uint8), np.zeros(0))
     found = Offered(np.arange(10, 10 + n, dtype=np.int32), features, SCORES[:n], np.full(n, -1, np.int32), past)
     slot = np.full(packed_bytes(found) + spare, 255, np.uint8)
-    pack(slot, found.items, found.features, found.scores, found.places, found.past.times)
+    pack_offered(slot, found.items, found.features, found.scores, found.places, found.past.times)
     return slot
 
 

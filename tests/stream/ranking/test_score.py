@@ -2,12 +2,14 @@
 
 import math
 from itertools import pairwise
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from river import linear_model, utils
 
+from learners.ranking.heads import Head
 from stream import config
 from stream.ranking.features import OWN, SCORE, feature_names
 from stream.ranking.score import HEAD_FEATURES, HEAD_NEGATIVES, SCORE_RANGE, Ranking, Weights
@@ -61,6 +63,15 @@ def test_the_ranking_score_is_the_weighted_sum() -> None:
     assert plain == pytest.approx(parts.mixer.shares(table), rel=1e-5)
 
 
+def rivers(head: Head) -> Any:
+    """River's model with the weights of a head."""
+    *weights, intercept = head.vector()
+    model = linear_model.LogisticRegression()
+    model._weights = utils.VectorDict(dict(zip(HEAD_FEATURES, weights, strict=True)))
+    model.intercept = intercept
+    return model
+
+
 def test_heads_predict_the_same_as_rivers_predict_one() -> None:
     found = taught(ranking())
     _, rows = found.score_many(features(12), WEIGHTS)
@@ -68,7 +79,7 @@ def test_heads_predict_the_same_as_rivers_predict_one() -> None:
     rate = HEAD_NEGATIVES / 11
     for row, (click, purchase) in zip(rows, found.probabilities(rows), strict=True):
         x = {name: row[at] / 255 for name, at in zip(HEAD_FEATURES, picked, strict=True) if row[at]}
-        click_head, purchase_head = cast("Any", found.heads.click), cast("Any", found.heads.purchase)
+        click_head, purchase_head = rivers(found.heads.click), rivers(found.heads.purchase)
         p = click_head.predict_proba_one(x)[True]
         p = p * rate / (p * rate + 1 - p)
         assert float(click) == pytest.approx(p, rel=1e-4)

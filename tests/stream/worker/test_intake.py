@@ -17,7 +17,7 @@ from stream.observe import Observer
 from stream.records.codec import REASONS, encode
 from stream.records.log import ItemChange, ProfileChange
 from stream.records.schemas import DeadLetter, Event, Item, Profile
-from stream.worker.intake import BATCH_RECORDS, Intake, Taken
+from stream.worker.intake import BATCH_RECORDS, MAX_UNREAD, Intake, Taken
 
 T = 1_700_000_000.0
 VIEWS, CLICKS, USERS, ITEMS = (
@@ -287,3 +287,72 @@ def test_keys_on_a_wrong_partition_are_counted_and_said_once(caplog: pytest.LogC
     intake.read({"events.view": 0}, [(VIEWS, records)], T)
     assert observer.seen == [("misplaced", "events.view")] * (40 - right)
     assert caplog.text.count("set partitioner=murmur2_random") == 1
+
+
+def unread(records: list[Record], now: float = T) -> tuple[list[str], Intake]:
+    """The topics that were counted, and the intake."""
+    found = list[str]()
+
+    class Unread(Observer):
+        def unread(self, topic: str) -> None:
+            found.append(topic)
+
+    intake = Intake(Config(), Unread())
+    for n, record in enumerate(records):
+        tp = TP(record.topic, 0)
+        reading = intake.read({record.topic: record.offset}, [(tp, [record])], now + 20 * n)
+        assert reading.parts[0].next == {record.topic: record.offset + 1}
+    return found, intake
+
+
+def with_fields(tp: TP, offset: int, key: bytes, text: str) -> Record:
+    return raw(tp, offset, key, text.encode())
+
+
+EVENT = '"event_id": "e%d", "user_id": "u", "item_id": "a", "timestamp": 1700000000.0'
+
+
+def test_fields_that_nobody_reads_are_counted_and_each_name_is_said_once(caplog: pytest.LogCaptureFixture) -> None:
+    trial = '{"name": "t", "starts_at": 1, "variants": [{"name": "a", "share": 0.5, "setings": {}}, {"name": "b"}]}'
+    found, _ = unread([
+        view(0),
+        with_fields(VIEWS, 1, b"u", "{" + EVENT % 1 + ', "desicion_id": "1"}'),
+        with_fields(VIEWS, 2, b"u", "{" + EVENT % 2 + ', "desicion_id": "1", "context": {"anything": 1}}'),
+        with_fields(ITEMS, 0, b"a", '{"item_id": "a", "titel": "Mug", "attributes": {"anything": 1}}'),
+        with_fields(USERS, 0, b"u", '{"user_id": "u", "atributes": {}}'),
+        with_fields(TP("experiments", 0), 0, b"t", trial),
+        with_fields(CLICKS, 0, b"u", "{" + EVENT % 3 + ', "price": 3, "schema_version": 1}'),
+    ])  # fmt: skip
+    assert found == ["events.view", "events.view", "catalog.items", "catalog.users", "experiments"]
+    assert caplog.text.count("did you mean 'decision_id'?") == 1
+    for name in ("title", "attributes", "settings"):
+        assert caplog.text.count(f"did you mean {name!r}?") == 1
+    assert ": desicion_id: is no field of events" in caplog.text
+
+
+def test_an_event_with_an_unknown_field_is_taken_in_like_any_other() -> None:
+    text = "{" + EVENT % 1 + ', "session_id": "s", "price": 2.5, "context": {"device": "tv"}'
+    plain, odd = Reader(), Reader()
+    taken = [reader.read((VIEWS, [with_fields(VIEWS, 0, b"u", text + more)])) for reader, more in
+             ((plain, "}"), (odd, ', "colour": "red"}'))]  # fmt: skip
+    assert taken[0].arrivals == taken[1].arrivals
+
+
+def test_lines_about_unknown_fields_are_few(caplog: pytest.LogCaptureFixture) -> None:
+    records = [with_fields(VIEWS, n, b"u", "{" + EVENT % n + f', "x{n}": 1}}') for n in range(MAX_UNREAD + 50)]
+    found, intake = unread(records)
+    assert len(found) == MAX_UNREAD + 50
+    assert caplog.text.count("is no field of events") == len(intake._unread) == MAX_UNREAD
+    caplog.clear()
+    Intake(Config(), Observer()).read({"events.view": 0}, [(VIEWS, records)], T)  # all at once: one in ten seconds
+    assert caplog.text.count("is no field of events") == 1
+
+
+def test_what_lacks_a_field_is_told_the_name_that_it_has_instead() -> None:
+    text = '{"event_id": "e", "user_id": "u", "itemid": "a", "timestamp": 1700000000.0}'
+    (part,) = Intake(Config(), Observer()).read(
+        {"events.view": 0}, [(VIEWS, [with_fields(VIEWS, 0, b"u", text)])], T
+    ).parts  # fmt: skip
+    ((_, letter),) = part.dead
+    assert letter.reason == "missing_field"
+    assert "itemid: is no field of events, so it is not read; did you mean 'item_id'?" in letter.detail

@@ -8,7 +8,8 @@ from aiohttp.test_utils import make_mocked_request
 
 from stream.gateway.fields.patches import Patches, etag, matches, merged, whole_of
 from stream.gateway.problems import Problem
-from stream.records.schemas import Item
+from stream.records.schemas import Item, Profile
+from stream.records.topics import ITEMS, USERS
 
 MUG = Item(item_id="i", title="Mug", price=8.0, attributes={"colour": "red", "size": 2.0})
 
@@ -29,11 +30,12 @@ def test_attributes_change_one_by_one() -> None:
 
 
 def test_a_change_that_has_not_come_back_is_the_newest_until_another_version_comes() -> None:
+    key = ITEMS.name, "i"
     patches, ours, theirs = Patches(), Item(item_id="i", title="ours"), Item(item_id="i", title="theirs")
-    assert patches.newest("i", MUG) == MUG
-    patches.wrote("i", MUG, ours)
-    assert patches.newest("i", MUG) == ours
-    assert patches.newest("i", theirs) == theirs
+    assert patches.newest(key, MUG) == MUG
+    patches.wrote(key, MUG, ours)
+    assert patches.newest(key, MUG) == ours
+    assert patches.newest(key, theirs) == theirs
 
 
 def test_a_change_of_another_version_is_refused() -> None:
@@ -42,10 +44,22 @@ def test_a_change_of_another_version_is_refused() -> None:
 
     for tag in (etag(MUG)["ETag"], "*", f'"old", {etag(MUG)["ETag"]}'):
         asked(tag)
-    with pytest.raises(Problem) as refused:
-        asked('"old"')
-    assert refused.value.status == 412
+    for tag, record in (('"old"', MUG), (f"W/{etag(MUG)['ETag']}", MUG), ("*", None), (etag(MUG)["ETag"], None)):
+        with pytest.raises(Problem) as refused:
+            matches(make_mocked_request("PATCH", "/", headers={"If-Match": tag}), record)
+        assert refused.value.status == 412
     assert etag(MUG) != etag(msgspec.structs.replace(MUG, price=9.0))
+
+
+def test_users_change_as_items_do() -> None:
+    ada, patches = Profile(user_id="ada", attributes={"country": "NL", "age": 30.0}), Patches()
+    after = msgspec.json.decode(merged(ada, b'{"attributes": {"age": null, "plan": "gold"}}'), type=Profile)
+    assert after.attributes == {"country": "NL", "plan": "gold"}
+    assert msgspec.json.decode(merged(ada, b'{"attributes": null}'), type=Profile) == Profile(user_id="ada")
+    nobody: Profile | None = None
+    patches.wrote((USERS.name, "i"), nobody, ada)
+    assert patches.newest((USERS.name, "i"), nobody) == ada
+    assert patches.newest((ITEMS.name, "i"), MUG) == MUG, "an item of the same id is another record"
 
 
 def test_all_fields_are_answered() -> None:
@@ -56,7 +70,7 @@ def test_changes_of_one_item_take_turns() -> None:
     patches, order = Patches(), list[str]()
 
     async def change(name: str, item_id: str) -> None:
-        async with patches.turn(item_id):
+        async with patches.turn((ITEMS.name, item_id)):
             order.append(f"{name} begins")
             await asyncio.sleep(0)
             order.append(f"{name} ends")

@@ -7,7 +7,7 @@ import pytest
 from aiohttp import web
 from aiohttp.test_utils import make_mocked_request
 
-from stream.gateway.fields.unknown import WARNED, known_parameters, unknown_fields, warned
+from stream.gateway.fields.unknown import WARNED, known_parameters, warned
 from stream.gateway.problems import Problem
 from stream.records.schemas import Event, Item
 
@@ -16,8 +16,8 @@ def test_a_misspelt_field_is_named_with_the_one_that_was_meant() -> None:
     assert warned(Item, b'{"item_id": "i", "titel": "Mug"}') == {
         "warnings": ["titel: is no field of items, so it is not read; did you mean 'title'?"]
     }
-    assert "did you mean 'decision_id'?" in unknown_fields(Event, b'{"desicion_id": "1"}')[0]
-    assert unknown_fields(Item, b'{"zzzzz": 1}') == ["zzzzz: is no field of items, so it is not read"]
+    assert "did you mean 'decision_id'?" in warned(Event, b'{"desicion_id": "1"}')["warnings"][0]
+    assert warned(Item, b'{"zzzzz": 1}') == {"warnings": ["zzzzz: is no field of items, so it is not read"]}
 
 
 def test_what_is_right_or_no_object_warns_of_nothing() -> None:

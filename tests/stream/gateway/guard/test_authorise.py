@@ -4,13 +4,15 @@ import asyncio
 import json
 import logging
 import time
+from pathlib import Path
 
 import pytest
 
 from stream.config import Gateway
-from stream.gateway.api import TOKENS
 from stream.gateway.guard.keys import new_key
 from stream.gateway.guard.limits import FREE_ATTEMPTS
+from stream.gateway.handlers.parts import KEYS as GUARD_KEYS
+from stream.gateway.handlers.parts import TOKENS
 from tests.support.served import Served, served
 
 SECRET = "s" * 40
@@ -30,6 +32,8 @@ ALLOWED: list[tuple[str, str, set[str]]] = [  # method, path, which keys
     ("HEAD", "/v1/stream", {"slates", "both"}),
     ("PUT", "/v1/items/a", {"catalogue"}),
     ("PUT", "/v1/users/a", {"catalogue"}),
+    ("PATCH", "/v1/users/a", {"catalogue"}),
+    ("PATCH", "/v1/items/a", {"catalogue"}),
     ("DELETE", "/v1/items/" + "x" * 300, {"admin"}),
     ("DELETE", "/v1/users/" + "x" * 300, {"admin"}),
     ("POST", "/v1/tokens", {"admin", "both"}),
@@ -90,8 +94,8 @@ def test_a_token_is_good_for_its_user_only() -> None:
 def test_forged_and_expired_tokens_are_refused() -> None:
     async def use(site: Served) -> None:
         tokens, now = site.app[TOKENS], time.time()
-        token, _ = tokens.sign("ada", 60, now)
-        old, _ = tokens.sign("ada", 60, now - 100)
+        token, *_ = tokens.sign("ada", 60, now)
+        old, *_ = tokens.sign("ada", 60, now - 100)
         head, claims, signature = token.split(".")
         for wrong, says in (
             (old, b"the token has expired"), (f"{head}.{claims}.", b"is not signed"),
@@ -103,6 +107,54 @@ def test_forged_and_expired_tokens_are_refused() -> None:
             assert says in answer
 
     served(settings(), use)
+
+
+def test_a_token_is_called_back_without_a_restart(tmp_path: Path) -> None:
+    path = tmp_path / "keys"
+    path.write_text("# nothing yet\n")
+
+    async def use(site: Served) -> None:
+        first, second, other = (site.app[TOKENS].sign(user, 600, time.time()) for user in ("ada", "ada", "ben: x"))
+
+        async def admitted() -> list[bool]:
+            path.touch()
+            site.app[GUARD_KEYS].refresh()
+            asked = ((first, "ada"), (second, "ada"), (other, "ben%3A%20x"))
+            answers = [
+                await site.ask("GET", f"/v1/users/{user}/recommendations", bearer(of.token)) for of, user in asked
+            ]
+            assert all(b"the token was revoked" in answer for status, answer in answers if status != 200)
+            return [status == 200 for status, _ in answers]
+
+        assert await admitted() == [True, True, True]
+        path.write_text(f"revoked:{first.token_id}\n")
+        assert await admitted() == [False, True, True]
+        path.write_text(f"revoked-user:ben: x\nrevoked:{first.token_id}\n")
+        assert await admitted() == [False, True, False]
+        path.write_text("revoked:\n")  # a line that says nothing: everything stays as it was
+        assert await admitted() == [False, True, False]
+        path.write_text("")
+        assert await admitted() == [True, True, True]
+
+    served(settings(keys_file=str(path)), use)
+
+
+def test_the_stream_of_a_revoked_token_ends(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "keys"
+    path.write_text("")
+    monkeypatch.setattr("stream.gateway.feed.KEEP_ALIVE_S", 0.05)
+
+    async def use(site: Served) -> None:
+        signed = site.app[TOKENS].sign("ada", 600, time.time())
+        reader, writer = await asyncio.open_connection("127.0.0.1", site.port)
+        writer.write("\r\n".join(("GET /v1/stream HTTP/1.1", "Host: localhost", bearer(signed.token), "", "")).encode())
+        await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), 5)
+        path.write_text(f"revoked:{signed.token_id}\n")
+        assert site.app[GUARD_KEYS].refresh()
+        await asyncio.wait_for(reader.readuntil(b"\r\n0\r\n\r\n"), 5)
+        writer.close()
+
+    served(settings(keys_file=str(path)), use)
 
 
 @pytest.mark.parametrize(

@@ -19,16 +19,17 @@ def refusal(tokens: Tokens, token: str) -> InvalidTokenError:
 
 def test_a_token_names_its_user_until_it_expires() -> None:
     tokens, now = Tokens(SECRET), time.time()
-    token, expires = tokens.sign("ada äß/..", 60, now)
+    token, expires, token_id = tokens.sign("ada äß/..", 60, now)
     caller = tokens.caller(token)
     assert (caller.user, caller.scopes, caller.expires) == ("ada äß/..", frozenset({"own"}), expires)
     assert int(now) + 60 == expires
-    old, _ = tokens.sign("ada", 60, now - 61)
+    assert caller.token == token_id != tokens.sign("ada äß/..", 60, now).token_id, "each has an id of its own"
+    old, *_ = tokens.sign("ada", 60, now - 61)
     assert not refusal(tokens, old).forged, "it was ours: no guess at a key"
 
 
 def test_a_secret_is_replaced_without_calling_back_tokens() -> None:
-    token, _ = Tokens(OLD).sign("ada", 60, time.time())
+    token, *_ = Tokens(OLD).sign("ada", 60, time.time())
     assert Tokens(f"{SECRET}, {OLD}").caller(token).user == "ada"
     assert refusal(Tokens(SECRET), token).forged
     assert Tokens(SECRET).caller(Tokens(f"{SECRET},{OLD}").sign("ben", 60, time.time())[0]).user == "ben"

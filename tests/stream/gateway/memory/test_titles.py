@@ -100,3 +100,19 @@ def test_memory_is_given_back() -> None:
     assert len(titles) == 0
     assert not any(titles._places)
     assert titles._titles == {}
+
+
+@pytest.mark.parametrize(
+    ("title", "query"),
+    [
+        ("İstanbul", "istanbul"), ("\u00e7aydanl\u0131k", "CAYDANLIK"), ("The\u0301ie\u0300re", "théière"),
+        ("Théière", "theiere"), ("ΤΣΑΓΙΕΡΑ", "τσαγιέρα"), ("إِبْرِيق", "ابريق"), ("Ёлка", "елка"),
+        ("ティーポット", "ﾃｨｰﾎﾟｯﾄ"), ("红色茶壶", "茶壶"), ("กาน้ำชา", "น้ำ"), ("चायदानी", "चाय"),
+        ("Stra\u00dfe", "STRASSE"), ("soft\u00adware", "software"),
+    ],
+)  # fmt: skip
+def test_one_word_in_two_spellings_is_found(title: str, query: str) -> None:
+    titles = Titles()
+    titles.put("it", title)
+    titles.put("other", "Enamel Mug")
+    assert found(titles, query) == ["it"]

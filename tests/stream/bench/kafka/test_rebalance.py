@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from stream.bench import rebalance
-from stream.bench.rebalance import Waits
+from stream.bench.kafka import rebalance
+from stream.bench.kafka.rebalance import Waits
 from stream.config import Config
 from stream.errors import CheckError
 from stream.records.log import LOG_VERSION, Batch, Claim, LoggedEvent, Message, Step
@@ -49,7 +49,7 @@ def waits(monkeypatch: pytest.MonkeyPatch) -> Waits:
             yield offset, message
 
     monkeypatch.setattr(rebalance, "read_log", read_log)
-    monkeypatch.setattr("stream.bench.rebalance.time", SimpleNamespace(time=lambda: now[0]))
+    monkeypatch.setattr("stream.bench.kafka.rebalance.time", SimpleNamespace(time=lambda: now[0]))
     found = Waits(Config())
     asyncio.run(found.read())
     return found
@@ -78,16 +78,18 @@ class Owner:
         self.owned = owned
 
     def metrics(self) -> dict[str, float]:
-        return {"headwater_sources_owned": self.owned}
+        return {"headwater_shards_owned": self.owned}
 
 
 def test_workers_are_settled_when_all_serve_and_no_shard_is_left(monkeypatch: pytest.MonkeyPatch) -> None:
     shards = len(all_shards(Config().kafka.partitions))
-    monkeypatch.setattr("stream.bench.rebalance.time", SimpleNamespace(time=iter([T, T + 3.0, T + 999.0]).__next__))
+    monkeypatch.setattr(
+        "stream.bench.kafka.rebalance.time", SimpleNamespace(time=iter([T, T + 3.0, T + 999.0]).__next__)
+    )
     served: Any = (Owner(shards - 1), Owner(1))
     assert asyncio.run(rebalance._settled(Config(), served, T)) == 3.0
     for owned in ((shards, 0), (shards - 2, 1)):
-        monkeypatch.setattr("stream.bench.rebalance.time", SimpleNamespace(time=iter([T, T + 999.0]).__next__))
+        monkeypatch.setattr("stream.bench.kafka.rebalance.time", SimpleNamespace(time=iter([T, T + 999.0]).__next__))
         workers: Any = tuple(map(Owner, owned))
         with pytest.raises(CheckError, match=f"must serve all {shards} shards within 90 s; they serve"):
             asyncio.run(rebalance._settled(Config(), workers, T))

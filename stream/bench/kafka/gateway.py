@@ -15,7 +15,7 @@ import aiohttp
 import msgspec
 import numpy as np
 
-from stream.bench.load import prepared, producer_of, send
+from stream.bench.kafka.load import prepared, producer_of, send
 from stream.bench.workloads import workload
 from stream.config import Config
 from stream.processes.servers import GatewayProcess, WorkerProcess

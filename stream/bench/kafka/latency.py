@@ -8,7 +8,7 @@ import msgspec
 import numpy as np
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
-from stream.bench.load import pace, prepared, producer_of
+from stream.bench.kafka.load import pace, prepared, producer_of
 from stream.bench.workloads import workload
 from stream.config import Config
 from stream.errors import CheckError

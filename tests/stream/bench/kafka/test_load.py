@@ -8,7 +8,7 @@ import msgspec
 import pytest
 from aiokafka.partitioner import murmur2
 
-from stream.bench.load import pace, send
+from stream.bench.kafka.load import pace, send
 from stream.bench.workloads import workload
 from stream.config import Config
 from stream.records.schemas import Event
@@ -75,7 +75,7 @@ def test_events_of_a_user_keep_their_order() -> None:
 def test_a_pace_is_kept_and_due_times_do_not_depend_on_delays(monkeypatch: pytest.MonkeyPatch) -> None:
     """The clock jumps: the second look is late, so what was due meanwhile is sent at once."""
     clock = iter([100.0, 100.0, 100.0, 100.35, 100.35, 100.36, 109.0, 109.0])
-    monkeypatch.setattr("stream.bench.load.time", SimpleNamespace(time=clock.__next__))
+    monkeypatch.setattr("stream.bench.kafka.load.time", SimpleNamespace(time=clock.__next__))
     producer, events, due_at = Producer(), list(workload(6)), dict[str, float]()
     sender: Any = producer
     asyncio.run(pace(sender, Config(), events, PARTITIONS, 10.0, due_at))

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from stream.bench import soak
-from stream.bench.soak import GROWTH, ITEMS, MAX_ITEMS, REGULARS, SETTLED_MINUTE, Minute, Soak, population
+from stream.bench.kafka import soak
+from stream.bench.kafka.soak import GROWTH, ITEMS, MAX_ITEMS, REGULARS, SETTLED_MINUTE, Minute, Soak, population
 
 
 def run(*resident_mb: float, waiting: int = 0) -> Soak:

@@ -16,7 +16,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from stream.bench.load import prepared, send_steadily
+from stream.bench.kafka.load import prepared, send_steadily
 from stream.bench.workloads import KINDS
 from stream.config import Config
 from stream.processes.servers import WorkerProcess

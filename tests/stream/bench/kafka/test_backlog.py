@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from stream.bench import backlog
-from stream.bench.backlog import metrics_of, worked_off
+from stream.bench.kafka import backlog
+from stream.bench.kafka.backlog import metrics_of, worked_off
 from stream.errors import CheckError
 from stream.metrics.worker import PrometheusObserver
 

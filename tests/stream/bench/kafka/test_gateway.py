@@ -7,7 +7,7 @@ import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer
 
-from stream.bench.gateway import GatewayLoad, _load
+from stream.bench.kafka.gateway import GatewayLoad, _load
 
 
 class Process:

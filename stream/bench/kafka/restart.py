@@ -8,8 +8,8 @@ from typing import NamedTuple
 
 import msgspec
 
-from stream.bench.backlog import metrics_of, worked_off
-from stream.bench.load import prepared, producer_of, send
+from stream.bench.kafka.backlog import metrics_of, worked_off
+from stream.bench.kafka.load import prepared, producer_of, send
 from stream.bench.workloads import workload
 from stream.config import Config
 from stream.processes.servers import WorkerProcess

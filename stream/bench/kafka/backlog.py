@@ -7,27 +7,33 @@ from collections.abc import Sequence
 from contextlib import ExitStack
 from typing import NamedTuple
 
+import msgspec
 from kafka import KafkaAdminClient
 
-from stream.bench.load import prepared, write_backlog
+from stream.bench.kafka.load import prepared, write_backlog
 from stream.config import Config, Kafka
 from stream.errors import CheckError
 from stream.kafka.security import kafka_options
 from stream.processes.servers import WorkerProcess
 from stream.records.topics import LOG, RECOMMENDATIONS, Topic, prefixed
 
+EACH_POLL = 10  # records: too few for two events of one user, of whom only the newest gets a slate
 STUCK_S = 60.0  # without progress, after which a measure gives up
 
 
 class Backlog(NamedTuple):
     """A backlog worked off."""
 
+    answered: str  # which events got a slate: `newest` of each user, late in a backlog, or `each`
     workers: int
     events: int
     slates: int
     seconds: float
     rate: float  # events per second, of all workers
+    of_transport: float | None  # share of the rate at which the transport alone answers each event; None: not measured
     worker_cpu: float  # cores, of all workers
+    cpu_us: float  # CPU time of all workers for an event
+    resident_mb: float  # of one worker, at the end
     log_bytes: float  # an event, of headwater.log: every worker reads them all
     slate_bytes: float  # a slate, of the topic of recommendations
 
@@ -39,9 +45,17 @@ class Page(NamedTuple):
     metrics: dict[str, float]
 
 
-async def measure_backlog(config: Config, events: int, workers: int = 1) -> Backlog:
-    """Write `events` before workers start, then measure how fast they work them off, deferred slates included."""
-    config = prepared(config, "backlog")
+async def measure_backlog(
+    config: Config, events: int, workers: int = 1, *, each: bool = False, transport: float | None = None
+) -> Backlog:
+    """Write `events` before workers start, then measure how fast they work them off, deferred slates included.
+
+    Parameters
+    ----------
+    each : every event gets a slate of its own, as the transport alone answers every event
+    transport : events per second of the transport alone, to compare with
+    """
+    config = prepared(answering_each(config) if each else config, "backlog")
     await write_backlog(config, events)
     with ExitStack() as stack:
         started = [stack.enter_context(WorkerProcess(config)) for _ in range(workers)]
@@ -54,7 +68,22 @@ async def measure_backlog(config: Config, events: int, workers: int = 1) -> Back
     done = last.metrics["headwater_events_total"] - first.metrics["headwater_events_total"]
     cpu = last.metrics["process_cpu_seconds_total"] - first.metrics["process_cpu_seconds_total"]
     made = int(last.metrics["headwater_decisions_opened_total"])
-    return Backlog(workers, events, made, seconds, done / seconds, cpu / seconds, log / events, slates / max(1, made))
+    return Backlog(
+        "each" if each else "newest", workers, events, made, seconds, done / seconds,
+        None if transport is None else done / seconds / transport, cpu / seconds, 1e6 * cpu / done,
+        last.metrics["process_resident_memory_bytes"] / 1e6 / workers, log / events, slates / max(1, made),
+    )  # fmt: skip
+
+
+def answering_each(config: Config) -> Config:
+    """Settings with which every event of a backlog gets a slate: none is deferred, polls hold few events of one user.
+
+    >>> answering_each(Config()).slate.backlog_records
+    0
+    """
+    kafka = msgspec.structs.replace(config.kafka, max_poll_records=EACH_POLL)
+    slate = msgspec.structs.replace(config.slate, backlog_records=0)
+    return msgspec.structs.replace(config, kafka=kafka, slate=slate)
 
 
 def _bytes(kafka: Kafka, topics: Sequence[Topic]) -> list[int]:

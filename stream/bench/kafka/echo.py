@@ -1,4 +1,4 @@
-"""The transport alone, to measure the engine against: `python -m stream.bench.echo`.
+"""The transport alone, to measure the engine against: `python -m stream.bench.kafka.echo`.
 
 Takes polls as the worker does and answers every event with a slate through the worker's own writer, but nothing is
 learned, chosen or logged. Settings come from the environment.

@@ -7,8 +7,8 @@ from typing import Any, NamedTuple
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
-from stream.bench.latency import Process, steady
-from stream.bench.load import prepared, producer_of, write_backlog
+from stream.bench.kafka.latency import Process, steady
+from stream.bench.kafka.load import prepared, producer_of, write_backlog
 from stream.config import Config
 from stream.errors import CheckError
 from stream.kafka.security import aiokafka_options

@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from stream.bench.load import prepared, send_steadily
+from stream.bench.kafka.load import prepared, send_steadily
 from stream.bench.workloads import workload
 from stream.config import Config
 from stream.errors import CheckError
@@ -137,7 +137,7 @@ async def _settled(config: Config, workers: tuple[WorkerProcess, ...], since: fl
     shards = len(all_shards(config.kafka.partitions))
     while time.time() < since + SETTLED_S:
         pages = [await asyncio.to_thread(worker.metrics) for worker in workers]
-        owned = [page.get("headwater_sources_owned", 0.0) for page in pages]
+        owned = [page.get("headwater_shards_owned", 0.0) for page in pages]
         if all(owned) and sum(owned) == shards:
             return time.time() - since
         await asyncio.sleep(0.2)

@@ -1,0 +1,114 @@
+"""Settled slates that wait to be learned in one compiled call."""
+
+import math
+from collections.abc import Iterable
+from typing import Any, NamedTuple, cast
+
+import numpy as np
+from numba import njit
+from numpy.typing import NDArray
+
+from bandits.base import Outcome
+
+_ROOM = 256  # slates at first
+
+
+class Settled(NamedTuple):
+    """A settled slate, as the kernels read it."""
+
+    theta: NDArray[np.float64]  # [slots], examination
+    offered_ranks: NDArray[np.uint8]  # [n, sources]
+    sources: NDArray[np.uint8]  # [n], drawn
+    hit: int  # slot, -1 for none
+    u_t: float  # credit of the hit, in units of reward
+
+
+class Waiting(NamedTuple):
+    """Settled slates in the order in which they are learned, for compiled code."""
+
+    states: NDArray[np.int64]  # [slates]
+    hits: NDArray[np.int64]  # [slates] slot, -1 for none
+    rewards: NDArray[np.float64]  # [slates]
+    credits: NDArray[np.float64]  # [slates] of the hit, `u_t`; nan: no next state counts, it is to be worked out
+    lengths: NDArray[np.int64]  # [slates] slots
+    sources: NDArray[np.uint8]  # [slates, slots]
+    offered_ranks: NDArray[np.uint8]  # [slates, slots, sources]
+    errors: NDArray[np.float64]  # [slates], written by who learns
+
+
+@njit(cache=True)
+def settled_of(waiting: Waiting, n: int, theta: NDArray[np.float64], u_t: float) -> Settled:
+    """Return the n-th slate, with its credit."""
+    slots = waiting.lengths[n]
+    return Settled(theta, waiting.offered_ranks[n, :slots], waiting.sources[n, :slots], waiting.hits[n], u_t)
+
+
+class Queue:
+    """Room for settled slates of one policy.
+
+    Parameters
+    ----------
+    policy
+        Its name, for errors.
+    sources, slots, n_states
+        Its size.
+
+    Attributes
+    ----------
+    waiting : Waiting
+        Another tuple when there was no room for one more.
+    count, learned : int
+        Slates in it, and how many of them the policy has learned.
+    """
+
+    def __init__(self, policy: str, sources: int, slots: int, n_states: int) -> None:
+        self._policy, self._sources, self._slots, self._n_states = policy, sources, slots, n_states
+        self.count = self.learned = 0
+        self.waiting = self._room(_ROOM)
+
+    def _room(self, slates: int) -> Waiting:
+        return Waiting(
+            np.zeros(slates, np.int64), np.zeros(slates, np.int64), np.zeros(slates), np.zeros(slates),
+            np.zeros(slates, np.int64), np.zeros((slates, self._slots), np.uint8),
+            np.zeros((slates, self._slots, self._sources), np.uint8), np.zeros(slates),
+        )  # fmt: skip
+
+    def add(self, outcome: Outcome, u_t: float = math.nan) -> None:
+        """Put a settled slate at the end.
+
+        Raises
+        ------
+        IndexError, ValueError
+            if it is none of this policy's: nothing was changed
+        """
+        state, drawn, offered_ranks = outcome.state_tm1, outcome.sources, outcome.offered_ranks
+        if not 0 <= state < self._n_states:
+            raise IndexError(f"policy {self._policy!r}: a state must be in [0, {self._n_states}); got {state}")
+        slots = len(drawn)
+        if offered_ranks.shape != (slots, self._sources):
+            raise ValueError(
+                f"policy {self._policy!r}: offered_ranks must have one row for each slot and one column for each "
+                f"source, {(slots, self._sources)}; got {offered_ranks.shape}"
+            )
+        if slots > self._slots:
+            raise ValueError(
+                f"policy {self._policy!r}: a slate must have at most as many slots as the policy, {self._slots}; "
+                f"got {slots}"
+            )
+        n, waiting = self.count, self.waiting
+        if n == len(waiting.states):
+            waiting = self._room(2 * n)
+            for new, old in cast("Iterable[tuple[Any, Any]]", zip(waiting, self.waiting)):
+                new[:n] = old
+            self.waiting = waiting
+        waiting.states[n], waiting.hits[n], waiting.lengths[n] = state, outcome.hit, slots
+        waiting.rewards[n], waiting.credits[n] = outcome.reward, u_t
+        waiting.sources[n, :slots] = drawn
+        waiting.offered_ranks[n, :slots] = offered_ranks
+        self.count = n + 1
+
+    def take_errors(self) -> list[float]:
+        """Empty the queue, all of which was learned; return the mean TD error of each slate."""
+        errors: list[float] = self.waiting.errors[: self.count].tolist()
+        self.count = self.learned = 0
+        return errors

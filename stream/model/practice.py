@@ -1,0 +1,174 @@
+"""What policies, ranking and drift watch learn of the steps of a message: collected, then learned by compiled code."""
+
+from collections.abc import Callable, Iterator
+from functools import partial
+from typing import Any, NamedTuple, cast
+
+import numpy as np
+from numba import njit
+from numpy.typing import NDArray
+
+from bandits import Outcome, Policy, Queues
+from learners.arrays.grow import grown
+from learners.arrays.handle import Handle
+from learners.drift import take_event
+from stream.experiments.variants import Variants
+from stream.model.drift_watch import Watch, watch_rows, watch_slate
+from stream.model.outcomes import outcome
+from stream.observe import Observer
+from stream.ranking.score import Ranking, learn_step, losses
+from stream.records.log import Rows, Step
+from stream.records.schemas import UNLEARNED
+
+MISS, HIT, ROWS, EVENT = range(4)  # what there is to learn: a slate without and with a hit, rows, an event that passed
+_ROOM = 512
+
+
+class Tasks(NamedTuple):
+    """What there is to learn, in order, for compiled code; the k-th rows belong to the k-th task of that kind."""
+
+    kinds: NDArray[np.uint8]  # [tasks]
+    features: NDArray[np.uint8]  # of all rows
+    starts: NDArray[np.int64]  # [rows + 1] in `features`
+    taken: NDArray[np.bool_]  # [rows], as in `Rows`
+    uniform: NDArray[np.int64]  # [rows]
+    rates: NDArray[np.float64]  # [rows]
+    purchased: NDArray[np.bool_]  # [rows]
+    learned: NDArray[np.float64]  # [rows, 4], written: see `learn_step`
+    done: NDArray[np.int64]  # [2] tasks and rows that were begun
+
+
+@njit(cache=True)
+def _work(ranking: Any, watch: Any, tasks: Any, count: int) -> bool:
+    """Work on the tasks until an alarm has to be answered, or is to fall; return whether there is one."""
+    kinds, features, starts, taken, uniform, rates, purchased, learned, done = tasks.it
+    while done[0] < count:
+        kind = kinds[done[0]]
+        done[0] += 1
+        raised = False
+        if kind == EVENT:
+            raised = take_event(watch.it.measures)
+        elif kind == ROWS:
+            k = done[1]
+            done[1] += 1
+            rows = features[starts[k] : starts[k + 1]]
+            learn_step(ranking.it, rows, taken[k], uniform[k], rates[k], purchased[k], learned[k])
+            raised = watch_rows(watch.it, rows, taken[k], purchased[k], learned[k])
+        else:
+            raised = watch_slate(watch.it, kind == HIT)
+        if raised:
+            return True
+    return False
+
+
+class Practice:
+    """Collects what policies, ranking and watch are to learn of some steps."""
+
+    def __init__(self, ranking: Ranking, watch: Watch, variants: Variants, observer: Observer) -> None:
+        self._ranking, self._watch, self._variants, self._observer = ranking, watch, variants, observer
+        self._lists = 1 + len(watch.arrays.columns)
+        self._handles = Handle(), Handle(), Handle()
+        self._count = self._rows = 0
+        self._queued: dict[int, tuple[Queues, bool]] = {}  # by identity; whether the observer is told what they learn
+        self._errors: list[float] = []  # TD errors of what was learned, for the observer
+        self._tasks = Tasks(
+            np.zeros(0, np.uint8), np.zeros(0, np.uint8), np.zeros(0, np.int64), np.zeros(0, np.bool_),
+            np.zeros(0, np.int64), np.zeros(0), np.zeros(0, np.bool_), np.zeros((0, 4)), np.zeros(2, np.int64),
+        )  # fmt: skip
+        self._make_room(_ROOM, _ROOM * 64)
+
+    def _make_room(self, tasks: int, features: int) -> None:
+        before = self._tasks
+        rooms = {"starts": tasks + 1, "features": features, "done": 2}
+        arrays = {name: grown(array, rooms.get(name, tasks)) for name, array in before._asdict().items()}
+        self._tasks = Tasks(**arrays)
+        self._features = self._tasks.features.data
+
+    def settle(self, step: Step) -> None:
+        """Take the outcome of a slate, if the step settled one."""
+        settled = step.settled
+        if settled is None:
+            return
+        if settled.outcome in ("hit", "miss"):
+            self._add(HIT if settled.outcome == "hit" else MISS)
+        if settled.outcome in UNLEARNED:
+            return
+        own, shadow = self._variants.learners(settled)
+        found = outcome(settled, step, self._lists)
+        if shadow is not None:
+            self._learn(shadow, found, told=False)
+        if own is not None:
+            self._learn(own, found)
+
+    def _learn(self, policy: Policy, found: Outcome, *, told: bool = True) -> None:
+        """Let a policy learn later, if it has a queue, or else now."""
+        if hasattr(policy, "learn_queued"):
+            waiting = cast("Queues", policy)
+            waiting.queue(found)
+            self._queued[id(policy)] = waiting, told
+        else:
+            error = policy.learn_one(found)
+            if told:
+                self._errors.append(error)
+
+    def rank(self, rows: Rows, *, purchased: bool) -> None:
+        """Take rows for the ranking; raises ValueError if they are not its own."""
+        self._ranking.check(rows)
+        k, tasks = self._rows, self._tasks
+        start = int(tasks.starts[k])
+        end = start + len(rows.features)
+        if end > len(tasks.features):
+            self._make_room(len(tasks.kinds), 2 * end)
+            tasks = self._tasks
+        self._add(ROWS)
+        tasks = self._tasks
+        self._features[start:end] = rows.features
+        tasks.starts[k + 1], tasks.taken[k], tasks.uniform[k] = end, rows.taken, rows.uniform
+        tasks.rates[k], tasks.purchased[k] = rows.rate, purchased
+        self._rows = k + 1
+
+    def tick(self) -> None:
+        """An event passed."""
+        self._add(EVENT)
+
+    def _add(self, kind: int) -> None:
+        if self._count == len(self._tasks.kinds):
+            self._make_room(2 * self._count, len(self._tasks.features))
+        self._tasks.kinds[self._count] = kind
+        self._count += 1
+
+    def calls(self) -> Iterator[Callable[[], None]]:
+        """Yield what to call, in order, for all that was taken to be learned; it is no longer there afterwards."""
+        if not self._count and not self._queued:
+            return
+        queued, self._queued = self._queued, {}
+        for policy, told in queued.values():
+            yield partial(self._learn_queued, policy, told)
+        while self._tasks.done[0] < self._count:  # again after a task that raised
+            yield self._work
+        yield self._tell
+        self._count = self._rows = 0
+        self._tasks.done[:] = 0
+        self._errors.clear()
+
+    def _learn_queued(self, policy: Queues, told: bool) -> None:
+        errors = policy.learn_queued()
+        if told:
+            self._errors += errors
+
+    def _work(self) -> None:
+        ranking, watch, tasks = self._handles
+        held = ranking.of(self._ranking.arrays), watch.of(self._watch.arrays), tasks.of(self._tasks)
+        while _work(*held, self._count):
+            for model, answer in self._watch.alarms():
+                self._observer.drifted(model, answer)
+        self._ranking.heads.outdate()
+
+    def _tell(self) -> None:
+        """Tell the observer what was learned."""
+        tasks, observer = self._tasks, self._observer
+        for error in self._errors:
+            observer.learned(error, None)
+        flags = zip(tasks.learned[: self._rows].tolist(), tasks.taken.tolist(), tasks.purchased.tolist())
+        for learned, taken, purchased in flags:
+            observer.learned(None, losses(learned, taken=taken, purchased=purchased))

@@ -1,0 +1,113 @@
+"""The desk: all that candidates are made from and all that they are worked out in, behind one handle."""
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from learners import Mixer, Source
+from learners.arrays.handle import Handle
+from learners.board import Arrays, Board
+from learners.ranking.mixer import Net
+from stream.ranking.features import Past
+from stream.state.catalogue import Catalogue
+
+
+class Asker(NamedTuple):
+    """A user who is to get candidates."""
+
+    past: Past
+    session: NDArray[np.int32]  # items of the current session, newest first
+    user: int  # number
+    now: float  # event time, unix seconds
+
+
+class Shelf(NamedTuple):
+    """The catalogue, for all items."""
+
+    blocked: NDArray[np.uint8]
+    mask: NDArray[np.uint8]  # the same, but while a user is asked for
+    expires: NDArray[np.float64]  # event time, unix seconds
+    category: NDArray[np.int32]  # 0: unknown
+    born: NDArray[np.int64]  # events before the item's first mention
+    used: NDArray[np.int64]  # events until its last event, -1: none
+
+
+class Room(NamedTuple):
+    """Where candidates are worked out: it holds one user's until the next."""
+
+    proposed: NDArray[np.int32]  # [sources, most] each source's best
+    lengths: NDArray[np.int64]  # [sources]
+    items: NDArray[np.int32]  # [sources * most] candidates
+    ranks: NDArray[np.int32]  # [sources * most, sources] place in the source's own proposal, -1: not proposed
+    scores: NDArray[np.float32]  # [sources, sources * most]
+    places: NDArray[np.int32]  # [sources * most] place in the user's past, -1: never seen
+    place: NDArray[np.int32]  # [items] scratch, all -1 before and after
+
+    @classmethod
+    def of(cls, sources: int, most: int) -> "Room":
+        """Room for so many sources with so many proposals each, without items."""
+        total = sources * most
+        return cls(
+            np.empty((sources, most), np.int32), np.zeros(sources, np.int64), np.empty(total, np.int32),
+            np.empty((total, sources), np.int32), np.empty((sources, total), np.float32), np.empty(total, np.int32),
+            np.empty(0, np.int32),
+        )  # fmt: skip
+
+    def put(self, source: int, items: NDArray[np.int32]) -> None:
+        """Take a source's proposal."""
+        self.lengths[source] = len(items)
+        self.proposed[source, : len(items)] = items
+
+    def proposals(self) -> list[NDArray[np.int32]]:
+        """A copy of each source's proposal."""
+        return [row[:length].copy() for row, length in zip(self.proposed, self.lengths.tolist(), strict=True)]
+
+
+class Desk(NamedTuple):
+    """All that compiled code reads and writes."""
+
+    sources: Arrays
+    rows: NDArray[np.int64]  # [9] which row of the room is whose, -1: not a source of this model
+    shelf: Shelf
+    room: Room
+    net: Net
+    zero_if_seen: NDArray[np.int64]
+
+
+class Desks:
+    """The desk as it is now: laid again when an array has been replaced.
+
+    Parameters
+    ----------
+    sources : of the model, in its order
+    most : items that one proposes at most
+    zero_if_seen : numbers of the sources whose columns are zero for items that the user has touched
+
+    Attributes
+    ----------
+    room : Room
+    others : list[int], places of the sources that are asked from Python
+    """
+
+    def __init__(
+        self, sources: Sequence[Source], catalogue: Catalogue, mixer: Mixer, most: int, zero_if_seen: NDArray[np.int64]
+    ) -> None:
+        self._board, self._catalogue, self._mixer, self._zero_if_seen = Board(sources), catalogue, mixer, zero_if_seen
+        self.room, self.others = Room.of(len(sources), most), self._board.others
+        self._desk: Desk | None = None
+        self._handle = Handle()
+
+    def held(self) -> Any:
+        """The desk for another user, as kernels take it."""
+        arrays, net, desk, catalogue = self._board.make_ready(), self._mixer.arrays, self._desk, self._catalogue
+        if (
+            desk is None or desk.sources is not arrays or desk.net is not net
+            or desk.shelf.blocked is not catalogue.blocked
+        ):  # fmt: skip
+            self.room = self.room._replace(place=np.full(len(catalogue.blocked), -1, np.int32))
+            self._desk = desk = Desk(
+                arrays, self._board.rows, Shelf(*catalogue.arrays()), self.room, net, self._zero_if_seen
+            )  # fmt: skip
+        return self._handle.of(desk)

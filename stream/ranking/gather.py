@@ -1,0 +1,169 @@
+"""Retrieval, compiled: the built-in sources propose, their proposals are joined, and they score what was joined.
+
+    past ─> each source's best ─> candidates with ranks, lists ─> each source's score of every candidate
+
+`gather` does all of it in one call. Where Python has a say, it calls `propose` and `join` itself: rules take proposals
+out in between, and sources that are not on the board (`learners.board`) fill rows of their own.
+"""
+
+from typing import Any
+
+import numpy as np
+from numba import njit
+from numpy.typing import NDArray
+
+from learners import ELIGIBLE, INELIGIBLE, NEVER, TOUCHED
+from learners.content.rows import propose_content
+from learners.content.scores import score_content
+from learners.links.covisitation import propose_linked, score_linked, spread_links
+from learners.links.sequential_rules import last_of, propose_ruled, score_ruled
+from learners.neighbours.neighbourhood import propose_near, score_near
+from learners.neighbours.session_search import find_sessions
+from learners.neighbours.user_neighbours import find_users
+from learners.popularity.categories import propose_shelved, score_shelved
+from learners.popularity.popularity import propose_popular, score_popular
+from learners.repeats.repeats import chances_of, propose_returns, score_returns
+from stream.ranking.desk import Asker, Desk, Room
+from stream.state.users import RECENT_ITEMS
+
+ROWS_MADE = 3  # of `Content` for one slate: each takes .1 to 1 ms
+
+
+@njit(cache=True)
+def gather(
+    held: Any, asker: Asker, size: int, k: int, width: int, exclude_bought: bool, novel: bool
+) -> tuple[int, NDArray[np.int32]]:
+    """Fill the room for a user; return how many candidates there are, and the lists of the sources.
+
+    Parameters
+    ----------
+    held : a `Desk`
+    size : known items
+    k, width : items that a source proposes, and of a list
+    exclude_bought, novel : whether what the user bought, or has seen at all, is left out
+    """
+    blocked, mask, seen = held.it.shelf.blocked, held.it.shelf.mask, asker.past.items
+    levels = own_levels(blocked, seen, asker.past.bought, exclude_bought, novel)
+    for n in range(len(seen)):
+        mask[seen[n]] = levels[n]
+    propose(held, asker, size, k)
+    for item in seen:
+        mask[item] = blocked[item]
+    return join(held, asker, size, width)
+
+
+@njit(cache=True)
+def own_levels(
+    blocked: NDArray[np.uint8], seen: NDArray[np.int32], bought: NDArray[np.float64], exclude_bought: bool, novel: bool
+) -> NDArray[np.uint8]:
+    """Levels of the user's own items: touched; ineligible if bought (`exclude_bought`) or any (`novel`)."""
+    levels = blocked[seen]
+    for n in range(len(seen)):
+        if novel or (exclude_bought and bought[n] > NEVER):
+            levels[n] = INELIGIBLE
+        elif levels[n] == ELIGIBLE:
+            levels[n] = TOUCHED
+    return levels
+
+
+@njit(cache=True)
+def _put(room: Room, row: int, items: NDArray[np.int32]) -> None:
+    room.lengths[row] = len(items)
+    room.proposed[row, : len(items)] = items
+
+
+@njit(cache=True)
+def propose(held: Any, asker: Asker, size: int, k: int) -> None:
+    """Put the best new items of each source on the board, and the best old ones of the last, into its row."""
+    desk = held.it
+    sources, rows, room, blocked = desk.sources, desk.rows, desk.room, desk.shelf.mask
+    past, session, user, now = asker
+    recent = past.items[:RECENT_ITEMS]
+    asked = session if len(session) > 0 else recent
+    if rows[0] >= 0:
+        _put(room, rows[0], propose_popular(sources.popularity, size, blocked, k)[0])
+    if rows[1] >= 0:
+        _put(room, rows[1], propose_popular(sources.popularity_fast, size, blocked, k)[0])
+    if rows[2] >= 0:
+        spread_links(sources.covisitation, size, recent)
+        _put(room, rows[2], propose_linked(sources.covisitation, blocked, k)[0])
+    if rows[3] >= 0:
+        _put(room, rows[3], propose_ruled(sources.sequential_rules, last_of(session, recent, size), blocked, k)[0])
+    if rows[4] >= 0:
+        find_sessions(sources.session_neighbours, user, now, asked, size)
+        _put(room, rows[4], propose_near(sources.session_neighbours.scratch, blocked, k)[0])
+    if rows[5] >= 0:
+        find_users(sources.user_neighbours, user, recent, size)
+        _put(room, rows[5], propose_near(sources.user_neighbours.scratch, blocked, k)[0])
+    if rows[6] >= 0:
+        _put(room, rows[6], propose_shelved(sources.categories, recent, size, blocked, k)[0])
+    if rows[7] >= 0:
+        _put(room, rows[7], propose_content(sources.content, recent, size, blocked, k, ROWS_MADE)[0])
+    if rows[8] >= 0:
+        chances = chances_of(sources.repeats.tables, recent, now, past.times, past.counts, past.kinds)
+        _put(room, rows[8], propose_returns(recent, chances, size, blocked, k)[0])
+
+
+@njit(cache=True)
+def join(held: Any, asker: Asker, size: int, width: int) -> tuple[int, NDArray[np.int32]]:
+    """Join the rows of proposals to candidates and score these by each source on the board; see `gather`.
+
+    A list is the head of a source's proposal, -1 pads; list 0 is left empty for the ranking.
+    """
+    desk = held.it
+    proposed, lengths, items, ranks, _, places, place = desk.room
+    seen, expires, now = asker.past.items, desk.shelf.expires, asker.now
+    lists = np.full((1 + len(lengths), width), -1, np.int32)
+    count = 0
+    for s in range(len(lengths)):
+        rank = 0
+        for n in range(lengths[s]):
+            item = proposed[s, n]
+            if expires[item] <= now:
+                continue
+            if place[item] < 0:
+                place[item], items[count] = count, item
+                for other in range(len(lengths)):
+                    ranks[count, other] = -1
+                count += 1
+            ranks[place[item], s] = rank
+            if rank < width:
+                lists[1 + s, rank] = item
+            rank += 1
+    for n in range(count):
+        place[items[n]] = -1
+    for position in range(len(seen)):
+        place[seen[position]] = position
+    for n in range(count):
+        places[n] = place[items[n]]
+    for item in seen:
+        place[item] = -1
+    _score(desk, asker, size, count)
+    return count, lists
+
+
+@njit(cache=True)
+def _score(desk: Desk, asker: Asker, size: int, count: int) -> None:
+    """Let each source on the board score the candidates; what it found for its proposals still stands."""
+    sources, rows, scores, items = desk.sources, desk.rows, desk.room.scores[:, :count], desk.room.items[:count]
+    past, session, _, now = asker
+    recent = past.items[:RECENT_ITEMS]
+    if rows[0] >= 0:
+        score_popular(sources.popularity, size, items, scores[rows[0]])
+    if rows[1] >= 0:
+        score_popular(sources.popularity_fast, size, items, scores[rows[1]])
+    if rows[2] >= 0:
+        score_linked(sources.covisitation, size, items, scores[rows[2]])
+    if rows[3] >= 0:
+        score_ruled(sources.sequential_rules, last_of(session, recent, size), size, items, scores[rows[3]])
+    if rows[4] >= 0:
+        score_near(sources.session_neighbours.scratch, size, items, scores[rows[4]])
+    if rows[5] >= 0:
+        score_near(sources.user_neighbours.scratch, size, items, scores[rows[5]])
+    if rows[6] >= 0:
+        score_shelved(sources.categories, recent, size, items, scores[rows[6]])
+    if rows[7] >= 0:
+        score_content(sources.content, recent, size, items, scores[rows[7]])
+    if rows[8] >= 0:
+        chances = chances_of(sources.repeats.tables, recent, now, past.times, past.counts, past.kinds)
+        score_returns(recent, chances, size, sources.repeats.place, items, scores[rows[8]])

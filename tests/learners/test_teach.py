@@ -1,0 +1,37 @@
+"""The compiled call against each source's own learning; tests/stream/model/test_lessons.py has many events of users."""
+
+import numpy as np
+
+from learners import Interaction, Interactions, Popularity, Repeats, Source
+from learners.board import SEATS, Board
+from learners.teach import Events, Teacher, teach
+
+NOTHING = np.empty(0, np.int32)
+
+
+def test_what_had_no_room_is_learned_afterwards() -> None:
+    sources, alone = ([make() for make in SEATS.values()] for _ in range(2))
+    events = Interactions.of(
+        [Interaction(n % 3, n % 3, float(n), np.array([1], np.int32), NOTHING, user=1 + n) for n in range(40)]
+    )
+    for each in (*sources, *alone):
+        each.add_item(2)
+    for source in alone:
+        source.learn_many(events)
+    teacher = Teacher(sources, Board(sources))
+    part = Events(*events[:7], events.past.times, events.past.counts, events.past.kinds)
+    teacher.held(events.items)
+    done = teach(teacher.board.arrays, part, 3, teacher.paces, teacher.learned)
+    assert not done
+    assert teacher.learned.tolist()[:2] == [40, 40]
+    assert 0 < teacher.learned[2] < 40, "sixteen sessions have room at first"
+    teacher.finish(events)
+    for one, other in zip(sources, alone, strict=True):
+        assert [a.tobytes() for a in one.state().values()] == [a.tobytes() for a in other.state().values()]
+
+
+def test_a_source_that_is_missing_leaves_all_to_python() -> None:
+    some: list[Source] = [Popularity(), Repeats()]
+    teacher = Teacher(some, Board(some))
+    assert not teacher.compiled
+    assert teacher.others == some
