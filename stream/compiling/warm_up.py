@@ -1,10 +1,12 @@
 """Runs made-up events through a worker without Kafka, so that numba compiles what they ask for, or loads it.
 
-Whatever may be asked of a serving worker is done here: every kind of event, an explanation, a refreshed slate, and
-every policy, since an experiment may bring each of them at any time.
+Whatever may be asked of a serving worker is done here: every kind of event, an explanation, a refreshed slate, a
+snapshot, and every policy, since an experiment may bring each of them at any time.
 """
 
 from collections.abc import Sequence
+
+import msgspec
 
 from bandits.registry import POLICIES, policy_names
 from stream.config import Config
@@ -13,6 +15,7 @@ from stream.decisions.local import LocalWorker
 from stream.model.copy import ModelCopy
 from stream.records.log import ExperimentChange, ItemChange, ProfileChange
 from stream.records.schemas import KINDS, Event, Experiment, Item, Settings, Variant
+from stream.state.snapshot import users_of
 
 ITEMS = 30
 STEPS = 40  # enough for settled decisions of every user, and a decision by every kind of list
@@ -86,9 +89,21 @@ def _serve(worker: LocalWorker) -> None:
     _explain(worker)
     worker.take(ProfileChange("u0", {"country": "NL"}), ProfileChange("u1", None), ItemChange("i1", None))
     _visit(worker, "u1", 1)
+    worker.take(ItemChange("i1", _item(1)))  # renewed: it means another thing from now on
+    _return(worker, "u2", "i1")
+    _visit(worker, "u2", 1)
+    users = worker.shard.start_copy()
+    users.some(len(worker.shard.users))
+    users_of(users.parts())
     copy = worker.model.copy()
     copy.fingerprint()
     worker.model.restore(ModelCopy.decode(copy.encode()))
+
+
+def _return(worker: LocalWorker, user_id: str, item_id: str) -> None:
+    """The user sends an item back."""
+    event = msgspec.structs.replace(_event(worker, user_id, item_id), price=-1.0)
+    worker.take(worker.arrival("purchase", event))
 
 
 def _item(n: int) -> Item:

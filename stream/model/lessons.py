@@ -16,7 +16,8 @@ from learners.board import Board
 from learners.teach import Events, Paces, Teacher, teach
 from stream.model.interactions import interactions, places_of
 from stream.records.log import LoggedEvent, Step
-from stream.state.users import PAST, number
+from stream.state.user_block import PAST
+from stream.state.users import number
 
 _EVENTS = 256  # room at first
 _RECENT = 10 * _EVENTS

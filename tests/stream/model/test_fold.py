@@ -34,7 +34,8 @@ from stream.records.log import (
     encode_message,
 )
 from stream.records.schemas import Item
-from stream.state.users import User, number
+from stream.state.user import User
+from stream.state.users import number
 from tests.support.logs import CONFIG, LOG, T, folded, written
 from tests.support.site import Site, did
 
