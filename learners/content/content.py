@@ -229,7 +229,8 @@ class Content(Impersonal):
     def catch_up(self, items: NDArray[np.int32]) -> None:
         """Note that there were events on these, and use the time of as many to insert items that wait for it."""
         self._embeddings.catch_up(len(items))
-        self._wanted.extend(items[self._rated.slots[items] < 0].tolist())
+        slots = self._rated.slots
+        self._wanted.extend([item for item in items.tolist() if slots[item] < 0])  # most often it is one item
 
     def top_k(self, query: Query, k: int, blocked: NDArray[np.uint8]) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
         """Return the closest items found."""

@@ -1,6 +1,7 @@
 """The order of writes: a batch goes to the log when its recommendations and dead letters are acknowledged."""
 
 import asyncio
+import math
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
@@ -14,6 +15,9 @@ from stream.records.log import Batch, Message
 from stream.records.topics import LOG, Topic, prefixed
 
 SOON_S = 0.1  # how long outcomes may wait to be sent together
+# Between two requests to headwater.log. No slate waits for them; but each costs as much as one with slates, and as much
+# again to be read back, and slates wait behind it: a producer has one request under way to a broker.
+LOG_INTERVAL_S = 0.02
 
 Future = asyncio.Future[Any]
 
@@ -60,6 +64,7 @@ class Writer:
         self.own = own or OwnMessages()
         self._producer: Any = None
         self._sent: asyncio.Queue[Sent] = asyncio.Queue()
+        self._acknowledged: asyncio.Queue[Batch] = asyncio.Queue()  # may go to the log
         self.outcomes_acked: dict[str, int] = {}  # shard -> log offset before which all its outcomes are acknowledged
         self._soon: dict[str, tuple[int, list[OutgoingRecord]]] = {}
         self._flushing = asyncio.Lock()
@@ -68,7 +73,8 @@ class Writer:
     async def start(self) -> None:
         """Connect."""
         self._producer = await self.connections.producer()
-        self._tasks = [asyncio.create_task(self._write_in_order()), asyncio.create_task(self._write_soon())]
+        running = self._acknowledge_in_order(), self._log_in_order(), self._write_soon()
+        self._tasks = [asyncio.create_task(each) for each in running]
 
     async def stop(self) -> None:
         """Write everything submitted, then disconnect."""
@@ -141,21 +147,38 @@ class Writer:
         future = await self._connected().send(name, value=self.own.encode(message), partition=0)
         return self._watched(message.shard, future)
 
-    async def _write_in_order(self) -> None:
+    async def _acknowledge_in_order(self) -> None:
         while True:
             sent = await self._sent.get()
             try:
                 for acknowledgement in sent.acknowledgements:
                     await acknowledgement
-                now = self.clock()
-                for written_at in sent.written_at:
-                    self.observer.published(now - written_at)
-                await self.log(sent.batch)
             except Exception as error:
                 # The batches after it may still go out: they come after a gap, and nobody accepts them.
                 self.on_send_error(sent.batch.shard, _send_error(error))
-            finally:
                 self._sent.task_done()
+                continue
+            now = self.clock()
+            for written_at in sent.written_at:
+                self.observer.published(now - written_at)
+            self._acknowledged.put_nowait(sent.batch)
+
+    async def _log_in_order(self) -> None:
+        """Send the batches that may go to the log, those of one interval in one request."""
+        time, logged_at = asyncio.get_running_loop().time, -math.inf
+        while True:
+            batches = [await self._acknowledged.get()]
+            await asyncio.sleep(logged_at + LOG_INTERVAL_S - time())  # below 0: no longer than others need to go on
+            while not self._acknowledged.empty():
+                batches.append(self._acknowledged.get_nowait())
+            for batch in batches:
+                try:
+                    await self.log(batch)
+                except Exception as error:
+                    self.on_send_error(batch.shard, _send_error(error))
+                finally:
+                    self._sent.task_done()
+            logged_at = time()
 
     async def _write_soon(self) -> None:
         while True:

@@ -106,6 +106,17 @@ PINS: dict[str, tuple[str, str]] = {
     ),
     f"{CLIENT}._md_synchronizer": ("1447213d7a36", "check calm_reconnect: this is the loop that it slows down"),
     "aiokafka.conn:AIOKafkaConnection.send": ("03fa7b3cd627", "check survive_closed_transports"),
+    "aiokafka.consumer.fetcher:Fetcher._get_actions_per_node": (
+        "dbb227e0c8e7",
+        "check FetchSessions: a fetch must still name all partitions that are wanted, and each node has one",
+    ),
+    "aiokafka.consumer.fetcher:Fetcher._proc_fetch_request": (
+        "cc8bcea9361f",
+        "check FetchSessions.send: what an answer leaves out must stay as it is, an empty one be followed by a fetch",
+    ),
+    "aiokafka.protocol.fetch:FetchRequest.__init__": ("202032035730", "check SessionFetch"),
+    "aiokafka.protocol.fetch:FetchRequest.build": ("6eace60b4b58", "check SessionFetch.build"),
+    f"{CLIENT}.send": ("5d60bf31e41e", "check keep_sessions"),
     "faust.types.tuples:ConsumerMessage.on_final_ack": ("6ef10c83c534", "check PollConsumer.ack"),
     "faust.types.tuples:Message.ack": (
         "6b3946295cd1",

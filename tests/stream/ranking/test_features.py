@@ -14,7 +14,8 @@ from stream.model.fold import Model
 from stream.ranking.features import Joined, Known, Moment, Past, describe, feature_names, initial_weights
 from stream.records.log import LOG_VERSION, Batch, Claim, ItemChange, LoggedEvent, Step
 from stream.records.schemas import Item
-from stream.state.users import User, Users, apply
+from stream.state.user import User
+from stream.state.users import Users, apply
 
 SOURCES = ("slow", "fast")
 NAMES = feature_names(SOURCES)

@@ -3,6 +3,8 @@
 import asyncio
 from typing import Any
 
+import pytest
+
 from stream.observe import Observer
 from stream.records.log import LOG_VERSION, Batch, encode_message
 from stream.records.schemas import DeadLetter
@@ -80,6 +82,52 @@ def test_a_batch_waits_for_its_records_and_for_the_batch_before() -> None:
             assert started.errors == []
 
     asyncio.run(submit())
+
+
+def test_batches_of_one_interval_go_to_the_log_together_and_in_order(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("stream.worker.writer.LOG_INTERVAL_S", 0.3)
+
+    async def submit() -> None:
+        async with Started() as started:
+            made, writer = started.made, started.writer
+            await writer.submit(batch(0), [], [])
+            await others_run()
+            assert len(made.sent) == 1, "after a pause the first one goes at once"
+            for seq in (1, 2, 3):
+                await writer.submit(batch(seq), OUTGOING if seq == 2 else [], [])
+            made.futures[-1].set_result(None)
+            await others_run()
+            assert made.topics == ["headwater.log", "events.dead"]
+            began = asyncio.get_running_loop().time()
+            while len(made.sent) == 2:
+                await asyncio.sleep(0)
+            assert asyncio.get_running_loop().time() - began > 0.05
+            await writer.drain()
+            assert made.sent[2:] == [("headwater.log", encode_message(batch(n))) for n in (1, 2, 3)]
+
+    asyncio.run(submit())
+
+
+def test_a_slate_counts_from_its_acknowledgement_and_not_from_the_log() -> None:
+    seen, now = list[float](), [5.0]
+
+    class Published(Observer):
+        def published(self, seconds: float) -> None:
+            seen.append(seconds)
+
+    async def submit() -> None:
+        async with Started() as started:
+            started.writer.observer, started.writer.clock = Published(), lambda: now[0]
+            await started.writer.submit(batch(0), [], [])
+            await others_run()
+            await started.writer.submit(batch(1), OUTGOING, [4.0])
+            started.made.futures[-1].set_result(None)
+            await others_run()
+            now[0] = 9.0
+            await started.writer.drain()
+
+    asyncio.run(submit())
+    assert seen == [1.0]
 
 
 def test_a_failed_record_keeps_its_batch_out_of_the_log() -> None:
