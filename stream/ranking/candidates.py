@@ -141,7 +141,7 @@ class CandidateRanker:
         65535 pads; and the ranking scores of the slate, 0 of pinned items, which are no candidates.
         """
         packed: tuple[NDArray[np.int32], NDArray[np.uint16], NDArray[np.float32]] = pack(
-            self._desk.room.place, slate, found.lists, found.items, found.scores
+            self._desk.scratch(), slate, found.lists, found.items, found.scores
         )
         return packed
 

@@ -104,14 +104,20 @@ class Desks:
         self._desk: Desk | None = None
         self._laid: tuple[Any, ...] = ()  # what it was made of
 
+    def scratch(self) -> NDArray[np.int32]:
+        """A number for each item of now, all -1 before and after."""
+        items = len(self._catalogue.blocked)
+        if len(self.room.place) != items:
+            self.room = self.room._replace(place=np.full(items, -1, np.int32))
+        return self.room.place
+
     def held(self) -> Any:
         """The desk for another user, as kernels take it."""
         catalogue = self._catalogue
         parts = self._board.make_ready(), self._mixer.arrays, catalogue.blocked
         if self._desk is None or not all(map(is_, parts, self._laid)):
             arrays, net, blocked = self._laid = parts
-            if len(self.room.place) != len(blocked):
-                self.room = self.room._replace(place=np.full(len(blocked), -1, np.int32))
+            self.scratch()
             whole = (*arrays, Shelf(*catalogue.arrays()), self.room, net)
             *sources, shelf, room, mixer = (handle.of(part) for handle, part in zip(self._handles, whole, strict=True))
             self._desk = Desk(Arrays(*sources), self._board.rows, shelf, room, mixer, self._zero_if_seen)
