@@ -106,7 +106,7 @@ def _credentials(kafka: Kafka) -> Any:
 
 def _use_polls(app: faust.App, config: Config, worker: Worker, health: Health) -> None:
     class Configured(PollConsumer):
-        poll_interval_s = config.kafka.poll_interval_s
+        interval_s = staticmethod(lambda: worker.rounds.poll_interval_s)
         max_records = config.kafka.max_poll_records
 
         async def before_joining(self) -> None:

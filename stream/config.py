@@ -53,6 +53,10 @@ PREFIX = "HEADWATER_"
 SECRETS = {"sasl_password", "keys", "token", "token_secret", "metrics_token"}
 MASK = "********"
 RENAMED = {("drift", "calm"): "cool_down"}  # section, old key -> new key; old names are accepted until REMOVED_IN
+RETIRED = {  # section, old key -> new key with another unit, where only 0 (never) means the same
+    ("slate", "backlog_records"): "wait_ms",
+    ("slate", "backlog_s"): "wait_ms",
+}
 REMOVED_IN = "0.2.0"
 
 log = logging.getLogger(__name__)
@@ -96,6 +100,9 @@ def load(path: Path | None, environment: Mapping[str, str]) -> Config:
     for (section, old), new in RENAMED.items():
         if isinstance(settings.get(section), dict):
             take_renamed(settings[section], old, new, f"{origin}: [{section}]")
+    for (section, old), new in RETIRED.items():
+        if isinstance(settings.get(section), dict):
+            _drop_retired(settings[section], old, new, f"{origin}: [{section}]")
     _convert(settings, origin, strict=True)  # so that a mistake in the file is reported as the file's
     for section, key, value in _from_environment(environment):
         settings.setdefault(section, {})[key] = _as_number(section, key, value)
@@ -118,12 +125,28 @@ def take_renamed(table: dict[str, Any], old: str, new: str, origin: str) -> None
     table[new] = table.pop(old)
 
 
+def _drop_retired(table: dict[str, Any], old: str, new: str, origin: str) -> None:
+    """Take out a key that another one has replaced, with a warning; its value is kept if it is 0."""
+    value = table.pop(old, None)
+    if value is None:
+        return
+    never = str(value) in {"0", "0.0"}
+    if never:
+        table.setdefault(new, value)
+    log.warning(
+        "%s: %s is no longer a setting; %s: %s; from version %s on it is an error",
+        origin, old, new, "0, never, stays" if never else "as given, or its default (`headwater config`)", REMOVED_IN,
+    )  # fmt: skip
+
+
 def _from_environment(environment: Mapping[str, str]) -> list[tuple[str, str, str]]:
     """Section, key and value of every setting in the environment, by name."""
     given = {name: environment[name] for name in sorted(environment) if name.startswith(PREFIX)}
     given.pop(f"{PREFIX}CONFIG", None)
     for (section, old), new in RENAMED.items():
         take_renamed(given, _variable(section, old), _variable(section, new), "environment")
+    for (section, old), new in RETIRED.items():
+        _drop_retired(given, _variable(section, old), _variable(section, new), "environment")
     known = {f"{PREFIX}BROKER": ("kafka", "broker")} | {_variable(*key): key for key in _keys()}
     for name in given:
         if name not in known:

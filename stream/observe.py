@@ -61,6 +61,15 @@ class Observer:
     def busy(self, step: Step, seconds: float) -> None:
         """A step of the loop took so many seconds of this process."""
 
+    def waited(self, seconds: float, slates: int) -> None:
+        """So many slates were sent so long after this process had fetched the first event that they answer."""
+
+    def deferred(self, slates: int) -> None:
+        """So many slates were put off: there was no time for them within `slate.wait_ms`."""
+
+    def at_limit(self, *, reached: bool) -> None:
+        """The worker has reached its limit: not every event can have its slate at once; or has left it."""
+
     def decided(self, decision: Decision, mix: Mix) -> None:
         """A slate was drawn."""
 

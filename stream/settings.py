@@ -35,9 +35,9 @@ class Kafka(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         ),
     ] = ""
     session_timeout_s: Annotated[float, _doc("seconds until a silent worker loses its partitions", gt=0)] = 10.0
-    poll_interval_s: Annotated[float, _doc("seconds between polls: lower means less latency and more load", ge=0)] = (
-        0.004
-    )
+    poll_interval_s: Annotated[
+        float, _doc("seconds between polls at least: lower means less latency, more load", ge=0)
+    ] = 0.004
     max_poll_records: Annotated[int, _doc("events per poll; each user's newest is answered", ge=1, le=5000)] = 3000
     in_flight_records: Annotated[int, _doc("records that may wait for the log before intake pauses", ge=1)] = 4000
     security_protocol: Annotated[
@@ -66,15 +66,16 @@ class Slate(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         float, _doc("seconds of event time after a user's last event in which slates are refreshed", gt=0)
     ] = 1800.0
     refresh_at_once: Annotated[int, _doc("slates refreshed in one go, 20 times a second at most", ge=1, le=1000)] = 8
-    backlog_records: Annotated[
-        int,
+    wait_ms: Annotated[
+        float,
         _doc(
-            "records of a shard not taken in yet, from which on slates are deferred until the backlog is worked off: "
-            "events are learned two to three times as fast; 0: never",
+            "milliseconds that an event should wait for its slate at most: when more arrives than there is time for, "
+            "slates are deferred, those of users who acted last come first, and whoever has waited ten seconds; every "
+            "event is learned all the same; 0: never, let all wait",
             ge=0,
+            le=60_000,
         ),
-    ] = 1000
-    backlog_s: Annotated[float, _doc("seconds that a slate is deferred at most", gt=0)] = 10.0
+    ] = 50.0
     exclude_bought: Annotated[bool, _doc("leave out what the user has bought before")] = False
     rules: Annotated[
         str, _doc("TOML file of caps, pins, boosts, exclusions, ... (docs/rules.md), read at the start; empty: none")

@@ -146,6 +146,7 @@ def test_faust_stays_at_the_edge() -> None:
         "stream.kafka.faust_polls",
         "stream.worker.ownership",
         "stream.worker.positions",
+        "stream.worker.rounds",
         "stream.worker.worker",
     }
     assert users == edge | {"stream.bench.kafka.echo"}, "the transport alone, which is measured"

@@ -64,7 +64,6 @@ EXEMPT: dict[str, str] = {  # source file -> what it is, and where it is tested
     "stream/rules/kernels.py": "kernels of rules: tests/stream/rules/test_apply.py, tests/stream/rules/test_worlds.py",
     "stream/settings.py": "declares settings; tests/stream/test_config.py has their limits",
     "stream/simulation/live.py": "needs a broker: tests/kafka/test_worker.py",
-    "stream/worker/outbox.py": "declares topic and key of records; tests/simulation/invariants.py checks them",
     "stream/worker/snapshotter.py": SIMULATED,
     "stream/worker/worker.py": SIMULATED,
 }

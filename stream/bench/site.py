@@ -37,7 +37,7 @@ class Site(LocalWorker):
             self.fold(self.shard.message([*part], {}, last=True))
         for first in range(0, known, PER_MESSAGE):  # users with one event each
             made = [self._visit(n) for n in range(first, min(known, first + PER_MESSAGE))]
-            for message in self.engine.batches(self.shard, [(made, {})], START):
+            for message in self.engine.batches(self.shard, [(made, {})], room=0):
                 self.fold(message)
         self.shard.deferred.clear()
         while self.events < warm_up:

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from itertools import accumulate
+from itertools import accumulate, groupby
 from pathlib import Path
 from typing import Any
 
@@ -74,6 +74,35 @@ def draw_latency(rows: Sequence[Any], path: Path) -> None:
     axes.xaxis.set_major_formatter("{x:,.0f}")
     axes.yaxis.set_major_formatter("{x:,.0f}")
     axes.legend(frameon=False)
+    _dress(axes)
+    figure.savefig(path, dpi=DPI, metadata={"Date": None} if path.suffix == ".svg" else None)
+
+
+def draw_overload(rows: Sequence[Any], path: Path) -> None:
+    """Draw how long events wait for a slate that knows them, second by second, under more load than there is time for.
+
+    Parameters
+    ----------
+    rows : of type `stream.bench.kafka.overload.Second`
+    path : .png or .svg
+    """
+    figure = Figure(figsize=SIZE, layout="constrained")
+    FigureCanvasAgg(figure)
+    axes = figure.subplots()
+    seconds = [row.second for row in rows]
+    for name, style in (("p99_ms", "-"), ("p90_ms", "--"), ("p50_ms", ":")):
+        axes.plot(seconds, [getattr(row, name) for row in rows], style, color="black", label=name.removesuffix("_ms"))
+    for load, phase in groupby(rows, lambda row: row.load):
+        first, *others = phase
+        last = others[-1] if others else first
+        axes.axvspan(first.second, last.second + 1, color="C0", alpha=min(0.4, 0.1 * load), linewidth=0)
+        axes.text(first.second + 0.5, 0.98, f"{load:g} x", transform=axes.get_xaxis_transform(), va="top")
+    axes.set_title("From an event to a slate of its user that knows it, at times the capacity")
+    axes.set_yscale("log")
+    axes.set_xlabel("seconds")
+    axes.set_ylabel("milliseconds from when the event was due")
+    axes.yaxis.set_major_formatter("{x:,.0f}")
+    axes.legend(loc="lower right", frameon=False)
     _dress(axes)
     figure.savefig(path, dpi=DPI, metadata={"Date": None} if path.suffix == ".svg" else None)
 

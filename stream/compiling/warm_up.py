@@ -54,7 +54,7 @@ def compile_all(config: Config, *, learning_first: bool = False) -> None:
     worker = _stocked(config)
     if learning_first:
         arrivals = [worker.arrival(KINDS[n % 3], _event(worker, f"u{n % 3}", f"i{n * n % 7}")) for n in range(STEPS)]
-        for batch in worker.engine.batches(worker.shard, [(arrivals, {})], deferred_at=START):
+        for batch in worker.engine.batches(worker.shard, [(arrivals, {})], room=0):
             worker.fold(batch)
     _serve(worker)
     settings = _settings(policy_names())

@@ -8,7 +8,7 @@ as the log.
 """
 
 from collections.abc import Sequence
-from itertools import islice
+from typing import NamedTuple
 
 import msgspec
 
@@ -30,6 +30,14 @@ ROWS_AHEAD = 20  # made in an idle moment, for slates to come: 2 to 20 ms
 AT_ONCE = 32  # slates made step by step together; their features, some 0.5 MB, should stay in a cache
 
 
+class Taking(NamedTuple):
+    """What arrivals of a shard have become so far: records without slates, applied to the users."""
+
+    made: list[list[Record]]  # by message
+    next: list[dict[str, int]]  # by message: the shard's positions after it
+    newest: dict[str, tuple[int, int, Step]]  # every user's newest step, the newest last: message, place
+
+
 class Engine:
     """Turns events and changes into log records; the fold learns from them."""
 
@@ -44,42 +52,62 @@ class Engine:
         return self.batches(shard, [(arrivals, next_)])[0]
 
     def batches(
-        self,
-        shard: Shard,
-        parts: Sequence[tuple[Sequence[Arrival], dict[str, int]]],
-        deferred_at: float | None = None,
+        self, shard: Shard, parts: Sequence[tuple[Sequence[Arrival], dict[str, int]]], room: int | None = None
     ) -> list[Batch]:
-        """The same as several messages: each with what arrived, and the shard's positions after it.
+        """The same as several messages: each with what arrived, and the shard's positions after it; see `decide`."""
+        return self.decide(shard, self.take_in(shard, parts), room)
 
-        Every event is learned, but only a user's newest one in all of the parts makes a slate. In a backlog not even
-        that one, if `deferred_at` is given, the time of now: the slates are deferred, see `make_deferred`.
-        """
-        made: list[list[Record]] = []
-        newest: dict[str, tuple[int, int, Step]] = {}  # every user's newest step: part, place
+    def take_in(self, shard: Shard, parts: Sequence[tuple[Sequence[Arrival], dict[str, int]]]) -> Taking:
+        """Make records of what arrived and apply them; `decide` makes slates and messages of them."""
+        taking = Taking([], [next_ for _, next_ in parts], {})
         for n, (arrivals, _) in enumerate(parts):
-            made.append([])
+            records: list[Record] = []
+            taking.made.append(records)
             for arrival in arrivals:
                 record = self._take(shard, arrival)
                 if isinstance(record, Step) and record.event is not None and not record.event.returned:
-                    newest[record.user_id] = n, len(made[n]), record
+                    taking.newest.pop(record.user_id, None)
+                    taking.newest[record.user_id] = n, len(records), record
                 elif isinstance(record, ProfileChange) and record.attributes is None:
-                    newest.pop(record.user_id, None)
+                    taking.newest.pop(record.user_id, None)
                 if record is not None:
-                    made[n].append(record)
-        for user_id in newest:
-            if deferred_at is not None:
-                shard.deferred.setdefault(user_id, deferred_at)
-            else:
-                shard.deferred.pop(user_id, None)
-        if deferred_at is None:
-            asked = [(step, f"{shard.epoch}.{shard.seq + n}.{place}") for n, place, step in newest.values()]
-            for (n, place, _), step in zip(newest.values(), self.answer(shard, asked), strict=True):
-                made[n][place] = step
+                    records.append(record)
+        return taking
+
+    def decide(
+        self, shard: Shard, taking: Taking, room: int | None = None, *, deferred: Sequence[str] = (),
+        arrived: float = 0.0,
+    ) -> list[Batch]:  # fmt: skip
+        """Make slates for those users who acted last, at most `room` of them, and close the messages.
+
+        Every event is learned, but only a user's newest one of all makes a slate. The slates for which there is no room
+        are deferred.
+
+        Parameters
+        ----------
+        room : None: for all
+        deferred : users whose deferred slates are made too, in the last message
+        arrived : when the events arrived, by the clock of who asks; from then on deferred slates wait
+        """
+        made, newest = taking.made, list(taking.newest)
+        later = 0 if room is None else max(0, len(newest) - room)
+        for user_id in newest[later:]:
+            shard.deferred.discard(user_id)
+        for user_id in newest[:later]:
+            if user_id not in deferred:
+                shard.deferred.add(user_id, arrived)
+        self.observer.deferred(later)
+        places = [taking.newest[user_id] for user_id in newest[later:]]
+        asked = [(step, f"{shard.epoch}.{shard.seq + n}.{place}") for n, place, step in places]
+        for (n, place, _), step in zip(places, self.answer(shard, asked), strict=True):
+            made[n][place] = step
         if made:
+            name = f"{shard.epoch}.{shard.seq + len(made) - 1}"
+            made[-1] += self._answer_deferred(shard, deferred, name, len(made[-1]))
             made[-1] += self.settle_silence(shard)
         return [
-            shard.message(records, next_, last=n == len(parts) - 1)
-            for n, (records, (_, next_)) in enumerate(zip(made, parts, strict=True))
+            shard.message(records, next_, last=n == len(made) - 1)
+            for n, (records, next_) in enumerate(zip(made, taking.next, strict=True))
         ]
 
     def _take(self, shard: Shard, arrival: Arrival) -> Record | None:
@@ -204,16 +232,19 @@ class Engine:
             steps.append(step)
         return steps
 
-    def make_deferred(self, shard: Shard, most: int, before: float) -> Batch | None:
-        """Make slates deferred before that time, at most so many, the oldest first; None: there is none."""
+    def make_deferred(self, shard: Shard, user_ids: Sequence[str]) -> Batch | None:
+        """Make the slates of users who were deferred, as a message; None: nobody needs one any more."""
+        steps = self._answer_deferred(shard, user_ids, f"{shard.epoch}.{shard.seq}", 0)
+        return shard.message([*steps], {}, last=True) if steps else None
+
+    def _answer_deferred(self, shard: Shard, user_ids: Sequence[str], name: str, first: int) -> list[Step]:
+        """Steps without an event; `name` and, from `first` on, a number name their decisions."""
         asked = list[tuple[Step, str]]()
-        for user_id in [user_id for user_id, since in islice(shard.deferred.items(), most) if since < before]:
-            del shard.deferred[user_id]
+        for user_id in user_ids:
             user = shard.users.get(user_id)
             if user is not None and user.open is None:
-                asked.append((Step.without_event(user_id), f"{shard.epoch}.{shard.seq}.{len(asked)}"))
-        steps: list[Record] = [step for step in self.answer(shard, asked) if step.decision is not None]
-        return shard.message(steps, {}, last=True) if steps else None
+                asked.append((Step.without_event(user_id), f"{name}.{first + len(asked)}"))
+        return [step for step in self.answer(shard, asked) if step.decision is not None]
 
     def refresh(self, shard: Shard, most: int) -> Batch | None:
         """Replace open slates with withdrawn items, then those that have grown stale, at most so many; None: no slate.

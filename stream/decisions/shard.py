@@ -1,4 +1,7 @@
-"""State of an owned shard: its users, its open slates, and its position in the log."""
+"""State of an owned shard: its users, its open and its deferred slates, and its position in the log."""
+
+import math
+from collections import OrderedDict
 
 from stream.config import Rewards
 from stream.decisions.open_slates import OpenSlates
@@ -7,6 +10,65 @@ from stream.records.acceptance import ShardState
 from stream.records.log import LOG_VERSION, Batch, Decision, ProfileChange, Record, Step
 from stream.state.snapshot import UsersCopy
 from stream.state.users import Users, apply, close
+
+
+class Deferred:
+    """Users whose slate is deferred; at most as many as the shard has.
+
+    A slate is the more useful the sooner its user acts again, and that is likelier the shorter ago they acted last: who
+    acted last comes first, who went away waits. But who has waited too long comes before all others.
+
+    Examples
+    --------
+    >>> deferred = Deferred()
+    >>> for n, user_id in enumerate(["u", "v", "w", "u"]):
+    ...     deferred.add(user_id, at=float(n))
+    >>> deferred.take(1, overdue=-1.0), deferred.take(9, overdue=2.0)
+    ([('u', 0.0)], [('v', 1.0), ('w', 2.0)])
+    """
+
+    def __init__(self) -> None:
+        self._since: OrderedDict[str, float] = OrderedDict()  # who was deferred first comes first
+        self._acted: OrderedDict[str, None] = OrderedDict()  # who acted last comes last
+
+    def __len__(self) -> int:
+        return len(self._since)
+
+    def add(self, user_id: str, at: float) -> None:
+        """Defer the slate for an event that came at that time; who waits already waits on, since their first."""
+        self._since.setdefault(user_id, at)
+        self._acted[user_id] = None
+        self._acted.move_to_end(user_id)
+
+    def discard(self, user_id: str) -> None:
+        """A slate was made, if one was deferred."""
+        if self._since.pop(user_id, None) is not None:
+            del self._acted[user_id]
+
+    def clear(self) -> None:
+        """Forget them all."""
+        self._since.clear()
+        self._acted.clear()
+
+    def take(self, most: int, overdue: float, most_overdue: int = 0) -> list[tuple[str, float]]:
+        """Take out users whose slates are to be made now, and since when each has waited.
+
+        Parameters
+        ----------
+        most : users
+        overdue : who was deferred before that time comes first, and of those `most_overdue` even if that is more
+        """
+        found = list[tuple[str, float]]()
+        while self._since and len(found) < max(most, most_overdue):
+            user_id, since = next(iter(self._since.items()))
+            if since >= overdue:
+                break
+            self.discard(user_id)
+            found.append((user_id, since))
+        while self._since and len(found) < most:
+            user_id, _ = self._acted.popitem()
+            found.append((user_id, self._since.pop(user_id)))
+        return found
 
 
 class Shard:
@@ -29,7 +91,7 @@ class Shard:
         self.pending = 0  # records created, but not folded yet
         self.outcomes_acked = 0  # log offset before which all outcomes are acknowledged
         self.copy: UsersCopy | None = None  # of a snapshot under way
-        self.deferred: dict[str, float] = {}  # users whose slate was deferred, and since when (unix seconds)
+        self.deferred = Deferred()
         self.unanswered = OpenSlates(self.users)  # to be settled by silence
         self.ageing = OpenSlates(self.users)  # to be refreshed; each is tried once
         self.withdrawn = Withdrawn(self.users)  # to be refreshed, for they show what is withdrawn
@@ -37,7 +99,7 @@ class Shard:
             if user.open is not None:
                 self.opened(user_id, user.open, user.open.time)
             elif user.events and user.time > watermark - rewards.attribution_window_s:
-                self.deferred[user_id] = 0.0  # not settled by silence, so a former owner deferred it
+                self.deferred.add(user_id, -math.inf)  # not settled by silence, so a former owner deferred it
 
     def apply(self, record: Step | ProfileChange) -> None:
         """Change a user by one record."""

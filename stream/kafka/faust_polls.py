@@ -6,8 +6,9 @@ file, each with its reason. Their versions are pinned exactly, and a test fails 
 """
 
 import asyncio
+import math
 import time
-from collections.abc import AsyncIterator, Iterable, Mapping
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from contextlib import suppress
 from types import MappingProxyType
 from typing import Any
@@ -31,6 +32,7 @@ class Poll(list[tuple[TP, list[Any]]]):
     """What one fetch brought: topic-partitions with their Kafka records, as aiokafka gave them."""
 
     fetch = 0  # the number of the fetch: a seek that was made since may have made it stale
+    fetched_at = math.inf  # monotonic seconds
     ends: Mapping[TP, int] = MappingProxyType({})  # offset of the next record to be written, as of the fetch
 
     def waiting(self, tps: Iterable[TP]) -> int:
@@ -61,7 +63,9 @@ class PollSchema(faust.Schema[Any, Any]):
 class PollConsumer(AIOKafkaFaustConsumer):
     """Consumer whose stream holds polls. It keeps no positions: the worker seeks."""
 
-    poll_interval_s = 0.004  # a poll costs 2-3 ms of CPU whatever it carries; this bounds the polls per second
+    interval_s: Callable[[], float] = staticmethod(
+        lambda: 0.004
+    )  # between polls, which cost 2-3 ms whatever they carry
     max_records = 300  # of one poll, so that no other task waits longer than their model work takes
     fetches = 0  # begun so far
     _last_poll = 0.0
@@ -90,7 +94,7 @@ class PollConsumer(AIOKafkaFaustConsumer):
 
     async def getmany(self, timeout: float) -> AsyncIterator[tuple[TP, Any]]:
         """Yield polls. Overridden: the base class yields single messages (10,000/s)."""
-        pause = self._last_poll + self.poll_interval_s - time.monotonic()
+        pause = self._last_poll + self.interval_s() - time.monotonic()
         if pause > 0:
             await asyncio.sleep(pause)
         self.fetches += 1
@@ -104,7 +108,7 @@ class PollConsumer(AIOKafkaFaustConsumer):
             return
         for poll in self._polls(records, active):
             if self._is_current(generation):
-                poll.fetch = self.fetches
+                poll.fetch, poll.fetched_at = self.fetches, self._last_poll
                 yield self._carry(poll, generation)
 
     async def perform_seek(self) -> None:

@@ -71,8 +71,17 @@ PIPELINE = Board("headwater-pipeline", "headwater: pipeline", "Does it keep up, 
           {"{{type}}": rate("headwater_events_total", "type")}),
     Panel("From event to recommendation", "Time from an event's Kafka timestamp to its acknowledged slate.", "s",
           quantiles("headwater_event_to_recommendation_seconds"), 0.5),
-    Panel("Waiting in Kafka", "Records that no worker has taken in yet; rising for minutes: start another worker. In "
-          "a backlog slates are deferred, until it is worked off or for ten seconds at most.",
+    Panel("Waiting for a slate", "From the fetch of an event to its slate, deferred ones included; the target is "
+          "slate.wait_ms.", "s", quantiles("headwater_slate_wait_seconds"), 1),
+    Panel("At the limit", "Workers that cannot make a slate for every event at once, and the share of slates that they "
+          "defer: start another worker.", "short",
+          {"workers": "sum(headwater_at_limit)",
+           "share deferred": f"{rate('headwater_slate_deferrals_total')} / {rate('headwater_events_total')}"}, 1),
+    Panel("Capacity", "Events per second that would fill all of the time, with a slate for each and with none, by what "
+          "they cost now; and how full it is.", "reqps",
+          {"{{slates}}": "sum by (slates) (headwater_capacity_events_per_second)",
+           "used, of 100": "100 * avg(headwater_utilisation_ratio)"}),
+    Panel("Waiting in Kafka", "Records that no worker has taken in yet; rising for minutes: start another worker.",
           "short", {"{{topic}}": "sum by (topic) (headwater_consumer_lag_events)",
                     "users with a deferred slate": "sum(headwater_slates_deferred)"}, 5_000),
     Panel("What the time goes into", "Share of one core per step of the loop, all workers together.", "percentunit",

@@ -9,6 +9,7 @@ from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from bandits import PINNED
 from stream.metrics.declare import Declare
 from stream.metrics.learning import LearningMetrics
+from stream.metrics.load import LoadMetrics
 from stream.metrics.log_filter import Repeats
 from stream.metrics.outcomes import OutcomeMetrics
 from stream.metrics.slates import SlateMetrics
@@ -42,6 +43,7 @@ class PrometheusObserver(Observer):
         self._slates, self._outcomes, self._learning = (
             SlateMetrics(declare), OutcomeMetrics(declare), LearningMetrics(declare)
         )  # fmt: skip
+        self.load = LoadMetrics(declare)
         self._declare_input(declare)
         self._declare_state(declare)
         self._declare_gauges(declare)
@@ -108,7 +110,7 @@ class PrometheusObserver(Observer):
         """What the worker sets itself."""
         self.items = declare.gauge("items", "items that the model knows")
         self.users = declare.gauge("users", "users in the working memory of this worker")
-        self.deferring = declare.gauge("slates_deferred", "users of this worker with a deferred slate, in a backlog")
+        self.deferring = declare.gauge("slates_deferred", "users of this worker with a deferred slate")
         self.in_flight = declare.gauge("in_flight_records", "records written to the log, but not folded yet")
         self.lag = declare.gauge("consumer_lag_events", "input records not taken in yet", "topic", "partition")
         self.model_offset = declare.gauge("model_offset", "next offset of headwater.log to fold")
@@ -164,6 +166,15 @@ class PrometheusObserver(Observer):
 
     def decided(self, decision: Decision, mix: Mix) -> None:
         self._slates.decided(decision, mix)
+
+    def waited(self, seconds: float, slates: int) -> None:
+        self.load.waited(seconds, slates)
+
+    def deferred(self, slates: int) -> None:
+        self.load.deferred(slates)
+
+    def at_limit(self, *, reached: bool) -> None:
+        self.load.at_limit(reached=reached)
 
     def settled(self, settlement: Settlement, event: LoggedEvent | None = None) -> None:
         self._outcomes.settled(settlement, event)

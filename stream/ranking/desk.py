@@ -116,7 +116,7 @@ class Desks:
         catalogue = self._catalogue
         parts = self._board.make_ready(), self._mixer.arrays, catalogue.blocked
         if self._desk is None or not all(map(is_, parts, self._laid)):
-            arrays, net, blocked = self._laid = parts
+            arrays, net, _ = self._laid = parts
             self.scratch()
             whole = (*arrays, Shelf(*catalogue.arrays()), self.room, net)
             *sources, shelf, room, mixer = (handle.of(part) for handle, part in zip(self._handles, whole, strict=True))

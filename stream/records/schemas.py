@@ -153,7 +153,7 @@ class Recommendation(Struct, frozen=True, kw_only=True):
     decision_id: Annotated[Id, Meta(description="send it back in `Event.decision_id`")]
     event_id: Annotated[
         Id | None,
-        Meta(description="the event that caused this slate; none if it was refreshed, or deferred in a backlog"),
+        Meta(description="the event that caused this slate; none if it was refreshed, or deferred for lack of time"),
     ]
     timestamp: Annotated[Timestamp, Meta(description="event time at which it was made")]
     model_version: Annotated[int, Meta(ge=0, description="offset in headwater.log that the model had folded")]

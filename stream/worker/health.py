@@ -32,8 +32,8 @@ class Health:
 
     def __init__(self, worker: Worker, observer: PrometheusObserver, positions: Positions) -> None:
         self.worker, self.observer, self.positions = worker, observer, positions
-        observer.in_flight.set_function(lambda: worker.in_flight)
-        observer.deferring.set_function(lambda: worker.deferring)
+        observer.in_flight.set_function(lambda: worker.rounds.in_flight)
+        observer.deferring.set_function(lambda: worker.rounds.deferring)
         self.stuck_after_s = worker.config.worker.stuck_after_s
         self._behind_since: float | None = None  # monotonic; events are waiting and none was taken in since
         self._progress = -1
@@ -110,6 +110,10 @@ class Health:
         observer.recovering.set(len(worker.assigned.keys() - worker.shards.keys()))
         observer.ready.set(self.ready().good)
         observer.users.set(sum(len(shard.users) for shard in worker.shards.values()))
+        pace = worker.rounds.pace
+        observer.load.utilisation.set(pace.busy.value(time.monotonic()))
+        for slates_per_event, gauge in observer.load.capacity.items():
+            gauge.set(pace.capacity(slates_per_event))
         self._checks += 1
         if self._checks % SIZES_EVERY == 1:
             observer.sized(worker.model.sizes())

@@ -24,13 +24,12 @@ from stream.observe import Observer
 from stream.records.acceptance import Verdict
 from stream.records.log import Batch, Claim, Message
 from stream.worker.intake import Intake
-from stream.worker.outbox import outcome_records
 from stream.worker.positions import InputPositions
 from stream.worker.replica import Replica
 from stream.worker.snapshotter import ECHO_TIMEOUT_S
 from stream.worker.takeover import Takeover
 from stream.worker.topic_watch import Limits, Start, start_of
-from stream.worker.writer import Writer
+from stream.worker.writer import Writer, outcome_records
 
 MAX_TRUNCATIONS = 10  # in a row: what a recovery needs has been deleted
 CONFIRM_S = 2.0  # until it is believed, without numbers of topics, that one is not the one that it was

@@ -48,6 +48,8 @@ class Replica:
     ) -> None:  # fmt: skip
         self.connections, self.model, self.failed = connections, model, failed
         self.own = own or OwnMessages()
+        self.timer: Callable[[], float] = time.monotonic  # seconds
+        self.on_fold: Callable[[float, int], None] = lambda *_: None  # called with the seconds that records took
         self.on_log_message, self.on_truncation = on_log_message, on_truncation
         self.caught_up = asyncio.Event()  # the log has been folded up to its end at the start
         self.log_end = 0
@@ -119,9 +121,9 @@ class Replica:
     async def _run(self) -> None:
         try:
             async for offset, message in self._messages():
-                began = time.perf_counter()
+                began = self.timer()
                 verdict = self.model.fold(message, offset)
-                self.model.observer.busy("fold", time.perf_counter() - began)
+                self.on_fold(self.timer() - began, len(message.records) if isinstance(message, Batch) else 0)
                 if offset + 1 >= self.delivered_to:
                     self._before_rebuild = None
                 if offset >= self.delivered_to:

@@ -2,7 +2,7 @@
 
 Order of writes, per shard:
 
-1. take events at exactly the next positions, apply them, draw slates: batches (`Engine.batches`)
+1. take events at exactly the next positions, apply them, draw slates: batches (`Rounds.take`)
 2. send a batch's recommendations and dead letters (`Writer.submit`)
 3. when all of them are acknowledged, send the batch to headwater.log, in order of its number (`Writer`)
 4. fold the log (`Replica`); the own batch comes back accepted: it has happened. Now send its outcomes
@@ -15,7 +15,6 @@ an own batch does not come back (`Ownership`). There is never anything to roll b
 
 import asyncio
 import logging
-import math
 import time
 from collections.abc import Callable, Coroutine
 from typing import Any
@@ -27,7 +26,6 @@ from faust.types import TP
 from stream.config import Config
 from stream.decisions.engine import Engine
 from stream.decisions.publish import outcomes
-from stream.decisions.shard import Shard
 from stream.kafka.connections import Connections
 from stream.kafka.faust_polls import Poll, Positions
 from stream.kafka.own_messages import OwnMessages
@@ -35,20 +33,19 @@ from stream.model.fold import Model
 from stream.observe import Observer
 from stream.records.acceptance import Verdict
 from stream.records.log import Batch, Message
-from stream.records.topics import DEAD
 from stream.serving.ending import stop_within
-from stream.worker.intake import Intake
-from stream.worker.outbox import outcome_records, slate_records, written_at
+from stream.worker.intake import Intake, Reading
 from stream.worker.ownership import Ownership
 from stream.worker.positions import InputPositions
 from stream.worker.replica import Replica
+from stream.worker.rounds import Rounds
 from stream.worker.snapshotter import Snapshotter
 from stream.worker.takeover import Takeover
-from stream.worker.writer import OutgoingRecord, SendError, Writer
+from stream.worker.writer import SendError, Writer, outcome_records, slate_records
 
 DRAIN_CHECK_S = 0.002
 REFRESH_INTERVAL_S = 0.05  # between two rounds of refreshed slates
-DEFERRED_INTERVAL_S, DEFERRED_AT_ONCE = 0.005, 50  # between two rounds of deferred slates; of a shard, in one round
+DEFERRED_INTERVAL_S = 0.001  # between two rounds of deferred slates
 CHECK_INTERVAL_S = 5.0  # between two checks of positions and of batches that do not come back
 DRAIN_TIMEOUT_S = 10.0  # for unwritten batches, at the end
 REVOKE_TIMEOUT_S = 3.0  # the same when Kafka revokes shards: the whole group waits, and the rest will be read again
@@ -64,12 +61,14 @@ class Worker:
     failed : called when the process cannot go on
     positions : of Faust's consumer
     clock : unix seconds; used only for the times that events and slates are given, and it may jump
+    timer : monotonic seconds, the same as `Poll.fetched_at`: says what work costs, and so how many slates fit
     name : of this process, unlike any other's
     """
 
     def __init__(
         self, config: Config, observer: Observer, failed: Callable[[BaseException], None], positions: Positions, *,
-        connections: Connections | None = None, clock: Callable[[], float] = time.time, name: str | None = None,
+        connections: Connections | None = None, clock: Callable[[], float] = time.time,
+        timer: Callable[[], float] = time.monotonic, name: str | None = None,
     ) -> None:  # fmt: skip
         self.config, self.observer, self.failed, self.clock = config, observer, failed, clock
         name = name or uuid4().hex
@@ -88,6 +87,8 @@ class Worker:
             config, observer, self.intake, self.positions, self.writer, self.replica, takeover, self._on_gone
         )
         self.shards, self.assigned = self.ownership.shards, self.ownership.assigned
+        self.rounds = Rounds(self.engine, self.intake, self.writer, self.shards, clock, timer)
+        self.replica.timer, self.replica.on_fold = timer, self.rounds.on_fold
         self.snapshotter = Snapshotter(
             config, name, self.replica, self.writer, connections, self.shards, observer
         )  # fmt: skip
@@ -102,16 +103,6 @@ class Worker:
     def ready(self) -> bool:
         """Whether the model is up to date and all assigned shards are recovered."""
         return self.replica.caught_up.is_set() and bool(self.assigned) and self.assigned.keys() <= self.shards.keys()
-
-    @property
-    def in_flight(self) -> int:
-        """Records of batches that have not come back from the log yet."""
-        return sum(shard.pending for shard in self.shards.values())
-
-    @property
-    def deferring(self) -> int:
-        """Users whose slates are deferred."""
-        return sum(len(shard.deferred) for shard in self.shards.values())
 
     async def start(self) -> None:
         """Connect; the log is folded in the background from here on."""
@@ -150,34 +141,15 @@ class Worker:
         self.taking = True
         try:
             async with self._turn:
-                while self.in_flight >= self.config.kafka.in_flight_records:
+                while self.rounds.in_flight >= self.config.kafka.in_flight_records:
                     self._room.clear()
                     await self._room.wait()
-                for shard_id, fetched in self.intake.by_shard(poll):
-                    shard = self.shards.get(shard_id)
-                    if shard is not None:  # else not recovered yet: it will be read again from its exact position
-                        await self._take(shard, poll, fetched)
+                await self.rounds.take(poll, self._seek)
         finally:
             self.taking = False
 
-    async def _take(self, shard: Shard, poll: Poll, fetched: list[tuple[TP, list[Any]]]) -> None:
-        began = time.perf_counter()
-        reading = self.intake.read(shard.next, fetched, self.clock())
-        shard.outcomes_acked = max(shard.outcomes_acked, self.writer.outcomes_acked.get(shard.id, 0))
-        decoded = time.perf_counter()
-        behind, slate = poll.waiting(tp for tp, _ in fetched), self.config.slate
-        deferred_at = self.clock() if 0 < slate.backlog_records <= behind else None
-        parts = [(part.arrivals, part.next) for part in reading.parts]
-        batches = self.engine.batches(shard, parts, deferred_at)  # 1
-        decided = time.perf_counter()
-        for part, batch in zip(reading.parts, batches, strict=True):
-            outgoing = [OutgoingRecord(DEAD, key, record) for key, record in part.dead]
-            outgoing += slate_records(batch, self.model.lists)
-            await self.writer.submit(batch, outgoing, written_at(batch, part))  # 2, 3
-        self.observer.busy("decode", decoded - began)
-        self.observer.busy("decide", decided - decoded)
-        self.observer.busy("publish", time.perf_counter() - decided)
-        await self._make_deferred(shard, self.clock() - slate.backlog_s)
+    async def _seek(self, poll: Poll, reading: Reading) -> None:
+        """Go back to records that the poll does not have."""
         for tp, wanted in reading.seek.items():
             if self.positions.precedes_seek(poll, tp):
                 continue
@@ -195,15 +167,15 @@ class Worker:
             self.writer.send_soon(message.shard, outgoing, self.replica.delivered_to)  # 4
 
     async def refresh(self) -> None:
-        """Make deferred slates, or else refresh some, if no poll is being taken in and no batch is unwritten."""
+        """Make deferred slates if no poll is being taken in; or else refresh some, if no batch is unwritten either."""
         shard_ids = sorted(self.shards)
-        if not shard_ids or self.taking or self.in_flight or not self.replica.caught_up.is_set():
+        if not shard_ids or self.taking or not self.replica.caught_up.is_set():
             return
-        if self.deferring:
+        if self.rounds.deferring:
             async with self._turn:
-                for shard_id in shard_ids:
-                    if shard_id in self.shards:
-                        await self._make_deferred(self.shards[shard_id], math.inf)
+                await self.rounds.catch_up()
+        self.rounds.look()
+        if self.rounds.deferring or self.rounds.in_flight:
             return
         self._refreshes += 1
         room, first = self.config.slate.refresh_at_once, self._refreshes % len(shard_ids)  # each is first in turn
@@ -214,14 +186,6 @@ class Worker:
                 if batch is not None:
                     room -= len(batch.records)
                     await self.writer.submit(batch, slate_records(batch, self.model.lists), [])
-
-    async def _make_deferred(self, shard: Shard, before: float) -> None:
-        """Make some of the slates that were deferred before that time."""
-        began = time.perf_counter()
-        batch = self.engine.make_deferred(shard, DEFERRED_AT_ONCE, before) if shard.deferred else None
-        self.observer.busy("decide", time.perf_counter() - began)
-        if batch is not None:
-            await self.writer.submit(batch, slate_records(batch, self.model.lists), [])
 
     async def _release(self, shard_ids: set[str], within_s: float) -> None:
         """Take no more events of these shards, and return when the batches made so far have gone to the log."""
@@ -256,7 +220,7 @@ class Worker:
     async def _refresh(self) -> None:
         """Make deferred and refreshed slates in the pauses between polls."""
         while True:
-            await asyncio.sleep(DEFERRED_INTERVAL_S if self.deferring else REFRESH_INTERVAL_S)
+            await asyncio.sleep(DEFERRED_INTERVAL_S if self.rounds.deferring else REFRESH_INTERVAL_S)
             await self.refresh()
 
     async def _or_fail(self, task: Coroutine[Any, Any, None]) -> None:

@@ -2,17 +2,19 @@
 
 import asyncio
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from msgspec import Struct
 
+from stream.decisions.publish import recommendations
 from stream.kafka.connections import REQUEST_S, Connections
 from stream.kafka.own_messages import OwnMessages
 from stream.observe import Observer
 from stream.records.codec import encode
-from stream.records.log import Batch, Message
-from stream.records.topics import LOG, Topic, prefixed
+from stream.records.log import Batch, Message, Step
+from stream.records.schemas import Outcome
+from stream.records.topics import LOG, OUTCOMES, RECOMMENDATIONS, ShardId, Topic, prefixed
 
 SOON_S = 0.1  # how long outcomes may wait to be sent together
 # Between two requests to headwater.log. No slate waits for them; but each costs as much as one with slates, and as much
@@ -35,6 +37,30 @@ class OutgoingRecord(NamedTuple):
     key: bytes | None
     record: Struct | None  # None: a tombstone
     partition: int | None = None  # None: by the key
+
+
+def slate_records(batch: Batch, lists: tuple[str, ...]) -> list[OutgoingRecord]:
+    """Records of `recommendations`: slates, and tombstones of users to be forgotten, in their order."""
+    partition = ShardId.parse(batch.shard).partition
+    return [
+        OutgoingRecord(RECOMMENDATIONS, user_id.encode(), slate, partition)
+        for user_id, slate in recommendations(batch, lists)
+    ]
+
+
+def outcome_records(shard: str, settled: Iterable[Outcome]) -> list[OutgoingRecord]:
+    """Records of `outcomes`, of a shard's decisions."""
+    partition = ShardId.parse(shard).partition
+    return [OutgoingRecord(OUTCOMES, outcome.user_id.encode(), outcome, partition) for outcome in settled]
+
+
+def written_at(batch: Batch, events: Mapping[tuple[int, int], float]) -> list[float]:
+    """When the events were written that a batch answers with a slate; `events`: all of them, by topic and offset."""
+    return [
+        events[record.event.topic, record.event.offset]
+        for record in batch.records
+        if isinstance(record, Step) and record.event is not None and record.decision is not None
+    ]
 
 
 class Sent(NamedTuple):

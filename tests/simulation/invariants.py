@@ -440,8 +440,8 @@ class Checker:
             worker, name = member.worker, member.process.name
             if not worker.ready:
                 found.append(f"{name} is not ready: assigned {sorted(worker.assigned)}, has {sorted(worker.shards)}")
-            if worker.in_flight:
-                found.append(f"{name} has {worker.in_flight} records under way")
+            if worker.rounds.in_flight:
+                found.append(f"{name} has {worker.rounds.in_flight} records under way")
             if worker.model.offset != self.model.offset:
                 found.append(f"{name} has folded {worker.model.offset} of {self.model.offset}")
         missing = sorted(self.settled.keys() - self._answered)

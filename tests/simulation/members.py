@@ -23,6 +23,7 @@ SHARDS = {
 
 Order = tuple[Literal["revoke", "assign", "kicked", "leave"], frozenset[TP], "asyncio.Future[None] | None"]
 
+LOOK_S = 0.002  # that a look at a worker's timer takes: what it measures costs something, the same in every run
 LOST_SEEKS = 0.05  # share of the seeks
 
 
@@ -42,6 +43,7 @@ class Member:
         self.awake = asyncio.Event()
         self.fetches = 0
         self.clock_error = 0.0  # seconds
+        self._looks = 0
         self._random = random.Random(f"{group.cluster.seed}/member/{process.name}")
         self.own_positions = SimulatedPositions(self)
 
@@ -50,6 +52,11 @@ class Member:
         for task in (self.worker.start(), self._fetch(), self._take(), self._obey()):
             self.group.loop.start_in(self.process, task)
         self.group.join(self)
+
+    def timer(self) -> float:
+        """Monotonic seconds: of the loop, and a little for each look."""
+        self._looks += 1
+        return self.group.loop.time() + LOOK_S * self._looks
 
     def order(
         self, what: Literal["revoke", "assign", "kicked", "leave"], tps: frozenset[TP] = frozenset()
@@ -73,7 +80,7 @@ class Member:
     def _poll(self) -> Poll:
         self.fetches += 1
         poll, room = Poll(), self._random.choice((1, 2, 4, 8))
-        poll.fetch = self.fetches
+        poll.fetch, poll.fetched_at = self.fetches, self.timer()
         poll.ends = {tp: len(self.group.cluster.partitions[tp.topic, tp.partition].records) for tp in self.tps}
         tps = sorted(self.tps)
         self._random.shuffle(tps)

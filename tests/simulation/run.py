@@ -32,7 +32,7 @@ from tests.simulation.schedule import (
 
 CONFIG = Config(
     kafka=Kafka(partitions=PARTITIONS, in_flight_records=12),
-    slate=Slate(slots=3, refresh_s=0.5, refresh_active_s=9.0, refresh_at_once=2, backlog_records=2, backlog_s=1.5),
+    slate=Slate(slots=3, refresh_s=0.5, refresh_active_s=9.0, refresh_at_once=2, wait_ms=20.0),
     rewards=Rewards(session_gap_s=GAP_S, attribution_window_s=WINDOW_S, idle_s=IDLE_S),
     worker=WorkerSettings(snapshot_s=3.0, fingerprint_every=20),
 )
@@ -42,6 +42,7 @@ SMALL = {  # so that a short run meets every boundary
     "stream.worker.replica.FOLD_AT_ONCE": 2,
     "stream.state.snapshot.CHUNK_BYTES": 8192,
     "stream.worker.worker.REFRESH_INTERVAL_S": 0.05,
+    "stream.worker.rounds.OVERDUE_S": 1.5,
 }
 END_S = 200.0  # after the faults everything must be read within so long
 RESTART_S = 1.0  # a process that ended is started again
@@ -56,7 +57,7 @@ class Result(NamedTuple):
     trace: tuple[str, ...]
     accepted: int  # batches
     refreshed: int  # slates that were refreshed without an event
-    deferred: int  # batches of slates that were deferred in a backlog
+    deferred: int  # batches of slates that were deferred
     seconds: float  # of virtual time
     lost: int  # input records that retention took from everybody
     reported: int  # and how many of them the workers reported
@@ -182,7 +183,7 @@ class Simulation:
         member.worker = Worker(
             CONFIG, Counting(self.checker), lambda error: self._failed(member, error), member.own_positions,
             connections=connections,  # type: ignore[arg-type]  # it has the same methods
-            clock=lambda: EPOCH + self.loop.time() + member.clock_error, name=name,
+            clock=lambda: EPOCH + self.loop.time() + member.clock_error, timer=member.timer, name=name,
         )  # fmt: skip
         self._record(member.worker)
         process.died = lambda: self._died(member)
@@ -192,10 +193,11 @@ class Simulation:
 
     def _record(self, worker: Worker) -> None:
         """Remember what it proposes."""
-        make = worker.engine.batches
+        make = worker.engine.decide
 
-        def batches(shard: Any, parts: Any, deferred_at: float | None = None) -> list[Batch]:
-            made = make(shard, parts, deferred_at)
+        def decide(shard: Any, taking: Any, room: int | None = None, **more: Any) -> list[Batch]:
+            made = make(shard, taking, room, **more)
+            self.deferred += bool(more["deferred"])
             self.checker.proposed.setdefault((shard.id, shard.epoch), []).extend(made)
             return made
 
@@ -217,15 +219,15 @@ class Simulation:
 
         make_them = worker.engine.make_deferred
 
-        def make_deferred(shard: Any, most: int, before: float) -> Batch | None:
-            made = make_them(shard, most, before)
+        def make_deferred(shard: Any, user_ids: Any) -> Batch | None:
+            made = make_them(shard, user_ids)
             if made is not None:
                 self.deferred += 1
                 self.checker.proposed.setdefault((shard.id, shard.epoch), []).append(made)
             return made
 
         worker.engine.make_deferred = make_deferred  # type: ignore[method-assign]
-        worker.engine.batches = batches  # type: ignore[method-assign]
+        worker.engine.decide = decide  # type: ignore[method-assign]
         worker.engine.refresh = refresh  # type: ignore[method-assign]
 
     def _failed(self, member: Member, error: BaseException) -> None:

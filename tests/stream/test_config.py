@@ -13,6 +13,7 @@ from stream.config import (
     PREFIX,
     REMOVED_IN,
     RENAMED,
+    RETIRED,
     SECRETS,
     Config,
     ConfigError,
@@ -243,6 +244,28 @@ def test_the_new_names_are_settings_and_the_old_ones_are_not() -> None:
     for (section, old), new in RENAMED.items():
         assert (section, new) in KEYS
         assert (section, old) not in KEYS
+
+
+@pytest.mark.parametrize(("section", "old", "new"), [(*names, new) for names, new in RETIRED.items()])
+def test_a_setting_in_another_unit_is_ignored_with_one_warning_but_for_never(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, section: str, old: str, new: str
+) -> None:
+    default = getattr(getattr(Config(), section), new)
+    variable = f"{PREFIX}{section}_{old}".upper()
+    for value, expected in ((7, default), (0, 0)):
+        path = written(tmp_path, f"[{section}]\n{old} = {value}\n")
+        for config, origin in (
+            (load(path, {}), f"{path}: [{section}]: {old}"),
+            (load(None, {variable: f"{value}"}), variable),
+        ):
+            assert getattr(getattr(config, section), new) == expected
+            (line,) = [line for line in warnings(caplog) if origin in line]
+            assert "is no longer a setting" in line
+        caplog.clear()
+
+
+def test_the_new_setting_wins_over_one_that_is_gone(tmp_path: Path) -> None:
+    assert load(written(tmp_path, "[slate]\nbacklog_records = 0\nwait_ms = 80.0\n"), {}).slate.wait_ms == 80.0
 
 
 def test_new_names_alone_warn_of_nothing(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:

@@ -37,6 +37,9 @@ class Tally(Observer):
     def late(self) -> None:
         self.counts["late"] += 1
 
+    def deferred(self, slates: int) -> None:
+        self.counts["deferred"] += slates
+
     def decided(self, decision: Decision, mix: Mix) -> None:
         self.counts["decided"] += 1
         self.mixes.append(mix)

@@ -61,7 +61,7 @@ async def measure_backlog(
         started = [stack.enter_context(WorkerProcess(config)) for _ in range(workers)]
         for worker in started:
             worker.wait_ready()
-        first = await _until(started, "headwater_events_total", 0.2 * events)
+        first = await reached(started, "headwater_events_total", 0.2 * events)
         last = await worked_off(started, events)
         log, slates = await asyncio.to_thread(_bytes, config.kafka, (LOG, RECOMMENDATIONS))
     seconds = last.at - first.at
@@ -78,11 +78,11 @@ async def measure_backlog(
 def answering_each(config: Config) -> Config:
     """Settings with which every event of a backlog gets a slate: none is deferred, polls hold few events of one user.
 
-    >>> answering_each(Config()).slate.backlog_records
-    0
+    >>> answering_each(Config()).slate.wait_ms
+    0.0
     """
     kafka = msgspec.structs.replace(config.kafka, max_poll_records=EACH_POLL)
-    slate = msgspec.structs.replace(config.slate, backlog_records=0)
+    slate = msgspec.structs.replace(config.slate, wait_ms=0.0)
     return msgspec.structs.replace(config, kafka=kafka, slate=slate)
 
 
@@ -101,7 +101,8 @@ def _bytes(kafka: Kafka, topics: Sequence[Topic]) -> list[int]:
     return [sizes[prefixed(kafka.namespace, topic)] for topic in topics]
 
 
-async def _until(workers: Sequence[WorkerProcess], metric: str, value: float) -> Page:
+async def reached(workers: Sequence[WorkerProcess], metric: str, value: float) -> Page:
+    """Wait until a metric is so high."""
     before, still = -1.0, time.monotonic()
     while True:
         page = metrics_of(workers)
@@ -117,7 +118,7 @@ async def _until(workers: Sequence[WorkerProcess], metric: str, value: float) ->
 
 async def worked_off(workers: Sequence[WorkerProcess], events: int) -> Page:
     """Wait until so many events are taken in and learned, and no deferred slate is left."""
-    began = (await _until(workers, "headwater_events_total", events)).at
+    began = (await reached(workers, "headwater_events_total", events)).at
     while True:
         page = metrics_of(workers)
         if not page.metrics["headwater_in_flight_records"] and not page.metrics["headwater_slates_deferred"]:

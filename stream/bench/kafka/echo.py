@@ -37,7 +37,7 @@ def build(config: Config) -> faust.App:
     positions = Positions(app)
 
     class Configured(PollConsumer):
-        poll_interval_s = config.kafka.poll_interval_s
+        interval_s = staticmethod(lambda: config.kafka.poll_interval_s)
         max_records = config.kafka.max_poll_records
 
         async def before_joining(self) -> None:

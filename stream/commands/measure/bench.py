@@ -19,6 +19,7 @@ from stream.bench.catalogue_size import measure_growth
 from stream.bench.kafka.backlog import measure_backlog
 from stream.bench.kafka.gateway import measure_gateway
 from stream.bench.kafka.latency import Latency, measure_latency, measure_sweep
+from stream.bench.kafka.overload import Second, measure_overload
 from stream.bench.kafka.rebalance import measure_rebalance
 from stream.bench.kafka.restart import measure_restart
 from stream.bench.kafka.soak import BACKLOG_S, GROWTH, SETTLED_MINUTE, Minute, measure_soak
@@ -42,6 +43,7 @@ SOAK_PROPERTIES = {  # a long run must not fill the disk
 UNITS = 1_000  # of a portion
 COLUMNS = 8  # of a table; one with more is printed standing
 IN_FILES = 160  # characters of a line, where no terminal has a width
+DRAWN = {"sweep": ("draw_latency", Latency), "overload": ("draw_overload", Second)}
 WHOLE = 1_000.0  # from here on figures are shown without decimals
 RATES, SOAK_RATE, GATEWAY_RATES = (500.0,), 300.0, (500.0, 1_000.0, 2_000.0)  # events or requests per second
 
@@ -78,6 +80,7 @@ class Options:
         "headwater bench --backlog 240000 --workers 2 --rate 100",
         "headwater bench --start",
         "headwater bench --sweep --plot latency.svg",
+        "headwater bench --overload --seconds 15 --plot overload.svg",
         "headwater bench --transport --rate 1000",
         "headwater bench --rebalance",
         "headwater bench --gateway --rate 1000 --seconds 10",
@@ -110,9 +113,10 @@ class Options:
               "1000, 2000) of requests, of which a tenth write events.")  # fmt: skip
 @click.option("--sweep", "only", flag_value="sweep", help="Only: latency at 125, 250, 500, ... events per "
               "second, until the worker does not keep up.")  # fmt: skip
-@click.option(
-    "--plot", type=click.Path(dir_okay=False, path_type=Path), help="Draw latency against rate, .png or .svg."
-)
+@click.option("--overload", "only", flag_value="overload", help="Only: how long events wait at 0.5, 1, 2 and 4 "
+              "times the capacity (--rate, or measured), and four times as long after it.")  # fmt: skip
+@click.option("--plot", type=click.Path(dir_okay=False, path_type=Path), help="Draw latency against rate, or with "
+              "--overload against time, .png or .svg.")  # fmt: skip
 @click.option(
     "--growth", "only", flag_value="growth", help="Only: what a million items or users cost, without Kafka; minutes."
 )
@@ -148,7 +152,7 @@ def command(config: Config, options: Options) -> None:
     if options.soak:
         _soak(config, options.soak, options.rates[0] if options.rates else SOAK_RATE, as_json=options.as_json)
         return
-    draw = None if options.plot is None else picture(options.plot, "draw_latency")
+    draw = None if options.plot is None else picture(options.plot, DRAWN.get(options.only or "", DRAWN["sweep"])[0])
     wanted = chosen(config, options.patterns)  # a wrong name shows before the long preparation
     machine = calibrate()
     if not options.as_json:
@@ -161,12 +165,13 @@ def command(config: Config, options: Options) -> None:
         with Broker() as broker:
             found = asyncio.run(_through_kafka(_at(config, broker), options))
         if draw is not None:
-            draw([each for each in found if isinstance(each, Latency)], options.plot)
+            kind = DRAWN.get(options.only or "", DRAWN["sweep"])[1]
+            draw([each for each in found if isinstance(each, kind)], options.plot)
     if options.as_json:
         rows = [{"measure": type(each).__name__, **each._asdict()} for each in (machine, *found)]
         click.echo(orjson.dumps(rows))
     else:
-        _print(found)
+        _print([each for each in found if not isinstance(each, Second)])
 
 
 def _scenarios(config: Config, options: Options, wanted: list[Scenario], machine: Calibration) -> list[Measured]:
@@ -192,6 +197,9 @@ async def _through_kafka(config: Config, options: Options) -> list[Any]:
         return [await measure_start(config)]
     if options.only == "rebalance":
         return list(await measure_rebalance(config, rates[0]))
+    if options.only == "overload":
+        rows, by_second = await measure_overload(config, seconds, options.rates[0] if options.rates else None)
+        return [*rows, *by_second]
     if options.only == "sweep":
         return list(await measure_sweep(config, seconds))
     found: list[Any] = []

@@ -3,7 +3,8 @@
 from pathlib import Path
 
 from stream.bench.kafka.latency import Latency
-from stream.commands.plot import draw_latency
+from stream.bench.kafka.overload import Second
+from stream.commands.plot import draw_latency, draw_overload
 
 
 def test_a_picture_shows_every_rate(tmp_path: Path) -> None:
@@ -12,3 +13,11 @@ def test_a_picture_shows_every_rate(tmp_path: Path) -> None:
     written = (tmp_path / "latency.svg").read_text()
     assert all(f"<!-- {text} -->" in written for text in ("125", "250", "1,000", "p50", "p90", "p99"))
     assert "<!-- 128 -->" not in written
+
+
+def test_a_picture_of_overload_names_the_loads(tmp_path: Path) -> None:
+    rows = [Second(n, 0.5 if n < 5 else 4.0, 10.0, 20.0, 50.0 * n + 1) for n in range(10)]
+    draw_overload(rows, tmp_path / "overload.svg")
+    written = (tmp_path / "overload.svg").read_text()
+    assert all(f"<!-- {text} -->" in written for text in ("0.5 x", "4 x", "p50", "p90", "p99"))
+    assert "seconds" in written

@@ -199,15 +199,15 @@ def test_slates_of_one_poll_are_those_made_one_by_one(policy: str, monkeypatch: 
 # Deferred slates
 
 
-def defer(site: Site, now: float, *users: str) -> list[Batch]:
-    made = site.engine.batches(site.shard, [([did(user, "a", T + n)], {}) for n, user in enumerate(users)], now)
+def defer(site: Site, *users: str, room: int = 0) -> list[Batch]:
+    made = site.engine.batches(site.shard, [([did(user, "a", T + n)], {}) for n, user in enumerate(users)], room)
     for batch in made:
         site.fold(batch)
     return made
 
 
-def deferred_users(site: Site, most: int = 9, before: float = 1e99) -> list[str]:
-    batch = site.engine.make_deferred(site.shard, most, before)
+def deferred_users(site: Site, most: int = 9) -> list[str]:
+    batch = site.engine.make_deferred(site.shard, [user for user, _ in site.shard.deferred.take(most, 0.0)])
     if batch is None:
         return []
     site.fold(batch)
@@ -215,31 +215,38 @@ def deferred_users(site: Site, most: int = 9, before: float = 1e99) -> list[str]
     return [step.user_id for step in steps(batch)]
 
 
-def test_events_of_a_backlog_are_learned_without_a_slate() -> None:
+def test_events_without_room_for_slates_are_learned() -> None:
     site = Site("abc")
-    made = defer(site, 100.0, "u", "v", "u")
+    made = defer(site, "u", "v", "u")
     assert [step.decision for batch in made for step in steps(batch)] == [None, None, None]
     assert site.model.catalogue.events == 3
-    assert site.shard.deferred == {"u": 100.0, "v": 100.0}
+    assert len(site.shard.deferred) == 2
+    assert site.seen.counts["deferred"] == 2
 
 
-def test_deferred_slates_are_made_the_oldest_first() -> None:
+def test_where_there_is_room_for_some_the_newest_events_have_their_slates() -> None:
     site = Site("abc")
-    defer(site, 100.0, "u", "v")
-    defer(site, 110.0, "w", "u")
-    assert deferred_users(site, before=100.0) == []
-    assert deferred_users(site, most=1, before=105.0) == ["u"]
-    assert deferred_users(site, before=105.0) == ["v"]
-    assert deferred_users(site) == ["w"]
+    made = defer(site, "u", "v", "w", "u", room=2)
+    assert [step.user_id for batch in made for step in steps(batch) if step.decision is not None] == ["w", "u"]
+    assert made[3].records[0] is steps(made[3])[0]
+    assert deferred_users(site) == ["v"]
+
+
+def test_deferred_slates_are_made_once_and_for_all() -> None:
+    site = Site("abc")
+    defer(site, "u", "v")
+    defer(site, "w", "u")
+    assert deferred_users(site, most=1) == ["u"]
+    assert deferred_users(site) == ["w", "v"]
     assert deferred_users(site) == []
     assert all(user.open is not None for user in site.shard.users.values())
 
 
 def test_a_deferred_slate_has_the_items_that_its_event_would_have_had() -> None:
     late, prompt = Site("abcdefgh"), Site("abcdefgh")
-    defer(late, 100.0, "u")
+    defer(late, "u")
     prompt.take(did("u", "a", T))
-    batch = late.engine.make_deferred(late.shard, 9, 1e99)
+    batch = late.engine.make_deferred(late.shard, ["u"])
     assert batch is not None
     ((user, slate),) = recommendations(batch, late.model.lists)
     assert slate is not None
@@ -250,15 +257,15 @@ def test_a_deferred_slate_has_the_items_that_its_event_would_have_had() -> None:
     assert {slot.item_id for slot in slate.slots} == set(open_.slate)
 
 
-def test_an_event_after_the_backlog_makes_the_deferred_slate() -> None:
+def test_an_event_with_room_makes_the_deferred_slate() -> None:
     site = Site("abc")
-    defer(site, 100.0, "u")
+    defer(site, "u")
     assert site.step(did("u", "b", T + 9)).decision is not None
     assert deferred_users(site) == []
 
 
 def test_a_forgotten_user_gets_no_deferred_slate() -> None:
     site = Site("abc")
-    defer(site, 100.0, "u", "v")
+    defer(site, "u", "v")
     site.take(ProfileChange("u", None))
     assert deferred_users(site) == ["v"]

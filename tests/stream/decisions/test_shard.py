@@ -1,7 +1,9 @@
-"""A shard: numbers and positions of its batches, open slates by age, what a new owner continues with."""
+"""A shard: numbers and positions of its batches, open and deferred slates, what a new owner continues with."""
+
+import math
 
 from stream.config import Rewards, Slate
-from stream.decisions.shard import Shard
+from stream.decisions.shard import Deferred, Shard
 from stream.records.log import Decision, ProfileChange, Step
 from stream.state.snapshot import users_of
 from tests.support.site import MINUTE, Site, T, did, settlement_of, shown, steps
@@ -64,11 +66,49 @@ def test_a_new_owner_settles_the_silence_of_recovered_users() -> None:
 def test_the_next_owner_defers_the_slates_that_the_former_owner_had_deferred() -> None:
     site = Site("abc")
     site.take(did("old", "a", T - 120 * MINUTE), did("prompt", "a", T))
-    for batch in site.engine.batches(site.shard, [([did("u", "a", T)], {})], 100.0):
+    for batch in site.engine.batches(site.shard, [([did("u", "a", T)], {})], room=0):
         site.fold(batch)
     users, watermark = site.shard.users, site.shard.watermark
     users["old"].open = None  # settled by silence
-    assert Shard("users/0", 5, site.config.rewards, users=users, watermark=watermark).deferred == {"u": 0.0}
+    heir = Shard("users/0", 5, site.config.rewards, users=users, watermark=watermark)
+    assert heir.deferred.take(9, overdue=0.0) == [("u", -math.inf)]
+
+
+def deferred(*acted: str) -> Deferred:
+    found = Deferred()
+    for at, user_id in enumerate(acted):
+        found.add(user_id, float(at))
+    return found
+
+
+def test_who_acted_last_comes_first() -> None:
+    assert [user for user, _ in deferred("u", "v", "u", "w").take(9, overdue=0.0)] == ["w", "u", "v"]
+
+
+def test_who_waits_since_an_earlier_event_waits_since_then() -> None:
+    assert deferred("u", "u", "u").take(1, overdue=0.0) == [("u", 0.0)]
+
+
+def test_who_has_waited_too_long_comes_before_all_others() -> None:
+    waiting = deferred("u", "v", "w", "u")
+    assert waiting.take(2, overdue=1.0) == [("u", 0.0), ("w", 2.0)]
+    assert waiting.take(9, overdue=1.0) == [("v", 1.0)]
+
+
+def test_the_overdue_are_taken_even_where_there_is_no_room_for_others() -> None:
+    waiting = deferred("u", "v", "w", "x")
+    assert waiting.take(0, 3.0, most_overdue=2) == [("u", 0.0), ("v", 1.0)]
+    assert waiting.take(0, 3.0, most_overdue=2) == [("w", 2.0)]
+    assert waiting.take(0, 3.0, most_overdue=2) == []
+    assert len(waiting) == 1
+
+
+def test_nobody_waits_for_a_slate_that_is_made() -> None:
+    waiting = deferred("u", "v")
+    waiting.discard("u")
+    waiting.discard("nobody")
+    assert waiting.take(9, overdue=0.0) == [("v", 1.0)]
+    assert len(waiting) == 0
 
 
 def test_a_copy_holds_the_users_as_they_were_when_it_began() -> None:

@@ -10,6 +10,7 @@ import pytest
 
 from stream.config import Config
 from stream.worker.health import Health
+from stream.worker.pace import Pace
 
 
 def health_of(**changed: Any) -> Health:
@@ -22,7 +23,8 @@ def health_of(**changed: Any) -> Health:
         "replica": SimpleNamespace(
             caught_up=event, alive_at=time.monotonic(), log_end=9, reader=SimpleNamespace(written_at=0.0)
         ),
-        "model": SimpleNamespace(offset=9, vocabulary=(), sizes=dict), "in_flight": 0, "deferring": 0,
+        "model": SimpleNamespace(offset=9, vocabulary=(), sizes=dict),
+        "rounds": SimpleNamespace(in_flight=0, deferring=0, pace=Pace(0.05)),
         "positions": SimpleNamespace(watch=SimpleNamespace(problem=""), unassigned=lambda _: []),
     }  # fmt: skip
     return Health(SimpleNamespace(**parts | changed), MagicMock(), MagicMock())  # type: ignore[arg-type]
