@@ -14,7 +14,7 @@ help:  ## print this list
 	  /^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 ## To see it
-demo: $(INSTALLED) $(KERNELS)  ## replay MovieLens through a real Kafka and a real worker, and watch
+demo: $(INSTALLED)  ## replay MovieLens through a real Kafka and a real worker, and watch
 	$(BIN)/headwater demo
 
 ## To work on it
@@ -46,9 +46,9 @@ lock:  ## refresh requirements.lock from pyproject.toml (needs uv)
 clean:  ## remove what the other targets made
 	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache build *.egg-info
 
-# numba caches compiled kernels beside their files, but does not notice a change in a kernel that they call.
+# What is compiled already is found in a second: see stream/compiling.
 $(KERNELS): $(INSTALLED) $(shell find bandits learners stream -name "*.py")
-	find bandits learners stream -name '*.nb[ic]' -delete
+	$(BIN)/headwater kernels
 	touch $@
 
 $(INSTALLED): requirements.lock pyproject.toml

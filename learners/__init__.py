@@ -23,6 +23,9 @@ At the top: `vocabulary` numbers items, `interactions` holds many events as arra
 `drift` reacts when measures get worse, `timing` measures speed and memory.
 """
 
+import importlib
+from typing import Any
+
 from learners.arrays.grow import grown
 from learners.arrays.top_k import best_first
 from learners.base import (
@@ -51,7 +54,6 @@ from learners.checks import Check, yield_checks
 from learners.content.content import Content
 from learners.content.words import composed, fold
 from learners.drift import RaisesLearningRate, Resets, ScalesLearningRate, SetsHalfLife
-from learners.factors.biased_mf import BiasedMF
 from learners.factors.factorization import Factorization
 from learners.factors.skip_gram import SkipGram
 from learners.interactions import Interactions, LearnsMany, learn_all, learning_calls, require_all_known
@@ -137,3 +139,10 @@ __all__ = [
     "require_known",
     "yield_checks",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    """Import the baseline when it is first asked for: it needs parts of River and SciPy that nothing else does."""
+    if name != "BiasedMF":
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return importlib.import_module("learners.factors.biased_mf").BiasedMF

@@ -6,7 +6,7 @@ place, so the board compares nine identities and makes a new handle only when on
 """
 
 from collections.abc import Sequence
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -82,17 +82,17 @@ class Board:
             sources[places[name]] if name in places else make() for name, make in SEATS.items()
         ]  # fmt: skip
         self._answering = [seated for seated in self.seated if hasattr(seated, "make_ready")]
-        self._parts: list[Any] = []
         self._arrays: Arrays | None = None
         self._handle = Handle()
 
     @property
     def arrays(self) -> Arrays:
         """The arrays as they are now."""
-        parts = [seated.arrays for seated in self.seated]
-        if self._arrays is None or any(new is not old for new, old in zip(parts, self._parts, strict=True)):
-            self._parts, self._arrays = parts, Arrays._make(parts)
-        return self._arrays
+        for seated, part in zip(self.seated, self._arrays or (None,)):
+            if seated.arrays is not part:
+                self._arrays = Arrays._make([seated.arrays for seated in self.seated])
+                break
+        return cast("Arrays", self._arrays)
 
     def make_ready(self) -> Arrays:
         """The arrays for another query: sources that remember their last answer forget it."""

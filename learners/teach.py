@@ -93,11 +93,15 @@ class Teacher:
         sessions, users = self._seated["session_neighbours"], self._seated["user_neighbours"]
         self._answering = [sessions, users]  # they remember their last answer
         self.paces = Paces(np.ones(len(_PACED)), sessions.limits, users.limits)
+        self._growths: list[float] = []  # as they are in `paces`
         self.learned = np.zeros(len(_STOPS), np.int64)  # see `teach`
 
     def held(self, items: NDArray[np.int32]) -> Any:
         """Return the board as kernels take it, ready to teach events on these items at the pace that is set by now."""
-        self.paces.growths[:] = [source.growth for source in self._paced]
+        growths = [source.growth for source in self._paced]
+        if growths != self._growths:
+            self._growths = growths
+            self.paces.growths[:] = growths
         self._seated["content"].catch_up(items)
         for source in self._answering:
             source.make_ready()

@@ -68,6 +68,10 @@ class Vocabulary:
         """How many indices stand for what their names meant before."""
         return len(self.ids) - len(self._index)
 
+    def is_renewed(self, name: str) -> bool:
+        """Whether `name` stood for something else before."""
+        return name in self._before
+
     def index_at(self, name: str, time: float) -> int:
         """Return the index of what `name` meant at an event time, -1 if it is unknown."""
         for until, index in self._before.get(name, ()) if self._before else ():

@@ -24,8 +24,6 @@ worker folds the log to the same `model`, and publishes what the log has accepte
 A room imports only from rooms on lower tiers of docs/architecture.md.
 """
 
-import sys
+from stream.kernels.place import install
 
-from stream.kernels.place import BeforeNumba
-
-sys.meta_path.insert(0, BeforeNumba())
+install()

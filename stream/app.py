@@ -18,6 +18,7 @@ import faust
 import mode
 from faust.types import TP, StreamT
 
+from stream.compiling.children import prepare
 from stream.config import Config, Kafka, load
 from stream.decisions.explain import explanation_parts
 from stream.kafka.faust_polls import PollConsumer, PollSchema, Positions, calm_reconnect, survive_closed_transports
@@ -32,7 +33,6 @@ from stream.serving.access import check, guarding
 from stream.serving.ending import end_in_time
 from stream.serving.turns import RETRY_S, BusyError, Turns
 from stream.worker.health import Health, Verdict
-from stream.worker.warm_up import warm_up
 from stream.worker.worker import Worker
 
 # Users and records make no cycles, so a full collection finds nothing and stops everything for tens of milliseconds.
@@ -112,7 +112,7 @@ def _use_polls(app: faust.App, config: Config, worker: Worker, health: Health) -
         async def before_joining(self) -> None:
             """Load everything first: others serve this worker's shards until then."""
             try:
-                await asyncio.to_thread(warm_up, config)
+                await asyncio.to_thread(prepare, config)
                 await worker.start()
                 self.add_future(health.watch())
                 await worker.replica.caught_up.wait()

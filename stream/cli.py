@@ -24,6 +24,7 @@ ROOMS: dict[str, dict[str, str]] = {
         "topics": "Create missing topics and verify the others",
         "worker": "Turn events into recommendations, and learn from them",
         "gateway": "Serve recommendations, events and a console over HTTP",
+        "kernels": "Compile what is compiled, before the first worker does",
         "config": "Print every setting with its meaning and value, as TOML",
     },
     "operate": {

@@ -1,5 +1,6 @@
 """Hooks for metrics: the core calls an `Observer` that does nothing; `stream.metrics.worker` has one that counts."""
 
+from collections.abc import Sequence
 from typing import Literal, NamedTuple
 
 from stream.records.log import Decision, LoggedEvent, Record, Settlement
@@ -72,8 +73,8 @@ class Observer:
     def skipped(self, offset: int, error: Exception) -> None:
         """A record raised this error in a learner and was skipped, the same on every worker."""
 
-    def learned(self, td_error: float | None, losses: Losses | None) -> None:
-        """The policy's TD error and the ranker's losses before it learned, where there was something to learn."""
+    def learned(self, td_errors: Sequence[float], losses: Sequence[Losses]) -> None:
+        """The policies' TD errors and the ranker's losses before they learned the records of a message."""
 
     def drifted(self, model: str, answer: str) -> None:
         """A watched model has become worse, and this answer (of `learners.drift.ANSWERS`) was taken."""

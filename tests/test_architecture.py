@@ -85,7 +85,7 @@ def roots(module: str) -> set[str]:
 def test_the_modules_are_found() -> None:
     assert len(MODULES) > 50
     assert {room(module) for module in MODULES} == {"stream", *TIER}
-    assert "stream.state.users" in imports("stream.decisions.engine")
+    assert "stream.state.user" in imports("stream.decisions.engine")
     assert "numpy" in imports("stream.decisions.slates")
 
 

@@ -34,6 +34,7 @@ EXEMPT: dict[str, str] = {  # source file -> what it is, and where it is tested
     "stream/commands/run/gateway.py": "declares options; tests/kafka/test_gateway.py runs it",
     "stream/commands/run/topics.py": "declares options; tests/stream/kafka/test_admin.py runs it",
     "stream/commands/run/worker.py": "declares options; tests/kafka/test_worker_errors.py runs it",
+    "stream/compiling/__main__.py": "a child process: tests/stream/compiling/test_children.py starts it",
     "stream/datasets/catalogues.py": "files beside a log: tests/stream/datasets/test_ready.py reads each kind",
     "stream/datasets/objects.py": "tests/stream/datasets/test_ready.py reads each kind of object",
     "stream/datasets/parquet.py": "tests/stream/datasets/test_ready.py reads parquet, with and without its library",

@@ -1,7 +1,7 @@
 """Thompson sampling (1933): every arm as often as it is believed to be the best. The probabilities are worked out."""
 
 import numpy as np
-from scipy.special import betainc
+import scipy  # imports `special` at its first use
 
 from bandits.arms.base import Arms, Floats, Pull
 from bandits.arms.gaussian import best_of_normals
@@ -53,7 +53,7 @@ class BernoulliThompson(Arms):
     def _choice(self, x: Floats | None) -> Floats:
         edges = np.linspace(0.0, 1.0, POINTS + 1)
         won, lost = 1.0 + self.rewards, 1.0 + self.pulls - self.rewards
-        below = betainc(won[:, None], lost[:, None], edges)  # [arms, edges]
+        below = scipy.special.betainc(won[:, None], lost[:, None], edges)  # [arms, edges]
         mass = np.diff(below, axis=1)
         middle = np.log(np.maximum((below[:, 1:] + below[:, :-1]) / 2.0, 1e-300))
         others = middle.sum(axis=0) - middle

@@ -64,7 +64,20 @@ class Queue:
     def __init__(self, policy: str, sources: int, slots: int, n_states: int) -> None:
         self._policy, self._sources, self._slots, self._n_states = policy, sources, slots, n_states
         self.count = self.learned = 0
-        self.waiting = self._room(_ROOM)
+        self._take(self._room(_ROOM))
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Leave out the views, which cannot be copied."""
+        return {**self.__dict__, "_written": None}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """Look at the arrays of the copy."""
+        self.__dict__.update(state)
+        self._take(self.waiting)
+
+    def _take(self, waiting: Waiting) -> None:
+        self.waiting = waiting
+        self._written: list[Any] = [part.data for part in waiting[:5]]  # numpy takes single numbers more slowly
 
     def _room(self, slates: int) -> Waiting:
         return Waiting(
@@ -100,9 +113,9 @@ class Queue:
             waiting = self._room(2 * n)
             for new, old in cast("Iterable[tuple[Any, Any]]", zip(waiting, self.waiting)):
                 new[:n] = old
-            self.waiting = waiting
-        waiting.states[n], waiting.hits[n], waiting.lengths[n] = state, outcome.hit, slots
-        waiting.rewards[n], waiting.credits[n] = outcome.reward, u_t
+            self._take(waiting)
+        states, hits, rewards, known, lengths = self._written
+        states[n], hits[n], rewards[n], known[n], lengths[n] = state, outcome.hit, outcome.reward, u_t, slots
         waiting.sources[n, :slots] = drawn
         waiting.offered_ranks[n, :slots] = offered_ranks
         self.count = n + 1

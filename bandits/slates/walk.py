@@ -67,9 +67,10 @@ def step(place: Place, shown: NDArray[np.int32]) -> tuple[int, int]:
 
 
 @register_jitable
-def fill_slot(slate: Slate, slot: int, place: Place, pmf: NDArray[np.float64], u: float) -> None:
+def fill_slot(
+    slate: Slate, slot: int, lists: NDArray[np.int32], cursor: NDArray[np.int64], pmf: NDArray[np.float64], u: float
+) -> None:
     """Draw the source of one slot; write down what it shows and what all sources offered."""
-    lists, cursor = place.lists, place.cursor
     source = draw(pmf, u)
     item = lists[source, cursor[source]]
     slate.items[slot] = item
@@ -107,7 +108,7 @@ def first_slots(slate: Slate, n: int) -> Slate:
     )
 
 
-def compiled(write_pmf: WritePmf) -> Walks:
+def compiled(write_pmf: WritePmf) -> Walks:  # noqa: C901  three functions, each short
     """Compile the walks for ``write_pmf(belief, lists, cursor, pmf)``, a jitable function that fills ``pmf``."""
 
     @njit(cache=True)
@@ -115,15 +116,20 @@ def compiled(write_pmf: WritePmf) -> Walks:
         belief: Belief, lists: NDArray[np.int32], uniforms: NDArray[np.float64], constraints: Constraints
     ) -> Slate:
         place = start(belief, lists, constraints)
-        slate, pmf = empty_slate(uniforms.size, lists.shape[0]), np.empty(lists.shape[0])
+        slate, pmf, cursor, free = (
+            empty_slate(uniforms.size, lists.shape[0]), np.empty(lists.shape[0]), place.cursor, place.free
+        )  # fmt: skip
         n = 0
         while n < uniforms.size:
-            live, pin = step(place, slate.items[:n])
+            if free:  # all slots of most slates: what takes a tuple of arrays counts references to each
+                live, pin = seek_offers(lists, slate.items[:n], cursor), -1
+            else:
+                live, pin = step(place, slate.items[:n])
             if pin >= 0:
                 place_pin(slate, n, pin)
             elif live > 0:
-                write_pmf(belief, lists, place.cursor, pmf)
-                fill_slot(slate, n, place, pmf, uniforms[n])
+                write_pmf(belief, lists, cursor, pmf)
+                fill_slot(slate, n, lists, cursor, pmf, uniforms[n])
             else:
                 break
             n += 1

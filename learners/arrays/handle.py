@@ -1,8 +1,8 @@
 """Tuples of arrays as compiled code holds them: passed once, not array by array with every call."""
 
-from typing import Any
+from typing import Any, NamedTuple
 
-from numba import njit, types
+from numba import config, njit, types
 from numba.experimental import structref
 
 
@@ -22,6 +22,12 @@ class _Held(structref.StructRefProxy):
 
 
 structref.define_proxy(_Held, _HeldType, ["it"])  # type: ignore[no-untyped-call]  # numba leaves it unannotated
+
+
+class _Plain(NamedTuple):
+    """The same where numba is told not to compile (`NUMBA_DISABLE_JIT`): kernels are Python then."""
+
+    it: Any
 
 
 @njit(cache=True)
@@ -59,5 +65,5 @@ class Handle:
     def of(self, arrays: Any) -> Any:
         """Return what a kernel takes for these arrays; created again if the tuple is not that of the last call."""
         if arrays is not self._arrays:
-            self._arrays, self._held = arrays, _hold(arrays)
+            self._arrays, self._held = arrays, _Plain(arrays) if config.DISABLE_JIT else _hold(arrays)
         return self._held

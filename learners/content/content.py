@@ -9,23 +9,19 @@ from numpy.typing import NDArray
 
 from learners.arrays.grow import grown
 from learners.base import About, Impersonal, Interaction, Query, State, require_known
+from learners.content.embeddings import Embeddings
 from learners.content.index import InvertedIndex
-from learners.content.nearest import Nearest
 from learners.content.profile import DESCRIBED, ROWS, STAMP, Rated, begin
 from learners.content.rows import MAX_ROWS, WIDTH, enter, is_current, make_row, propose_content
-from learners.content.scores import project, pull, score_content
+from learners.content.scores import pull, score_content
 from learners.content.tokens import count_tokens
 from learners.interactions import Interactions, require_all_known
 
 _DECAY = 0.7  # how much less each older item counts
-_PROJECTED = 64  # dimensions that the tokens take in the graph
-_PER_NEIGHBOUR = 16  # candidates for one out of the graph
-_CATCH_UP = 4  # items put into the graph by one call, so that no call waits for many
 _FIRST_ROWS = 256  # made room for at first
 _AHEAD = 16  # rows that one query makes, and some more
 _WANTED = 4_096  # items that wait for a row
 _LONG_AGO = -(1 << 40)  # items described when a row was made that does not hold any more
-_NOTHING = np.empty(0, np.int32)
 
 
 class Content(Impersonal):
@@ -104,14 +100,10 @@ class Content(Impersonal):
         self._start_scratch()
 
     def _start_scratch(self) -> None:
-        self._with_vector: dict[int, None] = {}  # items that have had one: all, while all are scanned
         self._wanted: deque[int] = deque(maxlen=_WANTED)  # items with an event and no row, for idle moments
         self._fresh: dict[int, None] = {}  # items described since rows were made: to be put into others' rows
         history, width = len(self._decay), self._index.width
-        room, places = (
-            max(self._exact + self._exact // _PER_NEIGHBOUR, history * WIDTH),
-            1 << (2 * history * width - 1).bit_length(),
-        )
+        room, places = max(2 * self._exact, history * WIDTH), 1 << (2 * history * width - 1).bit_length()
         self._rated = Rated._make((
             *self._arrays(), np.full(places, -1, np.int32), np.zeros(places), np.empty(history * width, np.int32),
             np.zeros(self._rows.shape[1]), np.zeros(6, np.int64), np.empty(room, np.int32), np.empty(room, np.float32),
@@ -122,7 +114,7 @@ class Content(Impersonal):
         ))  # fmt: skip
         self._rated.counters[DESCRIBED] = self._index.described
         self._query: Query | None = None  # of the profile that stands in the scratch arrays; held, see Neighbourhood
-        self._nearest = Nearest(_PROJECTED + self._rows.shape[1])
+        self._embeddings = Embeddings(self._index, lambda: self._rows, self._shares, self._exact)
 
     @property
     def arrays(self) -> Rated:
@@ -147,11 +139,7 @@ class Content(Impersonal):
             self.prepare(1)
 
     def prepare(self, most: int) -> int:
-        """Make rows ahead, for items described or met of late: at most so many; returns how many.
-
-        A row takes .1 to 1 ms. Call it when there is nothing else to do: what is not made ahead is made when a query
-        needs it.
-        """
+        """Make rows ahead, .1 to 1 ms each, for items described or met of late: at most so many; returns how many."""
         made = 0
         while made < most and (self._fresh or self._wanted):
             if self._fresh:
@@ -171,7 +159,7 @@ class Content(Impersonal):
 
     def _make(self, item: int) -> None:
         self._query = None
-        make_row(self.arrays, item, self._index.size, self._beside(item))
+        make_row(self.arrays, item, self._index.size, self._embeddings.beside(item))
 
     def _arrays(self) -> tuple[NDArray[Any], ...]:
         """Return what is read of the items, in the order of `Rated`."""
@@ -180,14 +168,14 @@ class Content(Impersonal):
 
     def __getstate__(self) -> dict[str, Any]:
         """Leave out what follows from the rest: USearch's generator cannot be copied, nor a query's traits."""
-        return {name: value for name, value in self.__dict__.items() if name not in ("_nearest", "_query")}
+        return {name: value for name, value in self.__dict__.items() if name not in ("_embeddings", "_query")}
 
     def __setstate__(self, fields: dict[str, Any]) -> None:
         """Build the graph again."""
         self.__dict__.update(fields)
         self._query = None
-        self._nearest = Nearest(_PROJECTED + self._rows.shape[1])
-        self._fill_graph()
+        self._embeddings = Embeddings(self._index, lambda: self._rows, self._shares, self._exact)
+        self._embeddings.refill()
 
     def add_item(self, item: int) -> None:
         """Make room for `item`."""
@@ -203,17 +191,20 @@ class Content(Impersonal):
         """Take the item's tokens, price and vector in place of those it had."""
         require_known(self.name, item, self._index.size)
         self._query = None
-        before = self._index.tokens[item].tobytes(), self._index.weights[item].tobytes(), self._rows[item].tobytes()
+        before = self._said(item)
         self._index.put(item, count_tokens(about))
         self._prices[item] = about.price if about.price is not None and 0.0 < about.price < math.inf else 0.0
         self._rows[item] = self._vector_of(about)
-        if len(self._with_vector) <= self._exact and self._rows[item].any():
-            self._with_vector[item] = None
         self._rated.counters[DESCRIBED] = self._index.described
-        after = self._index.tokens[item].tobytes(), self._index.weights[item].tobytes(), self._rows[item].tobytes()
-        if after != before and self._rated.counters[ROWS]:
+        if self._rated.counters[ROWS] and self._said(item) != before:
             self._refresh(item)
-        self._queue(item)
+        self._embeddings.take(item)
+
+    def _said(self, item: int) -> tuple[bytes, ...]:
+        """What rows depend on, the tokens in an order of their own."""
+        tokens, weights = self._index.tokens[item], self._index.weights[item]
+        order = np.argsort(tokens)
+        return tokens[order].tobytes(), weights[order].tobytes(), self._rows[item].tobytes()
 
     def _refresh(self, item: int) -> None:
         """Forget the row of an item that is described anew; it will be put into others' rows."""
@@ -237,11 +228,9 @@ class Content(Impersonal):
 
     def catch_up(self, items: NDArray[np.int32]) -> None:
         """Note that there were events on these, and use the time of as many to insert items that wait for it."""
-        self._want(items)
-        self._nearest.insert(self._embedding, _CATCH_UP * len(items))
-
-    def _want(self, items: NDArray[np.int32]) -> None:
-        self._wanted.extend(items[self._rated.slots[items] < 0].tolist())
+        self._embeddings.catch_up(len(items))
+        slots = self._rated.slots
+        self._wanted.extend([item for item in items.tolist() if slots[item] < 0])  # most often it is one item
 
     def top_k(self, query: Query, k: int, blocked: NDArray[np.uint8]) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
         """Return the closest items found."""
@@ -295,9 +284,7 @@ class Content(Impersonal):
         self._prices = grown(np.array(state["prices"], np.float64), room)
         self.refused = int(state["refused"][0])
         self._start_scratch()
-        with_vector = np.flatnonzero(self._rows[: self._index.size].any(axis=1))[: self._exact + 1]
-        self._with_vector = dict.fromkeys(with_vector.tolist())
-        self._fill_graph()
+        self._embeddings.refill()
 
     def _vector_of(self, about: About) -> NDArray[np.float32] | float:
         """Return the named vector with length 1, 0 if there is none to use."""
@@ -310,46 +297,3 @@ class Content(Impersonal):
             self.refused += 1
             return 0.0
         return np.array([value / math.sqrt(squares) for value in given], np.float32)
-
-    def _beside(self, item: int) -> NDArray[np.int32]:
-        """Return items that may be close to one by their vectors, whatever their tokens."""
-        if self._vector is None or not self._rows[item].any():
-            return _NOTHING
-        if self._index.described <= self._exact:
-            return np.array(list(self._with_vector), np.int32)
-        return self._nearest.search(self._query_embedding(item), self._exact // _PER_NEIGHBOUR)
-
-    def _queue(self, item: int) -> None:
-        """Put the item into the graph's queue once a graph is needed, and insert some of those queued."""
-        index = self._index
-        if self._vector is None or index.described <= self._exact:
-            return
-        if len(self._nearest) > 2 * index.described or not self._nearest:
-            self._nearest.renew(index.in_order().tolist())
-        else:
-            self._nearest.queue([item])
-        self._nearest.insert(self._embedding, _CATCH_UP)
-
-    def _fill_graph(self) -> None:
-        if self._vector is not None and self._index.described > self._exact:
-            order = self._index.in_order().tolist()
-            self._nearest.renew(order)
-            self._nearest.insert(self._embedding, len(order))
-
-    def _embedding(self, item: int) -> NDArray[np.float32]:
-        """Return what the graph knows an item by: its tokens, projected, and its vector."""
-        whole = np.zeros(_PROJECTED + self._rows.shape[1], np.float32)
-        project(self._index.tokens[item], self._index.weights[item].astype(np.float64), whole[:_PROJECTED])
-        whole[_PROJECTED:] = self._rows[item]
-        return whole
-
-    def _query_embedding(self, item: int) -> NDArray[np.float32]:
-        """Return the same of an item that is asked about: rare tokens weigh more."""
-        index, whole = self._index, np.zeros(_PROJECTED + self._rows.shape[1], np.float32)
-        tokens = index.tokens[item][index.tokens[item] >= 0]
-        rarities = np.array([index.rarity(token) for token in tokens.tolist()])
-        weights = index.weights[item, : len(tokens)] * rarities
-        length = math.sqrt(float(weights @ weights)) or 1.0
-        project(tokens, self._shares[0] * weights / length, whole[:_PROJECTED])
-        whole[_PROJECTED:] = self._shares[1] * self._rows[item]
-        return whole

@@ -72,32 +72,35 @@ def _meet(
     A session in several lists is at the head of all of them at the same time. Of two active shortly after each other,
     one has faded a little more: the exponential need not be computed again.
     """
-    kept, last, n_items = sessions.kept, sessions.last, scratch.lengths[0]
+    cells, lists, last, n_items = sessions.kept.cells, sessions.kept.lists, sessions.last, scratch.lengths[0]
+    past, weights, near, nearest, factors = (
+        scratch.past, scratch.weights, scratch.near, scratch.nearest, scratch.factors
+    )  # fmt: skip
     left, heads, recency = np.empty(n_items, np.int64), np.empty(n_items, np.int64), np.empty(n_items)
-    norm = math.sqrt(np.sum(scratch.weights[:n_items] ** 2))
+    norm = math.sqrt(np.sum(weights[:n_items] ** 2))
     for n in range(n_items):
-        left[n] = kept.lists[scratch.past[n], LENGTH]
-        _advance(sessions, scratch.past[n], n, left, heads, recency)
+        left[n] = lists[past[n], LENGTH]
+        _advance(cells, lists, last, past[n], n, left, heads, recency)
     found, at, faded = 0, now, 1.0
-    while found < len(scratch.near):
-        newest, nearest = 0.0, -1
+    while found < len(near):
+        newest, first = 0.0, -1
         for n in range(n_items):
             if recency[n] > newest:
-                newest, nearest = recency[n], n
-        if nearest < 0:
+                newest, first = recency[n], n
+        if first < 0:
             break
-        row, dot = heads[nearest], 0.0
-        for n in range(nearest, n_items):
+        row, dot = heads[first], 0.0
+        for n in range(first, n_items):
             if recency[n] == newest:
-                dot += scratch.weights[n]
-                _advance(sessions, scratch.past[n], n, left, heads, recency)
+                dot += weights[n]
+                _advance(cells, lists, last, past[n], n, left, heads, recency)
         if row != own:
             time = min(now, last[row, TIME])
             faded *= _decay((at - time) / fade_s)
             at = time
-            scratch.near[found] = row
-            scratch.nearest[found] = distances[nearest]
-            scratch.factors[found] = dot * faded / (norm * last[row, ROOT])
+            near[found] = row
+            nearest[found] = distances[first]
+            factors[found] = dot * faded / (norm * last[row, ROOT])
             found += 1
     scratch.lengths[1] = found
 
@@ -112,19 +115,15 @@ def _decay(x: float) -> float:
 
 @njit(cache=True)
 def _advance(
-    sessions: Sessions,
-    item: int,
-    n: int,
-    left: NDArray[np.int64],
-    heads: NDArray[np.int64],
-    recency: NDArray[np.float64],
-) -> None:
+    cells: NDArray[np.int32], lists: NDArray[np.int32], last: NDArray[np.float64], item: int, n: int,
+    left: NDArray[np.int64], heads: NDArray[np.int64], recency: NDArray[np.float64],
+) -> None:  # fmt: skip
     """Step to the next older session of the n-th list; 0 is older than all."""
     recency[n] = 0.0
     if left[n] > 0:
         left[n] -= 1
-        heads[n] = sessions.kept.cells[cell_of(sessions.kept.lists, item, left[n])]
-        recency[n] = sessions.last[heads[n], SEQUENCE]
+        heads[n] = cells[cell_of(lists, item, left[n])]
+        recency[n] = last[heads[n], SEQUENCE]
 
 
 class NearSessions(NamedTuple):
@@ -147,7 +146,7 @@ def find_sessions(near: NearSessions, user: int, now: float, past: NDArray[np.in
     for n in range(scratch.lengths[1]):
         scratch.factors[n] *= weights.match[scratch.nearest[n]]
     spread(sessions.kept, scratch, weights.distance)
-    begun = math.log(sessions.totals[0])
+    begun = math.log(max(1, sessions.totals[0]))
     for item in scratch.reached[: scratch.lengths[2]]:
         count = sessions.counts[item]
         known = count < len(weights.logarithms)

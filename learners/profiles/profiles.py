@@ -10,6 +10,10 @@ from collections.abc import Sequence
 from struct import Struct
 from typing import Final, NamedTuple
 
+import numpy as np
+from numba import njit
+from numpy.typing import NDArray
+
 from learners.base import CLICK, PURCHASE
 
 TASTES = 4  # categories that a profile remembers
@@ -22,6 +26,11 @@ EMPTY: Final = b""  # the profile of a user without events
 _KEEP = 2.0 ** (-1.0 / 50.0)  # of every sum an event: the user's last 50 events weigh as much as all before them
 _LAYOUT = Struct(f"<d13f{TASTES}I{TASTES}f")
 _DAY_S = 86_400.0
+PROFILE_BYTES: Final = _LAYOUT.size
+# Places of the sums in a profile, as in `Sums` without the time
+(
+    EVENTS, CLICKS, PURCHASES, REPEATS, PRICED, PRICES, SQUARES, PAID, PAYMENTS, SESSIONS, GAPS, HOUR_COS, HOUR_SIN
+) = range(13)  # fmt: skip
 
 
 class Touch(NamedTuple):
@@ -72,20 +81,12 @@ def update(profile: bytes, touch: Touch) -> bytes:
     >>> len(profile), {name: round(value, 2) for name, value in zip(NAMES, describe(profile)) if value}
     (92, {'experience': 0.17, 'depth': 0.28, 'click_rate': 0.33, 'price': 0.27, 'price_spread': 0.06, ...})
     """
-    old = unpack(profile)
-    clicked, bought = touch.kind == CLICK, touch.kind == PURCHASE
-    priced = touch.price is not None and 0.0 <= touch.price < math.inf
-    price = _rounded(math.log1p(touch.price)) if touch.price is not None and priced else 0.0
-    angle = 2.0 * math.pi * (touch.time % _DAY_S) / _DAY_S
-    categories, tastes = _tasted(old, touch.category)
-    return _LAYOUT.pack(
-        max(old.time, touch.time), _KEEP * old.events + 1.0, _KEEP * old.clicks + clicked,
-        _KEEP * old.purchases + bought, _KEEP * old.repeats + touch.repeated, _KEEP * old.priced + priced,
-        _KEEP * old.prices + price, _KEEP * old.squares + price * price, _KEEP * old.paid + (bought and priced),
-        _KEEP * old.payments + bought * price, _KEEP * old.sessions + touch.new_session, _gap(old, touch),
-        _KEEP * old.hour_cos + _rounded(math.cos(angle)), _KEEP * old.hour_sin + _rounded(math.sin(angle)),
-        *categories, *tastes,
-    )  # fmt: skip
+    found = _array(profile)
+    price = math.nan if touch.price is None else float(touch.price)
+    learn_touch(
+        found, touch.kind, float(touch.time), touch.category, price, bool(touch.repeated), bool(touch.new_session)
+    )
+    return found.tobytes()
 
 
 def describe(profile: bytes) -> list[float]:
@@ -100,20 +101,8 @@ def describe(profile: bytes) -> list[float]:
     gap : mean of ln(1 + seconds) between sessions, over 16 (103 days)
     hour_cos, hour_sin : mean direction on the clock's face, UTC, from [-1, 1]: .5 both if there is no habit
     """
-    sums = unpack(profile)
-    n = sums.events + 1.0
-    mean = sums.prices / max(sums.priced, 1e-9)
-    spread = math.sqrt(max(0.0, sums.squares / max(sums.priced, 1e-9) - mean * mean))
-    tasted = max(sum(sums.tastes), 1e-9)
-    return [
-        _unit(value)
-        for value in (
-            sums.events / (sums.events + 10.0), math.log1p(sums.events / max(sums.sessions, 1e-9)) / 4.0,
-            sums.clicks / n, sums.purchases / n, sums.repeats / n, mean / 12.0, spread / 3.0,
-            sums.payments / max(sums.paid, 1e-9) / 12.0, sum((taste / tasted) ** 2 for taste in sums.tastes),
-            sums.gaps / 16.0, 0.5 + 0.5 * sums.hour_cos / n, 0.5 + 0.5 * sums.hour_sin / n,
-        )
-    ]  # fmt: skip
+    found: list[float] = _described(_array(profile)).tolist()
+    return found
 
 
 def quantise(vector: Sequence[float]) -> bytes:
@@ -123,6 +112,95 @@ def quantise(vector: Sequence[float]) -> bytes:
     [0, 128, 255]
     """
     return bytes([int(value * 255.0 + 0.5) for value in vector])
+
+
+@njit(cache=True)
+def has_events(profile: NDArray[np.uint8]) -> bool:
+    """Whether a profile of `PROFILE_BYTES` has taken in an event; one of zeros is that of a user without any."""
+    return bool(profile[8:12].view(np.float32)[0] > 0)
+
+
+@njit(cache=True)
+def learn_touch(
+    profile: NDArray[np.uint8], kind: int, time: float, category: int, price: float, repeated: bool, new_session: bool
+) -> None:
+    """`update` in place, on an array of `PROFILE_BYTES`; `price` is nan where it is unknown."""
+    newest, sums = profile[:8].view(np.float64), profile[8:60].view(np.float32)
+    known, liked = profile[60:76].view(np.uint32), profile[76:92].view(np.float32)
+    clicked, bought = kind == CLICK, kind == PURCHASE
+    priced = price >= 0.0 and price < math.inf
+    worth = _rounded(math.log1p(price)) if priced else 0.0
+    angle = 2.0 * math.pi * (time % _DAY_S) / _DAY_S
+    gap = np.float64(sums[GAPS])
+    if new_session and sums[EVENTS] > 0:
+        wait = _rounded(math.log1p(max(0.0, time - newest[0])))
+        gap = gap + (wait - gap) * (0.2 if gap > 0 else 1.0)
+    newest[0] = max(newest[0], time)
+    added = (
+        1.0, 1.0 * clicked, 1.0 * bought, 1.0 * repeated, 1.0 * priced, worth, worth * worth, 1.0 * (bought and priced),
+        worth * bought, 1.0 * new_session, 0.0, _rounded(math.cos(angle)), _rounded(math.sin(angle)),
+    )  # fmt: skip
+    for n in range(len(sums)):
+        sums[n] = _KEEP * np.float64(sums[n]) + added[n]
+    sums[GAPS] = gap
+    _like(known, liked, category)
+
+
+@njit(cache=True)
+def _like(known: NDArray[np.uint32], liked: NDArray[np.float32], category: int) -> None:
+    """Count a category; where there is no room, it replaces the least liked and inherits half its weight."""
+    place, least = -1, 0
+    for slot in range(TASTES):
+        if category == known[slot] and place < 0:
+            place = slot
+        if _KEEP * np.float64(liked[slot]) < _KEEP * np.float64(liked[least]):
+            least = slot
+    for slot in range(TASTES):
+        taste = _KEEP * np.float64(liked[slot])
+        if category != 0 and slot == place:
+            taste += 1.0
+        elif category != 0 and place < 0 and slot == least:
+            known[slot], taste = category, 1.0 + 0.5 * taste
+        liked[slot] = taste
+
+
+@njit(cache=True)
+def write_described(profile: NDArray[np.uint8], out: NDArray[np.uint8]) -> None:
+    """Write what `quantise(describe(profile))` returns; `profile` is an array of `PROFILE_BYTES`."""
+    vector = _described(profile)
+    for n in range(len(vector)):
+        out[n] = int(vector[n] * 255.0 + 0.5)
+
+
+@njit(cache=True)
+def _described(profile: NDArray[np.uint8]) -> NDArray[np.float64]:
+    sums = profile[8:60].view(np.float32).astype(np.float64)
+    liked = profile[76:92].view(np.float32).astype(np.float64)
+    n = sums[EVENTS] + 1.0
+    mean = sums[PRICES] / max(sums[PRICED], 1e-9)
+    tasted, concentration = max(liked.sum(), 1e-9), 0.0
+    for taste in liked:
+        concentration += (taste / tasted) ** 2
+    found = np.array((
+        sums[EVENTS] / (sums[EVENTS] + 10.0), math.log1p(sums[EVENTS] / max(sums[SESSIONS], 1e-9)) / 4.0,
+        sums[CLICKS] / n, sums[PURCHASES] / n, sums[REPEATS] / n, mean / 12.0,
+        math.sqrt(max(0.0, sums[SQUARES] / max(sums[PRICED], 1e-9) - mean * mean)) / 3.0,
+        sums[PAYMENTS] / max(sums[PAID], 1e-9) / 12.0, concentration,
+        sums[GAPS] / 16.0, 0.5 + 0.5 * sums[HOUR_COS] / n, 0.5 + 0.5 * sums[HOUR_SIN] / n,
+    ))  # fmt: skip
+    for place in range(len(found)):
+        found[place] = min(1.0, max(0.0, found[place]))
+    return found
+
+
+@njit(cache=True)
+def _rounded(value: float) -> float:
+    return float(np.rint(value * 1024.0) / 1024.0)
+
+
+def _array(profile: bytes) -> NDArray[np.uint8]:
+    """A profile that can be changed; zeros for `EMPTY`."""
+    return np.frombuffer(profile or bytes(PROFILE_BYTES), np.uint8).copy()
 
 
 def category_share(sums: Sums, category: int) -> float:
@@ -143,32 +221,3 @@ def price_closeness(sums: Sums, price: float | None) -> float:
     mean = sums.prices / sums.priced
     deviation = max(0.25, math.sqrt(max(0.0, sums.squares / sums.priced - mean * mean)))
     return math.exp(-0.5 * ((math.log1p(price) - mean) / deviation) ** 2)
-
-
-def _gap(old: Sums, touch: Touch) -> float:
-    """Mean of ln(1 + seconds) between sessions; a new gap counts a fifth."""
-    if not touch.new_session or old.events == 0:
-        return old.gaps
-    gap = _rounded(math.log1p(max(0.0, touch.time - old.time)))
-    return old.gaps + (gap - old.gaps) * (0.2 if old.gaps > 0 else 1.0)
-
-
-def _tasted(old: Sums, category: int) -> tuple[list[int], list[float]]:
-    """Count a category; where there is no room, it replaces the least liked and inherits half its weight."""
-    categories, tastes = list(old.categories), [_KEEP * taste for taste in old.tastes]
-    if category == 0:
-        return categories, tastes
-    if category in categories:
-        tastes[categories.index(category)] += 1.0
-        return categories, tastes
-    least = min(range(TASTES), key=lambda slot: (tastes[slot], slot))
-    categories[least], tastes[least] = category, 1.0 + 0.5 * tastes[least]
-    return categories, tastes
-
-
-def _rounded(value: float) -> float:
-    return round(value * 1024.0) / 1024.0
-
-
-def _unit(value: float) -> float:
-    return min(1.0, max(0.0, value))

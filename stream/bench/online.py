@@ -12,7 +12,7 @@ from stream.bench.stages import Work, last_users
 from stream.decisions.arrivals import UserEvent
 from stream.errors import UsageError
 from stream.records.log import Step
-from stream.state.users import SEEN_ITEMS
+from stream.state.user_block import SEEN_ITEMS
 
 LONG_USERS = 16  # with full histories
 DRAWS = 2 * SEEN_ITEMS  # events of one of them, at most: the catalogue may be too small for a full history

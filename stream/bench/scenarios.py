@@ -27,7 +27,7 @@ from stream.bench.stages import Work
 from stream.config import Config
 from stream.errors import UsageError
 from stream.model.fold import Model
-from stream.state.users import SEEN_ITEMS
+from stream.state.user_block import SEEN_ITEMS
 
 
 class Measured(NamedTuple):

@@ -19,7 +19,7 @@ from stream.ranking.candidates import Candidates
 from stream.records.codec import decode_event, encode
 from stream.records.log import Batch, Record, Step, decode_message, encode_message, logged_event
 from stream.records.schemas import Event
-from stream.state.users import User
+from stream.state.user import User
 
 PROPOSED = 100  # items that a source is asked for
 Work = Callable[[], int]  # what is timed: does one portion, and returns its units

@@ -79,7 +79,7 @@ class Ledger:
         if not isinstance(message, Batch) or verdict != "accepted":
             return
         self.changed = offset + 1
-        users = self.users.setdefault(message.shard, OrderedDict())
+        users = self.users.setdefault(message.shard, Users())
         for record in message.records:
             if isinstance(record, Step):
                 self._step(message.shard, record, written_ms)

@@ -18,11 +18,11 @@ from stream.chaos.fleet import Fleet, Plan, Report, Settings, plan
 from stream.chaos.ledger import Ledger
 from stream.chaos.results import Result, result_of
 from stream.chaos.traffic import Load, Tail
+from stream.compiling.children import Compilation
 from stream.config import Config
 from stream.kafka.admin import create_or_verify
 from stream.kafka.faust_polls import calm_reconnect
 from stream.processes.broker import Broker, BrokerSettings
-from stream.worker.warm_up import warm_up
 
 PROPERTIES = {  # small segments, so that the log is cut, topics are compacted, and a long run does not fill the disk
     "log.segment.bytes": str(32 << 20),
@@ -50,7 +50,8 @@ def run(
     with Broker(BrokerSettings(properties=PROPERTIES)) as broker:
         config = _frequent(config, broker.address)
         create_or_verify(config.kafka)
-        warm_up(config)
+        with Compilation(config) as compilation:
+            compilation.wait(report)
         report(f"starting {settings.workers} workers")
         with Fleet(config, settings, report, logs) as fleet:
             drawn = faults or plan(settings, config.kafka.session_timeout_s)

@@ -16,7 +16,7 @@ from stream.kafka.admin import check
 from stream.kafka.security import kafka_options
 from stream.records.schemas import Event, EventType
 from stream.records.topics import EVENT_TOPICS, prefixed
-from stream.state.users import EVENT_IDS
+from stream.state.user_block import EVENT_IDS
 
 POLL_MS = 500
 _ID = re.compile(rb'"event_id": ?"([^"\\]+)"')  # ids with quotes or backslashes are left to the workers

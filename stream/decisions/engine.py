@@ -8,11 +8,10 @@ as the log.
 """
 
 from collections.abc import Sequence
-from itertools import islice, takewhile
+from itertools import islice
 
 import msgspec
 
-from learners.profiles.profiles import describe, quantise
 from stream.config import Config
 from stream.decisions.arrivals import Arrival, UserEvent
 from stream.decisions.mix import mix
@@ -25,7 +24,7 @@ from stream.model.fold import SEGMENT, Model
 from stream.observe import Observer
 from stream.ranking.negatives import Offered
 from stream.records.log import Batch, Decision, LoggedEvent, ProfileChange, Record, SessionEnd, Settlement, Step
-from stream.state.users import CONTEXT_ITEMS, User, pack_past
+from stream.state.user import NOBODY, User
 
 ROWS_AHEAD = 20  # made in an idle moment, for slates to come: 2 to 20 ms
 AT_ONCE = 32  # slates made step by step together; their features, some 0.5 MB, should stay in a cache
@@ -37,7 +36,8 @@ class Engine:
     def __init__(self, config: Config, model: Model, observer: Observer | None = None) -> None:
         self.config, self.model, self.observer = config, model, observer or Observer()
         self.slates, self.shown = Slates(config, model), ShownCandidates(config, model)
-        self.traits = tuple(config.sources.traits.split(","))
+        self.traits = tuple(filter(None, config.sources.traits.split(",")))
+        self._segmented, self._session_gap_s = SEGMENT in self.traits, config.rewards.session_gap_s
 
     def batch(self, shard: Shard, arrivals: Sequence[Arrival], next_: dict[str, int]) -> Batch:
         """Records for the arrivals of a shard, applied to its users, as one message for the log."""
@@ -98,27 +98,25 @@ class Engine:
         3. note for the ranker which candidate was taken
         4. take it into the user's history and session
         """
-        user = shard.users.get(user_id) or User()
-        if user.knows_event(event.event_id):  # 1
+        user = shard.users.get(user_id, NOBODY)
+        before = user.before(event, self._session_gap_s, profiled=self._segmented)
+        if before.duplicate:  # 1
             self.observer.duplicate()
             return None
         if event.returned:
             return self._take_back(shard, user_id, user, event)
         self.observer.event(event.kind)
-        if event.time < user.time:
+        if before.late:
             self.observer.late()
-        same_session = user.continues_session(event, self.config.rewards.session_gap_s)
-        settled = self._settle(user, event, same_session=same_session)  # 2
+        settled = self._settle(user.open, event, same_session=before.same_session > 0) if user.open else None  # 2
         rows = self.shown.rows(user_id, user, event)  # 3
-        recent = user.recent(CONTEXT_ITEMS)
-        in_session = len(list(takewhile(user.session.__contains__, recent))) if same_session else 0
         item = self.model.vocabulary.index(event.item_id)
-        new_session = user.profile and not same_session and SEGMENT in self.traits
+        ended = before.profile and not before.same_session
         step = Step(
-            user_id, event, recent, in_session, settled, None, rows, self._traits(user, event),
-            pack_past([user.seen[name] for name in recent], event.time),
+            user_id, event, before.recent, before.in_session, settled, None, rows,
+            self._traits(user, event, before.profile) if self.traits else {}, before.past,
             self.model.catalogue.touched(item, None if event.price is None else event.price / units),
-            SessionEnd(quantise(describe(user.profile)), user.attributes) if new_session else None,
+            SessionEnd(before.profile, user.attributes) if ended else None,
         )  # fmt: skip
         shard.apply(step)  # 4
         shard.watermark = max(shard.watermark, event.time)
@@ -137,28 +135,22 @@ class Engine:
         self.observer.returned(event)
         return step
 
-    def _settle(self, user: User, event: LoggedEvent, *, same_session: bool) -> Settlement | None:
-        if user.open is None:
-            return None
-        treatment = self.model.variants.named(user.open.experiment, user.open.variant)
+    def _settle(self, open_: Decision, event: LoggedEvent, *, same_session: bool) -> Settlement:
+        treatment = self.model.variants.named(open_.experiment, open_.variant)
         settled = settle(
-            user.open, event, same_session=same_session, discount=0.0 if treatment is None else treatment.discount,
+            open_, event, same_session=same_session, discount=0.0 if treatment is None else treatment.discount,
             rewards=self.config.rewards,
         )  # fmt: skip
         self.observer.settled(settled, event)
         return settled
 
-    def _traits(self, user: User, event: LoggedEvent) -> dict[str, str]:
+    def _traits(self, user: User, event: LoggedEvent, profile: bytes) -> dict[str, str]:
         """The user's groups: as the event says, else the account, else the event before; and their segment."""
         traits = {}
         for name in self.traits:
             if name == SEGMENT:
                 segments = self.model.segments
-                number = (
-                    segments.predict_one(quantise(describe(user.profile)))
-                    if user.profile
-                    else segments.predict_cold(user.attributes)
-                )
+                number = segments.predict_one(profile) if profile else segments.predict_cold(user.attributes)
                 if number >= 0:
                     traits[name] = str(number)
             elif (value := event.traits.get(name) or user.attributes.get(name) or user.traits.get(name)) is not None:

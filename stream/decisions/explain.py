@@ -17,7 +17,7 @@ from stream.decisions.publish import source_name
 from stream.model.fold import Model
 from stream.ranking.candidates import Candidates
 from stream.ranking.features import OWN, PER_SOURCE
-from stream.state.users import User
+from stream.state.user import User
 
 MAX_PARTS, MAX_PULLS = 8, 3  # contributions and items listed for a slot
 LINKS = ("covisitation", "sequential_rules")  # sources whose score is a sum over the user's items

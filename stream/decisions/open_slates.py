@@ -5,7 +5,7 @@ from heapq import heapify, heappop, heappush
 from typing import NamedTuple
 
 from stream.records.log import Decision
-from stream.state.users import User
+from stream.state.user import User
 
 
 class OpenSlate(NamedTuple):

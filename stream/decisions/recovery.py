@@ -14,7 +14,6 @@ No input event is ever processed a second time as a "replay": what the log accep
 log, and what it did not accept is read again from the input.
 """
 
-from collections import OrderedDict
 from typing import NamedTuple
 
 from stream.decisions.publish import outcomes
@@ -46,7 +45,7 @@ class Recovery:
         self, shard: str, claimed: Claimed, parts: list[bytes], session_gap_s: float, lists: tuple[str, ...]
     ) -> None:
         self.shard, self.claimed, self.session_gap_s, self.lists = shard, claimed, session_gap_s, lists
-        self.users: Users = OrderedDict()
+        self.users = Users()
         self.start = claimed.state.since  # where to read the log from
         self.end = claimed.state.changed  # and to where: from there to the claim nothing was accepted
         self.outcomes: list[Outcome] = []  # not known to be acknowledged

@@ -17,10 +17,10 @@ def settle(open_: Decision, event: LoggedEvent, *, same_session: bool, discount:
         return _settlement(open_, "void", -1, 0.0, 0.0, event.time)
     if event.time > open_.time + rewards.attribution_window_s:
         return silence(open_, rewards)
-    slate = open_.slate
-    hit = slate.index(event.item_id) if event.item_id in slate else -1
-    reward = rewards.of(event.kind) if hit >= 0 else 0.0
-    return _settlement(open_, "hit" if hit >= 0 else "miss", hit, reward, discount if same_session else 0.0, event.time)
+    discount, slate = discount if same_session else 0.0, open_.slate
+    if event.item_id not in slate:
+        return _settlement(open_, "miss", -1, 0.0, discount, event.time)
+    return _settlement(open_, "hit", slate.index(event.item_id), rewards.of(event.kind), discount, event.time)
 
 
 def silence(open_: Decision, rewards: Rewards) -> Settlement:

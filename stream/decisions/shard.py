@@ -1,7 +1,5 @@
 """State of an owned shard: its users, its open slates, and its position in the log."""
 
-from collections import OrderedDict
-
 from stream.config import Rewards
 from stream.decisions.open_slates import OpenSlates
 from stream.decisions.refresh import Withdrawn
@@ -25,7 +23,7 @@ class Shard:
         self, id_: str, epoch: int, rewards: Rewards, *, users: Users | None = None, watermark: float = 0.0
     ) -> None:
         self.id, self.epoch, self.seq, self.rewards = id_, epoch, 0, rewards
-        self.users: Users = OrderedDict() if users is None else users
+        self.users = Users() if users is None else users
         self.watermark = watermark  # highest event time so far, unix seconds
         self.next: dict[str, int] = {}  # topic (without namespace) -> position of the next record to take
         self.pending = 0  # records created, but not folded yet
@@ -43,7 +41,8 @@ class Shard:
 
     def apply(self, record: Step | ProfileChange) -> None:
         """Change a user by one record."""
-        self._keep(record.user_id)
+        if self.copy is not None:
+            self.copy.keep(record.user_id)
         apply(self.users, record, self.rewards.session_gap_s)
 
     def message(self, records: list[Record], next_: dict[str, int], *, last: bool) -> Batch:

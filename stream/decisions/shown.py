@@ -6,12 +6,15 @@ They are not part of the users' state: after a crash, the ranker learns nothing 
 from collections import OrderedDict
 from typing import NamedTuple
 
+import numpy as np
+from numpy.typing import NDArray
+
 from stream.config import Config
 from stream.decisions.uniforms import uniforms
 from stream.model.fold import Model
-from stream.ranking.negatives import TRIES, Offered, rows_of
+from stream.ranking.negatives import TRIES, Offered, pack_offered, packed_bytes, rows_of
 from stream.records.log import LoggedEvent, Rows
-from stream.state.users import User
+from stream.state.user import User
 
 SHOWN_USERS = 5_000  # users whose last candidates are kept; about 30 KB each
 
@@ -24,33 +27,59 @@ class Shown(NamedTuple):
     offered: Offered
 
 
+class Kept(NamedTuple):
+    """The same as it waits."""
+
+    time: float
+    decision_id: str
+    slot: NDArray[np.uint8]
+
+
 class ShownCandidates:
-    """Those of the last `SHOWN_USERS` users."""
+    """Those of the last `SHOWN_USERS` users, in slots that are used again, the last one freed first."""
 
     def __init__(self, config: Config, model: Model) -> None:
-        self.config, self.model = config, model
-        self._shown: OrderedDict[str, Shown] = OrderedDict()
+        self.model = model
+        self._hard = config.ranking.negatives // 2
+        self._uniform = config.ranking.negatives - self._hard
+        self._name = f"{config.policy.seed}/rows/"
+        self._kept: OrderedDict[str, Kept] = OrderedDict()
+        self._free: list[NDArray[np.uint8]] = []
 
     def keep(self, user_id: str, shown: Shown) -> None:
         """Keep what a user has just been shown."""
-        self._shown[user_id] = shown
-        self._shown.move_to_end(user_id)
-        if len(self._shown) > SHOWN_USERS:
-            self._shown.popitem(last=False)
+        self.forget(user_id)
+        items, features, scores, places, past = shown.offered
+        slot = self._slot(packed_bytes(shown.offered))
+        pack_offered(slot, items, features, scores, places, past.times)
+        self._kept[user_id] = Kept(shown.time, shown.decision_id, slot)
+        if len(self._kept) > SHOWN_USERS:
+            self.forget(next(iter(self._kept)))
 
     def forget(self, user_id: str) -> None:
         """Drop what is kept of a user."""
-        self._shown.pop(user_id, None)
+        kept = self._kept.pop(user_id, None)
+        if kept is not None:
+            self._free.append(kept.slot)
 
     def rows(self, user_id: str, user: User, event: LoggedEvent) -> Rows | None:
         """Take out the candidate taken, a uniform sample of the others, and some of them that scored high."""
-        shown = self._shown.pop(user_id, None)
-        if shown is None or event.time < shown.time:
+        kept = self._kept.pop(user_id, None)
+        if kept is None:
             return None
-        name, hard = f"{self.config.policy.seed}/rows/{shown.decision_id}", self.config.ranking.negatives // 2
-        uniform = self.config.ranking.negatives - hard
+        self._free.append(kept.slot)
+        if event.time < kept.time:
+            return None
         rows, taken, others = rows_of(
-            shown.offered, self.model.vocabulary.index(event.item_id), hard, uniforms(name, uniform + hard * TRIES),
+            kept.slot, self.model.vocabulary.index(event.item_id), self._hard,
+            uniforms(self._name + kept.decision_id, self._uniform + self._hard * TRIES),
             self.model.ranking.own, event.time - user.time, event.time,
         )  # fmt: skip
-        return Rows(rows.tobytes(), taken, uniform, min(1.0, uniform / others)) if others > 0 else None
+        return Rows(rows.tobytes(), taken, self._uniform, min(1.0, self._uniform / others)) if others > 0 else None
+
+    def _slot(self, size: int) -> NDArray[np.uint8]:
+        """A free one, or a new one; one that is too small is given up."""
+        if self._free and len(self._free[-1]) >= size:
+            return self._free.pop()
+        del self._free[-1:]
+        return np.empty(size + size // 4, np.uint8)

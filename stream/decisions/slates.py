@@ -13,7 +13,8 @@ from stream.experiments.variants import Treatment
 from stream.model.fold import Model
 from stream.ranking.candidates import CandidateRequest, Candidates
 from stream.records.log import Decision
-from stream.state.users import User, enrolment
+from stream.state.user import User
+from stream.state.users import enrolment
 
 
 class SlateRequest(NamedTuple):

@@ -5,6 +5,8 @@ from hashlib import shake_128
 import numpy as np
 from numpy.typing import NDArray
 
+_LITTLE = np.dtype("<u4")  # on any machine
+
 
 def uniforms(name: str, n: int) -> NDArray[np.float64]:
     """Return `n` random numbers in [0, 1) as a pure function of a name.
@@ -12,4 +14,4 @@ def uniforms(name: str, n: int) -> NDArray[np.float64]:
     >>> uniforms("headwater/policy/7.0.0", 2).round(4).tolist()
     [0.815, 0.3681]
     """
-    return np.frombuffer(shake_128(name.encode()).digest(4 * n), "<u4") * 2.0**-32
+    return np.frombuffer(shake_128(name.encode()).digest(4 * n), _LITTLE) * 2.0**-32

@@ -17,6 +17,7 @@ import msgspec
 from stream.client.producer import Pace, Sender, paced
 from stream.client.slates import Titles
 from stream.client.watch import Watcher
+from stream.compiling.children import Compilation
 from stream.config import Config
 from stream.demo.data import FOLDER, Rating, load
 from stream.demo.score import Score
@@ -192,9 +193,11 @@ def run(config: Config, seconds: float, rate: float, show: Show, tell: Tell, fol
     started = time.monotonic()
     data = load(folder)
     with ExitStack() as stack:
+        compilation = stack.enter_context(Compilation(config))  # while Kafka is fetched and starts
         config = _cluster(config, stack, tell)
         mock = config.kafka.mock
         log = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="headwater-demo-"))) / "worker.log"
+        compilation.wait(tell)
         worker = stack.enter_context(WorkerProcess(config, log))
         sender = stack.enter_context(Sender(config.kafka))
         tell(f"sending {len(data.films):,} films to the catalogue, starting a worker")

@@ -160,7 +160,7 @@ class Evaluation:
         user = self.worker.shard.users.get(user_id)
         if user is None or user.events == 0 or user.knows_event(event.event_id):
             return
-        seen = event.item_id in user.seen
+        seen = user.knows_item(event.item_id)
         if seen and self.protocol.candidates == "novel":
             return
         if self.protocol.lists == "fresh":

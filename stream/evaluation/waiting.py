@@ -15,7 +15,7 @@ from stream.decisions.slates import DrawnSlate, SlateRequest
 from stream.evaluation.baselines import ENGINE, Baseline
 from stream.evaluation.stopwatch import Stopwatch
 from stream.model.fold import Model
-from stream.state.users import User
+from stream.state.user import User
 
 
 class Shown(NamedTuple):

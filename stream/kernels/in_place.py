@@ -1,12 +1,20 @@
 """Kernels read beside their source files and never written, for where nothing can be written."""
 
+import os
+from pathlib import Path
 from typing import Any
 
 from numba.core import caching
 
+from stream.kernels.place import FOLDER, kept_in
+
 
 class InPlace(caching.InTreeCacheLocator):
-    """numba's place beside the source file, which need not be writable."""
+    """numba's place beside the source file, or in the folder that NUMBA_CACHE_DIR names: it need not be writable."""
+
+    def __init__(self, py_func: Any, py_file: str) -> None:
+        super().__init__(py_func, py_file)  # type: ignore[no-untyped-call]
+        self._cache_path = str(kept_in(Path(py_file).parent, os.environ.get(FOLDER)))
 
     def ensure_cache_path(self) -> None:
         """Nothing. Overridden: numba tries to write a file there."""

@@ -13,28 +13,60 @@ import sys
 import tempfile
 from collections.abc import Iterator, MutableMapping, Sequence
 from hashlib import sha1
-from importlib.abc import MetaPathFinder
+from importlib.abc import Loader, MetaPathFinder
+from importlib.machinery import ModuleSpec, PathFinder
 from importlib.util import find_spec
+from itertools import chain
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
-PACKAGES = ("bandits", "learners", "stream")
+from stream.kernels import cache
+from stream.kernels.sources import PACKAGES
+
 FOLDER, LOCATORS = "NUMBA_CACHE_DIR", "NUMBA_CACHE_LOCATOR_CLASSES"  # numba's own variables
 IN_PLACE = "stream.kernels.in_place.InPlace"
 NAME = "headwater-kernels"
+CACHING = "numba.core.caching"
+RECORD = "compiled.json"  # in the folder of `stream.kernels`: see `stream.compiling.record`
 TEMPORARY = ("/tmp", "/var/tmp", "/dev/shm")  # noqa: S108  made for this user alone, and looked at before use
 
 log = logging.getLogger(__name__)
 
 
 class BeforeNumba(MetaPathFinder):
-    """Finds nothing; notices that numba is about to be imported."""
+    """Notices that numba is about to be imported: its folder is chosen before, its store is adapted just after."""
 
-    def find_spec(self, fullname: str, path: Any, target: Any = None) -> None:
+    def find_spec(self, fullname: str, path: Any, target: Any = None) -> ModuleSpec | None:
         """Choose the folder; `headwater --help`, which needs no kernel, says nothing of it."""
         if fullname == "numba":
-            sys.meta_path.remove(self)
             choose(os.environ, _packages())
+        if fullname != CACHING:
+            return None
+        sys.meta_path.remove(self)
+        spec = PathFinder.find_spec(fullname, path)
+        if spec is not None and spec.loader is not None:
+            spec.loader = _Adapted(spec.loader)
+        return spec
+
+
+class _Adapted(Loader):
+    """Loads numba's store of kernels as it is, then adapts it."""
+
+    def __init__(self, loader: Loader) -> None:
+        self.loader = loader
+
+    def exec_module(self, module: ModuleType) -> None:
+        self.loader.exec_module(module)
+        cache.adapt(module)
+
+
+def install() -> None:
+    """Adapt numba's store, now or as soon as numba is imported."""
+    if CACHING in sys.modules:
+        cache.adapt(sys.modules[CACHING])
+    else:
+        sys.meta_path.insert(0, BeforeNumba())
 
 
 def choose(environment: MutableMapping[str, str], packages: Sequence[Path]) -> None:
@@ -51,7 +83,7 @@ def choose(environment: MutableMapping[str, str], packages: Sequence[Path]) -> N
     where = packages[0].parent
     for place, lasting in _places(environment):
         if _usable(place, private=not lasting):
-            _copy(folders, place)
+            _copy(folders, given, place)
             environment[FOLDER] = str(place)
             if not lasting:
                 log.warning(
@@ -102,13 +134,19 @@ def _usable(place: Path, *, private: bool = False) -> bool:
     return True
 
 
-def _copy(folders: Sequence[Path], place: Path) -> None:
+def kept_in(folder: Path, cache: str | None) -> Path:
+    """Where numba keeps the kernels of a folder's source files: in the cache if there is one, or else beside them."""
+    if not cache:
+        return folder / "__pycache__"
+    return Path(cache) / f"{folder.name}_{sha1(os.path.abspath(folder).encode()).hexdigest()}"  # noqa: S324, PTH100
+
+
+def _copy(folders: Sequence[Path], given: str | None, place: Path) -> None:
     """Copy the kernels that came with the installation to where numba looks for them."""
     for folder in folders:
-        into = place / f"{folder.name}_{sha1(str(folder.resolve()).encode()).hexdigest()}"  # noqa: S324  as numba does
-        indexes = sorted((folder / "__pycache__").glob("*.nbi"))
-        kernels = sorted((folder / "__pycache__").glob("*.nbc"))
-        for path in (*kernels, *indexes):  # a kernel before the index that names it
+        origin, into = kept_in(folder, given), kept_in(folder, str(place))
+        found = [sorted(origin.glob(pattern)) for pattern in ("*.nbc", "*.nbi", RECORD)]
+        for path in chain(*found):  # a kernel before the index that names it, and both before what names all
             try:
                 into.mkdir(exist_ok=True)
                 if not (into / path.name).exists():

@@ -1,5 +1,7 @@
 """How metrics are declared: in a registry of their own, with the prefix `headwater_`."""
 
+from collections.abc import Sequence
+
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, disable_created_metrics
 from prometheus_client.process_collector import ProcessCollector
 
@@ -37,8 +39,10 @@ class RunningMean:
     def __init__(self, gauge: Gauge) -> None:
         self._gauge, self._values, self._mean = gauge, 0, 0.0
 
-    def add(self, value: float) -> None:
-        """Take one value."""
-        self._values += 1
-        self._mean += max(RECENT, 1.0 / self._values) * (value - self._mean)
-        self._gauge.set(self._mean)
+    def add(self, values: Sequence[float]) -> None:
+        """Take values in their order."""
+        for value in values:
+            self._values += 1
+            self._mean += max(RECENT, 1.0 / self._values) * (value - self._mean)
+        if values:
+            self._gauge.set(self._mean)

@@ -1,6 +1,6 @@
 """Metrics of the fold: records learned and skipped, losses before learning, drift."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from learners.drift import ANSWERS
 from stream.metrics.declare import Declare
@@ -45,19 +45,23 @@ class LearningMetrics:
             for answer in ANSWERS:
                 self._drift.labels(model, answer)
 
-    def learned(self, td_error: float | None, losses: Losses | None) -> None:
-        """The policy's TD error and the ranker's losses, where there was something to learn."""
-        if td_error is not None:
-            self._td_error.add(abs(td_error))
-        if losses is not None:
-            self._click.add(losses.click)
-            if losses.listwise is not None:
-                self._listwise.add(losses.listwise)
-            if losses.purchase is not None:
-                self._purchase.add(losses.purchase)
-            for (expected, happened), counts in zip(self._heads, (losses.clicks, losses.purchases), strict=True):
-                expected.inc(counts[0])
-                happened.inc(counts[1])
+    def learned(self, td_errors: Sequence[float], losses: Sequence[Losses]) -> None:
+        """The policies' TD errors and the ranker's losses; a metric is set once for all of a message."""
+        listwise: list[float] = []
+        purchase: list[float] = []
+        for each in losses:
+            if each.listwise is not None:
+                listwise.append(each.listwise)
+            if each.purchase is not None:
+                purchase.append(each.purchase)
+        self._td_error.add([abs(error) for error in td_errors])
+        self._click.add([each.click for each in losses])
+        self._listwise.add(listwise)
+        self._purchase.add(purchase)
+        if losses:
+            for head, counts in zip(self._heads, zip(*[(each.clicks, each.purchases) for each in losses]), strict=True):
+                for counter, numbers in zip(head, zip(*counts), strict=True):
+                    counter.inc(sum(numbers))
 
     def drifted(self, model: str, answer: str) -> None:
         """A model has become worse."""

@@ -60,7 +60,7 @@ class OutcomeMetrics:
         if settlement.outcome != "silent":
             self._list_age.observe(max(0.0, settlement.settled_at - settlement.decided_at))
         hit = settlement.outcome == "hit"
-        self._hit_ratio.add(float(hit))
+        self._hit_ratio.add([float(hit)])
         if hit:
             self._count_hit(settlement, event)
         if settlement.variant:

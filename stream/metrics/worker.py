@@ -1,7 +1,7 @@
 """Metrics of a worker: an observer that counts what happens, in groups by subject."""
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import get_args
 
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
@@ -175,8 +175,8 @@ class PrometheusObserver(Observer):
         self._learning.skipped.inc()
         skips.error("headwater.log offset %d: a record raised in a learner and is skipped", offset, exc_info=error)
 
-    def learned(self, td_error: float | None, losses: Losses | None) -> None:
-        self._learning.learned(td_error, losses)
+    def learned(self, td_errors: Sequence[float], losses: Sequence[Losses]) -> None:
+        self._learning.learned(td_errors, losses)
 
     def returned(self, event: LoggedEvent) -> None:
         self._outcomes.returned(event)

@@ -7,7 +7,8 @@ import numpy as np
 from learners import NO_HISTORY, Interaction, Interactions, Past, Vocabulary
 from learners.interactions import starts_of
 from stream.records.log import LoggedEvent, Step
-from stream.state.users import PAST, number, unpack_past
+from stream.state.user_block import PAST
+from stream.state.users import number, unpack_past
 
 
 def interaction(vocabulary: Vocabulary, step: Step, event: LoggedEvent, item: int) -> Interaction:

@@ -1,5 +1,6 @@
 """The events of a message as the sources learn them: written into arrays that are used again and again."""
 
+from array import array
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple
 
@@ -15,7 +16,8 @@ from learners.board import Board
 from learners.teach import Events, Paces, Teacher, teach
 from stream.model.interactions import interactions, places_of
 from stream.records.log import LoggedEvent, Step
-from stream.state.users import PAST, number
+from stream.state.user_block import PAST
+from stream.state.users import number
 
 _EVENTS = 256  # room at first
 _RECENT = 10 * _EVENTS
@@ -62,7 +64,7 @@ class Lessons:
     def __init__(self, vocabulary: Vocabulary, sources: Sequence[Source], board: Board) -> None:
         self._vocabulary, self._teacher = vocabulary, Teacher(sources, board)
         self._handle = Handle()
-        self._count = 0
+        self._count = self._used = 0  # events, and their recent items
         self._lessons = _Lessons(
             _no_events(), np.zeros(0, PAST), self._teacher.paces, self._teacher.learned
         )  # fmt: skip
@@ -80,27 +82,26 @@ class Lessons:
                 past = np.frombuffer(past, PAST)[known].tobytes()
             session_items = int(np.count_nonzero(known[:session_items]))
             places = [place for place in places if place >= 0]
-        n, events = self._count, self._lessons.events
-        start = int(events.starts[n])
+        n, start = self._count, self._used
         end = start + len(places)
-        if n + 1 >= len(events.starts) or end > len(events.recent):
-            self._make_room(2 * len(events.items), 2 * end)
-            events = self._lessons.events
-        events.items[n], events.kinds[n], events.times[n] = item, event.kind, event.time
-        events.users[n], events.sessions[n], events.starts[n + 1] = number(step.user_id), session_items, end
-        events.recent[start:end] = places
+        if n == len(self._lessons.events.items) or end > len(self._lessons.past):
+            self._make_room(2 * n, 2 * end)
+        items, kinds, times, users, starts, recent, sessions, *_ = self._written
+        items[n], kinds[n], times[n], users[n] = item, event.kind, event.time, number(step.user_id)
+        starts[n + 1], sessions[n] = end, session_items
+        recent[start:end] = array("i", places)
         if len(past) == (end - start) * PAST.itemsize:
             self._past[start * PAST.itemsize : end * PAST.itemsize] = past
         else:
             self._lessons.past["gap"][start:end] = np.nan
-        self._count = n + 1
+        self._count, self._used = n + 1, end
 
     def calls(self) -> Iterator[Callable[[], None]]:
         """Yield what to call, in order, for the sources to learn what was added; it is no longer there afterwards."""
         waiting, self._waiting = self._waiting, []
         if self._count and self._teacher.compiled:
             yield self._teach
-        self._count = 0
+        self._count = self._used = 0
         if waiting:
             events = interactions(self._vocabulary, waiting)
             for source in self._teacher.others:
@@ -112,7 +113,10 @@ class Lessons:
         rooms = {"starts": events + 1, **dict.fromkeys(("recent", "past_times", "past_counts", "past_kinds"), recent)}
         arrays = {name: grown(array, rooms.get(name, events)) for name, array in before.events._asdict().items()}
         self._lessons = before._replace(events=Events(**arrays), past=grown(before.past, recent))
-        self._past = self._lessons.past.view(np.uint8).data  # numpy copies bytes more slowly
+        self._written: list[Any] = [
+            part.data for part in self._lessons.events
+        ]  # numpy takes single numbers more slowly
+        self._past = self._lessons.past.view(np.uint8).data
 
     def _teach(self) -> None:
         held = self._teacher.held(self._lessons.events.items[: self._count])

@@ -68,7 +68,7 @@ class Practice:
         self._ranking, self._watch, self._variants, self._observer = ranking, watch, variants, observer
         self._lists = 1 + len(watch.arrays.columns)
         self._handles = Handle(), Handle(), Handle()
-        self._count = self._rows = 0
+        self._count = self._rows = self._used = 0  # tasks, rows among them, bytes of their features
         self._queued: dict[int, tuple[Queues, bool]] = {}  # by identity; whether the observer is told what they learn
         self._errors: list[float] = []  # TD errors of what was learned, for the observer
         self._tasks = Tasks(
@@ -82,7 +82,7 @@ class Practice:
         rooms = {"starts": tasks + 1, "features": features, "done": 2}
         arrays = {name: grown(array, rooms.get(name, tasks)) for name, array in before._asdict().items()}
         self._tasks = Tasks(**arrays)
-        self._features = self._tasks.features.data
+        self._written: list[Any] = [part.data for part in self._tasks[:-2]]  # numpy takes single numbers more slowly
 
     def settle(self, step: Step) -> None:
         """Take the outcome of a slate, if the step settled one."""
@@ -114,18 +114,21 @@ class Practice:
     def rank(self, rows: Rows, *, purchased: bool) -> None:
         """Take rows for the ranking; raises ValueError if they are not its own."""
         self._ranking.check(rows)
-        k, tasks = self._rows, self._tasks
-        start = int(tasks.starts[k])
+        k, start = self._rows, self._used
         end = start + len(rows.features)
-        if end > len(tasks.features):
-            self._make_room(len(tasks.kinds), 2 * end)
-            tasks = self._tasks
+        if end > len(self._tasks.features):
+            self._make_room(len(self._tasks.kinds), 2 * end)
         self._add(ROWS)
-        tasks = self._tasks
-        self._features[start:end] = rows.features
-        tasks.starts[k + 1], tasks.taken[k], tasks.uniform[k] = end, rows.taken, rows.uniform
-        tasks.rates[k], tasks.purchased[k] = rows.rate, purchased
-        self._rows = k + 1
+        _, features, starts, taken, uniform, rates, purchases = self._written
+        features[start:end] = rows.features
+        starts[k + 1], taken[k], uniform[k], rates[k], purchases[k] = (
+            end,
+            rows.taken,
+            rows.uniform,
+            rows.rate,
+            purchased,
+        )
+        self._rows, self._used = k + 1, end
 
     def tick(self) -> None:
         """An event passed."""
@@ -134,7 +137,7 @@ class Practice:
     def _add(self, kind: int) -> None:
         if self._count == len(self._tasks.kinds):
             self._make_room(2 * self._count, len(self._tasks.features))
-        self._tasks.kinds[self._count] = kind
+        self._written[0][self._count] = kind
         self._count += 1
 
     def calls(self) -> Iterator[Callable[[], None]]:
@@ -147,7 +150,7 @@ class Practice:
         while self._tasks.done[0] < self._count:  # again after a task that raised
             yield self._work
         yield self._tell
-        self._count = self._rows = 0
+        self._count = self._rows = self._used = 0
         self._tasks.done[:] = 0
         self._errors.clear()
 
@@ -166,9 +169,9 @@ class Practice:
 
     def _tell(self) -> None:
         """Tell the observer what was learned."""
-        tasks, observer = self._tasks, self._observer
-        for error in self._errors:
-            observer.learned(error, None)
-        flags = zip(tasks.learned[: self._rows].tolist(), tasks.taken.tolist(), tasks.purchased.tolist())
-        for learned, taken, purchased in flags:
-            observer.learned(None, losses(learned, taken=taken, purchased=purchased))
+        tasks, observer, rows = self._tasks, self._observer, self._rows
+        flags = zip(
+            tasks.learned[:rows].tolist(), tasks.taken[:rows].tolist(), tasks.purchased[:rows].tolist(), strict=True
+        )
+        found = [losses(learned, taken=taken, purchased=purchased) for learned, taken, purchased in flags]
+        observer.learned(self._errors, found)

@@ -10,14 +10,16 @@ from bandits import NO_CONSTRAINTS, Constraints
 from learners import Past as Done
 from learners import Query, Source, Vocabulary, best_first
 from stream.ranking.desk import Asker, Desks
-from stream.ranking.features import ZERO_IF_SEEN, Moment, Past
+from stream.ranking.features import ZERO_IF_SEEN, Past
 from stream.ranking.finish import finish
 from stream.ranking.gather import gather, join, own_levels, propose
 from stream.ranking.pack import pack
+from stream.ranking.past import moment, past, session
 from stream.ranking.score import Ranking, Weights
 from stream.rules.apply import Offer, Rules
 from stream.state.catalogue import Catalogue
-from stream.state.users import RECENT_ITEMS, User, number, past_of
+from stream.state.user import User
+from stream.state.users import RECENT_ITEMS, number
 
 PROPOSED = 60  # best new items that each source proposes: 100 rank no better on average, and take a tenth more time
 WITH_RULES = 100  # the same where rules take some of them away
@@ -74,11 +76,7 @@ class CandidateRanker:
         )  # fmt: skip
 
     def _session(self, user: User) -> NDArray[np.int32]:
-        if not self.vocabulary.renewed:
-            return self.vocabulary.indices(user.session[::-1])
-        seen, at = user.seen, self.vocabulary.index_at
-        found = [at(name, seen[name].time if name in seen else -np.inf) for name in reversed(user.session)]
-        return np.array([item for item in found if item >= 0], np.int32)
+        return session(user, self.vocabulary)
 
     def candidates(self, user_id: str, user: User, now: float, k: int) -> Candidates:
         """Gather, describe and score; the catalogue's rules hold from here on.
@@ -101,7 +99,7 @@ class CandidateRanker:
             offer, count, lists = self._gather_in_parts(held, asker, user, k, novel=novel)
         plain = offer is None and not (self.weights.click or self.weights.purchase)
         items, rows, scores, places = finish(
-            held, count, asker.past, _moment(user, now), self.catalogue.events, self.weights.next,
+            held, count, asker.past, moment(user, now), self.catalogue.events, self.weights.next,
             lists[:1] if plain else lists[:0],
         )  # fmt: skip
         if plain:
@@ -149,27 +147,4 @@ class CandidateRanker:
 
     def past(self, user: User) -> Past:
         """The user's items that the model knows; a new item is folded some milliseconds after its first event."""
-        if self.vocabulary.renewed:
-            at = self.vocabulary.index_at
-            known = [(i, entry) for item, entry in reversed(user.seen.items()) if (i := at(item, entry.time)) >= 0]
-        else:
-            index = self.vocabulary.index
-            known = [(i, entry) for item, entry in reversed(user.seen.items()) if (i := index(item)) >= 0]
-        done = past_of([entry for _, entry in known])
-        return Past(np.array([i for i, _ in known], np.int32), done.counts, done.bought, done.kinds, done.times)
-
-
-def _moment(user: User, now: float) -> Moment:
-    """The user's part of the features; rates are smoothed towards 0.3 and 0.2 by five pseudo-events."""
-    newest = next(reversed(user.seen.values()), None)
-    return Moment(
-        kind=-1 if newest is None else newest.kind,
-        twice=user.twice,
-        repeat_rate=(user.repeats + 1.5) / (user.events + 5),
-        immediate_rate=(user.immediate + 1.0) / (user.events + 5),
-        events=float(user.events),
-        depth=float(user.depth),
-        in_session=len(set(user.session)),
-        gap=max(0.0, now - user.time),
-        now=now,
-    )
+        return past(user, self.vocabulary)

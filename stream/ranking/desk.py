@@ -1,6 +1,7 @@
 """The desk: all that candidates are made from and all that they are worked out in, behind one handle."""
 
 from collections.abc import Sequence
+from operator import is_
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -9,7 +10,6 @@ from numpy.typing import NDArray
 from learners import Mixer, Source
 from learners.arrays.handle import Handle
 from learners.board import Arrays, Board
-from learners.ranking.mixer import Net
 from stream.ranking.features import Past
 from stream.state.catalogue import Catalogue
 
@@ -66,13 +66,16 @@ class Room(NamedTuple):
 
 
 class Desk(NamedTuple):
-    """All that compiled code reads and writes."""
+    """All that compiled code reads and writes.
+
+    Each part is behind a handle of its own, since a kernel counts the references to every array of a tuple it touches.
+    """
 
     sources: Arrays
     rows: NDArray[np.int64]  # [9] which row of the room is whose, -1: not a source of this model
-    shelf: Shelf
-    room: Room
-    net: Net
+    shelf: Any  # `Shelf`
+    room: Any  # `Room`
+    net: Any  # `Net` of the mixer
     zero_if_seen: NDArray[np.int64]
 
 
@@ -96,18 +99,22 @@ class Desks:
     ) -> None:
         self._board, self._catalogue, self._mixer, self._zero_if_seen = Board(sources), catalogue, mixer, zero_if_seen
         self.room, self.others = Room.of(len(sources), most), self._board.others
-        self._desk: Desk | None = None
+        self._handles = [Handle() for _ in range(len(Arrays._fields) + 3)]
         self._handle = Handle()
+        self._desk: Desk | None = None
+        self._laid: tuple[Any, ...] = ()  # what it was made of
 
     def held(self) -> Any:
         """The desk for another user, as kernels take it."""
-        arrays, net, desk, catalogue = self._board.make_ready(), self._mixer.arrays, self._desk, self._catalogue
-        if (
-            desk is None or desk.sources is not arrays or desk.net is not net
-            or desk.shelf.blocked is not catalogue.blocked
-        ):  # fmt: skip
-            self.room = self.room._replace(place=np.full(len(catalogue.blocked), -1, np.int32))
-            self._desk = desk = Desk(
-                arrays, self._board.rows, Shelf(*catalogue.arrays()), self.room, net, self._zero_if_seen
-            )  # fmt: skip
-        return self._handle.of(desk)
+        catalogue = self._catalogue
+        parts = self._board.make_ready(), self._mixer.arrays, catalogue.blocked
+        if self._desk is None or not all(map(is_, parts, self._laid)):
+            arrays, net, blocked = self._laid = parts
+            if len(self.room.place) != len(blocked):
+                self.room = self.room._replace(place=np.full(len(blocked), -1, np.int32))
+            held = [
+                handle.of(part)
+                for handle, part in zip(self._handles, (*arrays, Shelf(*catalogue.arrays()), self.room, net))
+            ]  # fmt: skip
+            self._desk = Desk(Arrays(*held[:-3]), self._board.rows, *held[-3:], self._zero_if_seen)
+        return self._handle.of(self._desk)

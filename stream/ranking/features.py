@@ -143,14 +143,19 @@ def _seen_columns(past: Past, place: int, moment: Moment, row: NDArray[np.uint8]
 
 
 @njit(cache=True)
-def retime(past: Past, places: NDArray[np.int32], gap: float, now: float, own: NDArray[np.uint8]) -> None:
-    """Write the columns that depend on the time of the event; `own` starts at the user's columns."""
+def retime(
+    times: NDArray[np.float64], places: NDArray[np.int32], gap: float, now: float, own: NDArray[np.uint8]
+) -> None:
+    """Write the columns that depend on the time of the event.
+
+    `times` are those of the past, `own` starts at the user's columns.
+    """
     waited = byte(_of_time(gap))
     for c in range(len(places)):
         place, row = places[c], own[c]
         row[GAP] = waited
         if place >= 0:
-            row[RECENCY] = byte(1.0 - _of_time(now - past.times[place]))
+            row[RECENCY] = byte(1.0 - _of_time(now - times[place]))
             row[SEEN_GAP] = waited
             row[LAST_GAP] = waited if place == 0 else 0
 
@@ -169,7 +174,7 @@ def describe(
     first = 3 * len(scores)
     out = np.zeros((len(items), first + _N_OWN + 1), np.uint8)
     _source_columns(ranks, scores, out)
-    retime(past, places, moment.gap, moment.now, out[:, first:])
+    retime(past.times, places, moment.gap, moment.now, out[:, first:])
     history, depth = byte(log(1.0 + moment.events) / 6.0), byte(log(1.0 + moment.depth) / 4.0)
     weights = 0.8 ** np.arange(len(recent))
     total = max(weights.sum(), 1.0)

@@ -28,13 +28,13 @@ def finish(
     ranking : [1, k] for the best items, or [0, k]: they are not wanted
     """
     desk = held.it
-    room, shelf = desk.room, desk.shelf
+    room, shelf = desk.room.it, desk.shelf.it
     items, places = room.items[:count].copy(), room.places[:count].copy()
     rows = describe(
         Joined(items, room.ranks, room.scores, places), past, past.items[:CATEGORY_ITEMS],
         Known(shelf.category, shelf.born, shelf.used, events), moment, desk.zero_if_seen,
     )  # fmt: skip
-    scores = score_rows(desk.net, rows, weight)
+    scores = score_rows(desk.net.it, rows, weight)
     if len(ranking) > 0:
         best, _ = best_first(items, scores, ranking.shape[1])
         ranking[0, : len(best)] = best

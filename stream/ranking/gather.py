@@ -42,7 +42,8 @@ def gather(
     k, width : items that a source proposes, and of a list
     exclude_bought, novel : whether what the user bought, or has seen at all, is left out
     """
-    blocked, mask, seen = held.it.shelf.blocked, held.it.shelf.mask, asker.past.items
+    shelf, seen = held.it.shelf.it, asker.past.items
+    blocked, mask = shelf.blocked, shelf.mask
     levels = own_levels(blocked, seen, asker.past.bought, exclude_bought, novel)
     for n in range(len(seen)):
         mask[seen[n]] = levels[n]
@@ -76,31 +77,31 @@ def _put(room: Room, row: int, items: NDArray[np.int32]) -> None:
 def propose(held: Any, asker: Asker, size: int, k: int) -> None:
     """Put the best new items of each source on the board, and the best old ones of the last, into its row."""
     desk = held.it
-    sources, rows, room, blocked = desk.sources, desk.rows, desk.room, desk.shelf.mask
+    sources, rows, room, blocked = desk.sources, desk.rows, desk.room.it, desk.shelf.it.mask
     past, session, user, now = asker
     recent = past.items[:RECENT_ITEMS]
     asked = session if len(session) > 0 else recent
     if rows[0] >= 0:
-        _put(room, rows[0], propose_popular(sources.popularity, size, blocked, k)[0])
+        _put(room, rows[0], propose_popular(sources.popularity.it, size, blocked, k)[0])
     if rows[1] >= 0:
-        _put(room, rows[1], propose_popular(sources.popularity_fast, size, blocked, k)[0])
+        _put(room, rows[1], propose_popular(sources.popularity_fast.it, size, blocked, k)[0])
     if rows[2] >= 0:
-        spread_links(sources.covisitation, size, recent)
-        _put(room, rows[2], propose_linked(sources.covisitation, blocked, k)[0])
+        spread_links(sources.covisitation.it, size, recent)
+        _put(room, rows[2], propose_linked(sources.covisitation.it, blocked, k)[0])
     if rows[3] >= 0:
-        _put(room, rows[3], propose_ruled(sources.sequential_rules, last_of(session, recent, size), blocked, k)[0])
+        _put(room, rows[3], propose_ruled(sources.sequential_rules.it, last_of(session, recent, size), blocked, k)[0])
     if rows[4] >= 0:
-        find_sessions(sources.session_neighbours, user, now, asked, size)
-        _put(room, rows[4], propose_near(sources.session_neighbours.scratch, blocked, k)[0])
+        find_sessions(sources.session_neighbours.it, user, now, asked, size)
+        _put(room, rows[4], propose_near(sources.session_neighbours.it.scratch, blocked, k)[0])
     if rows[5] >= 0:
-        find_users(sources.user_neighbours, user, recent, size)
-        _put(room, rows[5], propose_near(sources.user_neighbours.scratch, blocked, k)[0])
+        find_users(sources.user_neighbours.it, user, recent, size)
+        _put(room, rows[5], propose_near(sources.user_neighbours.it.scratch, blocked, k)[0])
     if rows[6] >= 0:
-        _put(room, rows[6], propose_shelved(sources.categories, recent, size, blocked, k)[0])
+        _put(room, rows[6], propose_shelved(sources.categories.it, recent, size, blocked, k)[0])
     if rows[7] >= 0:
-        _put(room, rows[7], propose_content(sources.content, recent, size, blocked, k, ROWS_MADE)[0])
+        _put(room, rows[7], propose_content(sources.content.it, recent, size, blocked, k, ROWS_MADE)[0])
     if rows[8] >= 0:
-        chances = chances_of(sources.repeats.tables, recent, now, past.times, past.counts, past.kinds)
+        chances = chances_of(sources.repeats.it.tables, recent, now, past.times, past.counts, past.kinds)
         _put(room, rows[8], propose_returns(recent, chances, size, blocked, k)[0])
 
 
@@ -111,8 +112,8 @@ def join(held: Any, asker: Asker, size: int, width: int) -> tuple[int, NDArray[n
     A list is the head of a source's proposal, -1 pads; list 0 is left empty for the ranking.
     """
     desk = held.it
-    proposed, lengths, items, ranks, _, places, place = desk.room
-    seen, expires, now = asker.past.items, desk.shelf.expires, asker.now
+    proposed, lengths, items, ranks, _, places, place = desk.room.it
+    seen, expires, now = asker.past.items, desk.shelf.it.expires, asker.now
     lists = np.full((1 + len(lengths), width), -1, np.int32)
     count = 0
     for s in range(len(lengths)):
@@ -138,32 +139,32 @@ def join(held: Any, asker: Asker, size: int, width: int) -> tuple[int, NDArray[n
         places[n] = place[items[n]]
     for item in seen:
         place[item] = -1
-    _score(desk, asker, size, count)
+    _score(desk, asker, size, items[:count])
     return count, lists
 
 
 @njit(cache=True)
-def _score(desk: Desk, asker: Asker, size: int, count: int) -> None:
+def _score(desk: Desk, asker: Asker, size: int, items: NDArray[np.int32]) -> None:
     """Let each source on the board score the candidates; what it found for its proposals still stands."""
-    sources, rows, scores, items = desk.sources, desk.rows, desk.room.scores[:, :count], desk.room.items[:count]
+    sources, rows, scores = desk.sources, desk.rows, desk.room.it.scores[:, : len(items)]
     past, session, _, now = asker
     recent = past.items[:RECENT_ITEMS]
     if rows[0] >= 0:
-        score_popular(sources.popularity, size, items, scores[rows[0]])
+        score_popular(sources.popularity.it, size, items, scores[rows[0]])
     if rows[1] >= 0:
-        score_popular(sources.popularity_fast, size, items, scores[rows[1]])
+        score_popular(sources.popularity_fast.it, size, items, scores[rows[1]])
     if rows[2] >= 0:
-        score_linked(sources.covisitation, size, items, scores[rows[2]])
+        score_linked(sources.covisitation.it, size, items, scores[rows[2]])
     if rows[3] >= 0:
-        score_ruled(sources.sequential_rules, last_of(session, recent, size), size, items, scores[rows[3]])
+        score_ruled(sources.sequential_rules.it, last_of(session, recent, size), size, items, scores[rows[3]])
     if rows[4] >= 0:
-        score_near(sources.session_neighbours.scratch, size, items, scores[rows[4]])
+        score_near(sources.session_neighbours.it.scratch, size, items, scores[rows[4]])
     if rows[5] >= 0:
-        score_near(sources.user_neighbours.scratch, size, items, scores[rows[5]])
+        score_near(sources.user_neighbours.it.scratch, size, items, scores[rows[5]])
     if rows[6] >= 0:
-        score_shelved(sources.categories, recent, size, items, scores[rows[6]])
+        score_shelved(sources.categories.it, recent, size, items, scores[rows[6]])
     if rows[7] >= 0:
-        score_content(sources.content, recent, size, items, scores[rows[7]])
+        score_content(sources.content.it, recent, size, items, scores[rows[7]])
     if rows[8] >= 0:
-        chances = chances_of(sources.repeats.tables, recent, now, past.times, past.counts, past.kinds)
-        score_returns(recent, chances, size, sources.repeats.place, items, scores[rows[8]])
+        chances = chances_of(sources.repeats.it.tables, recent, now, past.times, past.counts, past.kinds)
+        score_returns(recent, chances, size, sources.repeats.it.place, items, scores[rows[8]])

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from stream.ranking.features import Past, retime
 
 TRIES = 4  # random candidates, the best of which is a hard one
+_HEAD = 24  # bytes: three int64, numbers of candidates, of columns and of the user's items
 
 
 class Offered(NamedTuple):
@@ -21,15 +22,58 @@ class Offered(NamedTuple):
     past: Past
 
 
+def packed_bytes(offered: Offered) -> int:
+    """Room that `pack_offered` needs."""
+    return _HEAD + 8 * len(offered.past.times) + 12 * len(offered.items) + offered.features.size
+
+
+@njit(cache=True)
+def pack_offered(
+    slot: NDArray[np.uint8], items: NDArray[np.int32], features: NDArray[np.uint8], scores: NDArray[np.float32],
+    places: NDArray[np.int32], times: NDArray[np.float64],
+) -> None:  # fmt: skip
+    """Write what `rows_of` needs of an `Offered` into one array, which is written to again and again.
+
+    Candidates wait for minutes. In arrays of their own, 30 KB a user would be allocated and freed with every slate.
+    """
+    head = slot[:_HEAD].view(np.int64)
+    head[0], head[1], head[2] = len(items), features.shape[1], len(times)
+    at = _unpack(slot)
+    at.items[:], at.features[:], at.scores[:], at.places[:], at.times[:] = items, features, scores, places, times
+
+
+class _Packed(NamedTuple):
+    """Views of what `pack_offered` wrote."""
+
+    items: NDArray[np.int32]
+    features: NDArray[np.uint8]
+    scores: NDArray[np.float32]
+    places: NDArray[np.int32]
+    times: NDArray[np.float64]
+
+
+@njit(cache=True)
+def _unpack(slot: NDArray[np.uint8]) -> _Packed:
+    n, width, m = slot[:_HEAD].view(np.int64)
+    a = _HEAD + 8 * m
+    b = a + 4 * n
+    c = b + 4 * n
+    d = c + 4 * n
+    return _Packed(
+        slot[a:b].view(np.int32), slot[d : d + n * width].reshape((n, width)), slot[b:c].view(np.float32),
+        slot[c:d].view(np.int32), slot[_HEAD:a].view(np.float64),
+    )  # fmt: skip
+
+
 @njit(cache=True)
 def rows_of(
-    offered: Offered, item: int, hard: int, uniforms: NDArray[np.float64], own: int, gap: float, now: float
+    slot: NDArray[np.uint8], item: int, hard: int, uniforms: NDArray[np.float64], own: int, gap: float, now: float
 ) -> tuple[NDArray[np.uint8], bool, int]:
     """Return rows of the item taken, if it was a candidate, and of a sample of the others, as of now.
 
     Parameters
     ----------
-    offered : the candidates of the last slate
+    slot : the candidates of the last slate, as `pack_offered` wrote them
     item : that was taken
     hard : how many of the sample are hard ones
     uniforms : [uniform + hard * TRIES] in [0, 1)
@@ -40,7 +84,7 @@ def rows_of(
     -------
     The rows, that of `item` first; whether it is there; how many others there were (0: nothing to learn).
     """
-    items, features, scores, places, past = offered
+    items, features, scores, places, times = _unpack(slot)
     place = -1
     for n in range(len(items)):
         if items[n] == item:
@@ -52,7 +96,7 @@ def rows_of(
     for n in range(len(rows)):
         pick = place if taken and n == 0 else picks[n - taken]
         rows[n], of[n] = features[pick], places[pick]
-    retime(past, of, gap, now, rows[:, own:])
+    retime(times, of, gap, now, rows[:, own:])
     return rows, taken, others
 
 

@@ -36,7 +36,7 @@ class LoggedEvent(Struct, frozen=True, array_like=True, gc=False):
     @property
     def returned(self) -> bool:
         """Whether it takes a purchase back: its price is below zero, or -0.0."""
-        return amounts.is_return(self.kind, self.price)
+        return self.price is not None and amounts.is_return(self.kind, self.price)
 
     @property
     def revenue(self) -> float:
@@ -146,7 +146,7 @@ class Step(Struct, frozen=True, array_like=True, tag="step", gc=False):
     decision: Decision | None
     rows: Rows | None
     traits: dict[str, str] = {}  # groups that the user belongs to at the event: country, device, segment
-    past: bytes = b""  # the user's history with each of `recent`, see `users.pack_past`
+    past: bytes = b""  # the user's history with each of `recent`, see `users.unpack_past`
     touched: ItemSnapshot | None = None
     ended: SessionEnd | None = None  # the session before, if the event begins a new one
 

@@ -24,7 +24,7 @@ from stream.rules.kernels import Operands, boosted, eligible, first_holding, hol
 from stream.rules.lists import cut_lists, diversified, group_items
 from stream.state.attributes import Table, hashed
 from stream.state.catalogue import Catalogue
-from stream.state.users import User
+from stream.state.user import User
 
 DIVERSIFIED = 100  # best items of the ranking that diversity chooses from
 MAX_VARIED = 60  # ranks that diversity orders; more than k, since caps leave some out
@@ -110,11 +110,7 @@ class Rules:
         if not (self.book.boughts or self.exclude_bought):
             return np.zeros(0, np.int32)
         index = self.vocabulary.index_at
-        bought = [
-            (item, entry.bought_at)
-            for name, entry in user.seen.items()
-            if entry.bought and (item := index(name, entry.bought_at)) >= 0
-        ]
+        bought = [(item, at) for name, at in user.bought() if (item := index(name, at)) >= 0]
         items = np.array([item for item, _ in bought], np.int32)
         since = now - np.array([at for _, at in bought])
         rule = first_holding(self.table(), self.program, self.boughts, items)

@@ -116,8 +116,8 @@ class Catalogue:
         """What a profile learns from an event on an item (-1: unknown), bought for `price` if that is known."""
         if item < 0:
             return ItemSnapshot(NO_CATEGORY, price)
-        known = float(self.price[item])
-        return ItemSnapshot(int(self.category[item]), price if price is not None or known == UNPRICED else known)
+        known = self.price.item(item)
+        return ItemSnapshot(self.category.item(item), price if price is not None or known == UNPRICED else known)
 
     def state(self) -> dict[str, NDArray[Any]]:
         """Everything, as arrays in a fixed order; views, valid until the next change."""

@@ -4,7 +4,6 @@ Every chunk says what it belongs to, so the chunks of two writers may mix, come 
 when all of its chunks are there, unharmed.
 """
 
-from collections import OrderedDict
 from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 from zlib import crc32
@@ -14,10 +13,15 @@ from msgspec import Struct
 
 from stream.errors import HeadwaterError
 from stream.records.acceptance import ShardState
-from stream.state.users import User, Users
+from stream.state.stored_users import encode_user, read_users
+from stream.state.users import Users
 
-SNAPSHOT_VERSION = 3
+SNAPSHOT_VERSION = 4  # of what is written; only users differ between the versions
+READABLE = (3, 4)
 CHUNK_BYTES = 512 * 1024
+
+
+_VERSIONS = " or ".join(map(str, READABLE))
 
 
 class ForeignSnapshotError(HeadwaterError):
@@ -94,15 +98,22 @@ def _decode(position: int, record: bytes) -> Chunk:
         chunk = _DECODER.decode(record)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise ForeignSnapshotError(
-            f"snapshot chunk at position {position}: must be of version {SNAPSHOT_VERSION}; got {record[:24]!r} "
+            f"snapshot chunk at position {position}: must be of version {_VERSIONS}; got {record[:24]!r} "
             f"({error}); run the headwater version that wrote it"
         ) from error
-    if chunk.version != SNAPSHOT_VERSION:
+    if chunk.version not in READABLE:
         raise ForeignSnapshotError(
-            f"snapshot chunk at position {position}: must be of version {SNAPSHOT_VERSION}; got {chunk.version}; "
+            f"snapshot chunk at position {position}: must be of version {_VERSIONS}; got {chunk.version}; "
             "run the headwater version that wrote it"
         )
     return chunk
+
+
+class UsersHead(Struct, frozen=True):
+    """The first part of a snapshot of users; in version 3 it was the state alone."""
+
+    version: int
+    state: ShardState
 
 
 class UsersCopy:
@@ -120,7 +131,7 @@ class UsersCopy:
     def keep(self, user_id: str) -> None:
         """Copy one user now, before it changes."""
         if self._encoded.get(user_id, b"") is None:
-            self._encoded[user_id] = _ENCODER.encode((user_id, self._users[user_id]))
+            self._encoded[user_id] = encode_user(user_id, self._users[user_id])
 
     def some(self, count: int) -> bool:
         """Copy at most `count` more; whether all are copied."""
@@ -133,7 +144,7 @@ class UsersCopy:
 
     def parts(self) -> list[bytes]:
         """State of the shard, then the users, in chunks of about `CHUNK_BYTES`."""
-        found, batch, size = [_ENCODER.encode(self.state)], list[msgspec.Raw](), 0
+        found, batch, size = [_ENCODER.encode(UsersHead(SNAPSHOT_VERSION, self.state))], list[msgspec.Raw](), 0
         for encoded in self._encoded.values():
             assert encoded is not None  # noqa: S101  for the type checker: all are copied
             if size + len(encoded) > CHUNK_BYTES and batch:
@@ -145,12 +156,13 @@ class UsersCopy:
 
 
 def users_of(parts: Iterable[bytes]) -> tuple[ShardState, Users]:
-    """Read back what `UsersCopy.parts` made."""
+    """Read back what `UsersCopy.parts` made, in this version or in version 3."""
     first, *rest = parts
-    state = msgspec.msgpack.decode(first, type=ShardState)
-    users: Users = OrderedDict()
+    head = msgspec.msgpack.decode(first, type=UsersHead | ShardState)
+    version, state = (head.version, head.state) if isinstance(head, UsersHead) else (3, head)
+    users = Users()
     for part in rest:
-        users.update(msgspec.msgpack.decode(part, type=list[tuple[str, User]]))
+        read_users(users, part, version=version)
     return state, users
 
 

@@ -4,7 +4,6 @@ import fnmatch
 import json
 import os
 import re
-import shutil
 import subprocess
 import sys
 import threading
@@ -16,7 +15,7 @@ from typing import NamedTuple
 
 import pytest
 
-from bandits import POLICIES
+from stream.cli import COMMANDS
 from stream.config import Config
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -151,24 +150,11 @@ def test_health_check_fails_where_nothing_listens() -> None:
     assert done.returncode == 1
 
 
-def warming() -> str:
-    return next(line for line in the("RUN") if "headwater evaluate" in line)
-
-
-def test_every_policy_is_warmed() -> None:
-    listed = re.search(r"for policy in ([\w ]+); do", warming())
-    assert listed is not None
-    assert sorted(listed[1].split()) == sorted(POLICIES)
-
-
-@pytest.mark.skipif(shutil.which("sh") is None, reason="no shell here")
-def test_warming_works(tmp_path: Path) -> None:
-    environment = os.environ | {"PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
-    counted = "test $(wc -l < events.csv) = 301 && for policy in ranked; do"  # the others take the same way
-    script = re.sub(r"for policy in [\w ]+; do", counted, warming())
-    assert counted in script
-    done = subprocess.run(
-        ["sh", "-c", script], cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=240, check=False
-    )
-    assert done.returncode == 0, done.stderr
-    assert not list(tmp_path.iterdir())
+def test_kernels_are_compiled_at_build_for_any_processor() -> None:
+    words = [f"{instruction.word} {instruction.rest}" for instruction in instructions()]
+    assert words.index(f"USER {the('USER')[0]}") < words.index("RUN headwater kernels"), "they are the worker's"
+    assert "kernels" in COMMANDS
+    set_ = dict(each.split("=", 1) for line in the("ENV") for each in line.split())
+    # the name alone would leave the features of the machine that builds, and both belong to a kernel's key
+    assert (set_["NUMBA_CPU_NAME"], set_["NUMBA_CPU_FEATURES"]) == ("generic", '""')
+    assert any('--owner headwater "$NUMBA_CACHE_DIR"' in line for line in the("RUN"))

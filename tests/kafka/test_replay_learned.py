@@ -11,7 +11,7 @@ from stream.client.taken_in import Follower
 from stream.processes.broker import Broker
 from stream.processes.servers import WorkerProcess
 from stream.records.schemas import Event
-from stream.state.users import EVENT_IDS
+from stream.state.user_block import EVENT_IDS
 from tests.support.kafka_site import Site, until
 
 pytestmark = pytest.mark.kafka

@@ -1,7 +1,6 @@
 """What must always hold, checked after every append and every deletion; the numbers are those of `RULES`."""
 
 from bisect import bisect_right
-from collections import OrderedDict
 from collections.abc import Callable, Iterable, Mapping
 
 import msgspec
@@ -39,8 +38,9 @@ from stream.records.topics import (
     USERS,
     ShardId,
 )
-from stream.state.snapshot import Assembly, Whole, users_of
-from stream.state.users import User, Users, apply, close
+from stream.state.snapshot import SNAPSHOT_VERSION, Assembly, Whole, users_of
+from stream.state.stored_users import read_users, stored
+from stream.state.users import Users, apply, close
 from tests.simulation.kafka import Cluster, Written
 from tests.simulation.members import SHARDS, Member
 
@@ -81,7 +81,7 @@ class Checker:
         self.config, self.members, self._broken = config, members, broken
         self.cluster: Cluster  # set by who makes both
         self.model = Model(config)
-        self.users: dict[str, Users] = {shard_id: OrderedDict() for shard_id in SHARDS}
+        self.users: dict[str, Users] = {shard_id: Users() for shard_id in SHARDS}
         self.violation: Violation | None = None
         self.proposed: dict[tuple[str, int], list[Batch]] = {}  # (shard, base) -> what the owner made
         self.settled: dict[str, bytes] = {}  # decision -> its outcome
@@ -90,7 +90,7 @@ class Checker:
         self.reported = 0  # and how many of them the workers reported
         self.left = 0  # users who were idle
         self.corrupted = False  # whether a model was made wrong: until the end it may differ
-        self._empty = encoded(OrderedDict())
+        self._empty = encoded(Users())
         self._histories: dict[str, list[tuple[int, bytes]]] = {shard_id: [] for shard_id in SHARDS}
         self._states: dict[str, list[tuple[int, ShardState]]] = {shard_id: [] for shard_id in SHARDS}
         self._digests = [self.model.fingerprint()]
@@ -324,9 +324,8 @@ class Checker:
                 self._check_shard(member.process.name, shard, state)
 
     def _check_shard(self, name: str, shard: Shard, state: ShardState) -> None:
-        users: Users = OrderedDict(
-            msgspec.msgpack.decode(self._users_at(shard.id, self.model.offset), type=list[tuple[str, User]])
-        )
+        users = Users()
+        read_users(users, self._users_at(shard.id, self.model.offset), version=SNAPSHOT_VERSION)
         next_, watermark = dict(state.next), state.watermark
         for batch in self.proposed.get((shard.id, shard.epoch), [])[state.seq :]:
             for record in batch.records:
@@ -468,8 +467,8 @@ class Checker:
 
 
 def encoded(users: Users) -> bytes:
-    """Users as bytes, in their order (msgspec writes an OrderedDict in the order of insertion, whatever was moved)."""
-    return msgspec.msgpack.encode(list(users.items()))
+    """Users as bytes, in their order; `read_users` reads them."""
+    return msgspec.msgpack.encode([(user_id, stored(user)) for user_id, user in users.items()])
 
 
 def positions(next_: Mapping[str, int]) -> dict[str, int]:

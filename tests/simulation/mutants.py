@@ -14,6 +14,7 @@ from stream.records.acceptance import Acceptance, Verdict
 from stream.records.log import Batch, Claim, Message, Record, SnapshotCommitted
 from stream.records.topics import EVENT_TOPICS, EXPERIMENTS, ITEMS, LOG, NUMBER, ShardId
 from stream.state.snapshot import UsersCopy
+from stream.state.stored_users import encode_user
 from stream.state.users import Users, close
 from stream.worker.intake import Intake
 from stream.worker.ownership import Ownership
@@ -162,7 +163,8 @@ def keep_nothing(self: UsersCopy, user_id: str) -> None:
 def some_late(self: UsersCopy, count: int) -> bool:
     """Copy the next users, as they are now."""
     for user_id in self._rest:
-        self._encoded[user_id] = msgspec.msgpack.encode((user_id, self._users.get(user_id)))
+        user = self._users.get(user_id)
+        self._encoded[user_id] = msgspec.msgpack.encode(None) if user is None else encode_user(user_id, user)
         count -= 1
         if count <= 0:
             return False

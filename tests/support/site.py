@@ -13,7 +13,7 @@ from stream.observe import Mix, Observer
 from stream.records.acceptance import Verdict
 from stream.records.log import Batch, Decision, ItemChange, LoggedEvent, Message, Settlement, Step
 from stream.records.schemas import Item
-from stream.state.users import User
+from stream.state.user import User
 
 VIEW, CLICK, PURCHASE = range(3)
 T = 1_700_000_000.0

@@ -191,12 +191,12 @@ def test_a_large_catalogue_is_asked_through_the_graph() -> None:
         catalogue(source, 600)
         for n in range(100):
             source.learn_one(Interaction(n, 0, 0.0, NOTHING, NOTHING))
-    assert len(large._nearest) == 600
-    assert len(exact._nearest) == 0
+    assert len(large._embeddings.nearest) == 600
+    assert len(exact._embeddings.nearest) == 0
     assert large.state()["terms"].tobytes() == exact.state()["terms"].tobytes()
     with_graph = _hits(large, exact)
     assert with_graph > 0.75 * 50 * 5  # 128 steps along the lists; 64 items of these and 16 of the graph are scored
-    large._nearest.renew([])
+    large._embeddings.nearest.renew([])
     large._rated.made[:] = -(1 << 40)  # all rows are out of date
     assert _hits(large, exact) < with_graph
 
@@ -246,6 +246,6 @@ def test_the_graph_forgets_what_items_were() -> None:
     source = catalogue(Content("image", 8, exact=16), 20)
     for n in range(200):
         source.describe(n % 20, about(n, vector=8))
-        assert len(source._nearest) <= 2 * 20 + 4
+        assert len(source._embeddings.nearest) <= 2 * 20 + 4
     listed = [source.top_k(ask(n), 20, np.zeros(20, np.uint8))[0].tolist() for n in range(20)]
     assert all(len(set(items)) == len(items) for items in listed)

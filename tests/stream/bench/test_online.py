@@ -13,7 +13,7 @@ from stream.config import Config
 from stream.errors import UsageError
 from stream.records.log import Batch, Message, Step, decode_message
 from stream.records.schemas import Event
-from stream.state.users import SEEN_ITEMS
+from stream.state.user_block import SEEN_ITEMS
 
 YEAR_S = 3.2e7
 

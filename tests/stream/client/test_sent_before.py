@@ -2,7 +2,7 @@
 
 from stream.client.sent_before import beyond_memory
 from stream.records.schemas import Event, EventType
-from stream.state.users import EVENT_IDS
+from stream.state.user_block import EVENT_IDS
 
 
 def events(user: str, count: int) -> list[tuple[EventType, Event]]:

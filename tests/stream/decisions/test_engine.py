@@ -1,6 +1,5 @@
 """The engine, step by step on hand-made events: duplicates, order, settlements, the message."""
 
-import msgspec
 import numpy as np
 import pytest
 
@@ -12,6 +11,7 @@ from stream.observe import Mix
 from stream.records.log import Batch, ItemChange, ProfileChange, encode_message
 from stream.records.schemas import Item
 from tests.support.site import Site, T, decision_of, did, settlement_of, shown, steps
+from tests.support.users import encoded
 
 # Duplicates and order
 
@@ -19,10 +19,10 @@ from tests.support.site import Site, T, decision_of, did, settlement_of, shown, 
 def test_a_duplicate_is_dropped_and_counted() -> None:
     site = Site("abc")
     first = site.take(did("u", "a", event_id="e1"))
-    users = msgspec.msgpack.encode(site.shard.users)
+    users = encoded(site.shard.users)
     again = site.take(did("u", "b", T + 1, event_id="e1"))
     assert (len(first.records), again.records, again.seq) == (1, [], first.seq + 1)
-    assert msgspec.msgpack.encode(site.shard.users) == users
+    assert encoded(site.shard.users) == users
     assert (site.seen.counts["duplicate"], site.seen.counts["event"]) == (1, 1)
     assert site.step(did("v", "a", event_id="e1")).event is not None, "ids are the user's own"
 

@@ -1,6 +1,6 @@
 """A worker in one process: every message is folded as the log's next."""
 
-from stream.config import Config
+from stream.config import Config, Sources
 from stream.decisions.local import SHARD, LocalWorker
 from stream.records.log import ItemChange
 from stream.records.schemas import Event, Item, Scalar
@@ -15,11 +15,12 @@ def test_messages_are_folded_at_consecutive_offsets() -> None:
 
 
 def test_events_are_numbered_as_they_come_and_only_known_groups_are_kept() -> None:
-    worker = LocalWorker.of(Config())
-    context: dict[str, Scalar] = {worker.engine.traits[-1]: "x", "unknown": "y"}
+    worker = LocalWorker.of(Config(sources=Sources(traits="country,device")))
+    context: dict[str, Scalar] = {"device": "x", "unknown": "y", "": "z"}
     found = [
         worker.arrival("click", Event(event_id=f"e{n}", user_id="u", item_id="i", timestamp=1e9, context=context))
         for n in range(2)
     ]
     assert [(each.user_id, each.event.offset, each.event.kind) for each in found] == [("u", 0, 1), ("u", 1, 1)]
-    assert set(found[0].event.traits) <= set(worker.engine.traits)
+    assert found[0].event.traits == {"device": "x"}
+    assert LocalWorker.of(Config()).engine.traits == ()

@@ -2,7 +2,7 @@
 
 from stream.decisions.open_slates import OpenSlates
 from stream.records.log import Decision
-from stream.state.users import User
+from stream.state.user import User
 
 
 def decision(name: str) -> Decision:

@@ -31,9 +31,11 @@ from stream.records.log import (
 )
 from stream.records.schemas import Event
 from stream.records.topics import EVENT_KINDS, USER_TOPICS
+from stream.state.stored_users import stored
 from stream.state.users import Users
 from stream.worker.intake import Intake
 from tests.support.site import MINUTE, Site, did, steps
+from tests.support.users import encoded
 
 T = 1_700_000_000.0
 GAP = 1800.0
@@ -146,7 +148,7 @@ class Owner:
         log.append(encode_message(Claim(LOG_VERSION, "users/0", token)))
         recovery = take_over("users/0", token, [message for _, message in messages(log)])
         epoch, state, _ = recovery.claimed
-        self.recovered = msgspec.msgpack.encode(list(recovery.users.items()))
+        self.recovered = encoded(recovery.users)
         self.model = Model(CONFIG)
         for offset, message in messages(log):
             self.model.fold(message, offset)
@@ -230,7 +232,7 @@ DRAWN = st.lists(
 
 def habits(users: Users) -> dict[str, object]:
     """What the events alone decide: slates differ by owner, their names hold the claim."""
-    return {user_id: msgspec.structs.replace(user, open=None) for user_id, user in sorted(users.items())}
+    return {user_id: msgspec.structs.replace(stored(user), open=None) for user_id, user in sorted(users.items())}
 
 
 @settings(deadline=None, derandomize=True, max_examples=40)
@@ -247,7 +249,7 @@ def test_no_event_is_lost_or_comes_twice_whenever_the_owner_crashes(
     assert heir.shard.watermark == owner.shard.watermark
     assert habits(heir.shard.users) == habits(owner.shard.users)
     last = Owner(log, "last")
-    assert last.recovered == msgspec.msgpack.encode(list(heir.shard.users.items()))
+    assert last.recovered == encoded(heir.shard.users)
     assert (last.shard.next, last.shard.watermark) == (heir.shard.next, heir.shard.watermark)
 
 
@@ -310,7 +312,7 @@ def test_refreshed_slates_are_recovered_and_refreshed_again() -> None:
     recovery._rules.shards["users/0"] = ShardState(0, 1, {}, 0.0)
     for offset, message in enumerate(messages, start=1):
         recovery.read(message, offset)
-    assert msgspec.msgpack.encode(recovery.users) == msgspec.msgpack.encode(there.shard.users)
+    assert encoded(recovery.users) == encoded(there.shard.users)
     shard = Shard("users/0", 9, there.config.rewards, users=recovery.users, watermark=T + 12 * MINUTE)
     again = Engine(there.config, there.model).refresh(shard, 9)
     assert again is not None

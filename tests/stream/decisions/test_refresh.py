@@ -10,8 +10,8 @@ from stream.decisions.open_slates import OpenSlates
 from stream.decisions.publish import outcomes, recommendations
 from stream.decisions.refresh import Limits, stale
 from stream.records.log import Batch, Decision, ProfileChange
-from stream.state.users import User
 from tests.support.site import MINUTE, Site, T, decision_of, did, settlement_of, steps
+from tests.support.users import live
 
 SLATE = Slate(slots=5, refresh_s=5 * MINUTE, refresh_active_s=20 * MINUTE)
 
@@ -85,7 +85,7 @@ def test_the_selection_agrees_with_a_sorted_list(
     made: list[tuple[int, int, bool]], limits: tuple[int, int, int], most: int
 ) -> None:
     """Each user: slate made at, last seen at, still open."""
-    users = {f"u{n:02}": User(time=float(seen)) for n, (_, seen, _) in enumerate(made)}
+    users = {f"u{n:02}": live(did("u", "a", float(seen)).event) for n, (_, seen, _) in enumerate(made)}
     ageing = OpenSlates(users)
     for n, (at, _, is_open) in enumerate(made):
         users[f"u{n:02}"].open = decision(f"d{n}") if is_open else None

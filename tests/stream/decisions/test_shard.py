@@ -1,12 +1,11 @@
 """A shard: numbers and positions of its batches, open slates by age, what a new owner continues with."""
 
-import msgspec
-
 from stream.config import Rewards, Slate
 from stream.decisions.shard import Shard
 from stream.records.log import Decision, ProfileChange, Step
 from stream.state.snapshot import users_of
 from tests.support.site import MINUTE, Site, T, did, settlement_of, shown, steps
+from tests.support.users import encoded
 
 
 def decision(name: str, time: float) -> Decision:
@@ -76,10 +75,10 @@ def test_a_copy_holds_the_users_as_they_were_when_it_began() -> None:
     there = Site("abc", slate=Slate(slots=5, refresh_s=5 * MINUTE))
     there.take(did("u", "a"))
     there.take(did("watch", "a", T + 6 * MINUTE))
-    before = msgspec.msgpack.encode(list(there.shard.users.items()))
+    before = encoded(there.shard.users)
     copy = there.shard.start_copy()
     assert there.engine.refresh(there.shard, 9) is not None
     while not copy.some(1):
         pass
     _, users = users_of(copy.parts())
-    assert msgspec.msgpack.encode(list(users.items())) == before
+    assert encoded(users) == before

@@ -12,7 +12,8 @@ from stream.evaluation.waiting import Recorder, WaitingLists
 from stream.model.fold import Model
 from stream.records.log import ItemChange
 from stream.records.schemas import Item
-from stream.state.users import User, Users
+from stream.state.user import User
+from stream.state.users import Users
 from tests.support.site import T, did
 
 

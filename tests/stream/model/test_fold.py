@@ -1,5 +1,6 @@
 """The shared model as a fold of the log: equal logs, equal models."""
 
+from collections.abc import Sequence
 from typing import Any, cast
 
 import msgspec
@@ -8,6 +9,7 @@ import pytest
 from numpy.typing import NDArray
 
 from learners import Impersonal, Interaction, Source
+from learners.board import Board
 from stream.config import Config, Policy, Slate, Sources
 from stream.decisions.engine import Engine
 from stream.decisions.slates import SlateRequest
@@ -32,7 +34,8 @@ from stream.records.log import (
     encode_message,
 )
 from stream.records.schemas import Item
-from stream.state.users import User, number
+from stream.state.user import User
+from stream.state.users import number
 from tests.support.logs import CONFIG, LOG, T, folded, written
 from tests.support.site import Site, did
 
@@ -50,9 +53,9 @@ class Tally(Observer):
     def folded(self, record: Record, offset: int) -> None:
         self.folds += 1
 
-    def learned(self, td_error: float | None, losses: Losses | None) -> None:
-        self.errors += [] if td_error is None else [td_error]
-        self.losses += [] if losses is None else [losses.click]
+    def learned(self, td_errors: Sequence[float], losses: Sequence[Losses]) -> None:
+        self.errors += td_errors
+        self.losses += [each.click for each in losses]
 
 
 def message(log: list[bytes], n: int) -> Batch:
@@ -162,7 +165,8 @@ class Picky(Impersonal):
 def with_source(source: Any, observer: Observer | None = None) -> Model:
     """A model with one more source, which the log's slates do not have."""
     model = Model(CONFIG, observer)
-    model._lessons = Lessons(model.vocabulary, [*model.sources, cast("Source", source)], model.board)
+    sources = [*model.sources, cast("Source", source)]
+    model._lessons = Lessons(model.vocabulary, sources, Board(sources))
     return model
 
 

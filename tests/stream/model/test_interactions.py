@@ -10,14 +10,15 @@ from stream.records.log import (
     LoggedEvent,
     Step,
 )
-from stream.state.users import Seen, pack_past
+from stream.state.user import Seen
 from tests.support.logs import CONFIG, T
+from tests.support.users import packed_past
 
 
 def test_many_steps_are_converted_like_each_of_them() -> None:
     vocabulary = Vocabulary("abcd")
     event = LoggedEvent(0, 0, "e", "a", 2, T, None, None)
-    past = pack_past([Seen(1, False, 0, T - 60.0), Seen(3, True, 2, T - 5.0, T - 5.0)], T)
+    past = packed_past([Seen(1, False, 0, T - 60.0), Seen(3, True, 2, T - 5.0, T - 5.0)], T)
     told = [
         (Step("u", event, ["b", "c"], 1, None, None, None, past=past), event, 0),
         (Step("v", msgspec.structs.replace(event, time=T + 9.0, kind=1), [], 0, None, None, None), event, 3),
@@ -39,7 +40,7 @@ def test_items_without_room_are_left_out_of_the_history() -> None:
     for item in "ab":
         model.vocabulary.intern(item)
     event = LoggedEvent(0, 0, "e", "a", 0, T, None, None)
-    past = pack_past([Seen(n, bought=False, kind=n, time=T - n) for n in (1, 2, 0)], T)
+    past = packed_past([Seen(n, bought=False, kind=n, time=T - n) for n in (1, 2, 0)], T)
     told = interaction(model.vocabulary, Step("u", event, ["a", "lost", "b"], 2, None, None, None, past=past), event, 0)
     assert (told.recent.tolist(), told.session.tolist()) == ([0, 1], [0])
     assert (told.past.counts.tolist(), told.past.kinds.tolist()) == ([1, 0], [1, 0])

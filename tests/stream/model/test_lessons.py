@@ -14,8 +14,9 @@ from stream.model.fold import Model
 from stream.model.interactions import interactions
 from stream.model.lessons import Lessons
 from stream.records.log import LoggedEvent, Step
-from stream.state.users import Seen, pack_past
+from stream.state.user import Seen
 from tests.support.logs import T
+from tests.support.users import packed_past
 
 ITEMS = 40
 CONFIG = Config(sources=Sources(max_sessions=30, max_users=12, popularity_half_life=2.0, fast_half_life=1.0))
@@ -41,7 +42,7 @@ def visits(events: int) -> list[tuple[Step, LoggedEvent, int]]:
         now = T + 10.0 * n
         event = LoggedEvent(0, n, f"e{n}", f"i{item}", rng.randrange(3), now, None, None)
         past = [Seen(rng.randrange(1, 300), False, rng.randrange(3), now - rng.random() * 1e5) for _ in recent]
-        packed = b"" if rng.random() < 0.1 else pack_past(past, now)
+        packed = b"" if rng.random() < 0.1 else packed_past(past, now)
         session = rng.randrange(len(recent) + 1)
         found.append((Step(user, event, [*recent], session, None, None, None, past=packed), event, item))
         newest = [f"i{item}" if rng.random() < 0.9 else "lost", *recent]

@@ -1,5 +1,6 @@
 """Slates and rows that are learned together or record by record: the same model, the same alarms, the same losses."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import msgspec
@@ -24,9 +25,9 @@ class Told(Observer):
     def drifted(self, model: str, answer: str) -> None:
         self.alarms.append((model, answer))
 
-    def learned(self, td_error: float | None, losses: Losses | None) -> None:
-        self.errors += [] if td_error is None else [td_error]
-        self.losses += [] if losses is None else [losses]
+    def learned(self, td_errors: Sequence[float], losses: Sequence[Losses]) -> None:
+        self.errors += td_errors
+        self.losses += losses
 
     def skipped(self, offset: int, error: Exception) -> None:
         self.skips.append(str(error))

@@ -7,7 +7,7 @@ from stream.config import Slate
 from stream.ranking.candidates import CandidateRequest, Candidates
 from stream.records.log import ItemChange
 from stream.records.schemas import Item
-from stream.state.users import User
+from stream.state.user import User
 from tests.support.site import PURCHASE, Site, T, did
 
 

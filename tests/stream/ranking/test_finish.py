@@ -8,7 +8,7 @@ from stream.config import Ranking
 from stream.ranking.candidates import CandidateRequest
 from stream.ranking.features import Joined, Known, Moment, describe
 from stream.ranking.finish import CATEGORY_ITEMS
-from stream.state.users import User
+from stream.state.user import User
 from tests.support.site import VIEW, Site, T, did
 
 
@@ -23,6 +23,7 @@ def test_rows_scores_and_list_0_are_those_of_the_parts(weights: dict[str, float]
     site = _site(**weights)
     ranker, catalogue = site.model.ranker, site.model.catalogue
     user = site.shard.users["u"]
+    counts = user.counts
     found = ranker.candidates_for(CandidateRequest("u", user, T + 99), 5)
     room, count = ranker._desk.room, len(found.items)
     rows = describe(
@@ -30,8 +31,9 @@ def test_rows_scores_and_list_0_are_those_of_the_parts(weights: dict[str, float]
         found.past.items[:CATEGORY_ITEMS],
         Known(catalogue.category, catalogue.born, catalogue.used, catalogue.events),
         Moment(
-            VIEW, user.twice, (user.repeats + 1.5) / (user.events + 5), (user.immediate + 1.0) / (user.events + 5),
-            float(user.events), float(user.depth), len({*user.session}), T + 99 - user.time, T + 99,
+            VIEW, bool(counts.twice), (counts.repeats + 1.5) / (counts.events + 5),
+            (counts.immediate + 1.0) / (counts.events + 5), float(counts.events), float(counts.depth),
+            len({*user.session}), T + 99 - user.time, T + 99,
         ),
         np.array([1, 2, 3], np.int64),
     )  # fmt: skip

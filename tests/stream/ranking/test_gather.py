@@ -13,7 +13,8 @@ from stream.ranking.desk import Asker
 from stream.ranking.gather import gather, own_levels
 from stream.records.log import ItemChange
 from stream.records.schemas import Item
-from stream.state.users import User, number
+from stream.state.user import User
+from stream.state.users import number
 from tests.support.site import PURCHASE, VIEW, Site, T, did
 
 ITEMS, USERS, K = 40, "uvwxyz", 6

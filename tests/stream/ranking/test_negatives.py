@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from learners import NEVER
 from stream.ranking.features import OWN, Past
-from stream.ranking.negatives import TRIES, Offered, rows_of, sample
+from stream.ranking.negatives import TRIES, Offered, pack_offered, packed_bytes, rows_of, sample
 
 SCORES = np.array([0.1, 0.9, 0.5, 0.7, 0.3], np.float32)
 
@@ -36,12 +36,15 @@ def test_the_item_taken_is_never_a_negative(n: int, place: int, uniform: int, ha
     assert all(0 <= pick < n and pick != place for pick in picks.tolist())
 
 
-def offered(n: int) -> Offered:
+def offered(n: int, spare: int = 0) -> np.ndarray[tuple[int], np.dtype[np.uint8]]:
     """Candidates 10, 11, ... of a user without a past; a row's first column is its number."""
     features = np.zeros((n, 1 + len(OWN) + 1), np.uint8)
     features[:, 0] = np.arange(n)
     past = Past(np.zeros(0, np.int32), np.zeros(0, np.int32), np.full(0, NEVER), np.zeros(0, np.uint8), np.zeros(0))
-    return Offered(np.arange(10, 10 + n, dtype=np.int32), features, SCORES[:n], np.full(n, -1, np.int32), past)
+    found = Offered(np.arange(10, 10 + n, dtype=np.int32), features, SCORES[:n], np.full(n, -1, np.int32), past)
+    slot = np.full(packed_bytes(found) + spare, 255, np.uint8)
+    pack_offered(slot, found.items, found.features, found.scores, found.places, found.past.times)
+    return slot
 
 
 @pytest.mark.parametrize(
@@ -49,7 +52,7 @@ def offered(n: int) -> Offered:
     [(5, 12, [2, 0, 4], True, 4), (5, 99, [0, 4], False, 5), (1, 10, [0], True, 0), (0, 10, [], False, 0)],
 )
 def test_the_row_of_the_item_taken_comes_first(n: int, item: int, rows: list[int], taken: bool, others: int) -> None:
-    found, was_taken, count = rows_of(offered(n), item, 0, uniforms(0.0, 0.99), 1, 60.0, 1e9)
+    found, was_taken, count = rows_of(offered(n, 9), item, 0, uniforms(0.0, 0.99), 1, 60.0, 1e9)
     assert (found[:, 0].tolist(), was_taken, count) == (rows, taken, others)
 
 

@@ -11,7 +11,7 @@ from stream.decisions.publish import outcomes, recommendations
 from stream.model.outcomes import unpack_lists
 from stream.records.log import ItemChange
 from stream.records.schemas import Item, Scalar
-from stream.state.users import Seen
+from stream.state.user import Seen
 from tests.stream.decisions.test_slates import POLICIES
 from tests.support.ruled import DAY, known, ruled, shown, things
 from tests.support.site import PURCHASE, Site, T, decision_of, did, steps

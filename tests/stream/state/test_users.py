@@ -1,9 +1,7 @@
 """The fold of one user: what the owner holds is what anybody makes of the log; and every field is bounded."""
 
-from collections import OrderedDict
 from typing import Any
 
-import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -22,7 +20,9 @@ from stream.records.log import (
     decode_message,
     encode_message,
 )
-from stream.state.users import EVENT_IDS, RECENT_ITEMS, SEEN_ITEMS, SESSION_ITEMS, User, Users, apply, close
+from stream.state.user_block import EVENT_IDS, SEEN_ITEMS, SESSION_ITEMS
+from stream.state.users import SHARED_TRAITS, Users, apply, close
+from tests.support.users import encoded, live
 
 VIEW, CLICK, PURCHASE = range(3)
 GAP = 1800.0
@@ -33,14 +33,6 @@ def event(
     item: str, time: float, kind: int = VIEW, *, event_id: str | None = None, session: str | None = None
 ) -> LoggedEvent:
     return LoggedEvent(0, 0, event_id or f"{item}@{time}", item, kind, time, session, None)
-
-
-def live(*events: LoggedEvent) -> User:
-    """A user with this life."""
-    users: Users = OrderedDict()
-    for logged_event in events:
-        apply(users, Step("u", logged_event, [], 0, None, None, None), GAP)
-    return users["u"]
 
 
 # The law
@@ -69,7 +61,7 @@ def test_applying_the_records_of_the_log_gives_the_owners_users(polls: list[list
     model = Model(config)
     model.fold(Claim(LOG_VERSION, "users/0", "token"), 0)
     engine, shard = Engine(config, model), Shard("users/0", 0, config.rewards)
-    users: Users = OrderedDict()
+    users = Users()
     time = T
     for poll in polls:
         arrivals = []
@@ -83,7 +75,7 @@ def test_applying_the_records_of_the_log_gives_the_owners_users(polls: list[list
             assert isinstance(record, Step | ProfileChange)
             apply(users, record, config.rewards.session_gap_s)
         close(users, message)
-        assert list(users.items()) == list(shard.users.items())
+        assert encoded(users) == encoded(shard.users)
 
 
 @settings(deadline=None, derandomize=True, max_examples=60)
@@ -94,7 +86,9 @@ def test_applying_the_records_of_the_log_gives_the_owners_users(polls: list[list
     )
 )
 def test_whatever_happens_a_user_is_in_order_and_bounded(life: list[tuple[int, int, int, str | None]]) -> None:
-    users, time = OrderedDict({"u": live(*(event(f"old{n}", T + n) for n in range(SEEN_ITEMS - 10)))}), T + 1000
+    users, time = Users(), T + 1000
+    for n in range(SEEN_ITEMS - 10):
+        apply(users, Step("u", event(f"old{n}", T + n), [], 0, None, None, None), GAP)
     for n, (item, wait, kind, session) in enumerate(life):
         time += wait
         apply(
@@ -110,8 +104,8 @@ def test_whatever_happens_a_user_is_in_order_and_bounded(life: list[tuple[int, i
         assert len(user.session) <= SESSION_ITEMS
         assert set(user.session) <= set(user.seen)
         assert user.session[-1] == next(reversed(user.seen))
-        assert len(user.event_ids) <= EVENT_IDS
-        assert user.immediate <= user.repeats < user.events
+        assert user.counts.immediate <= user.counts.repeats < user.events
+        assert len(users.numbers) == len(user.seen)
     assert users["u"].events == SEEN_ITEMS - 10 + len(life)
 
 
@@ -121,8 +115,7 @@ def test_whatever_happens_a_user_is_in_order_and_bounded(life: list[tuple[int, i
 def test_the_oldest_items_are_forgotten_first() -> None:
     user = live(*(event(f"i{n}", T + n) for n in range(SEEN_ITEMS + 3)), event("i5", T + 999))
     assert (len(user.seen), next(iter(user.seen))) == (SEEN_ITEMS, "i3")
-    assert user.recent(3) == ["i5", f"i{SEEN_ITEMS + 2}", f"i{SEEN_ITEMS + 1}"]
-    assert user.recent(RECENT_ITEMS) == list(reversed(user.seen))[:RECENT_ITEMS]
+    assert list(user.seen)[-2:] == [f"i{SEEN_ITEMS + 2}", "i5"]
     assert user.session == [f"i{n}" for n in range(SEEN_ITEMS + 3 - SESSION_ITEMS + 1, SEEN_ITEMS + 3)] + ["i5"]
 
 
@@ -131,84 +124,11 @@ def test_event_ids_are_known_for_the_users_last_events() -> None:
     assert [user.knows_event(f"e{n}") for n in (0, 1, EVENT_IDS, EVENT_IDS + 1)] == [False, True, True, False]
 
 
-# What is remembered
-
-
-def test_counts_of_a_short_life() -> None:
-    user = live(event("a", T), event("a", T + 1, CLICK), event("b", T + 2), event("a", T + 3, PURCHASE))
-    assert (user.events, user.depth, user.repeats, user.immediate, user.twice) == (4, 4, 2, 1, False)
-    assert (user.seen["a"].times, user.seen["a"].bought, user.seen["a"].kind, user.seen["a"].time) == (
-        3, True, PURCHASE, T + 3,
-    )  # fmt: skip
-    assert (list(user.seen), user.session) == (["b", "a"], ["a", "a", "b", "a"])
-    assert live(event("b", T), event("a", T + 1), event("a", T + 2)).twice
-
-
-def test_a_purchase_is_remembered_after_a_view() -> None:
-    seen = live(event("a", T, PURCHASE), event("a", T + 1)).seen["a"]
-    assert (seen.bought, seen.kind) == (True, VIEW)
-
-
-def test_a_late_event_counts_at_its_own_time() -> None:
-    user = live(event("a", T), event("c", T + 10), event("b", T + 5, PURCHASE))
-    assert (list(user.seen), user.session, user.time) == (["a", "b", "c"], ["a", "c"], T + 10)
-    assert (user.seen["b"].bought, user.events, user.depth) == (True, 3, 3)
-
-
-def test_a_late_event_on_a_newer_item_moves_nothing_but_counts() -> None:
-    user = live(event("a", T), event("b", T + 10), event("b", T + 5, PURCHASE))
-    seen = user.seen["b"]
-    assert (seen.times, seen.bought, seen.kind, seen.time) == (2, True, VIEW, T + 10)
-    assert (list(user.seen), user.repeats, user.twice) == (["a", "b"], 1, False)
-
-
-def test_a_late_event_can_move_an_older_item_up() -> None:
-    user = live(event("a", T), event("b", T + 1), event("c", T + 10), event("a", T + 5))
-    assert (list(user.seen), user.seen["a"].time) == (["b", "a", "c"], T + 5)
-
-
-def test_events_of_equal_times_keep_the_order_of_arrival() -> None:
-    assert list(live(event("b", T), event("a", T), event("c", T)).seen) == ["b", "a", "c"]
-    assert list(live(event("b", T), event("z", T + 1), event("a", T)).seen) == ["b", "a", "z"]
-
-
-# Sessions
-
-
-@pytest.mark.parametrize(
-    ("before", "then", "wait", "same"),
-    [
-        (None, None, GAP, True),
-        (None, None, GAP + 0.5, False),
-        ("s", "s", 10 * GAP, True),
-        ("s", "t", 1.0, False),
-        ("s", None, 1.0, False),
-        (None, "s", 1.0, False),
-    ],
-)
-def test_what_continues_a_session(before: str | None, then: str | None, wait: float, same: bool) -> None:
-    first, second = event("a", T, session=before), event("b", T + wait, session=then)
-    assert live(first).continues_session(second, GAP) == same
-    user = live(first, second)
-    assert (user.session, user.depth) == ((["a", "b"], 2) if same else (["b"], 1))
-    assert user.session_id == (before if same else then)
-
-
-def test_a_new_user_starts_a_session() -> None:
-    assert not User().continues_session(event("a", T), GAP)
-    assert live(event("a", T)).depth == 1
-
-
-def test_a_late_event_of_another_session_does_not_end_this_one() -> None:
-    user = live(event("a", T, session="s"), event("b", T - 9999, session="r"))
-    assert (user.session, user.session_id) == (["a"], "s")
-
-
 # Profiles
 
 
 def test_attributes_come_go_and_do_not_make_events() -> None:
-    users: Users = OrderedDict()
+    users = Users()
     apply(users, ProfileChange("u", {"tier": "gold"}), GAP)
     apply(users, Step("u", event("a", T), [], 0, None, None, None), GAP)
     assert (users["u"].attributes, users["u"].events, users["u"].depth) == ({"tier": "gold"}, 1, 1)
@@ -217,7 +137,7 @@ def test_attributes_come_go_and_do_not_make_events() -> None:
 
 
 def test_forgetting_removes_the_user_and_only_this_one() -> None:
-    users: Users = OrderedDict()
+    users = Users()
     for user in "uv":
         apply(users, Step(user, event("a", T), [], 0, None, None, None), GAP)
     apply(users, ProfileChange("u", None), GAP)
@@ -225,8 +145,22 @@ def test_forgetting_removes_the_user_and_only_this_one() -> None:
     assert list(users) == ["v"]
 
 
-def test_two_new_users_share_nothing() -> None:
-    one, other = User(), User()
-    one.session.append("a")
-    one.seen["a"] = live(event("a", T)).seen["a"]
-    assert (other.session, other.seen) == ([], {})
+def test_items_that_no_user_remembers_lose_their_numbers() -> None:
+    users = Users()
+    for user, item in ("ua", "va", "vb", "vc"):
+        apply(users, Step(user, event(item, T), [], 0, None, None, None), GAP)
+    users.drop("v")
+    users.drop("nobody")
+    assert (len(users.numbers), users["u"].seen["a"].times) == (1, 1)
+    apply(users, Step("w", event("d", T), [], 0, None, None, None), GAP)
+    assert (list(users["w"].seen), list(users["u"].seen), len(users.numbers.ids)) == (["d"], ["a"], 3)
+
+
+def test_users_of_the_same_groups_share_one_object() -> None:
+    users = Users()
+    for user, country in ("u1", "v1", "w2"):
+        step = Step(user, event("a", T), [], 0, None, None, None, {"country": country})
+        apply(users, step, GAP)
+    assert users["u"].traits is users["v"].traits
+    assert [user.traits for user in users.values()] == [{"country": "1"}, {"country": "1"}, {"country": "2"}]
+    assert SHARED_TRAITS == 4096

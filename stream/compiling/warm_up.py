@@ -1,16 +1,21 @@
-"""Loads what numba compiled (or compiles it) before the first event: otherwise its slate would come seconds late.
+"""Runs made-up events through a worker without Kafka, so that numba compiles what they ask for, or loads it.
 
-Whatever may be asked of a serving worker is done here once: every kind of event, an explanation, a refreshed slate, and
-every built-in policy, since an experiment may bring each of them at any time.
+Whatever may be asked of a serving worker is done here: every kind of event, an explanation, a refreshed slate, a
+snapshot, and every policy, since an experiment may bring each of them at any time.
 """
 
-from bandits.registry import POLICIES
+from collections.abc import Sequence
+
+import msgspec
+
+from bandits.registry import POLICIES, policy_names
 from stream.config import Config
 from stream.decisions.explain import explain
 from stream.decisions.local import LocalWorker
 from stream.model.copy import ModelCopy
 from stream.records.log import ExperimentChange, ItemChange, ProfileChange
 from stream.records.schemas import KINDS, Event, Experiment, Item, Settings, Variant
+from stream.state.snapshot import users_of
 
 ITEMS = 30
 STEPS = 40  # enough for settled decisions of every user, and a decision by every kind of list
@@ -38,23 +43,67 @@ items = [{ field = "price", op = ">", value = 1000 }]
 """
 
 
-def warm_up(config: Config) -> None:
-    """Run a few made-up events through an engine and a model that are thrown away."""
+def compile_all(config: Config, *, learning_first: bool = False) -> None:
+    """Ask for all kernels that a serving worker may need.
+
+    Parameters
+    ----------
+    learning_first : learn events before the first slate is made, as in a backlog, and take experiments from the last.
+        Two processes, one of each kind, are seldom after the same kernel
+    """
+    worker = _stocked(config)
+    if learning_first:
+        arrivals = [worker.arrival(KINDS[n % 3], _event(worker, f"u{n % 3}", f"i{n * n % 7}")) for n in range(STEPS)]
+        for batch in worker.engine.batches(worker.shard, [(arrivals, {})], deferred_at=START):
+            worker.fold(batch)
+    _serve(worker)
+    settings = _settings(policy_names())
+    groups = [settings[n : n + VARIANTS] for n in range(0, len(settings), VARIANTS)]
+    for group in reversed(groups) if learning_first else groups:
+        _experiment(worker, group)
+
+
+def load_own(config: Config) -> None:
+    """Ask for the kernels that this configuration needs, and for those of policies of others, which may not be kept.
+
+    What an experiment's built-in policy needs besides is loaded when it begins: some hundredths of a second, once.
+    """
+    worker = _stocked(config)
+    _serve(worker)
+    if others := [name for name in policy_names() if name not in POLICIES]:
+        _experiment(worker, [{"policy": {"name": name}} for name in others])
+
+
+def _stocked(config: Config) -> LocalWorker:
+    """A worker that is thrown away, with a catalogue."""
     worker = LocalWorker.of(config)
     worker.take(*(ItemChange(f"i{n}", _item(n)) for n in range(ITEMS)))
+    return worker
+
+
+def _serve(worker: LocalWorker) -> None:
+    """All that a worker does, with the configuration's own policy."""
     for n in range(STEPS):
         _visit(worker, f"u{n % 3}", n)
-    settings = _settings()
-    for n in range(0, len(settings), VARIANTS):
-        _experiment(worker, settings[n : n + VARIANTS])
     worker.take(*(worker.arrival(KINDS[n % 3], _event(worker, f"u{n % 3}", f"i{n}")) for n in range(ITEMS)))
-    for user_id, user in worker.shard.users.items():
-        explain(worker.model, user_id, user)
+    _explain(worker)
     worker.take(ProfileChange("u0", {"country": "NL"}), ProfileChange("u1", None), ItemChange("i1", None))
     _visit(worker, "u1", 1)
+    worker.take(ItemChange("i1", _item(1)))  # renewed: it means another thing from now on
+    _return(worker, "u2", "i1")
+    _visit(worker, "u2", 1)
+    users = worker.shard.start_copy()
+    users.some(len(worker.shard.users))
+    users_of(users.parts())
     copy = worker.model.copy()
     copy.fingerprint()
     worker.model.restore(ModelCopy.decode(copy.encode()))
+
+
+def _return(worker: LocalWorker, user_id: str, item_id: str) -> None:
+    """The user sends an item back."""
+    event = msgspec.structs.replace(_event(worker, user_id, item_id), price=-1.0)
+    worker.take(worker.arrival("purchase", event))
 
 
 def _item(n: int) -> Item:
@@ -63,9 +112,9 @@ def _item(n: int) -> Item:
     )
 
 
-def _settings() -> list[Settings]:
+def _settings(policies: Sequence[str]) -> list[Settings]:
     """What variants may set and what makes a kernel of its own: each policy, and what is learned of the next slate."""
-    found: list[Settings] = [{"policy": {"name": name}} for name in POLICIES]
+    found: list[Settings] = [{"policy": {"name": name}} for name in policies]
     learned = ("sarsa", "q_learning")
     found += [{"policy": {"name": "disagreement", "bootstrap": each, "discount": 0.5}} for each in learned]
     return [*found, {"slate": {"exclude_bought": True}}, {"ranking": {"click_weight": 1.0, "purchase_weight": 1.0}}]
@@ -82,7 +131,13 @@ def _experiment(worker: LocalWorker, settings: list[Settings]) -> None:
     worker.take(ExperimentChange(experiment.name, experiment))
     for n in range(SHOPPERS * VISITS):
         _visit(worker, f"x{n % SHOPPERS}", n)
+    _explain(worker)
     worker.take(ExperimentChange(experiment.name, None))
+
+
+def _explain(worker: LocalWorker) -> None:
+    for user_id, user in worker.shard.users.items():
+        explain(worker.model, user_id, user)
 
 
 def _visit(worker: LocalWorker, user_id: str, n: int) -> None:

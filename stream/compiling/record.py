@@ -1,0 +1,88 @@
+"""Which kernels are compiled, for which sources, processor and settings: a start that finds all of them runs nothing.
+
+The record is a file beside the kernels, and can travel with them: it names them by the folders of their source files,
+and holds for one version of the sources and one kind of processor only.
+"""
+
+import contextlib
+import json
+import os
+import sys
+from collections.abc import Iterable
+from hashlib import sha256
+from importlib.metadata import entry_points, version
+from pathlib import Path
+
+import numba
+from numba.core.registry import cpu_target
+
+from bandits import registry as policies
+from learners import registry as learners
+from stream.config import Config, to_environment
+from stream.kernels.place import FOLDER, RECORD, kept_in
+from stream.kernels.sources import PACKAGES, ROOT, stamp
+
+SOURCES = stamp(ROOT / "stream" / "compiling" / "warm_up.py")  # of all that it runs
+KEPT = 16  # newest entries: of other settings, processors, versions
+
+
+def model_settings(config: Config) -> Config:
+    """What decides on kernels, and nothing that is secret: all but the cluster and the servers."""
+    return Config(
+        slate=config.slate, rewards=config.rewards, policy=config.policy, ranking=config.ranking,
+        sources=config.sources, drift=config.drift,
+    )  # fmt: skip
+
+
+def key(config: Config) -> str:
+    """A digest of all that compiled kernels depend on."""
+    processor = cpu_target.target_context.codegen().magic_tuple()  # by which numba itself knows its kernels
+    versions = sys.version, numba.__version__, version("llvmlite")
+    settings = sorted(to_environment(model_settings(config)).items())
+    return sha256(SOURCES + repr((processor, versions, settings, _installed())).encode()).hexdigest()
+
+
+def complete(wanted: str) -> bool:
+    """Whether all kernels that were compiled under this key are there."""
+    names = _read().get(wanted, [])
+    return bool(names) and all((_kept(folder) / name).is_file() for folder, name in names)
+
+
+def write(wanted: str, used: Iterable[Path]) -> None:
+    """Note that these files hold all kernels under the key; others' kernels, outside of headwater, are not watched."""
+    folders = {_kept(folder): folder for folder in _folders()}
+    names = sorted((folders[path.parent], path.name) for path in used if path.parent in folders)
+    entries = [*((each, found) for each, found in _read().items() if each != wanted), (wanted, names)][-KEPT:]
+    path = _path()
+    part = path.with_name(f"{path.name}.{os.getpid()}")
+    with contextlib.suppress(OSError):  # the next start looks again
+        path.parent.mkdir(parents=True, exist_ok=True)
+        part.write_text(json.dumps(dict(entries)))
+        part.replace(path)
+
+
+def _installed() -> list[tuple[str, str, str]]:
+    """Sources and policies of others, with their versions."""
+    points = [point for group in (learners.GROUP, policies.GROUP) for point in entry_points(group=group)]
+    return sorted((point.group, point.value, point.dist.version if point.dist else "") for point in points)
+
+
+def _path() -> Path:
+    return _kept("stream/kernels") / RECORD
+
+
+def _read() -> dict[str, list[tuple[str, str]]]:
+    try:
+        found = json.loads(_path().read_text())
+    except (OSError, ValueError):
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def _folders() -> list[str]:
+    paths = {path.parent for package in PACKAGES for path in (ROOT / package).rglob("*.py")}
+    return sorted(path.relative_to(ROOT).as_posix() for path in paths)
+
+
+def _kept(folder: str) -> Path:
+    return kept_in(ROOT / folder, os.environ.get(FOLDER))
