@@ -142,7 +142,7 @@ class Practice:
 
     def calls(self) -> Iterator[Callable[[], None]]:
         """Yield what to call, in order, for all that was taken to be learned; it is no longer there afterwards."""
-        if not self._count and not self._queued:
+        if not (self._count or self._queued or self._errors):
             return
         queued, self._queued = self._queued, {}
         for policy, told in queued.values():
