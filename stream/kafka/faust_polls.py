@@ -203,8 +203,8 @@ class PollThread(AIOKafkaConsumerThread):
     def _create_worker_consumer(self, transport: Any) -> Any:
         """Overridden: Faust lets an empty fetch wait 1.5 s, which delays seeks and shutdown as long.
 
-        It reads aborted transactions too, unless its own state is in transactions, and gives no record for a batch that
-        cannot be read; positions must move over both. It fetches without sessions: two fifths of what a fetch costs.
+        It reads aborted transactions, gives no record for an unreadable batch (positions must move over both), and
+        fetches without sessions: two fifths of what a fetch costs.
         """
         consumer = super()._create_worker_consumer(transport)
         consumer._fetch_max_wait_ms = FETCH_WAIT_MS  # noqa: SLF001  no public setting reaches it through Faust
@@ -221,9 +221,8 @@ class PollThread(AIOKafkaConsumerThread):
     async def _commit(self, offsets: Mapping[TP, int]) -> bool:
         """Commit, but not while joining the group. Overridden: offsets are a hint for lag monitors, a lost join is not.
 
-        A commit sent then waits behind the JoinGroup on the coordinator's connection and fails, since the generation
-        is a new one. aiokafka then forgets that it has just joined, and joins as a new member, and all members wait a
-        session time-out for the old one.
+        A commit sent then waits behind the JoinGroup on the coordinator's connection and fails: the generation is new.
+        aiokafka then forgets that it has joined, joins anew, and all members wait a session time-out for the old one.
         """
         joining = self._ensure_consumer()._coordinator._performed_join_prepare  # noqa: SLF001  nothing public says it
         return False if joining else await super()._commit(offsets)
