@@ -5,6 +5,7 @@ from pathlib import Path
 
 from stream.cli import COMMANDS
 from stream.config import Config
+from stream.metrics.gateway import GatewayMetrics
 from stream.metrics.worker import PrometheusObserver
 from stream.records.codec import REASONS
 from stream.records.topics import TOPICS
@@ -16,13 +17,19 @@ TEXT = (DEPLOY / "README.md").read_text("utf-8")
 def test_links_lead_to_files() -> None:
     links = re.findall(r"\]\(([^)]+)\)", TEXT)
     assert links
-    assert not [link for link in links if not (DEPLOY / link).exists()]
+    assert not [link for link in links if not link.startswith("#") and not (DEPLOY / link).exists()]
+    headings = {
+        re.sub(r"[^\w -]", "", title.lower()).replace(" ", "-") for title in re.findall(r"^#+ (.+)$", TEXT, re.M)
+    }
+    assert {link[1:] for link in links if link.startswith("#")} <= headings
 
 
 def test_metrics_are_exposed() -> None:
     observer = PrometheusObserver(("ranked",))
     observer.lag.labels("events.view", 0).set(0)
-    exposed = set(re.findall(r"^# TYPE (\w+)", observer.render().decode(), flags=re.MULTILINE))
+    gateway = GatewayMetrics(dict.fromkeys(("slates", "items", "listeners", "held_bytes", "evicted", "ready"), float))
+    pages = (observer.render() + gateway.render()).decode()
+    exposed = set(re.findall(r"^# TYPE (\w+)", pages, flags=re.MULTILINE))
     named = set(re.findall(r"headwater_\w+", TEXT))
     assert len(named) > 5
     assert named <= exposed
