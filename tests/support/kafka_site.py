@@ -12,7 +12,7 @@ import msgspec
 import numpy as np
 from kafka import KafkaConsumer, KafkaProducer, TopicPartition
 
-from stream.config import Config, Kafka
+from stream.config import Config, Kafka, Slate
 from stream.kafka.admin import create_or_verify
 from stream.records.acceptance import Acceptance
 from stream.records.codec import encode
@@ -120,7 +120,8 @@ class Site:
             kafka=Kafka(
                 broker=address, namespace=namespace, partitions=PARTITIONS,
                 session_timeout_s=6,  # Kafka's least: until a killed worker's partitions are free
-            )
+            ),
+            slate=Slate(wait_ms=0.0),  # a slate for every event, however slow the machine
         )  # fmt: skip
         create_or_verify(self.config.kafka)
         self.producer = KafkaProducer(bootstrap_servers=address, acks="all", linger_ms=2, delivery_timeout_ms=60_000)
