@@ -6,6 +6,9 @@ A distribution offers a source by an entry point of the group `headwater.learner
 import difflib
 from importlib.metadata import EntryPoint, entry_points
 
+import numpy as np
+from numpy.typing import NDArray
+
 from learners.base import Source
 
 GROUP = "headwater.learners"
@@ -95,6 +98,28 @@ def make_learners(names: str) -> list[Source]:
         if wanted.count(name) > 1:
             raise LearnerError(f"learner {name!r}: must be named once; got {names!r}")
     return [make_learner(name) for name in wanted]
+
+
+def known_items(source: Source, items: NDArray[np.int32], size: int) -> NDArray[np.int32]:
+    """What a source proposed, if all of it is below `size`: compiled code reads by these numbers without looking.
+
+    Raises
+    ------
+    LearnerError
+        if there is an item that is not known
+
+    Examples
+    --------
+    >>> known_items(make_learner("popularity"), np.array([0, 7], np.int32), 7)
+    Traceback (most recent call last):
+    learners.registry.LearnerError: learner 'popularity': top_k must propose known items, 0 to 6; got 0 to 7; ...
+    """
+    if len(items) and not 0 <= items.min() <= items.max() < size:
+        raise LearnerError(
+            f"learner {source.name!r}: top_k must propose known items, 0 to {size - 1}; got {items.min()} to "
+            f"{items.max()}; mend it (`blocked` has an entry for every known item), or take it out of sources.extra"
+        )
+    return items
 
 
 def _find(name: str) -> EntryPoint:

@@ -1,14 +1,17 @@
 """Runs made-up events through a worker without Kafka, so that numba compiles what they ask for, or loads it.
 
 Whatever may be asked of a serving worker is done here: every kind of event, an explanation, a refreshed slate, a
-snapshot, and every policy, since an experiment may bring each of them at any time.
+snapshot, every policy and kind of rule, since an experiment may bring each of them at any time; and what a gateway
+learns, which finds it in the image then.
 """
 
 from collections.abc import Sequence
 
 import msgspec
+import numpy as np
 
 from bandits.registry import POLICIES, policy_names
+from learners import VIEW, CoVisitation, Interaction, Query, Trending
 from stream.config import Config
 from stream.decisions.explain import explain
 from stream.decisions.local import LocalWorker
@@ -40,6 +43,16 @@ multiply = 1.2
 [[exclude]]
 name = "e"
 items = [{ field = "price", op = ">", value = 1000 }]
+[[eligible]]
+name = "s"
+item = "attributes.brand"
+op = "contains"
+user = "attributes.country"
+if_user_lacks = "show"
+[[bought]]
+name = "a"
+again = "after"
+days = 1
 """
 
 
@@ -61,6 +74,7 @@ def compile_all(config: Config, *, learning_first: bool = False) -> None:
     groups = [settings[n : n + VARIANTS] for n in range(0, len(settings), VARIANTS)]
     for group in reversed(groups) if learning_first else groups:
         _experiment(worker, group)
+    _learn_alone()
 
 
 def load_own(config: Config) -> None:
@@ -92,12 +106,24 @@ def _serve(worker: LocalWorker) -> None:
     worker.take(ItemChange("i1", _item(1)))  # renewed: it means another thing from now on
     _return(worker, "u2", "i1")
     _visit(worker, "u2", 1)
+    if (batch := worker.engine.refresh(worker.shard, 1)) is not None:
+        worker.fold(batch)
     users = worker.shard.start_copy()
     users.some(len(worker.shard.users))
     users_of(users.parts())
     copy = worker.model.copy()
     copy.fingerprint()
     worker.model.restore(ModelCopy.decode(copy.encode()))
+
+
+def _learn_alone() -> None:
+    """What `stream.gateway.read_model` learns beside the workers' model."""
+    seen, nothing = np.zeros(1, np.int32), np.empty(0, np.int32)
+    for source in (CoVisitation(), Trending()):
+        for item in range(2):
+            source.add_item(item)
+        source.learn_one(Interaction(1, VIEW, START, seen, nothing))
+        source.top_k(Query(seen, START, nothing), 1, np.zeros(2, np.uint8))
 
 
 def _return(worker: LocalWorker, user_id: str, item_id: str) -> None:

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from bandits import NO_CONSTRAINTS, Constraints
 from learners import Past as Done
 from learners import Query, Source, Vocabulary, best_first
+from learners.registry import known_items
 from stream.ranking.desk import Asker, Desks
 from stream.ranking.features import ZERO_IF_SEEN, Past
 from stream.ranking.finish import finish
@@ -123,7 +124,8 @@ class CandidateRanker:
         with self.catalogue.masked(past.items, levels) as mask:
             propose(held, asker, size, PROPOSED if offer is None else WITH_RULES)
             for n in self._desk.others:
-                room.put(n, self.sources[n].top_k(query, PROPOSED if offer is None else WITH_RULES, mask)[0])
+                found = self.sources[n].top_k(query, PROPOSED if offer is None else WITH_RULES, mask)[0]
+                room.put(n, known_items(self.sources[n], found, size))
             if offer is not None:
                 for n, kept in enumerate(offer.propose(self.sources, room.proposals(), query, WITH_RULES, mask)):
                     room.put(n, kept)

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from bandits import NO_CONSTRAINTS, Constraints
 from learners import INELIGIBLE, Query, Source, Vocabulary, best_first
+from learners.registry import known_items
 from stream.records.schemas import Scalar
 from stream.rules.compile import compile_comparisons, compile_conditions, field_keys, user_operands, user_satisfies
 from stream.rules.file import RuleBook, When
@@ -207,7 +208,7 @@ class Offer:
     def _wider(self, source: Source, query: Query, k: int, blocked: NDArray[np.uint8]) -> NDArray[np.int32]:
         kept = np.zeros(0, np.int32)
         for wanted in (k * WIDER, k * WIDER * WIDER):
-            found, _ = source.top_k(query, wanted, blocked)
+            found = known_items(source, source.top_k(query, wanted, blocked)[0], len(blocked))
             kept = self._unpinned(found[self.showable(found)])[:k]
             if 2 * len(kept) >= k or len(found) < wanted:
                 break

@@ -89,10 +89,10 @@ class Catalogue:
 
     @contextmanager
     def masked(self, items: NDArray[np.int32], levels: NDArray[np.uint8] | int) -> Iterator[NDArray[np.uint8]]:
-        """Lend `blocked` with other levels for some items; read it within the `with` block only."""
+        """Lend `blocked` of all known items with other levels for some; read it within the `with` block only."""
         self._mask[items] = levels
         try:
-            yield self._mask
+            yield self._mask[: self.size]
         finally:
             self._mask[items] = self.blocked[items]
 

@@ -13,6 +13,7 @@ import pytest
 import learners
 from learners import Query, Source, yield_checks
 from learners.__main__ import main
+from learners.base import Prepares
 from learners.drift import RaisesLearningRate, Resets, ScalesLearningRate, SetsHalfLife
 from learners.interactions import LearnsMany
 from learners.registry import VERBS, make_learner
@@ -113,6 +114,7 @@ def test_methods_of_the_guide_are_those_of_the_code() -> None:
         "raise_learning_rate": RaisesLearningRate,
         "scale_learning_rate": ScalesLearningRate,
         "reset": Resets,
+        "prepare": Prepares,
     }
     assert set(rows) == {*VERBS, "name", "proposes_touched", *answers} - {"restore"}
     assert all(hasattr(Source, verb) for verb in VERBS)

@@ -23,9 +23,22 @@ prepare(Config())
 worker, rng = LocalWorker.of(Config()), np.random.default_rng(5)
 worker.take(*(
     ItemChange(f"i{n}", Item(item_id=f"i{n}", title=f"red thing {n % 9}", tags=["t"], price=float(n),
-                             categories=[f"c{n % 5}"], vectors={"v": [float(n), 1.0]}))
+                             categories=[f"c{n % 5}"], vectors={"v": [float(n), 1.0]},
+                             attributes={"ages": float(n % 3)}))
     for n in range(300)
 ))
+rules = '''
+[[eligible]]
+name = "s"
+item = "attributes.ages"
+op = "<="
+user = "attributes.age"
+if_user_lacks = "show"
+[[bought]]
+name = "a"
+again = "after"
+days = 1
+'''
 events = 0
 def some(users, count):
     global events
@@ -40,7 +53,8 @@ def some(users, count):
 some(20, 150)
 for names in (list(POLICIES)[:5], list(POLICIES)[5:]):
     variants = [Variant(name="control", share=0.1)]
-    variants += [Variant(name=f"v{n}", share=0.15, settings={"policy": {"name": name}}) for n, name in enumerate(names)]
+    variants += [Variant(name=f"v{n}", share=0.15, settings={"policy": {"name": name}}, rules=rules)
+                 for n, name in enumerate(names)]
     worker.take(ExperimentChange("x", Experiment(name="x", variants=variants, starts_at=1e9, holdout=0.1)))
     some(60, 150)
     for user_id, user in worker.shard.users.items():
@@ -48,10 +62,24 @@ for names in (list(POLICIES)[:5], list(POLICIES)[5:]):
     worker.take(ExperimentChange("x", None))
 worker.take(ProfileChange("u1", {"country": "NL", "age": 3}), ProfileChange("u2", None), ItemChange("i2", None))
 some(20, 100)
+worker.engine.refresh(worker.shard, 5)
 worker.model.fingerprint()
 print("\\n".join(sorted(str(each.data["dispatcher"]) for _, each in compiled.buffer if each.is_start)))
 """
 
+
+GATEWAY = """
+from numba.core import event
+from stream.compiling.children import prepare
+from stream.config import Config
+from stream.gateway.read_model import warm_up
+
+compiled = event.RecordingListener()
+event.register("numba:compile", compiled)
+prepare(Config())
+warm_up()
+print("\\n".join(sorted(str(each.data["dispatcher"]) for _, each in compiled.buffer if each.is_start)))
+"""
 
 LOADED = """
 import sys
@@ -77,6 +105,10 @@ def run(program: str) -> str:
 
 def test_nothing_is_compiled_by_a_process_that_serves() -> None:
     assert run(SERVED) == ""
+
+
+def test_a_gateway_compiles_nothing_either() -> None:
+    assert run(GATEWAY) == ""
 
 
 def test_what_serving_does_not_need_is_not_imported() -> None:

@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from stream.config import Slate
+from learners.registry import LearnerError
+from stream.config import Slate, Sources
 from stream.ranking.candidates import CandidateRequest, Candidates
 from stream.records.log import ItemChange
 from stream.records.schemas import Item
@@ -85,3 +86,24 @@ def test_scores_of_pinned_items_are_zero(site: Site) -> None:
     asked = np.array([candidates.items[2], bought, candidates.items[0]], np.int32)
     _, _, scores = site.model.ranker.pack(candidates, asked)
     assert scores.tolist() == [candidates.scores[2], 0.0, candidates.scores[0]]
+
+
+EXTRA = "biased_mf,factorization,new_items,skip_gram,trending"
+
+
+def test_extra_sources_are_asked_from_the_first_item_on() -> None:
+    site = Site("ab", slate=Slate(slots=3), sources=Sources(extra=EXTRA))
+    for n in range(60):
+        site.take(did(f"u{n % 3}", f"i{n}", T + n))
+        items = found(site, f"u{n % 3}", T + n).items
+        assert sorted(names(site, items)) == sorted(set(names(site, items)))
+    assert len(items) > 20
+
+
+@pytest.mark.parametrize("item", [-1, 6, 1_000_000])
+def test_a_source_that_proposes_an_item_that_nobody_knows_is_named(item: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    site = Site("abcdef", slate=Slate(slots=3), sources=Sources(extra="trending"))
+    trending = next(source for source in site.model.sources if source.name == "trending")
+    monkeypatch.setattr(trending, "top_k", lambda *_: (np.array([2, item], np.int32), np.ones(2, np.float32)))
+    with pytest.raises(LearnerError, match=rf"'trending': top_k must propose known items, 0 to 5; got .*{item}"):
+        found(site, "new")

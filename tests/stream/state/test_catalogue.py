@@ -153,9 +153,9 @@ def test_a_mask_differs_for_its_items_only_and_ends_with_its_block() -> None:
         found.add_item(item)
     found.describe(1, None)
     with found.masked(np.array([0], np.int32), INELIGIBLE) as mask:
-        assert mask[:3].tolist() == [INELIGIBLE, INELIGIBLE, ELIGIBLE]
+        assert mask.tolist() == [INELIGIBLE, INELIGIBLE, ELIGIBLE]
         assert found.blocked[:3].tolist() == [ELIGIBLE, INELIGIBLE, ELIGIBLE]
     with pytest.raises(ZeroDivisionError), found.masked(np.array([2], np.int32), INELIGIBLE):
         raise ZeroDivisionError
     with found.masked(np.array([], np.int32), INELIGIBLE) as mask:
-        assert mask[:3].tolist() == found.blocked[:3].tolist()
+        assert mask.tolist() == found.blocked[:3].tolist()
