@@ -6,7 +6,7 @@ nothing to compare: no credit. Before the first reward there is no unit of rewar
 and every source may be better.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
