@@ -213,7 +213,7 @@ class Engine:
         found, slate, _ = drawn
         if len(slate.items) == 0:
             return None
-        offered = Offered(found.items, found.features, found.scores, found.places, found.past)
+        offered = Offered(found.items, found.features, found.scores, found.places, found.times)
         self.shown.keep(asked.user_id, Shown(asked.now, asked.name, offered))
         decision = self.slates.decision(asked, drawn)
         self.observer.decided(decision, mix(self.model.catalogue, slate.items))

@@ -43,7 +43,7 @@ class Candidates(NamedTuple):
     scores: NDArray[np.float32]  # [n] ranking scores
     lists: NDArray[np.int32]  # [1 + sources, k] best items of the ranking and of each source, -1 pads
     places: NDArray[np.int32]  # [n] each item's place in the user's past, -1: not there
-    past: Past
+    times: NDArray[np.float64]  # of the user's past, event time of the last event on each item
     constraints: Constraints = NO_CONSTRAINTS  # what rules demand of the slate
 
 
@@ -95,29 +95,28 @@ class CandidateRanker:
         plain, offer = self.rules is None and not (weights.click or weights.purchase), None
         if self.rules is None and not self._desk.others:
             catalogue, known = self.catalogue, user.numbers.indices(self.vocabulary)
-            items, rows, scores, lists, places, *parts = rank(
+            items, rows, scores, lists, places, times = rank(
                 self._desk.held(), user.block, known, renewed_of(user, self.vocabulary, known), number(asked.user_id),
                 now, catalogue.size, catalogue.events, PROPOSED, k, self.exclude_bought, asked.novel, weights.next,
                 plain,
             )  # fmt: skip
-            done = Past._make(parts)
         else:
             asker = Asker(self.past(user), self._session(user), number(asked.user_id), now)
-            held, done = self._desk.held(), asker.past
+            held, times = self._desk.held(), asker.past.times
             offer, count, lists = self._gather_in_parts(held, asker, user, k, novel=asked.novel)
             items, rows, scores, places = finish(
-                held, count, done, moment(user, now), self.catalogue.events, weights.next,
+                held, count, asker.past, moment(user, now), self.catalogue.events, weights.next,
                 lists[:1] if plain else lists[:0],
             )  # fmt: skip
         if plain:
-            return Candidates(items, rows, scores, lists, places, done)
+            return Candidates(items, rows, scores, lists, places, times)
         scores = self.ranking.with_heads(scores, rows, weights)
         if offer is not None:
             scores, lists, constraints = offer.finish(items, scores, lists, k)
-            return Candidates(items, rows, scores, lists, places, done, constraints)
+            return Candidates(items, rows, scores, lists, places, times, constraints)
         ranked, _ = best_first(items, scores, k)
         lists[0, : len(ranked)] = ranked
-        return Candidates(items, rows, scores, lists, places, done)
+        return Candidates(items, rows, scores, lists, places, times)
 
     def _gather_in_parts(
         self, held: Any, asker: Asker, user: User, k: int, *, novel: bool

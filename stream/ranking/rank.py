@@ -32,8 +32,8 @@ def rank(
 
     Returns
     -------
-    Items, rows, scores, lists and places, as in `Candidates`, then the fields of `Past`: a plain tuple, which numba
-    gives to Python sooner than a named one.
+    Items, rows, scores, lists, places and times, as in `Candidates`: a plain tuple, which numba gives to Python sooner
+    than a named one.
     """
     past = past_of(block, known, renewed)
     asker = Asker(past, session_of(block, known, renewed), user, now)
@@ -41,4 +41,4 @@ def rank(
     kind, twice, repeat_rate, immediate_rate, seen, depth, in_session, gap = moment_of(block, now)
     moment = Moment(kind, twice, repeat_rate, immediate_rate, seen, depth, in_session, gap, now)
     items, rows, scores, places = finish(held, count, past, moment, events, weight, lists[:1] if plain else lists[:0])
-    return items, rows, scores, lists, places, past.items, past.counts, past.bought, past.kinds, past.times
+    return items, rows, scores, lists, places, past.times

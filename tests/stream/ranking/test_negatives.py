@@ -40,10 +40,9 @@ def offered(n: int, spare: int = 0) -> np.ndarray[tuple[int], np.dtype[np.uint8]
     """Candidates 10, 11, ... of a user without a past; a row's first column is its number."""
     features = np.zeros((n, 1 + len(OWN) + 1), np.uint8)
     features[:, 0] = np.arange(n)
-    past = Past(np.zeros(0, np.int32), np.zeros(0, np.int32), np.full(0, NEVER), np.zeros(0, np.uint8), np.zeros(0))
-    found = Offered(np.arange(10, 10 + n, dtype=np.int32), features, SCORES[:n], np.full(n, -1, np.int32), past)
+    found = Offered(np.arange(10, 10 + n, dtype=np.int32), features, SCORES[:n], np.full(n, -1, np.int32), np.zeros(0))
     slot = np.full(packed_bytes(found) + spare, 255, np.uint8)
-    pack_offered(slot, found.items, found.features, found.scores, found.places, found.past.times)
+    pack_offered(slot, *found)
     return slot
 
 

@@ -38,6 +38,6 @@ def test_it_is_history_session_moment_gather_and_finish_to_the_bit(plain: bool) 
     )  # fmt: skip
     assert count > 0
     assert bool((lists[0] >= 0).any()) == plain
-    for one, other in zip(found, (items, rows, scores, lists, places, *done), strict=True):
+    for one, other in zip(found, (items, rows, scores, lists, places, done.times), strict=True):
         assert one.dtype == other.dtype
         assert np.array_equal(one, other)
