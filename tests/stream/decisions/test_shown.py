@@ -9,7 +9,6 @@ import pytest
 from stream.config import Ranking
 from stream.decisions.engine import Engine
 from stream.decisions.shown import SHOWN_USERS, Shown
-from stream.ranking.features import Past
 from stream.ranking.negatives import Offered
 from stream.records.log import Rows
 from stream.state.user import User

@@ -5,8 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from learners import NEVER
-from stream.ranking.features import OWN, Past
+from stream.ranking.features import OWN
 from stream.ranking.negatives import TRIES, Offered, pack_offered, packed_bytes, rows_of, sample
 
 SCORES = np.array([0.1, 0.9, 0.5, 0.7, 0.3], np.float32)
