@@ -102,8 +102,10 @@ class Engine:
         for (n, place, _), step in zip(places, self.answer(shard, asked), strict=True):
             made[n][place] = step
         if made:
-            name = f"{shard.epoch}.{shard.seq + len(made) - 1}"
-            made[-1] += self._answer_deferred(shard, deferred, name, len(made[-1]))
+            if deferred:
+                made[-1] += self._answer_deferred(
+                    shard, deferred, f"{shard.epoch}.{shard.seq + len(made) - 1}", len(made[-1])
+                )
             made[-1] += self.settle_silence(shard)
         return [
             shard.message(records, next_, last=n == len(made) - 1)
@@ -213,7 +215,7 @@ class Engine:
         found, slate, _ = drawn
         if len(slate.items) == 0:
             return None
-        offered = Offered(found.items, found.features, found.scores, found.places, found.past)
+        offered = Offered(found.items, found.features, found.scores, found.places, found.times)
         self.shown.keep(asked.user_id, Shown(asked.now, asked.name, offered))
         decision = self.slates.decision(asked, drawn)
         self.observer.decided(decision, mix(self.model.catalogue, slate.items))

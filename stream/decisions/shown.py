@@ -49,9 +49,8 @@ class ShownCandidates:
     def keep(self, user_id: str, shown: Shown) -> None:
         """Keep what a user has just been shown."""
         self.forget(user_id)
-        items, features, scores, places, past = shown.offered
         slot = self._slot(packed_bytes(shown.offered))
-        pack_offered(slot, items, features, scores, places, past.times)
+        pack_offered(slot, *shown.offered)
         self._kept[user_id] = Kept(shown.time, shown.decision_id, slot)
         if len(self._kept) > SHOWN_USERS:
             self.forget(next(iter(self._kept)))

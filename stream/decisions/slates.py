@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 import msgspec
-import numpy as np
 
 from bandits import Policy, Slate, session_state
 from stream.config import Config
@@ -61,7 +60,7 @@ class Slates:
         items, lists, scores = model.ranker.pack(found, slate.items)
         decision = Decision(
             asked.name, asked.now, policy.name, policy.epsilon, model.offset, session_state(user.depth, user.events),
-            [model.vocabulary.ids[item] for item in items.tolist()], slate.sources.astype(np.uint8).tobytes(),
+            list(map(model.vocabulary.ids.__getitem__, items.tolist())), slate.sources.tobytes(),
             slate.offered_ranks.tobytes(), slate.propensities.tobytes(),
             scores.tobytes(), lists.tobytes(),
         )  # fmt: skip

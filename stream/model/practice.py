@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from functools import partial
+from operator import is_
 from typing import Any, NamedTuple, cast
 
 import numpy as np
@@ -38,9 +39,18 @@ class Tasks(NamedTuple):
     done: NDArray[np.int64]  # [2] tasks and rows that were begun
 
 
+class _Bench(NamedTuple):
+    """All that is worked with, each part behind a handle of its own: see `Desk`."""
+
+    ranking: Any  # `Learning`
+    watch: Any  # `Watching`
+    tasks: Any  # `Tasks`
+
+
 @njit(cache=True)
-def _work(ranking: Any, watch: Any, tasks: Any, count: int) -> bool:
+def _work(held: Any, count: int) -> bool:
     """Work on the tasks until an alarm has to be answered, or is to fall; return whether there is one."""
+    ranking, watch, tasks = held.it
     kinds, features, starts, taken, uniform, rates, purchased, learned, done = tasks.it
     while done[0] < count:
         kind = kinds[done[0]]
@@ -67,7 +77,9 @@ class Practice:
     def __init__(self, ranking: Ranking, watch: Watch, variants: Variants, observer: Observer) -> None:
         self._ranking, self._watch, self._variants, self._observer = ranking, watch, variants, observer
         self._lists = 1 + len(watch.arrays.columns)
-        self._handles = Handle(), Handle(), Handle()
+        self._handles = [Handle() for _ in _Bench._fields]
+        self._handle, self._bench = Handle(), _Bench(None, None, None)
+        self._laid: tuple[Any, ...] = ()  # what the bench is made of
         self._count = self._rows = self._used = 0  # tasks, rows among them, bytes of their features
         self._queued: dict[int, tuple[Queues, bool]] = {}  # by identity; whether the observer is told what they learn
         self._errors: list[float] = []  # TD errors of what was learned, for the observer
@@ -160,9 +172,12 @@ class Practice:
             self._errors += errors
 
     def _work(self) -> None:
-        ranking, watch, tasks = self._handles
-        held = ranking.of(self._ranking.arrays), watch.of(self._watch.arrays), tasks.of(self._tasks)
-        while _work(*held, self._count):
+        parts = self._ranking.arrays, self._watch.arrays, self._tasks
+        if not self._laid or not all(map(is_, parts, self._laid)):
+            self._laid = parts
+            self._bench = _Bench._make([handle.of(part) for handle, part in zip(self._handles, parts, strict=True)])
+        held = self._handle.of(self._bench)
+        while _work(held, self._count):
             for model, answer in self._watch.alarms():
                 self._observer.drifted(model, answer)
         self._ranking.heads.outdate()

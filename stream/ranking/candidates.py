@@ -13,9 +13,10 @@ from learners.registry import known_items
 from stream.ranking.desk import Asker, Desks
 from stream.ranking.features import ZERO_IF_SEEN, Past
 from stream.ranking.finish import finish
-from stream.ranking.gather import gather, join, own_levels, propose
+from stream.ranking.gather import join, own_levels, propose
 from stream.ranking.pack import pack
-from stream.ranking.past import moment, past, session
+from stream.ranking.past import moment, past, renewed_of, session
+from stream.ranking.rank import rank
 from stream.ranking.score import Ranking, Weights
 from stream.rules.apply import Offer, Rules
 from stream.state.catalogue import Catalogue
@@ -43,7 +44,7 @@ class Candidates(NamedTuple):
     scores: NDArray[np.float32]  # [n] ranking scores
     lists: NDArray[np.int32]  # [1 + sources, k] best items of the ranking and of each source, -1 pads
     places: NDArray[np.int32]  # [n] each item's place in the user's past, -1: not there
-    past: Past
+    times: NDArray[np.float64]  # of the user's past, event time of the last event on each item
     constraints: Constraints = NO_CONSTRAINTS  # what rules demand of the slate
 
 
@@ -91,27 +92,32 @@ class CandidateRanker:
 
     def candidates_for(self, asked: CandidateRequest, k: int) -> Candidates:
         """The same for a request."""
-        user_id, user, now, novel = asked
-        asker = Asker(self.past(user), self._session(user), number(user_id), now)
-        held, offer = self._desk.held(), None
+        user, now, weights = asked.user, asked.now, self.weights
+        plain, offer = self.rules is None and not (weights.click or weights.purchase), None
         if self.rules is None and not self._desk.others:
-            count, lists = gather(held, asker, self.catalogue.size, PROPOSED, k, self.exclude_bought, novel)
+            catalogue, known = self.catalogue, user.numbers.indices(self.vocabulary)
+            items, rows, scores, lists, places, times = rank(
+                self._desk.held(), user.block, known, renewed_of(user, self.vocabulary, known), number(asked.user_id),
+                now, catalogue.size, catalogue.events, PROPOSED, k, self.exclude_bought, asked.novel, weights.next,
+                plain,
+            )  # fmt: skip
         else:
-            offer, count, lists = self._gather_in_parts(held, asker, user, k, novel=novel)
-        plain = offer is None and not (self.weights.click or self.weights.purchase)
-        items, rows, scores, places = finish(
-            held, count, asker.past, moment(user, now), self.catalogue.events, self.weights.next,
-            lists[:1] if plain else lists[:0],
-        )  # fmt: skip
+            asker = Asker(self.past(user), self._session(user), number(asked.user_id), now)
+            held, times = self._desk.held(), asker.past.times
+            offer, count, lists = self._gather_in_parts(held, asker, user, k, novel=asked.novel)
+            items, rows, scores, places = finish(
+                held, count, asker.past, moment(user, now), self.catalogue.events, weights.next,
+                lists[:1] if plain else lists[:0],
+            )  # fmt: skip
         if plain:
-            return Candidates(items, rows, scores, lists, places, asker.past)
-        scores = self.ranking.with_heads(scores, rows, self.weights)
+            return Candidates(items, rows, scores, lists, places, times)
+        scores = self.ranking.with_heads(scores, rows, weights)
         if offer is not None:
             scores, lists, constraints = offer.finish(items, scores, lists, k)
-            return Candidates(items, rows, scores, lists, places, asker.past, constraints)
+            return Candidates(items, rows, scores, lists, places, times, constraints)
         ranked, _ = best_first(items, scores, k)
         lists[0, : len(ranked)] = ranked
-        return Candidates(items, rows, scores, lists, places, asker.past)
+        return Candidates(items, rows, scores, lists, places, times)
 
     def _gather_in_parts(
         self, held: Any, asker: Asker, user: User, k: int, *, novel: bool

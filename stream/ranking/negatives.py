@@ -6,7 +6,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from stream.ranking.features import Past, retime
+from stream.ranking.features import retime
 
 TRIES = 4  # random candidates, the best of which is a hard one
 _HEAD = 24  # bytes: three int64, numbers of candidates, of columns and of the user's items
@@ -19,12 +19,12 @@ class Offered(NamedTuple):
     features: NDArray[np.uint8]  # [n, columns of the ranking]
     scores: NDArray[np.float32]  # [n]
     places: NDArray[np.int32]  # [n] in the user's past
-    past: Past
+    times: NDArray[np.float64]  # [m] of the user's past
 
 
 def packed_bytes(offered: Offered) -> int:
     """Room that `pack_offered` needs."""
-    return _HEAD + 8 * len(offered.past.times) + 12 * len(offered.items) + offered.features.size
+    return _HEAD + 8 * len(offered.times) + 12 * len(offered.items) + offered.features.size
 
 
 @njit(cache=True)

@@ -16,24 +16,24 @@ NO_PLACES = np.empty(0, np.int32)
 def past(user: User, vocabulary: Vocabulary) -> Past:
     """The user's items that the model knows, newest first."""
     known = user.numbers.indices(vocabulary)
-    found: Past = _past(user.block, known, _renewed(user, vocabulary, known))
+    found: Past = past_of(user.block, known, renewed_of(user, vocabulary, known))
     return found
 
 
 def session(user: User, vocabulary: Vocabulary) -> NDArray[np.int32]:
     """Items of the session's last events that the model knows, newest first."""
     known = user.numbers.indices(vocabulary)
-    found: NDArray[np.int32] = _session(user.block, known, _renewed(user, vocabulary, known))
+    found: NDArray[np.int32] = session_of(user.block, known, renewed_of(user, vocabulary, known))
     return found
 
 
 def moment(user: User, now: float) -> Moment:
     """The user's part of the features; rates are smoothed towards 0.3 and 0.2 by five pseudo-events."""
-    kind, twice, repeat_rate, immediate_rate, events, depth, in_session, gap = _moment(user.block, now)
+    kind, twice, repeat_rate, immediate_rate, events, depth, in_session, gap = moment_of(user.block, now)
     return Moment(kind, twice, repeat_rate, immediate_rate, events, depth, in_session, gap, now)
 
 
-def _renewed(user: User, vocabulary: Vocabulary, known: NDArray[np.int32]) -> NDArray[np.int32]:
+def renewed_of(user: User, vocabulary: Vocabulary, known: NDArray[np.int32]) -> NDArray[np.int32]:
     """If any item's id has stood for several: of each row, what it meant at the user's last event on it."""
     if not vocabulary.renewed or not _any_by_time(user.block, known):
         return NO_PLACES
@@ -50,7 +50,8 @@ def _any_by_time(block: NDArray[np.uint8], known: NDArray[np.int32]) -> bool:
 
 
 @njit(cache=True)
-def _past(block: NDArray[np.uint8], known: NDArray[np.int32], renewed: NDArray[np.int32]) -> Past:
+def past_of(block: NDArray[np.uint8], known: NDArray[np.int32], renewed: NDArray[np.int32]) -> Past:
+    """The items of a user's block, newest first; `known` and `renewed`: what `numbers.indices` and `renewed_of` say."""
     at = columns(block)
     rows, n = at.ints[ROWS], 0
     items, counts, bought = np.empty(rows, np.int32), np.empty(rows, np.int32), np.empty(rows)
@@ -66,7 +67,8 @@ def _past(block: NDArray[np.uint8], known: NDArray[np.int32], renewed: NDArray[n
 
 
 @njit(cache=True)
-def _session(block: NDArray[np.uint8], known: NDArray[np.int32], renewed: NDArray[np.int32]) -> NDArray[np.int32]:
+def session_of(block: NDArray[np.uint8], known: NDArray[np.int32], renewed: NDArray[np.int32]) -> NDArray[np.int32]:
+    """The same for the session's last events."""
     at = columns(block)
     found, n = np.empty(at.ints[SESSION], np.int32), 0
     for place in range(at.ints[SESSION] - 1, -1, -1):
@@ -82,7 +84,8 @@ def _session(block: NDArray[np.uint8], known: NDArray[np.int32], renewed: NDArra
 
 
 @njit(cache=True)
-def _moment(block: NDArray[np.uint8], now: float) -> tuple[int, bool, float, float, float, float, int, float]:
+def moment_of(block: NDArray[np.uint8], now: float) -> tuple[int, bool, float, float, float, float, int, float]:
+    """The fields of `Moment` without the last."""
     at = columns(block)
     ints, rows = at.ints, at.ints[ROWS]
     in_session = 0

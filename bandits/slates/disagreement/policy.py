@@ -6,7 +6,7 @@ nothing to compare: no credit. Before the first reward there is no unit of rewar
 and every source may be better.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
@@ -14,6 +14,7 @@ from numba import njit
 from numpy.typing import NDArray
 
 from bandits.base import NO_CONSTRAINTS, Constraints, Outcome, Slate
+from bandits.handle import Handle
 from bandits.schedules import Schedule
 from bandits.slates.disagreement.choice import (
     Differences,
@@ -47,6 +48,37 @@ class _Disagreed(NamedTuple):
     scale: NDArray[np.float64]  # [3] see `count_reward`
     values: Values
     waiting: Waiting
+
+
+class _Beliefs(NamedTuple):
+    """All that a slate is drawn by, for compiled code."""
+
+    cells: NDArray[np.float64]  # as in `_Disagreed`
+    pooled: NDArray[np.float64]
+    scale: NDArray[np.float64]
+    prior: Prior  # of rewards whose mean and mean square are 1
+    confidence: tuple[float, float]  # see `Differences`
+    free: Constraints  # none
+
+
+@njit(cache=True)
+def _draw(
+    held: Any, state: int, epsilon: float, floor: float, lists: NDArray[np.int32], uniforms: NDArray[np.float64]
+) -> tuple[Any, ...]:
+    """Draw a slate without constraints. Numba gives a plain tuple to Python sooner than a named one."""
+    cells, pooled, scale, prior, confidence, free = held.it
+    if not 0 <= state < len(cells):
+        raise IndexError("state must be in [0, n_states)")
+    mean = mean_square = 0.0
+    if scale[2] > 0.0:
+        mean, mean_square = scale[0] / scale[2], scale[1] / scale[2]
+    bounds = np.full((cells.shape[1], BUCKETS, BUCKETS, 2), np.nan)
+    differences = Differences(
+        cells[state], pooled, (prior[0] * mean, prior[1] * mean, prior[2] * mean_square), confidence,
+        (epsilon, floor), bounds,
+    )  # fmt: skip
+    slate = draw_disagreement(differences, lists, uniforms, free)
+    return slate.items, slate.sources, slate.offered_ranks, slate.probabilities, slate.propensities
 
 
 @njit(cache=True)
@@ -126,19 +158,19 @@ class Disagreement(SlateTable):
             self._cells, self._pooled, (tuning.cap, tuning.cap_pooled), self._scale.sums, self.values,
             self._queue.waiting,
         )  # fmt: skip
-        self._prior: Prior = (0.0, 0.0, 0.0)  # in units of reward, of which nothing is known yet
+        self._beliefs = _Beliefs(
+            self._cells, self._pooled, self._scale.sums, (tuning.t0, tuning.ts, tuning.doubt), (tuning.z, tuning.zx),
+            NO_CONSTRAINTS,
+        )  # fmt: skip
+        self._drawing = Handle()
 
     def _differences(self, state: int) -> Differences:
-        tuning, epsilon = self._tuning, self.epsilon
+        tuning, epsilon, (mean, mean_square) = self._tuning, self.epsilon, self._scale.moments()
+        prior = tuning.t0 * mean, tuning.ts * mean, tuning.doubt * mean_square  # in units of reward
         return Differences(
-            self._cells[state], self._pooled, self._prior, (tuning.z, tuning.zx),
+            self._cells[state], self._pooled, prior, (tuning.z, tuning.zx),
             (epsilon, min(epsilon, tuning.epsilon_floor)), no_bounds(self.sources),
         )  # fmt: skip
-
-    def _state_prior(self) -> None:
-        """State the prior beliefs in units of reward."""
-        mean, mean_square = self._scale.moments()
-        self._prior = (self._tuning.t0 * mean, self._tuning.ts * mean, self._tuning.doubt * mean_square)
 
     def draw(
         self,
@@ -148,7 +180,11 @@ class Disagreement(SlateTable):
         constraints: Constraints = NO_CONSTRAINTS,
     ) -> Slate:
         """Fill one slot per number of ``uniforms`` in [0, 1) from ``lists`` ``[sources, depth]``."""
-        return draw_disagreement(self._differences(state), lists, uniforms, constraints)
+        if constraints is not NO_CONSTRAINTS:
+            return draw_disagreement(self._differences(state), lists, uniforms, constraints)
+        epsilon = self.epsilon
+        floor = min(epsilon, self._tuning.epsilon_floor)
+        return Slate._make(_draw(self._drawing.of(self._beliefs), state, epsilon, floor, lists, uniforms))
 
     def propensities(
         self, state: int, lists: NDArray[np.int32], items: NDArray[np.int32], constraints: Constraints = NO_CONSTRAINTS
@@ -171,13 +207,7 @@ class Disagreement(SlateTable):
         if self._learning is None or self._learning.waiting is not self._queue.waiting:
             self._learning = self._disagreed._replace(waiting=self._queue.waiting)
         _learn(self._handle.of(self._learning), start, count)
-        self._state_prior()
 
     def state(self) -> dict[str, NDArray[np.generic]]:
         """Every array that learning changes, in fixed order: live, not copied."""
         return {"cells": self._cells, "pooled": self._pooled, **self._scale.state(), **super().state()}
-
-    def restore(self, saved: Mapping[str, NDArray[np.generic]]) -> None:
-        """Take over the arrays of a snapshot made by ``state``."""
-        super().restore(saved)
-        self._state_prior()

@@ -9,13 +9,12 @@ import pytest
 from stream.config import Ranking
 from stream.decisions.engine import Engine
 from stream.decisions.shown import SHOWN_USERS, Shown
-from stream.ranking.features import Past
 from stream.ranking.negatives import Offered
 from stream.records.log import Rows
 from stream.state.user import User
 from tests.support.site import Site, T, decision_of, did, shown, steps
 
-NO_PAST = np.full(5, -1, np.int32), Past(*(np.empty(0, kind) for kind in (np.int32, np.int32, float, np.uint8, float)))
+NO_PAST = np.full(5, -1, np.int32), np.empty(0)
 
 
 def rows_of(engine: Engine, taken: str, name: str) -> tuple[list[int], Rows]:

@@ -60,7 +60,9 @@ def test_places_are_those_in_the_users_past(site: Site) -> None:
     candidates = found(site, "u")
     places = dict(zip(names(site, candidates.items), candidates.places.tolist(), strict=True))
     assert {item: place for item, place in places.items() if place >= 0} == {"a": 1}, "b, the newest, is left out"
-    assert names(site, candidates.past.items) == ["b", "a"]
+    past = site.model.ranker.past(site.shard.users["u"])
+    assert names(site, past.items) == ["b", "a"]
+    assert candidates.times.tolist() == past.times.tolist()
 
 
 def test_the_room_is_clean_for_the_next_user(site: Site) -> None:

@@ -27,10 +27,10 @@ def test_rows_scores_and_list_0_are_those_of_the_parts(weights: dict[str, float]
     user = site.shard.users["u"]
     counts = user.counts
     found = ranker.candidates_for(CandidateRequest("u", user, T + 99), 5)
-    room, count = ranker._desk.room, len(found.items)
+    room, count, past = ranker._desk.room, len(found.items), ranker.past(user)
     rows = describe(
-        Joined(found.items, room.ranks[:count], room.scores[:, :count].copy(), found.places), found.past,
-        found.past.items[:CATEGORY_ITEMS],
+        Joined(found.items, room.ranks[:count], room.scores[:, :count].copy(), found.places), past,
+        past.items[:CATEGORY_ITEMS],
         Known(catalogue.category, catalogue.born, catalogue.used, catalogue.events),
         Moment(
             VIEW, bool(counts.twice), (counts.repeats + 1.5) / (counts.events + 5),

@@ -5,8 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from learners import NEVER
-from stream.ranking.features import OWN, Past
+from stream.ranking.features import OWN
 from stream.ranking.negatives import TRIES, Offered, pack_offered, packed_bytes, rows_of, sample
 
 SCORES = np.array([0.1, 0.9, 0.5, 0.7, 0.3], np.float32)
@@ -40,10 +39,9 @@ def offered(n: int, spare: int = 0) -> np.ndarray[tuple[int], np.dtype[np.uint8]
     """Candidates 10, 11, ... of a user without a past; a row's first column is its number."""
     features = np.zeros((n, 1 + len(OWN) + 1), np.uint8)
     features[:, 0] = np.arange(n)
-    past = Past(np.zeros(0, np.int32), np.zeros(0, np.int32), np.full(0, NEVER), np.zeros(0, np.uint8), np.zeros(0))
-    found = Offered(np.arange(10, 10 + n, dtype=np.int32), features, SCORES[:n], np.full(n, -1, np.int32), past)
+    found = Offered(np.arange(10, 10 + n, dtype=np.int32), features, SCORES[:n], np.full(n, -1, np.int32), np.zeros(0))
     slot = np.full(packed_bytes(found) + spare, 255, np.uint8)
-    pack_offered(slot, found.items, found.features, found.scores, found.places, found.past.times)
+    pack_offered(slot, *found)
     return slot
 
 
