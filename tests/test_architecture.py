@@ -86,7 +86,7 @@ def test_the_modules_are_found() -> None:
     assert len(MODULES) > 50
     assert {room(module) for module in MODULES} == {"stream", *TIER}
     assert "stream.state.user" in imports("stream.decisions.engine")
-    assert "numpy" in imports("stream.decisions.slates")
+    assert "numpy" in imports("stream.decisions.shown")
 
 
 @pytest.mark.parametrize(

@@ -42,16 +42,21 @@ class Slates:
 
     def draw(self, asked: Sequence[SlateRequest]) -> list[DrawnSlate]:
         """Draw slates for different users, those of one variant together."""
+        variants = self.model.variants
+        if variants.experiment is None:
+            return [self._draw_one(each, variants.configured) for each in asked]
         drawn: dict[str, DrawnSlate] = {}
-        treatments = [self.model.variants.of(each.user_id, each.now) for each in asked]
+        treatments = [variants.of(each.user_id, each.now) for each in asked]
         for treatment in dict.fromkeys(treatments):
-            mine = [each for each, of in zip(asked, treatments, strict=True) if of is treatment]
-            for each in mine:
-                request = CandidateRequest(each.user_id, each.user, each.now, each.novel)
-                candidates = treatment.ranker.candidates_for(request, self.config.slate.slots)
-                slate = self._fill(treatment.policy, each.user, candidates, each.name)
-                drawn[each.user_id] = DrawnSlate(candidates, slate, treatment)
+            for each, of in zip(asked, treatments, strict=True):
+                if of is treatment:
+                    drawn[each.user_id] = self._draw_one(each, treatment)
         return [drawn[each.user_id] for each in asked]
+
+    def _draw_one(self, asked: SlateRequest, treatment: Treatment) -> DrawnSlate:
+        request = CandidateRequest(asked.user_id, asked.user, asked.now, asked.novel)
+        candidates = treatment.ranker.candidates_for(request, self.config.slate.slots)
+        return DrawnSlate(candidates, self._fill(treatment.policy, asked.user, candidates, asked.name), treatment)
 
     def decision(self, asked: SlateRequest, drawn: DrawnSlate) -> Decision:
         """Write down a drawn slate with all that is needed to learn from it."""

@@ -4,27 +4,25 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bandits import Outcome
-from stream.records.log import Settlement, Step
+from stream.records.log import Decision, Settlement, Step
 
 
 def outcome(settled: Settlement, step: Step, lists: int) -> Outcome:
     """The outcome of the decision that `step` settled, drawn from so many lists."""
     # Without a next slate (in a backlog) there is nothing to bootstrap on, at discount 0 no need to.
     following = step.made() if settled.discount > 0 else None
+    offered_ranks, sources = _drawn(settled, lists)
+    if following is None:
+        return Outcome(settled.state, offered_ranks, sources, settled.hit, settled.reward)
     return Outcome(
-        state_tm1=settled.state,
-        sources=np.frombuffer(settled.sources, np.uint8),
-        offered_ranks=np.frombuffer(settled.offered_ranks, np.uint8).reshape(-1, lists),
-        hit=settled.hit,
-        reward=settled.reward,
-        discount_t=0.0 if following is None else settled.discount,
-        state_t=0 if following is None else following.state,
-        next_sources=None if following is None else np.frombuffer(following.sources, np.uint8),
-        next_offered_ranks=None
-        if following is None
-        else np.frombuffer(following.offered_ranks, np.uint8).reshape(-1, lists),
-        next_lists=None if following is None else unpack_lists(following.lists, lists),
-    )
+        settled.state, offered_ranks, sources, settled.hit, settled.reward, settled.discount, following.state,
+        *_drawn(following, lists), unpack_lists(following.lists, lists),
+    )  # fmt: skip
+
+
+def _drawn(made: Settlement | Decision, lists: int) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+    """The offered ranks of a slate, and the sources drawn."""
+    return np.frombuffer(made.offered_ranks, np.uint8).reshape(-1, lists), np.frombuffer(made.sources, np.uint8)
 
 
 def unpack_lists(data: bytes, lists: int) -> NDArray[np.int32]:

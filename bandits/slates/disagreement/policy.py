@@ -68,7 +68,7 @@ def _draw(
     """Draw a slate without constraints. Numba gives a plain tuple to Python sooner than a named one."""
     cells, pooled, scale, prior, confidence, free = held.it
     if not 0 <= state < len(cells):
-        raise IndexError("state must be in [0, n_states)")
+        raise IndexError("policy 'disagreement': state must be in [0, n_states)")
     mean = mean_square = 0.0
     if scale[2] > 0.0:
         mean, mean_square = scale[0] / scale[2], scale[1] / scale[2]

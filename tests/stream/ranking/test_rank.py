@@ -1,7 +1,10 @@
 """The one call from a user to ranked candidates."""
 
+from typing import Any
+
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from stream.config import Config
 from stream.decisions.local import LocalWorker
@@ -19,9 +22,8 @@ from stream.state.users import number
 def test_it_is_history_session_moment_gather_and_finish_to_the_bit(plain: bool) -> None:
     worker = LocalWorker.of(Config())
     for n in range(120):
-        kind = "purchase" if n % 7 == 0 else "view"
         event = Event(event_id=f"e{n}", user_id=f"u{n % 5}", item_id=f"i{n * n % 23}", timestamp=1e9 + 60.0 * n)
-        worker.take(worker.arrival(kind, event))
+        worker.take(worker.arrival("view" if n % 7 else "purchase", event))
     ranker, user, now = worker.model.ranker, worker.shard.users["u1"], 1e9 + 9_000.0
     vocabulary, catalogue, desk = ranker.vocabulary, ranker.catalogue, ranker._desk
     done = past(user, vocabulary)
@@ -38,6 +40,7 @@ def test_it_is_history_session_moment_gather_and_finish_to_the_bit(plain: bool) 
     )  # fmt: skip
     assert count > 0
     assert bool((lists[0] >= 0).any()) == plain
-    for one, other in zip(found, (items, rows, scores, lists, places, done.times), strict=True):
+    wanted: list[NDArray[Any]] = [items, rows, scores, lists, places, done.times]
+    for one, other in zip(found, wanted, strict=True):
         assert one.dtype == other.dtype
         assert np.array_equal(one, other)

@@ -6,7 +6,7 @@ from typing import Literal
 import numpy as np
 import pytest
 
-from bandits import EXHAUSTED, OTHER, PINNED, Disagreement, Outcome, make_policy
+from bandits import EXHAUSTED, NO_CONSTRAINTS, OTHER, PINNED, Disagreement, Outcome, make_policy
 from bandits.checks import train
 
 
@@ -56,6 +56,22 @@ def test_untrained_probabilities() -> None:
     slate = _policy().draw(0, LISTS, np.zeros(2))
     # Source 2 agrees at slot 0, so it needs no probability; unknown sources may be better: explored.
     assert slate.probabilities.round(6).tolist() == pytest.approx(np.array([[0.975, 0.025, 0], [0.95, 0.025, 0.025]]))
+
+
+def test_a_slate_without_constraints_is_drawn_as_one_with_constraints_that_demand_nothing() -> None:
+    policy = _policy()
+    _teach(policy, (0.3, 0.2))
+    nothing = NO_CONSTRAINTS._replace(pins=NO_CONSTRAINTS.pins.copy())
+    for state, u in itertools.product(range(2), (0.0, 0.3, 0.96, 0.999)):
+        free, bound = (policy.draw(state, LISTS, np.full(2, u), each) for each in (NO_CONSTRAINTS, nothing))
+        assert [part.tobytes() for part in free] == [part.tobytes() for part in bound]
+        assert [part.dtype for part in free] == [part.dtype for part in bound]
+
+
+@pytest.mark.parametrize("state", [-1, 2])
+def test_a_state_that_is_none_is_refused(state: int) -> None:
+    with pytest.raises(IndexError, match="n_states"):
+        _policy().draw(state, LISTS, np.zeros(2))
 
 
 def _teach(policy: Disagreement, hit_rate: tuple[float, float]) -> None:
