@@ -112,7 +112,7 @@ def _use_polls(app: faust.App, config: Config, worker: Worker, health: Health) -
         async def before_joining(self) -> None:
             """Load everything first: others serve this worker's shards until then."""
             try:
-                await asyncio.to_thread(prepare, config)
+                await asyncio.to_thread(prepare, config, health.tell)
                 await worker.start()
                 self.add_future(health.watch())
                 await worker.replica.caught_up.wait()

@@ -56,7 +56,6 @@ EXEMPT: dict[str, str] = {  # source file -> what it is, and where it is tested
     "stream/metrics/dashboards.py": "declares panels: tests/deploy/test_monitoring.py, tests/kafka/test_boards_run.py",
     "stream/observe.py": "declares hooks that do nothing",
     "stream/ope/tables.py": "prints a report: tests/stream/ope/test_log.py runs it",
-    "stream/processes/servers.py": "starts child processes: tests/kafka/test_worker.py and others",
     "stream/processes/supervisor.py": "a child ends with its parent: tests/stream/processes/test_broker.py",
     "stream/records/schemas.py": "declares records; tests/stream/records/test_asyncapi.py has their schemas",
     "stream/rules/compile.py": "doctests; tests/stream/rules/test_apply.py, tests/stream/rules/test_lists.py",

@@ -37,6 +37,7 @@ class Health:
         self.stuck_after_s = worker.config.worker.stuck_after_s
         self._behind_since: float | None = None  # monotonic; events are waiting and none was taken in since
         self._progress = -1
+        self._starting = "connecting, loading the compiled kernels"
         self._checks = 0
 
     async def watch(self) -> None:
@@ -51,6 +52,11 @@ class Health:
             if self._stuck_s() > ENDED_AFTER * self.stuck_after_s:
                 self.worker.failed(RuntimeError(f"no progress for {self._stuck_s():.0f} s with {lag} events waiting"))
                 return
+
+    def tell(self, sentence: str) -> None:
+        """Say in /readyz, and in the log, how far the start is."""
+        self._starting = sentence
+        log.info(sentence)
 
     def alive(self) -> Verdict:
         """Whether the process still does its work; a supervisor should restart it otherwise."""
@@ -67,7 +73,7 @@ class Health:
         """Whether the worker serves its share of the users."""
         worker = self.worker
         if not worker.started.is_set():
-            return Verdict(False, "starting: connecting, loading the compiled kernels")
+            return Verdict(False, f"starting: {self._starting}")
         if not worker.replica.caught_up.is_set():
             return Verdict(False, f"folding headwater.log: at {worker.model.offset} of {worker.replica.log_end}")
         if problem := worker.positions.watch.problem:

@@ -53,6 +53,12 @@ def test_ready_gives_the_first_reason_not_to_be(changed: dict[str, Any], good: b
     assert health_of(**changed).ready() == (good, reason)
 
 
+def test_ready_says_how_far_compiling_is() -> None:
+    health = health_of(started=asyncio.Event())
+    health.tell("compiling kernels, this once: 7 of about 90, 12 s")
+    assert health.ready() == (False, "starting: compiling kernels, this once: 7 of about 90, 12 s")
+
+
 @pytest.mark.parametrize(("lag", "progress", "alive"), [(5, 0, False), (0, 0, True), (5, 1, True)])
 def test_waiting_events_without_progress_end_the_life(lag: int, progress: int, alive: bool) -> None:
     health = health_of()
