@@ -85,9 +85,9 @@ class Teacher:
     """
 
     def __init__(self, sources: Sequence[Source], board: Board) -> None:
-        self.board = board
+        self.board, self._sources = board, [*sources]
         self.compiled = bool((board.rows >= 0).all())
-        self.others = [sources[n] for n in board.others] if self.compiled else [*sources]
+        self.others = [sources[n] for n in board.others] if self.compiled else self._sources
         self._seated: dict[str, Any] = dict(zip(SEATS, board.seated))
         self._paced = [self._seated[name] for name in _PACED]
         sessions, users = self._seated["session_neighbours"], self._seated["user_neighbours"]
@@ -95,6 +95,10 @@ class Teacher:
         self.paces = Paces(np.ones(len(_PACED)), sessions.limits, users.limits)
         self._growths: list[float] = []  # as they are in `paces`
         self.learned = np.zeros(len(_STOPS), np.int64)  # see `teach`
+
+    def part(self) -> None:
+        """Leave every source to `learning_calls`."""
+        self.compiled, self.others = False, self._sources
 
     def held(self, items: NDArray[np.int32]) -> Any:
         """Return the board as kernels take it, ready to teach events on these items at the pace that is set by now."""

@@ -63,6 +63,8 @@ class Evaluation:
         novel = self.protocol.candidates == "novel"
         self.waiting = WaitingLists(self.engine, self.baselines, self.depth, novel=novel)
         self.guests = Baselines(self.baselines, self.model)
+        if self.stopwatch.runs:
+            self.model.teach_apart()
         for baseline in self.baselines:
             self.stopwatch.watch(baseline.source, baseline.name)
         raters = [name for name in RATERS if {name, ALL} & set(learners)]

@@ -71,6 +71,10 @@ class Lessons:
         self._make_room(_EVENTS, _RECENT)
         self._waiting: list[tuple[Step, LoggedEvent, int]] = []  # the same events, for the other sources
 
+    def part(self) -> None:
+        """Teach each source by a call of its own from here on; what they learn is the same."""
+        self._teacher.part()
+
     def add(self, step: Step, event: LoggedEvent, item: int) -> None:
         """Add a step's event on an item."""
         if self._teacher.others:
