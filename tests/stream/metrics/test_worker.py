@@ -37,6 +37,9 @@ HOOKS: dict[str, tuple[Any, ...]] = {
     "returned": (purchase(-3.0),),
     "folded": (ItemChange("secret-item", None), 7),
     "skipped": (7, ValueError("no")),
+    "waited": (0.02, 3),
+    "deferred": (2,),
+    "at_limit": (),
     "learned": ([-0.5], [Losses(2.0, 0.7)]),
     "published": (0.004,),
     "drifted": ("popularity", "shorter_half_life"),
@@ -48,6 +51,11 @@ HOOKS: dict[str, tuple[Any, ...]] = {
     "skipped_offsets": (2,),
     "lost": (2,),
 }
+NAMED: dict[str, dict[str, Any]] = {"at_limit": {"reached": True}}  # arguments by name
+
+
+def call(observer: Observer, hook: str) -> Any:
+    return getattr(observer, hook)(*HOOKS[hook], **NAMED.get(hook, {}))
 
 
 def test_every_hook_has_an_example_here() -> None:
@@ -56,8 +64,8 @@ def test_every_hook_has_an_example_here() -> None:
 
 @pytest.mark.parametrize("hook", HOOKS)
 def test_every_hook_moves_a_metric(hook: str) -> None:
-    assert moved(lambda observer: getattr(observer, hook)(*HOOKS[hook]))
-    assert getattr(Observer(), hook)(*HOOKS[hook]) is None
+    assert moved(lambda observer: call(observer, hook))
+    assert call(Observer(), hook) is None
 
 
 @pytest.mark.parametrize(
@@ -149,8 +157,8 @@ def test_all_values_of_a_label_are_there_from_the_start() -> None:
 def test_names_keep_the_rules() -> None:
     """What `promtool check metrics` would say, for every family."""
     observer = PrometheusObserver(LISTS)
-    for hook, arguments in HOOKS.items():
-        getattr(observer, hook)(*arguments)
+    for hook in HOOKS:
+        call(observer, hook)
     observer.lag.labels("events.view", 0).set(1)
     abbreviated = re.compile(r"_(ms|milliseconds|us|ns|minutes|hours|days|percent|kb|mb|kilobytes|megabytes)(_|$)")
     families = list(text_string_to_metric_families(observer.render().decode()))
@@ -175,6 +183,7 @@ def test_names_keep_the_rules() -> None:
                 "answer",
                 "step",
                 "part",
+                "slates",
                 "experiment",
                 "variant",
                 "metric",
@@ -185,8 +194,8 @@ def test_names_keep_the_rules() -> None:
 
 def test_no_user_or_item_is_in_the_metrics() -> None:
     observer = PrometheusObserver(LISTS)
-    for hook, arguments in HOOKS.items():
-        getattr(observer, hook)(*arguments)
+    for hook in HOOKS:
+        call(observer, hook)
     assert b"secret" not in observer.render()
 
 
