@@ -6,7 +6,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[3]
 SERVED = """
-import sys
+import stream  # first, as a worker does: it says where kernels are kept
 import numpy as np
 from numba.core import event
 from bandits.registry import POLICIES
@@ -69,6 +69,7 @@ print("\\n".join(sorted(str(each.data["dispatcher"]) for _, each in compiled.buf
 
 
 GATEWAY = """
+import stream
 from numba.core import event
 from stream.compiling.children import prepare
 from stream.config import Config
