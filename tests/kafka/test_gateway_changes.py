@@ -1,6 +1,5 @@
 """Items and users are changed over HTTP, with a real Kafka; what cannot be read stops neither gateway nor worker."""
 
-import http.client
 import json
 import time
 from collections.abc import Iterator
@@ -13,6 +12,7 @@ from stream.processes.broker import Broker
 from stream.processes.servers import GatewayProcess, WorkerProcess
 from stream.records.schemas import Profile
 from stream.records.topics import ITEMS, OUTCOMES, RECOMMENDATIONS, USERS, VIEWS
+from tests.support.gateway import ask_json
 from tests.support.kafka_site import Site, read, until
 
 pytestmark = pytest.mark.kafka
@@ -26,14 +26,7 @@ class Running(NamedTuple):
     log: Path
 
     def ask(self, method: str, path: str, body: Any = None, **headers: str) -> tuple[int, Any, dict[str, str]]:
-        connection = http.client.HTTPConnection("127.0.0.1", self.gateway.port, timeout=20)
-        try:
-            sent = {"content-type": "application/json"} | headers
-            connection.request(method, path, None if body is None else json.dumps(body).encode(), sent)
-            answer = connection.getresponse()
-            return answer.status, json.loads(answer.read()), dict(answer.headers)
-        finally:
-            connection.close()
+        return ask_json(self.gateway.port, method, path, body, headers)
 
 
 @pytest.fixture(scope="module")

@@ -1,6 +1,5 @@
 """Slates as they are read, with a real Kafka: without withdrawn items, filled up."""
 
-import http.client
 import json
 import os
 import subprocess
@@ -16,6 +15,7 @@ from stream.processes.broker import Broker
 from stream.processes.servers import GatewayProcess, WorkerProcess
 from stream.records.schemas import Item
 from stream.records.topics import ITEMS
+from tests.support.gateway import ask_json
 from tests.support.kafka_site import Site, until
 
 pytestmark = pytest.mark.kafka
@@ -29,14 +29,7 @@ class Running(NamedTuple):
     gateway: GatewayProcess
 
     def ask(self, method: str, path: str, body: Any = None, **headers: str) -> tuple[int, Any, dict[str, str]]:
-        connection = http.client.HTTPConnection("127.0.0.1", self.gateway.port, timeout=20)
-        try:
-            sent = {"content-type": "application/json"} | headers
-            connection.request(method, path, None if body is None else json.dumps(body).encode(), sent)
-            answer = connection.getresponse()
-            return answer.status, json.loads(answer.read()), dict(answer.headers)
-        finally:
-            connection.close()
+        return ask_json(self.gateway.port, method, path, body, headers)
 
     def slate(self, query: str = "") -> dict[str, Any]:
         found: dict[str, Any] = self.ask("GET", f"/v1/users/ada/recommendations{query}")[1]

@@ -1,4 +1,9 @@
-"""Read models of a gateway, and the records that fill them."""
+"""Read models of a gateway, the records that fill them, and questions to a running one."""
+
+import http.client
+import json
+from collections.abc import Mapping
+from typing import Any
 
 from stream.gateway.read_model import ReadModel
 from stream.records.codec import encode
@@ -31,3 +36,17 @@ def full() -> ReadModel:
         viewed(read_model, f"u{n}", "a", "b", at=T + 10 * n)
         viewed(read_model, f"v{n}", "c", "d", at=T + 10 * n)
     return read_model
+
+
+def ask_json(
+    port: int, method: str, path: str, body: Any, headers: Mapping[str, str]
+) -> tuple[int, Any, dict[str, str]]:
+    """Status, body and headers of the answer to a request whose body, if there is one, is JSON."""
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=20)
+    try:
+        sent = {"content-type": "application/json", **headers}
+        connection.request(method, path, None if body is None else json.dumps(body).encode(), sent)
+        answer = connection.getresponse()
+        return answer.status, json.loads(answer.read()), dict(answer.headers)
+    finally:
+        connection.close()
