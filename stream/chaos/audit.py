@@ -14,6 +14,7 @@ from stream.errors import CheckError
 from stream.kafka.connections import Connections, TruncatedError
 from stream.kafka.log_reader import read_log
 from stream.kafka.snapshots import user_snapshot
+from stream.state.stored_users import same_users
 
 STALL_S = 60.0  # no progress for so long: what is missing is lost
 
@@ -66,5 +67,5 @@ async def differing_shards(config: Config, ledger: Ledger) -> int:
         async for offset, message in read_log(connections, min(recovery.start for recovery in recoveries)):
             for recovery in recoveries:
                 recovery.read(message, offset)
-    good = sum(recovery.users == ledger.users[recovery.shard] for recovery in recoveries)
+    good = sum(same_users(recovery.users, ledger.users[recovery.shard]) for recovery in recoveries)
     return len(ledger.users) - good

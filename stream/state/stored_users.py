@@ -77,6 +77,11 @@ def stored(user: User) -> StoredUser:
     )  # fmt: skip
 
 
+def same_users(one: Users, other: Users) -> bool:
+    """Whether they are the same users, the last touched last."""
+    return list(one) == list(other) and all(stored(user) == stored(other[user_id]) for user_id, user in one.items())
+
+
 def encode_user(user_id: str, user: User) -> bytes:
     """One entry of what `read_users` reads."""
     return _ENCODER.encode((user_id, stored(user)))

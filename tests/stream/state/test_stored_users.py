@@ -11,7 +11,7 @@ from stream.decisions.shard import Shard
 from stream.records.acceptance import ShardState
 from stream.records.log import LoggedEvent, ProfileChange, Step
 from stream.state.snapshot import Assembly, UsersCopy, Whole, users_of
-from stream.state.stored_users import UserV3, encode_user, read_users, stored
+from stream.state.stored_users import UserV3, encode_user, read_users, same_users, stored
 from stream.state.user import event_hash
 from stream.state.users import Users, apply
 from tests.support.site import Site, did, steps
@@ -64,6 +64,9 @@ def test_users_of_version_3_go_on_and_are_stored_in_this_version() -> None:
     assert copy.some(99)
     _, again = users_of(copy.parts())
     assert encoded(again) == encoded(users)
+    assert same_users(again, users)
+    again["u"].touch(T)
+    assert not same_users(again, users)
     assert not again["x"].knows_event("x129")
     assert again["x"].knows_event("later199")
 

@@ -85,8 +85,8 @@ def test_backlogs_are_compared_with_the_transport() -> None:
         assert backlog["of_transport"] == pytest.approx(backlog["rate"] / transport["rate"])
         assert backlog["cpu_us"] == pytest.approx(1e6 * backlog["worker_cpu"] / backlog["rate"])
         assert backlog["resident_mb"] > 100.0
-    assert newest["slates"] < newest["events"]
-    assert each["slates"] > 0.9 * each["events"]
+    # The first events of an empty model get no slate: how many depends on how soon the first ones are folded.
+    assert each["slates"] / each["events"] > 2 * newest["slates"] / newest["events"]
 
 
 @pytest.mark.kafka
