@@ -13,7 +13,7 @@ from learners.content.embeddings import Embeddings
 from learners.content.index import InvertedIndex
 from learners.content.profile import DESCRIBED, ROWS, STAMP, Rated, begin
 from learners.content.rows import MAX_ROWS, WIDTH, enter, is_current, make_row, propose_content
-from learners.content.scores import pull, score_content
+from learners.content.scores import pulls, score_content
 from learners.content.tokens import count_tokens
 from learners.interactions import Interactions, require_all_known
 
@@ -257,14 +257,11 @@ class Content(Impersonal):
 
     def why(self, query: Query, item: int) -> list[int]:
         """Return the query's items that have something in common with `item`, by their part in its score."""
-        index, parts = self._index, list[tuple[float, int]]()
-        if not 0 <= item < index.size:
+        if not 0 <= item < self._index.size:
             return []
-        for weight, other in zip(self._decay.tolist(), query.recent.tolist()):
-            if 0 <= other < index.size:
-                part = weight * pull(self._rated, other, item)
-                parts.append((part, other))
-        return [other for part, other in sorted(parts, key=lambda part: -part[0]) if part > 0.0]
+        recent = query.recent[: len(self._decay)]
+        parts = pulls(self._rated, recent, self._decay, self._index.size, item)
+        return [int(recent[n]) for n in np.argsort(-parts, kind="stable").tolist() if parts[n] > 0.0]
 
     def state(self) -> dict[str, NDArray[Any]]:
         """Return tokens, vectors and prices of all items, and the vectors refused."""

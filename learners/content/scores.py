@@ -68,7 +68,19 @@ def closeness_of_prices(usual: float, price: float, share: float) -> float:
 
 
 @njit(cache=True)
-def pull(it: Rated, a: int, b: int) -> float:
+def pulls(
+    it: Rated, recent: NDArray[np.int32], decay: NDArray[np.float64], size: int, item: int
+) -> NDArray[np.float64]:
+    """Return what each of a query's items contributes to the score of `item`, before the profile's length."""
+    parts = np.zeros(len(recent))
+    for n in range(len(recent)):
+        if 0 <= recent[n] < size:
+            parts[n] = decay[n] * _pull(it, recent[n], item)
+    return parts
+
+
+@njit(cache=True)
+def _pull(it: Rated, a: int, b: int) -> float:
     """Return what item `a` of a profile contributes to the score of `b`, before its decay and the profile's length."""
     tokens, weights, vectors = it.tokens, it.weights, it.vectors
     by_text, by_vector = 0.0, 0.0

@@ -46,7 +46,7 @@ def explanation_parts(model: Model, user_id: str, user: User) -> Iterator[dict[s
     found = setup.ranker.candidates(user_id, user, user.time, len(decision.sources))
     query = setup.ranker.query(user_id, user, user.time)
     yield None
-    names = [source.name for source in model.sources]
+    ablation = _Ablation(model, found)
     lent = _lent(model, query, decision.slate)
     yield None
     scores, propensities = (np.frombuffer(data, np.float32) for data in (decision.scores, decision.propensities))
@@ -56,7 +56,7 @@ def explanation_parts(model: Model, user_id: str, user: User) -> Iterator[dict[s
             "item_id": item, "source": source_name(source, model.lists), "score": float(scores[n]),
             "propensity": float(propensities[n]),
             "pulled_by": _pulls(model, query, item, {name: rows[:, n] for name, rows in lent.items()}),
-            "contributions": _contributions(model, found, names, item),
+            "contributions": ablation.contributions(item),
         })  # fmt: skip
         yield None
     yield {
@@ -87,6 +87,8 @@ def _pulls(
     """The user's items that raised an item's score, by the sources that can attribute it; each item once."""
     item, found = model.vocabulary.index(item_id), dict[str, str]()
     for source in model.sources if item >= 0 else ():
+        if len(found) >= MAX_PULLS:
+            break
         for other in _why(source, query, item, lent)[:MAX_PULLS]:
             if other != item:
                 found.setdefault(model.vocabulary.ids[other], source.name)
@@ -115,23 +117,32 @@ def groups(sources: Sequence[str]) -> dict[str, list[int]]:
     return found | own
 
 
-def _contributions(model: Model, found: Candidates, sources: Sequence[str], item_id: str) -> list[dict[str, Any]]:
-    place = np.flatnonzero(found.items == model.vocabulary.index(item_id))
-    if len(place) == 0:
-        return []
-    features = found.features[:, :-1]  # without the mixer's own score
-    average = features.mean(axis=0).round().astype(np.uint8)
-    parts = groups(sources)
-    rows: NDArray[np.uint8] = np.repeat(features[place[:1]], 1 + len(parts), axis=0)
-    for n, columns in enumerate(parts.values(), 1):
-        rows[n, columns] = average[columns]
-    levels = model.ranking.mixer.score_many(rows)
-    nats = levels[0] - levels[1:]
-    order = np.argsort(-np.abs(nats), kind="stable")[:MAX_PARTS]
-    more = [int(rows[0, columns].sum()) > int(average[columns].sum()) for columns in parts.values()]
-    labels = list(parts)
-    return [
-        {"feature": labels[n], "nats": round(float(nats[n]), 4), "above": more[n]}
-        for n in order.tolist()
-        if nats[n] != 0
-    ]
+class _Ablation:
+    """What each group of features contributes to the mixer's scores of some candidates."""
+
+    def __init__(self, model: Model, found: Candidates) -> None:
+        self.model, self.items = model, found.items
+        self.features = found.features[:, :-1]  # without the mixer's own score
+        self.average = self.features.mean(axis=0).round().astype(np.uint8)
+        parts = groups([source.name for source in model.sources])
+        self.labels = list(parts)
+        self.members = np.zeros((len(parts), self.features.shape[1]), np.bool_)  # group x column
+        for n, columns in enumerate(parts.values()):
+            self.members[n, columns] = True
+
+    def contributions(self, item_id: str) -> list[dict[str, Any]]:
+        """The largest, by the size of their effect; none if the item is no candidate."""
+        place = np.flatnonzero(self.items == self.model.vocabulary.index(item_id))
+        if len(place) == 0:
+            return []
+        row = self.features[place[0]]
+        rows = np.concatenate([row[None], np.where(self.members, self.average, row)])
+        levels = self.model.ranking.mixer.score_many(rows)
+        nats = levels[0] - levels[1:]
+        order = np.argsort(-np.abs(nats), kind="stable")[:MAX_PARTS]
+        above = self.members @ (row.astype(np.int32) - self.average) > 0
+        return [
+            {"feature": self.labels[n], "nats": round(float(nats[n]), 4), "above": bool(above[n])}
+            for n in order.tolist()
+            if nats[n] != 0
+        ]
