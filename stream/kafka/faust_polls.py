@@ -6,11 +6,9 @@ file, each with its reason. Their versions are pinned exactly, and a test fails 
 """
 
 import asyncio
-import math
 import time
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from contextlib import suppress
-from types import MappingProxyType
 from typing import Any
 
 import faust
@@ -22,24 +20,12 @@ from faust.transport.drivers.aiokafka import Consumer as AIOKafkaFaustConsumer
 from faust.types import TP, ConsumerMessage
 
 from stream.kafka.fetch_sessions import keep_sessions
+from stream.kafka.polls import Poll
 from stream.kafka.unreadable import keep_unreadable
 
 RECONNECT_PAUSE_S = 0.25  # between attempts to find a broker that is away
 AHEAD, AHEAD_TIMEOUT_S = 1, 0.1  # polls read while another is being taken in
 FETCH_WAIT_MS = 100  # an empty fetch waits so long at the broker; data ends the wait at once
-
-
-class Poll(list[tuple[TP, list[Any]]]):
-    """What one fetch brought: topic-partitions with their Kafka records, as aiokafka gave them."""
-
-    fetch = 0  # the number of the fetch: a seek that was made since may have made it stale
-    fetched_at = math.inf  # monotonic seconds
-    ends: Mapping[TP, int] = MappingProxyType({})  # offset of the next record to be written, as of the fetch
-
-    def waiting(self, tps: Iterable[TP]) -> int:
-        """Records of these topic-partitions that wait after the poll."""
-        last = {tp: records[-1].offset + 1 for tp, records in self if records}
-        return sum(max(0, self.ends[tp] - last[tp]) for tp in tps if tp in last and tp in self.ends)
 
 
 class PollSchema(faust.Schema[Any, Any]):

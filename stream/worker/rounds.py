@@ -12,7 +12,7 @@ from faust.types import TP
 
 from stream.decisions.engine import Engine, Taking
 from stream.decisions.shard import Shard
-from stream.kafka.faust_polls import Poll
+from stream.kafka.polls import Poll
 from stream.observe import Step
 from stream.records.topics import DEAD
 from stream.worker.intake import Intake, Reading

@@ -186,7 +186,8 @@ def _row(phase: Phase, meter: Meter, cores: float) -> Overload:
     once_p50, once_p99 = np.percentile(own or [math.nan], (50, 99)).tolist()
     in_time, n = int(np.count_nonzero(waits <= IN_TIME_MS)), len(ids)
     return Overload(
-        phase.load, phase.rate, n, len(own) / n, in_time / n, once_p50, once_p99, p50, p99, top, 1.0 - len(waits) / n, cores
+        phase.load, phase.rate, n, len(own) / n, in_time / n, once_p50, once_p99, p50, p99, top, 1.0 - len(waits) / n,
+        cores,
     )  # fmt: skip
 
 

@@ -21,13 +21,13 @@ from faust.transport.drivers.aiokafka import AIOKafkaConsumerThread
 from faust.types import TP
 
 from stream.kafka.faust_polls import (
-    Poll,
     PollConsumer,
     PollSchema,
     PollThread,
     calm_reconnect,
     survive_closed_transports,
 )
+from stream.kafka.polls import Poll
 
 ROOT = Path(__file__).resolve().parents[3]
 PINNED = ("faust-streaming", "mode-streaming", "aiokafka")
@@ -401,10 +401,3 @@ def test_a_request_on_a_closed_uvloop_transport_fails_as_a_broken_connection() -
         assert not connection.connected()
 
     asyncio.run(ask())
-
-
-def test_records_behind_a_poll_are_counted() -> None:
-    poll = Poll([(VIEWS, records(VIEWS, 1, 2)), (CLICKS, records(CLICKS, 7, 9))])
-    assert poll.waiting([VIEWS, CLICKS]) == 0, "the ends of the topics are unknown"
-    poll.ends = {VIEWS: 13, CLICKS: 10}
-    assert (poll.waiting([VIEWS, CLICKS]), poll.waiting([CLICKS]), poll.waiting([TP("other", 0)])) == (10, 0, 0)

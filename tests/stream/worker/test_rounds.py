@@ -10,7 +10,7 @@ from faust.types import TP
 from stream.config import Slate
 from stream.decisions.shard import Shard
 from stream.decisions.slates import DrawnSlate
-from stream.kafka.faust_polls import Poll
+from stream.kafka.polls import Poll
 from stream.records.codec import encode
 from stream.records.log import Batch, Step
 from stream.records.schemas import Event
