@@ -13,6 +13,7 @@ from aiohttp import web
 
 from stream.config import Config
 from stream.errors import UsageError
+from stream.gateway.answers.replays import Replays
 from stream.gateway.api import ENDPOINTS
 from stream.gateway.documents import stats_document
 from stream.gateway.feed import Feed
@@ -31,18 +32,22 @@ from stream.gateway.handlers.parts import (
     CLIENT,
     FEED,
     KEYS,
+    LANGUAGES,
     PATCHES,
     READ_MODEL,
     READER,
+    REPLAYS,
     SETTINGS,
     STOPPING,
     TOKENS,
     WRITER,
 )
-from stream.gateway.middleware import Handler, counting, expectation, sharing
+from stream.gateway.middleware import Handler, completing, counting, expectation, sharing
 from stream.gateway.openapi import document, parameters_of
+from stream.gateway.problems import Problem
 from stream.gateway.read_model import ReadModel, warm_up
 from stream.gateway.reader import Reader
+from stream.gateway.reasons.languages import read_languages
 from stream.gateway.writer import Writer
 from stream.metrics.gateway import GatewayMetrics
 from stream.serving.ending import end_in_time
@@ -102,13 +107,15 @@ def build(config: Config, partitions: dict[str, int]) -> web.Application:
         ],
     )
     app[KEYS], app[TOKENS] = keys, tokens
+    app[LANGUAGES] = read_languages(gateway.reasons, gateway.lang, config.sources.extra)
     app[SETTINGS], app[READ_MODEL], app[FEED], app[READER], app[WRITER] = config, read_model, feed, reader, writer
-    app[STOPPING], app[PATCHES] = asyncio.Event(), Patches()
+    app[STOPPING], app[PATCHES], app[REPLAYS] = asyncio.Event(), Patches(), Replays()
     for endpoint in ENDPOINTS:
         for method in ("GET", "HEAD") if endpoint.method == "GET" else (endpoint.method,):
             app.router.add_route(method, endpoint.path, endpoint.handler, expect_handler=expectation)
     _add_endpoints(app, metrics, document(version("headwater")))
     app.cleanup_ctx.append(_running)
+    app.on_response_prepare.append(completing(guard.buckets.policy))
     return app
 
 
@@ -141,11 +148,11 @@ def _add_endpoints(app: web.Application, metrics: GatewayMetrics, openapi: dict[
     async def readyz(request: web.Request) -> web.Response:
         reader = request.app[READER]
         if request.app[STOPPING].is_set():
-            return web.Response(text="stopping", status=503)
+            raise Problem(503, "stopping")
         if reader.stopped:
-            return web.Response(text="the topics are read no more: the log says why", status=503)
+            raise Problem(503, "the topics are read no more: the log says why")
         if not reader.ready.is_set():
-            return web.Response(text=f"reading the topics: {reader.progress:.0%}", status=503)
+            raise Problem(503, f"reading the topics: {reader.progress:.0%}", headers={"Retry-After": "1"})
         return web.Response(text=f"serving {len(request.app[READ_MODEL].slates)} users")
 
     async def scrape(request: web.Request) -> web.Response:
@@ -186,7 +193,8 @@ async def _stats(app: web.Application) -> None:
         await asyncio.sleep(STATS_S)
         if app[FEED].wanted("stats"):
             workers = await addresses(app[SETTINGS].gateway.workers)
-            app[FEED].publish("stats", stats_document(app[READ_MODEL]) | await lag_and_drift(app[CLIENT], workers))
+            figures = stats_document(app[READ_MODEL]) | await lag_and_drift(app[CLIENT], workers)
+            app[FEED].publish("stats", lambda _: figures)  # noqa: B023  called at once
 
 
 async def serve(config: Config, partitions: dict[str, int], started: Callable[[str], None]) -> None:

@@ -5,11 +5,19 @@ from typing import Any
 
 import msgspec
 
+from stream.gateway.answers.pages import MOST, USUAL
 from stream.gateway.api import ENDPOINTS, Endpoint
+from stream.gateway.fields.chosen import FIELDS
 from stream.gateway.parameters import MAX_EXCLUDED, MAX_TEXT, TokenRequest
 from stream.records.schemas import MAX_ID_BYTES, Event, Item, Profile
 
 EXCLUDE = "item ids, separated by commas; may be repeated; a comma of an id is written %2C"
+FIELDS_ = ("fields", "string", f"of the items, beside the title, separated by commas: {', '.join(FIELDS)}")
+PAGE = (
+    ("cursor", "string", "`next` of the page before; without it the first page"),
+    ("limit", "integer", f"entries of a page, 1 to {MOST}, without it {USUAL}"),
+)
+LANG = ("lang", "string", "language of the reasons; without it by Accept-Language")
 QUERIES: dict[str, list[tuple[str, str, str]]] = {  # handler -> name, type and meaning of its parameters
     "recommendations": [
         (
@@ -18,12 +26,19 @@ QUERIES: dict[str, list[tuple[str, str, str]]] = {  # handler -> name, type and 
             "items, 1 to 40; without it as many as the slate has. A short slate is filled up, see `filled`",
         ),
         ("exclude", "string", f"{EXCLUDE}; others take their places"),
+        FIELDS_,
+        LANG,
+        ("after", "string", "id of an event of the user that the slate should know; waits for it"),
     ],
-    "similar": [("k", "integer", "items, 1 to 40"), ("exclude", "string", EXCLUDE)],
-    "search": [("query", "string", "part of a title"), ("k", "integer", "items, 1 to 50")],
+    "similar": [("k", "integer", "items, 1 to 40"), ("exclude", "string", EXCLUDE), FIELDS_],
+    "search": [("query", "string", "part of a title"), ("k", "integer", "items, 1 to 50"), FIELDS_, *PAGE],
+    "list_users": [*PAGE],
+    "explanation": [LANG],
     "stream": [
         ("topics", "string", "of event, slate, outcome, stats, separated by commas"),
         ("user", "string", "only this user's"),
+        FIELDS_,
+        LANG,
     ],
 }
 BODIES: dict[str, tuple[Any, Any]] = {  # handler -> record, and an example
