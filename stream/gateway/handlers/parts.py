@@ -17,6 +17,7 @@ from stream.gateway.parameters import body_of
 from stream.gateway.read_model import ReadModel
 from stream.gateway.reader import Reader
 from stream.gateway.writer import Writer
+from stream.metrics.gateway import GatewayMetrics
 
 READ_MODEL = web.AppKey("read_model", ReadModel)
 READER = web.AppKey("reader", Reader)
@@ -27,6 +28,8 @@ CLIENT = web.AppKey("client", aiohttp.ClientSession)
 PATCHES = web.AppKey("patches", Patches)
 KEYS = web.AppKey("keys", Keys)
 TOKENS = web.AppKey("tokens", Tokens)
+METRICS = web.AppKey("metrics", GatewayMetrics)
+OPENAPI = web.AppKey("openapi", bytes)
 STOPPING = web.AppKey("stopping", asyncio.Event)
 
 
