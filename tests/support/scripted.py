@@ -3,7 +3,7 @@
 import threading
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, NamedTuple
 
@@ -54,12 +54,14 @@ def scripted(*steps: Step) -> Iterator[Scripted]:
             if not step.status:
                 self.close_connection = True
                 return
+            with suppress(ConnectionError):  # the client did not wait
+                self.write(step)
+
+        def write(self, step: Step) -> None:
             self.send_response(step.status)
-            for name, value in {"Content-Type": "application/json", **step.headers}.items():
+            length = {"Transfer-Encoding": "chunked"} if step.pieces else {"Content-Length": f"{len(step.body)}"}
+            for name, value in ({"Content-Type": "application/json"} | dict(step.headers) | length).items():
                 self.send_header(name, value)
-            self.send_header(
-                *(("Transfer-Encoding", "chunked") if step.pieces else ("Content-Length", f"{len(step.body)}"))
-            )
             self.end_headers()
             for piece in step.pieces:
                 self.wfile.write(f"{len(piece):x}\r\n".encode() + piece + b"\r\n")
