@@ -12,6 +12,7 @@ from aiohttp import web
 
 from stream.config import Config
 from stream.errors import UsageError
+from stream.gateway.answers.replays import Replays
 from stream.gateway.contract.document import document
 from stream.gateway.documents import stats_document
 from stream.gateway.feed import Feed
@@ -29,19 +30,22 @@ from stream.gateway.handlers.parts import (
     CLIENT,
     FEED,
     KEYS,
+    LANGUAGES,
     METRICS,
     OPENAPI,
     PATCHES,
     READ_MODEL,
     READER,
+    REPLAYS,
     SETTINGS,
     STOPPING,
     TOKENS,
     WRITER,
 )
-from stream.gateway.middleware import Handler, counting, expectation, sharing
+from stream.gateway.middleware import Handler, completing, counting, expectation, sharing
 from stream.gateway.read_model import ReadModel, warm_up
 from stream.gateway.reader import Reader
+from stream.gateway.reasons.languages import read_languages
 from stream.gateway.routes import ROUTES
 from stream.gateway.writer import Writer
 from stream.metrics.gateway import GatewayMetrics
@@ -103,14 +107,16 @@ def build(config: Config, partitions: dict[str, int]) -> web.Application:
         ],
     )
     app[KEYS], app[TOKENS] = keys, tokens
+    app[LANGUAGES] = read_languages(gateway.reasons, gateway.lang, config.sources.extra)
     app[SETTINGS], app[READ_MODEL], app[FEED], app[READER], app[WRITER] = config, read_model, feed, reader, writer
-    app[STOPPING], app[PATCHES] = asyncio.Event(), Patches()
+    app[STOPPING], app[PATCHES], app[REPLAYS] = asyncio.Event(), Patches(), Replays()
     app[METRICS], app[OPENAPI] = metrics, orjson.dumps(document(version("headwater"), ROUTES))
     for route in ROUTES:
         for method in ("GET", "HEAD") if route.method == "GET" else (route.method,):
             app.router.add_route(method, route.path, route.handler, expect_handler=expectation)
     _add_console(app)
     app.cleanup_ctx.append(_running)
+    app.on_response_prepare.append(completing(guard.buckets.policy))
     return app
 
 
@@ -162,7 +168,8 @@ async def _stats(app: web.Application) -> None:
         await asyncio.sleep(STATS_S)
         if app[FEED].wanted("stats"):
             workers = await addresses(app[SETTINGS].gateway.workers)
-            app[FEED].publish("stats", stats_document(app[READ_MODEL]) | await lag_and_drift(app[CLIENT], workers))
+            figures = stats_document(app[READ_MODEL]) | await lag_and_drift(app[CLIENT], workers)
+            app[FEED].publish("stats", lambda _: figures)  # noqa: B023  called at once
 
 
 async def serve(config: Config, partitions: dict[str, int], started: Callable[[str], None]) -> None:

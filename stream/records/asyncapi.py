@@ -43,7 +43,8 @@ EXAMPLES: tuple[Struct, ...] = (
         decision_id="118.40.2", price=24.9, quantity=1, context={"device": "phone", "country": "NL"},
     ),
     Item(
-        item_id="i-9", title="Enamel mug", categories=["Mugs", "Kitchen"], price=24.9, tags=["blue"],
+        item_id="i-9", title="Enamel mug", categories=["Mugs", "Kitchen"], price=24.9, list_price=29.9, tags=["blue"],
+        link="https://shop.example/mugs/i-9", image="https://shop.example/pictures/i-9.jpg",
         attributes={"brand": "Emaille", "dishwasher": True}, expires_at=NOON + 90 * 86_400,
     ),
     Profile(user_id="u-42", attributes={"country": "NL", "newsletter": False}),

@@ -2,6 +2,7 @@
 
 import asyncio
 import http.client
+import itertools
 import json
 import re
 import subprocess
@@ -105,6 +106,12 @@ def test_every_request(place: Place, make: Any) -> None:
             await asyncio.sleep(0.5)
             await client.write_events(event(shopper, "oolong", type="click", decision_id=slate.decision_id))
             assert isinstance((await asyncio.wait_for(outcome, 30))[0], StreamedOutcome)
+            last = event(shopper, "cups")
+            await client.write_events(last, idempotency_key=last.event_id)
+            asked = await client.recommendations(shopper, fields=["price", "available"], after=last.event_id, lang="en")
+            assert (asked.after.event_id, asked.after.known) == (last.event_id, True)
+            assert all(item.available for item in asked.items)
+            assert (await client.write_events(last, idempotency_key=last.event_id)).accepted == 1
             explained = await eventually(lambda: client.explanation(shopper), lambda found: found.slots)
             assert explained.user_id == shopper
 
@@ -125,6 +132,12 @@ def test_every_request(place: Place, make: Any) -> None:
             found = await client.search(f"mug of {shopper.upper()}", k=5)
             assert [each.item_id for each in found.items] == ["mug, blue"]
             assert (await client.similar("teapot", k=3, exclude=["mug, blue"])).asked == 3
+            listed, cursor = list[str](), None
+            while not listed or cursor:
+                page = await client.list_items(cursor=cursor, limit=2, fields=["price"])
+                listed, cursor = listed + [each.item_id for each in page.items], page.next
+            assert listed == ["cups", "mug, blue", "oolong", "teapot"]
+            assert shopper in (await client.list_users(limit=500)).users
             await client.drop_item("mug, blue")
 
             await client.put_user(shopper, {"country": "NL", "age": 7})
@@ -161,30 +174,27 @@ def test_requests_as_the_document_shows_them(place: Place) -> None:
     operations = [(m, path, found) for path, of in DOCUMENT["paths"].items() for m, found in of.items()]
     operations.sort(key=lambda each: ("post", "put", "patch", "get", "delete").index(each[0]))
     for method, template, operation in operations:
-        path, query = template, list[str]()
+        path, queries = template, [""]
         for part in operation["parameters"]:
             if part["in"] == "path":
                 path = path.replace(f"{{{part['name']}}}", part["example"])
             elif part["in"] == "query":
                 given = part["example"] if isinstance(part["example"], list) else [part["example"]]
-                query += [f"{part['name']}={','.join(map(str, given))}"]
+                queries.append(f"?{part['name']}={','.join(map(str, given))}")
         bodies = operation.get("requestBody", {}).get("content", {})
         sent = [(kind, each["value"]) for kind, media in bodies.items() for each in media["examples"].values()]
-        for kind, body in sent or [("", None)]:
+        for (kind, body), query in itertools.product(sent or [("", None)], queries):
             if template == "/v1/stream":
                 continue
-            connection = http.client.HTTPConnection("127.0.0.1", place.locked.port, timeout=20)
             headers = {"Authorization": f"Bearer {KEY}"} | ({"Content-Type": kind} if kind else {})
+            connection = http.client.HTTPConnection("127.0.0.1", place.locked.port, timeout=20)
             text = None if body is None else json.dumps(body).encode()
-            connection.request(method.upper(), f"{path}?{'&'.join(query)}", text, headers)
+            connection.request(method.upper(), path + query, text, headers)
             answer = connection.getresponse()
             check_answer(method, path, answer.status, dict(answer.headers), answer.read())
             connection.close()
-            assert (
-                answer.status < 300
-                or (method == "get" and answer.status in (404, 503))
-                or (template == "/v1/items/{item_id}" and method == "patch" and answer.status == 404)
-            ), f"{method} {path} {body}: {answer.status}"
+            known = {"get": (404, 503), "patch": (404,)}.get(method, ())  # who asks first may find nothing
+            assert answer.status < 300 or answer.status in known, f"{method} {path}{query} {body}: {answer.status}"
             seen.add(operation["operationId"])
     assert len(seen) == len(operations) - 1
 

@@ -4,10 +4,10 @@ import createClient, { type Client } from "openapi-fetch";
 import { GatewayError, NoAnswerError, ProblemError } from "./errors.js";
 import { patientFetch } from "./patience.js";
 import type { components, paths } from "./schema.js";
-import { follow, type Message, type Topic } from "./stream.js";
+import { follow, type Followed, type Message, type Topic } from "./stream.js";
 
 export { GatewayError, NoAnswerError, ProblemError };
-export type { components, Message, paths, Topic };
+export type { components, Followed, Message, paths, Topic };
 
 export type Schemas = components["schemas"];
 export type ServedSlate = Schemas["ServedSlate"];
@@ -27,7 +27,7 @@ export interface Options {
 
 export interface Gateway extends Client<paths> {
   /** Messages as they happen; a lost connection is made anew. A signal ends it, and so does `break`. */
-  stream<T extends Topic = "slate">(topics?: readonly T[], of?: { user?: string; signal?: AbortSignal }): AsyncGenerator<Message<T>, void, undefined>;
+  stream<T extends Topic = "slate">(topics?: readonly T[], of?: Followed): AsyncGenerator<Message<T>, void, undefined>;
 }
 
 /** A gateway: `GET`, `POST`, ... take the paths of its document, and `data` or `error` is typed by it. */
@@ -36,11 +36,23 @@ export function createGateway(options: Options): Gateway {
   const headers: Record<string, string> = options.key ? { Authorization: `Bearer ${options.key}` } : {};
   const patience = { timeoutMs: options.timeoutMs ?? 10_000, retries: options.retries ?? 4 };
   const send = options.fetch ?? globalThis.fetch;
-  const client = createClient<paths>({ baseUrl: url, headers, fetch: patientFetch(send, patience) });
+  const client = createClient<paths>({ baseUrl: url, headers, fetch: patientFetch(send, patience), querySerializer: queryOf });
   return Object.assign(client, {
-    stream: <T extends Topic = "slate">(topics?: readonly T[], of: { user?: string; signal?: AbortSignal } = {}) =>
+    stream: <T extends Topic = "slate">(topics?: readonly T[], of: Followed = {}) =>
       follow<T>({ url, headers, send, patience }, topics ?? (["slate"] as unknown as readonly T[]), of),
   });
+}
+
+/** Lists are joined by commas, but for ids, which may hold one: they are repeated. */
+function queryOf(query: Record<string, unknown>): string {
+  const found = new URLSearchParams();
+  for (const [name, value] of Object.entries(query)) {
+    if (!Array.isArray(value)) {
+      if (value !== undefined && value !== null) found.set(name, String(value));
+    } else if (name === "exclude") for (const each of value) found.append(name, String(each));
+    else if (value.length > 0) found.set(name, value.join(","));
+  }
+  return found.toString();
 }
 
 /** What an answer says, or an error that holds its problem document. */

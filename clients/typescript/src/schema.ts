@@ -11,7 +11,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** The newest slate of a user; trending items, marked by `fallback`, if there is none. */
+        /**
+         * The newest slate of a user; trending items, marked by `fallback`, if there is none.
+         * @description `after`: the id of an event of the user: answered as soon as the slate knows it, or after `gateway.after_s`; `after` of the answer says which.
+         */
         get: operations["recommendations"];
         put?: never;
         post?: never;
@@ -30,6 +33,23 @@ export interface paths {
         };
         /** Why a user sees their slate: the explanation of the worker that serves them. */
         get: operations["explanation"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/users": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The ids of users who have a slate or attributes, one page of them, in the order of ids. */
+        get: operations["list_users"];
         put?: never;
         post?: never;
         delete?: never;
@@ -75,8 +95,8 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * Items that may be shown whose title contains `query`; trending items without it.
-         * @description Removed, unavailable and expired items are not found; GET /v1/items/{item_id} reads them.
+         * Items that may be shown whose title contains `query`; trending items without it; all with `cursor` or `limit`.
+         * @description Removed, unavailable and expired items are not found; GET /v1/items/{item_id} reads them. The list of all, in the order of ids, has unavailable and expired ones too: `next` of a page is the `cursor` of the one that follows.
          */
         get: operations["search"];
         put?: never;
@@ -141,7 +161,7 @@ export interface paths {
         put?: never;
         /**
          * Write one event or a list of them to Kafka; answers when Kafka has acknowledged them.
-         * @description 200: all are written. 207: those in `errors` are not, the others are. 422: none is.
+         * @description 200: all are written. 207: those in `errors` are not, the others are. 422: none is. Repeated with the same header `Idempotency-Key` and body within a day, it is answered as before, and nothing is written.
          */
         post: operations["write_events"];
         delete?: never;
@@ -159,7 +179,7 @@ export interface paths {
         };
         /**
          * Server-sent events: new slates and, if asked for, events, outcomes and figures, as they happen.
-         * @description `topics`: of event, slate, outcome, stats; default slate. `user`: only this user's.
+         * @description `topics`: of event, slate, outcome, stats; default slate. `user`: only this user's. `fields` and `lang` as for recommendations.
          */
         get: operations["stream"];
         put?: never;
@@ -262,6 +282,16 @@ export interface paths {
 export type webhooks = Record<string, never>;
 export interface components {
     schemas: {
+        /**
+         * After
+         * @description The event that the slate was to know.
+         */
+        After: {
+            /** @description 1 to 256 bytes of UTF-8; nothing invisible, no white space at its ends */
+            event_id: string;
+            /** @description false: it came too late for this answer, or nobody remembers it */
+            known: boolean;
+        };
         /**
          * Contribution
          * @description What a group of features contributes to the ranking score of an item.
@@ -449,6 +479,8 @@ export interface components {
             categories?: string[];
             /** @default null */
             price?: number | null;
+            /** @default null */
+            list_price?: number | null;
             /** @default [] */
             tags?: string[];
             /** @default null */
@@ -468,7 +500,14 @@ export interface components {
              */
             expires_at?: number | null;
             /** @default null */
+            link?: string | null;
+            /** @default null */
             image?: string | null;
+            /**
+             * @description addresses of further pictures
+             * @default []
+             */
+            images?: string[];
             /**
              * @description named embeddings, 8,192 numbers in all; reserved
              * @default {}
@@ -499,6 +538,8 @@ export interface components {
             categories?: string[];
             /** @default null */
             price?: number | null;
+            /** @default null */
+            list_price?: number | null;
             /** @default [] */
             tags?: string[];
             /** @default null */
@@ -518,7 +559,14 @@ export interface components {
              */
             expires_at?: number | null;
             /** @default null */
+            link?: string | null;
+            /** @default null */
             image?: string | null;
+            /**
+             * @description addresses of further pictures
+             * @default []
+             */
+            images?: string[];
             /**
              * @description named embeddings, 8,192 numbers in all; reserved
              * @default {}
@@ -542,6 +590,7 @@ export interface components {
             title?: string | null;
             categories?: string[] | null;
             price?: number | null;
+            list_price?: number | null;
             tags?: string[] | null;
             text?: string | null;
             attributes?: {
@@ -550,11 +599,25 @@ export interface components {
             available?: boolean | null;
             /** @description not recommended from then on (event time) */
             expires_at?: number | null;
+            link?: string | null;
             image?: string | null;
+            images?: string[] | null;
             vectors?: {
                 [key: string]: number[];
             } | null;
             schema_version?: 1 | null;
+        };
+        /**
+         * ItemPage
+         * @description One page of the catalogue, in the order of ids.
+         */
+        ItemPage: {
+            /** @description whole, or with their chosen fields */
+            items: components["schemas"]["Item"][];
+            /** @description the `cursor` of the next page; null: this is the last */
+            next: string | null;
+            /** @description false: the gateway has dropped some, see gateway.memory_mb */
+            complete: boolean;
         };
         /**
          * ItemWritten
@@ -600,6 +663,49 @@ export interface components {
          * @description An item that was found.
          */
         NamedItem: {
+            /** @default [] */
+            categories?: string[];
+            /** @default null */
+            price?: number | null;
+            /**
+             * @description before a reduction
+             * @default null
+             */
+            list_price?: number | null;
+            /** @default [] */
+            tags?: string[];
+            /** @default null */
+            text?: string | null;
+            /** @default {} */
+            attributes?: {
+                [key: string]: string | number | boolean | null;
+            };
+            /** @default null */
+            available?: boolean | null;
+            /**
+             * @description not recommended from then on
+             * @default null
+             */
+            expires_at?: number | null;
+            /**
+             * @description address of its page
+             * @default null
+             */
+            link?: string | null;
+            /**
+             * @description address of its picture
+             * @default null
+             */
+            image?: string | null;
+            /**
+             * @description addresses of further pictures
+             * @default []
+             */
+            images?: string[];
+            /** @default {} */
+            vectors?: {
+                [key: string]: number[];
+            };
             /** @description 1 to 256 bytes of UTF-8; nothing invisible, no white space at its ends */
             item_id: string;
             /** @description title of the item; its id if it has none */
@@ -706,6 +812,49 @@ export interface components {
          * @description An item with what it was found by.
          */
         ScoredItem: {
+            /** @default [] */
+            categories?: string[];
+            /** @default null */
+            price?: number | null;
+            /**
+             * @description before a reduction
+             * @default null
+             */
+            list_price?: number | null;
+            /** @default [] */
+            tags?: string[];
+            /** @default null */
+            text?: string | null;
+            /** @default {} */
+            attributes?: {
+                [key: string]: string | number | boolean | null;
+            };
+            /** @default null */
+            available?: boolean | null;
+            /**
+             * @description not recommended from then on
+             * @default null
+             */
+            expires_at?: number | null;
+            /**
+             * @description address of its page
+             * @default null
+             */
+            link?: string | null;
+            /**
+             * @description address of its picture
+             * @default null
+             */
+            image?: string | null;
+            /**
+             * @description addresses of further pictures
+             * @default []
+             */
+            images?: string[];
+            /** @default {} */
+            vectors?: {
+                [key: string]: number[];
+            };
             /** @description 1 to 256 bytes of UTF-8; nothing invisible, no white space at its ends */
             item_id: string;
             /** @description title of the item; its id if it has none */
@@ -718,6 +867,49 @@ export interface components {
          * @description One item of a slate as it is shown.
          */
         ServedItem: {
+            /** @default [] */
+            categories?: string[];
+            /** @default null */
+            price?: number | null;
+            /**
+             * @description before a reduction
+             * @default null
+             */
+            list_price?: number | null;
+            /** @default [] */
+            tags?: string[];
+            /** @default null */
+            text?: string | null;
+            /** @default {} */
+            attributes?: {
+                [key: string]: string | number | boolean | null;
+            };
+            /** @default null */
+            available?: boolean | null;
+            /**
+             * @description not recommended from then on
+             * @default null
+             */
+            expires_at?: number | null;
+            /**
+             * @description address of its page
+             * @default null
+             */
+            link?: string | null;
+            /**
+             * @description address of its picture
+             * @default null
+             */
+            image?: string | null;
+            /**
+             * @description addresses of further pictures
+             * @default []
+             */
+            images?: string[];
+            /** @default {} */
+            vectors?: {
+                [key: string]: number[];
+            };
             /** @description 1 to 256 bytes of UTF-8; nothing invisible, no white space at its ends */
             item_id: string;
             /** @description title of the item; its id if it has none */
@@ -757,6 +949,11 @@ export interface components {
             /** @description items that no policy drew, in place of those left out */
             filled: number;
             left_out: components["schemas"]["LeftOut"];
+            /**
+             * @description of the parameter `after`; null without it
+             * @default null
+             */
+            after?: components["schemas"]["After"] | null;
         };
         /**
          * SimilarItems
@@ -777,6 +974,49 @@ export interface components {
          * @description `event`: a user did something.
          */
         StreamedEvent: {
+            /** @default [] */
+            categories?: string[];
+            /** @default null */
+            price?: number | null;
+            /**
+             * @description before a reduction
+             * @default null
+             */
+            list_price?: number | null;
+            /** @default [] */
+            tags?: string[];
+            /** @default null */
+            text?: string | null;
+            /** @default {} */
+            attributes?: {
+                [key: string]: string | number | boolean | null;
+            };
+            /** @default null */
+            available?: boolean | null;
+            /**
+             * @description not recommended from then on
+             * @default null
+             */
+            expires_at?: number | null;
+            /**
+             * @description address of its page
+             * @default null
+             */
+            link?: string | null;
+            /**
+             * @description address of its picture
+             * @default null
+             */
+            image?: string | null;
+            /**
+             * @description addresses of further pictures
+             * @default []
+             */
+            images?: string[];
+            /** @default {} */
+            vectors?: {
+                [key: string]: number[];
+            };
             /** @description 1 to 256 bytes of UTF-8; nothing invisible, no white space at its ends */
             user_id: string;
             /** @enum {unknown} */
@@ -791,6 +1031,49 @@ export interface components {
          * @description The slot that was taken.
          */
         StreamedHit: {
+            /** @default [] */
+            categories?: string[];
+            /** @default null */
+            price?: number | null;
+            /**
+             * @description before a reduction
+             * @default null
+             */
+            list_price?: number | null;
+            /** @default [] */
+            tags?: string[];
+            /** @default null */
+            text?: string | null;
+            /** @default {} */
+            attributes?: {
+                [key: string]: string | number | boolean | null;
+            };
+            /** @default null */
+            available?: boolean | null;
+            /**
+             * @description not recommended from then on
+             * @default null
+             */
+            expires_at?: number | null;
+            /**
+             * @description address of its page
+             * @default null
+             */
+            link?: string | null;
+            /**
+             * @description address of its picture
+             * @default null
+             */
+            image?: string | null;
+            /**
+             * @description addresses of further pictures
+             * @default []
+             */
+            images?: string[];
+            /** @default {} */
+            vectors?: {
+                [key: string]: number[];
+            };
             /** @description from 0 */
             slot: number;
             /** @description 1 to 256 bytes of UTF-8; nothing invisible, no white space at its ends */
@@ -822,6 +1105,17 @@ export interface components {
             user_id: string;
             /** @default null */
             seconds?: number | null;
+        };
+        /**
+         * UserPage
+         * @description One page of the ids of users with a slate or attributes, in their order.
+         */
+        UserPage: {
+            users: string[];
+            /** @description the `cursor` of the next page; null: this is the last */
+            next: string | null;
+            /** @description false: the gateway has dropped some, see gateway.memory_mb */
+            complete: boolean;
         };
         /**
          * UserWritten
@@ -929,6 +1223,8 @@ export interface components {
         TooManyRequests: {
             headers: {
                 "Retry-After": components["headers"]["Retry-After"];
+                RateLimit: components["headers"]["RateLimit"];
+                "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
                 [name: string]: unknown;
             };
             content: {
@@ -958,8 +1254,16 @@ export interface components {
     parameters: never;
     requestBodies: never;
     headers: {
-        /** @description names this version, for If-Match */
+        /** @description of the reasons */
+        "Content-Language": string;
+        /** @description names this version, for If-None-Match and If-Match */
         ETag: string;
+        /** @description it was answered before, and nothing was done now */
+        "Idempotency-Replayed": "true";
+        /** @description what is left: `"default";r=9998;t=1`, requests and seconds until all are again */
+        RateLimit: string;
+        /** @description the limit: `"default";q=10000;w=2`, requests at once and seconds */
+        "RateLimit-Policy": string;
         /** @description seconds to wait before the request is sent again */
         "Retry-After": number;
         /** @description the scheme that is asked for */
@@ -985,8 +1289,37 @@ export interface operations {
                  *     ]
                  */
                 exclude?: string[];
+                /**
+                 * @description of items, beside the title
+                 * @example [
+                 *       "price",
+                 *       "image"
+                 *     ]
+                 */
+                fields?: ("title" | "categories" | "price" | "list_price" | "tags" | "text" | "attributes" | "available" | "expires_at" | "link" | "image" | "images" | "vectors")[];
+                /**
+                 * @description language of the reasons; without it by Accept-Language
+                 * @example en
+                 */
+                lang?: string;
+                /**
+                 * @description id of an event of the user that the slate should know; waits for it
+                 * @example e-7001
+                 */
+                after?: string;
             };
-            header?: never;
+            header?: {
+                /**
+                 * @description which language the reasons should have
+                 * @example nl-BE, en;q=0.5
+                 */
+                "Accept-Language"?: string;
+                /**
+                 * @description an `ETag`: 304 if the answer is still this version
+                 * @example "2f1c"
+                 */
+                "If-None-Match"?: string;
+            };
             path: {
                 /** @example ada */
                 user_id: string;
@@ -998,11 +1331,25 @@ export interface operations {
             /** @description the slate, or trending items */
             200: {
                 headers: {
+                    ETag: components["headers"]["ETag"];
+                    "Content-Language": components["headers"]["Content-Language"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": components["schemas"]["ServedSlate"];
                 };
+            };
+            /** @description the caller has this version */
+            304: {
+                headers: {
+                    ETag: components["headers"]["ETag"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             400: components["responses"]["BadRequest"];
             401: components["responses"]["Unauthorized"];
@@ -1016,8 +1363,25 @@ export interface operations {
     };
     explanation: {
         parameters: {
-            query?: never;
-            header?: never;
+            query?: {
+                /**
+                 * @description language of the reasons; without it by Accept-Language
+                 * @example en
+                 */
+                lang?: string;
+            };
+            header?: {
+                /**
+                 * @description which language the reasons should have
+                 * @example nl-BE, en;q=0.5
+                 */
+                "Accept-Language"?: string;
+                /**
+                 * @description an `ETag`: 304 if the answer is still this version
+                 * @example "2f1c"
+                 */
+                "If-None-Match"?: string;
+            };
             path: {
                 /** @example ada */
                 user_id: string;
@@ -1029,11 +1393,25 @@ export interface operations {
             /** @description the explanation */
             200: {
                 headers: {
+                    ETag: components["headers"]["ETag"];
+                    "Content-Language": components["headers"]["Content-Language"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": components["schemas"]["Explanation"];
                 };
+            };
+            /** @description the caller has this version */
+            304: {
+                headers: {
+                    ETag: components["headers"]["ETag"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             400: components["responses"]["BadRequest"];
             401: components["responses"]["Unauthorized"];
@@ -1072,6 +1450,64 @@ export interface operations {
             503: components["responses"]["ServiceUnavailable"];
         };
     };
+    list_users: {
+        parameters: {
+            query?: {
+                /**
+                 * @description `next` of the page before; without it the first page
+                 * @example dXNlcnM6bXVn
+                 */
+                cursor?: string;
+                /**
+                 * @description entries of a page; 100 without it
+                 * @example 2
+                 */
+                limit?: number;
+            };
+            header?: {
+                /**
+                 * @description an `ETag`: 304 if the answer is still this version
+                 * @example "2f1c"
+                 */
+                "If-None-Match"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description a page */
+            200: {
+                headers: {
+                    ETag: components["headers"]["ETag"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["UserPage"];
+                };
+            };
+            /** @description the caller has this version */
+            304: {
+                headers: {
+                    ETag: components["headers"]["ETag"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            421: components["responses"]["MisdirectedRequest"];
+            422: components["responses"]["UnprocessableEntity"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["InternalServerError"];
+            503: components["responses"]["ServiceUnavailable"];
+        };
+    };
     get_user: {
         parameters: {
             query?: never;
@@ -1088,6 +1524,8 @@ export interface operations {
             200: {
                 headers: {
                     ETag: components["headers"]["ETag"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -1119,7 +1557,7 @@ export interface operations {
             header?: {
                 /**
                  * @description the `ETag` of GET: refused (412) if it is another version by now
-                 * @example "2f1c"
+                 * @example *
                  */
                 "If-Match"?: string;
             };
@@ -1138,6 +1576,8 @@ export interface operations {
             /** @description written */
             202: {
                 headers: {
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -1181,6 +1621,8 @@ export interface operations {
             /** @description asked for */
             202: {
                 headers: {
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -1203,7 +1645,7 @@ export interface operations {
             header?: {
                 /**
                  * @description the `ETag` of GET: refused (412) if it is another version by now
-                 * @example "2f1c"
+                 * @example *
                  */
                 "If-Match"?: string;
             };
@@ -1223,6 +1665,8 @@ export interface operations {
             /** @description written */
             202: {
                 headers: {
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -1236,6 +1680,7 @@ export interface operations {
             /** @description this gateway may have dropped the attributes: send all with PUT */
             409: {
                 headers: {
+                    "Retry-After": components["headers"]["Retry-After"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -1273,21 +1718,58 @@ export interface operations {
                  * @example 5
                  */
                 k?: number;
+                /**
+                 * @description of items, beside the title
+                 * @example [
+                 *       "price",
+                 *       "image"
+                 *     ]
+                 */
+                fields?: ("title" | "categories" | "price" | "list_price" | "tags" | "text" | "attributes" | "available" | "expires_at" | "link" | "image" | "images" | "vectors")[];
+                /**
+                 * @description `next` of the page before; without it the first page
+                 * @example aXRlbXM6bXVn
+                 */
+                cursor?: string;
+                /**
+                 * @description entries of a page; 100 without it
+                 * @example 2
+                 */
+                limit?: number;
             };
-            header?: never;
+            header?: {
+                /**
+                 * @description an `ETag`: 304 if the answer is still this version
+                 * @example "2f1c"
+                 */
+                "If-None-Match"?: string;
+            };
             path?: never;
             cookie?: never;
         };
         requestBody?: never;
         responses: {
-            /** @description the items */
+            /** @description what was found; a page of all items with `cursor` or `limit` */
             200: {
                 headers: {
+                    ETag: components["headers"]["ETag"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["FoundItems"];
+                    "application/json": components["schemas"]["FoundItems"] | components["schemas"]["ItemPage"];
                 };
+            };
+            /** @description the caller has this version */
+            304: {
+                headers: {
+                    ETag: components["headers"]["ETag"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             400: components["responses"]["BadRequest"];
             401: components["responses"]["Unauthorized"];
@@ -1315,8 +1797,22 @@ export interface operations {
                  *     ]
                  */
                 exclude?: string[];
+                /**
+                 * @description of items, beside the title
+                 * @example [
+                 *       "price",
+                 *       "image"
+                 *     ]
+                 */
+                fields?: ("title" | "categories" | "price" | "list_price" | "tags" | "text" | "attributes" | "available" | "expires_at" | "link" | "image" | "images" | "vectors")[];
             };
-            header?: never;
+            header?: {
+                /**
+                 * @description an `ETag`: 304 if the answer is still this version
+                 * @example "2f1c"
+                 */
+                "If-None-Match"?: string;
+            };
             path: {
                 /** @example teapot */
                 item_id: string;
@@ -1328,11 +1824,24 @@ export interface operations {
             /** @description the items */
             200: {
                 headers: {
+                    ETag: components["headers"]["ETag"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": components["schemas"]["SimilarItems"];
                 };
+            };
+            /** @description the caller has this version */
+            304: {
+                headers: {
+                    ETag: components["headers"]["ETag"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             400: components["responses"]["BadRequest"];
             401: components["responses"]["Unauthorized"];
@@ -1356,7 +1865,13 @@ export interface operations {
     get_item: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /**
+                 * @description an `ETag`: 304 if the answer is still this version
+                 * @example "2f1c"
+                 */
+                "If-None-Match"?: string;
+            };
             path: {
                 /** @example teapot */
                 item_id: string;
@@ -1369,11 +1884,23 @@ export interface operations {
             200: {
                 headers: {
                     ETag: components["headers"]["ETag"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": components["schemas"]["Item"];
                 };
+            };
+            /** @description the caller has this version */
+            304: {
+                headers: {
+                    ETag: components["headers"]["ETag"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             400: components["responses"]["BadRequest"];
             401: components["responses"]["Unauthorized"];
@@ -1400,7 +1927,7 @@ export interface operations {
             header?: {
                 /**
                  * @description the `ETag` of GET: refused (412) if it is another version by now
-                 * @example "2f1c"
+                 * @example *
                  */
                 "If-Match"?: string;
             };
@@ -1419,6 +1946,8 @@ export interface operations {
             /** @description written */
             202: {
                 headers: {
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -1462,6 +1991,8 @@ export interface operations {
             /** @description written */
             202: {
                 headers: {
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -1484,7 +2015,7 @@ export interface operations {
             header?: {
                 /**
                  * @description the `ETag` of GET: refused (412) if it is another version by now
-                 * @example "2f1c"
+                 * @example *
                  */
                 "If-Match"?: string;
             };
@@ -1504,6 +2035,8 @@ export interface operations {
             /** @description written */
             202: {
                 headers: {
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -1544,7 +2077,13 @@ export interface operations {
     write_events: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /**
+                 * @description of a request: repeated with it and the same body within a day, it is answered as before
+                 * @example "e-7001"
+                 */
+                "Idempotency-Key"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -1557,6 +2096,9 @@ export interface operations {
             /** @description all are written */
             200: {
                 headers: {
+                    "Idempotency-Replayed": components["headers"]["Idempotency-Replayed"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -1566,6 +2108,10 @@ export interface operations {
             /** @description those in `errors` are not */
             207: {
                 headers: {
+                    "Idempotency-Replayed": components["headers"]["Idempotency-Replayed"];
+                    "Retry-After": components["headers"]["Retry-After"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -1576,10 +2122,20 @@ export interface operations {
             401: components["responses"]["Unauthorized"];
             403: components["responses"]["Forbidden"];
             408: components["responses"]["RequestTimeout"];
+            /** @description the first request with this Idempotency-Key is not answered yet */
+            409: {
+                headers: {
+                    "Retry-After": components["headers"]["Retry-After"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
             413: components["responses"]["RequestEntityTooLarge"];
             415: components["responses"]["UnsupportedMediaType"];
             421: components["responses"]["MisdirectedRequest"];
-            /** @description no event was written; `errors` says why */
+            /** @description no event was written, `errors` says why; or the Idempotency-Key came with another body */
             422: {
                 headers: {
                     [name: string]: unknown;
@@ -1618,8 +2174,27 @@ export interface operations {
                  * @example ada
                  */
                 user?: string;
+                /**
+                 * @description of items, beside the title
+                 * @example [
+                 *       "price",
+                 *       "image"
+                 *     ]
+                 */
+                fields?: ("title" | "categories" | "price" | "list_price" | "tags" | "text" | "attributes" | "available" | "expires_at" | "link" | "image" | "images" | "vectors")[];
+                /**
+                 * @description language of the reasons; without it by Accept-Language
+                 * @example en
+                 */
+                lang?: string;
             };
-            header?: never;
+            header?: {
+                /**
+                 * @description which language the reasons should have
+                 * @example nl-BE, en;q=0.5
+                 */
+                "Accept-Language"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -1628,6 +2203,8 @@ export interface operations {
             /** @description messages until one of the two leaves; a comment every 15 seconds */
             200: {
                 headers: {
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -1660,6 +2237,8 @@ export interface operations {
             /** @description signed */
             201: {
                 headers: {
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -1726,13 +2305,14 @@ export interface operations {
                     "text/plain": string;
                 };
             };
-            /** @description starting, stopping or failed */
+            /** @description starting, stopping or failed; `detail` says which */
             503: {
                 headers: {
+                    "Retry-After": components["headers"]["Retry-After"];
                     [name: string]: unknown;
                 };
                 content: {
-                    "text/plain": string;
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
                 };
             };
         };

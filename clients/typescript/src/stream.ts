@@ -2,7 +2,7 @@
 
 import { GatewayError, NoAnswerError, ProblemError } from "./errors.js";
 import { noAnswer, pause, sleep, type Patience } from "./patience.js";
-import type { components } from "./schema.js";
+import type { components, paths } from "./schema.js";
 
 type Schemas = components["schemas"];
 
@@ -17,6 +17,14 @@ export type Topic = keyof Messages;
 /** A message: `topic` says what `data` is. */
 export type Message<T extends Topic = Topic> = { [K in T]: { topic: K; data: Messages[K] } }[T];
 
+/** What to follow: one user's messages only, with fields of items and the language of reasons. */
+export interface Followed {
+  user?: string;
+  fields?: NonNullable<NonNullable<paths["/v1/stream"]["get"]["parameters"]["query"]>["fields"]>;
+  lang?: string;
+  signal?: AbortSignal;
+}
+
 interface Place {
   url: string;
   headers: Record<string, string>;
@@ -28,9 +36,12 @@ const SILENT_MS = 45_000; // three times as long as a gateway is ever silent
 const LASTED_MS = 5_000; // a connection that lasted so long begins a new count of attempts
 
 export async function* follow<T extends Topic>(
-  place: Place, topics: readonly T[], of: { user?: string; signal?: AbortSignal },
+  place: Place, topics: readonly T[], of: Followed,
 ): AsyncGenerator<Message<T>, void, undefined> {
-  const query = new URLSearchParams({ topics: topics.join(","), ...(of.user === undefined ? {} : { user: of.user }) });
+  const query = new URLSearchParams({ topics: topics.join(",") });
+  if (of.user !== undefined) query.set("user", of.user);
+  if (of.fields?.length) query.set("fields", of.fields.join(","));
+  if (of.lang !== undefined) query.set("lang", of.lang);
   for (let attempt = 0; ; attempt++) {
     const began = Date.now();
     let answer: Response | undefined;

@@ -87,7 +87,10 @@ class AsyncClient:
                 wait = attempts.pause(call, error)
             await asyncio.sleep(wait)
 
-    async def stream(self, topics: Iterable[str] = ("slate",), user: str | None = None) -> AsyncIterator[Message]:
+    async def stream(
+        self, topics: Iterable[str] = ("slate",), user: str | None = None, *, fields: Iterable[str] = (),
+        lang: str | None = None,
+    ) -> AsyncIterator[Message]:  # fmt: skip
         """Messages as they happen: of `slate`, `event`, `outcome`, `stats`; of one user, or of all.
 
         A connection that is lost is made anew; messages of the time between are missed. `contextlib.aclosing` ends it.
@@ -99,7 +102,8 @@ class AsyncClient:
         NoAnswerError
             if it is not reached again
         """
-        call, attempts = calls.stream(topics, user), Attempts(self._exchange.patience)
+        call = calls.stream(topics, user, fields=fields, lang=lang)
+        attempts = Attempts(self._exchange.patience)
         timeout = aiohttp.ClientTimeout(total=None, connect=self._exchange.patience.timeout_s, sock_read=SILENT_S)
         while True:
             try:
@@ -126,11 +130,13 @@ class AsyncClient:
 
     recommendations = _method(calls.recommendations)
     explanation = _method(calls.explanation)
+    list_users = _method(calls.list_users)
     get_user = _method(calls.get_user)
     put_user = _method(calls.put_user)
     patch_user = _method(calls.patch_user)
     forget = _method(calls.forget)
     search = _method(calls.search)
+    list_items = _method(calls.list_items)
     similar = _method(calls.similar)
     get_item = _method(calls.get_item)
     put_item = _method(calls.put_item)

@@ -17,10 +17,12 @@ from stream.records.http.answers import (
     Forgetting,
     FoundItems,
     IssuedToken,
+    ItemPage,
     ItemWritten,
     KnownUser,
     ServedSlate,
     SimilarItems,
+    UserPage,
     UserWritten,
     Written,
 )
@@ -62,20 +64,32 @@ class Call(NamedTuple, Generic[T]):
         return f"{self.method} {self.path.partition('?')[0]}"
 
 
-def recommendations(user_id: str, *, k: int | None = None, exclude: Iterable[str] = ()) -> Call[ServedSlate]:
+def recommendations(
+    user_id: str, *, k: int | None = None, exclude: Iterable[str] = (), fields: Iterable[str] = (),
+    lang: str | None = None, after: str | None = None,
+) -> Call[ServedSlate]:  # fmt: skip
     """The newest slate of a user; trending items, marked by `fallback`, if there is none.
 
     Parameters
     ----------
     k : items, from 1 to 40; None: as many as the slate has
     exclude : items that it must not have
+    fields : of the items, beside the title: price, image, link, ...
+    lang : of the reasons: en, ...
+    after : an event of the user that the slate should know; the gateway waits for it, but not for long
     """
-    return Call("GET", f"/v1/users/{_id(user_id)}/recommendations{_query(k=k, exclude=exclude)}", _as(ServedSlate))
+    query = _query(k=k, exclude=exclude, fields=_joined(fields), lang=lang, after=after)
+    return Call("GET", f"/v1/users/{_id(user_id)}/recommendations{query}", _as(ServedSlate))
 
 
-def explanation(user_id: str) -> Call[Explanation]:
+def explanation(user_id: str, *, lang: str | None = None) -> Call[Explanation]:
     """Why a user sees their slate, by their worker; a 404 if they have none."""
-    return Call("GET", f"/v1/users/{_id(user_id)}/explanation", _as(Explanation))
+    return Call("GET", f"/v1/users/{_id(user_id)}/explanation{_query(lang=lang)}", _as(Explanation))
+
+
+def list_users(*, cursor: str | None = None, limit: int | None = None) -> Call[UserPage]:
+    """One page of the ids of users with a slate or attributes; `next` of an answer is the cursor of the next page."""
+    return Call("GET", f"/v1/users{_query(cursor=cursor, limit=limit)}", _as(UserPage))
 
 
 def get_user(user_id: str) -> Call[Versioned[KnownUser]]:
@@ -100,14 +114,22 @@ def forget(user_id: str) -> Call[Forgetting]:
     return Call("DELETE", f"/v1/users/{_id(user_id)}", _as(Forgetting))
 
 
-def search(query: str = "", *, k: int | None = None) -> Call[FoundItems]:
+def search(query: str = "", *, k: int | None = None, fields: Iterable[str] = ()) -> Call[FoundItems]:
     """Items whose title contains `query`, or trending ones; at most `k`, from 1 to 50, 20 if None."""
-    return Call("GET", f"/v1/items{_query(query=query or None, k=k)}", _as(FoundItems))
+    return Call("GET", f"/v1/items{_query(query=query or None, k=k, fields=_joined(fields))}", _as(FoundItems))
 
 
-def similar(item_id: str, *, k: int | None = None, exclude: Iterable[str] = ()) -> Call[SimilarItems]:
+def list_items(*, cursor: str | None = None, limit: int = 100, fields: Iterable[str] = ()) -> Call[ItemPage]:
+    """One page of the catalogue, from 1 to 500 items, whole or with some `fields`; `next` is the next page's cursor."""
+    return Call("GET", f"/v1/items{_query(cursor=cursor, limit=limit, fields=_joined(fields))}", _as(ItemPage))
+
+
+def similar(
+    item_id: str, *, k: int | None = None, exclude: Iterable[str] = (), fields: Iterable[str] = ()
+) -> Call[SimilarItems]:
     """Items that the same users interacted with; at most `k`, from 1 to 40, 20 if None."""
-    return Call("GET", f"/v1/items/{_id(item_id)}/similar{_query(k=k, exclude=exclude)}", _as(SimilarItems))
+    query = _query(k=k, exclude=exclude, fields=_joined(fields))
+    return Call("GET", f"/v1/items/{_id(item_id)}/similar{query}", _as(SimilarItems))
 
 
 def get_item(item_id: str) -> Call[Versioned[Item]]:
@@ -131,10 +153,11 @@ def drop_item(item_id: str) -> Call[ItemWritten]:
     return Call("DELETE", f"/v1/items/{_id(item_id)}", _as(ItemWritten))
 
 
-def write_events(*events: Event) -> Call[Written]:
+def write_events(*events: Event, idempotency_key: str | None = None) -> Call[Written]:
     """Write events, each with its `type`; those that `errors` of the answer names are not written.
 
-    The same event sent again, by this client or another, counts once: its `event_id` decides.
+    The same event sent again, by this client or another, counts once: its `event_id` decides. With a key the gateway
+    also repeats its answer.
 
     Raises
     ------
@@ -143,7 +166,8 @@ def write_events(*events: Event) -> Call[Written]:
     """
     if not events or any(event.type is None for event in events):
         raise ValueError("write_events: must have one event or more, each with a type: view, click or purchase")
-    return Call("POST", "/v1/events", _as(Written), msgspec.json.encode(events), _match(None))
+    headers = {"Content-Type": JSON} | ({} if idempotency_key is None else {"Idempotency-Key": idempotency_key})
+    return Call("POST", "/v1/events", _as(Written), msgspec.json.encode(events), headers)
 
 
 def issue_token(user_id: str, *, seconds: float | None = None) -> Call[IssuedToken]:
@@ -172,9 +196,12 @@ def openapi() -> Call[dict[str, Any]]:
     return Call("GET", "/openapi.json", lambda reply: msgspec.json.decode(reply.body, type=dict[str, Any]))
 
 
-def stream(topics: Iterable[str], user: str | None) -> Call[bytes]:
+def stream(
+    topics: Iterable[str] = ("slate",), user: str | None = None, *, fields: Iterable[str] = (), lang: str | None = None
+) -> Call[bytes]:
     """The messages of `topics`, of one user or all: the answer does not end."""
-    return Call("GET", f"/v1/stream{_query(topics=','.join(topics), user=user)}", lambda reply: reply.body)
+    query = _query(topics=_joined(topics), user=user, fields=_joined(fields), lang=lang)
+    return Call("GET", f"/v1/stream{query}", lambda reply: reply.body)
 
 
 def _id(text: str) -> str:
@@ -198,6 +225,10 @@ def _query(**values: Any) -> str:
     }  # fmt: skip
     text = urlencode(pairs, doseq=True)
     return f"?{text}" if text else ""
+
+
+def _joined(values: Iterable[str]) -> str | None:
+    return ",".join(values) or None
 
 
 def _json(value: Any) -> bytes:

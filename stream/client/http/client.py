@@ -84,7 +84,10 @@ class Client:
                 wait = attempts.pause(call, error)
             time.sleep(wait)
 
-    def stream(self, topics: Iterable[str] = ("slate",), user: str | None = None) -> Iterator[Message]:
+    def stream(
+        self, topics: Iterable[str] = ("slate",), user: str | None = None, *, fields: Iterable[str] = (),
+        lang: str | None = None,
+    ) -> Iterator[Message]:  # fmt: skip
         """Messages as they happen: of `slate`, `event`, `outcome`, `stats`; of one user, or of all.
 
         A connection that is lost is made anew; messages of the time between are missed. `contextlib.closing` ends it.
@@ -96,7 +99,8 @@ class Client:
         NoAnswerError
             if it is not reached again
         """
-        call, attempts = calls.stream(topics, user), Attempts(self._exchange.patience)
+        call = calls.stream(topics, user, fields=fields, lang=lang)
+        attempts = Attempts(self._exchange.patience)
         while True:
             try:
                 yield from self._follow(call)
@@ -140,11 +144,13 @@ class Client:
 
     recommendations = _method(calls.recommendations)
     explanation = _method(calls.explanation)
+    list_users = _method(calls.list_users)
     get_user = _method(calls.get_user)
     put_user = _method(calls.put_user)
     patch_user = _method(calls.patch_user)
     forget = _method(calls.forget)
     search = _method(calls.search)
+    list_items = _method(calls.list_items)
     similar = _method(calls.similar)
     get_item = _method(calls.get_item)
     put_item = _method(calls.put_item)

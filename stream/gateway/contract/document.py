@@ -21,11 +21,17 @@ TAGS = {
     "events": "What users did: written, and followed as it happens.",
     "service": "Tokens, probes, metrics, this document.",
 }
-HEADERS = {
-    "ETag": ({"type": "string"}, "names this version, for If-Match"),
-    "Retry-After": ({"type": "integer", "minimum": 0}, "seconds to wait before the request is sent again"),
-    "WWW-Authenticate": ({"type": "string"}, "the scheme that is asked for"),
+TEXT = {"type": "string"}
+HEADERS = {  # schema, meaning, whether it is always there
+    "Content-Language": (TEXT, "of the reasons", True),
+    "ETag": (TEXT, "names this version, for If-None-Match and If-Match", True),
+    "Idempotency-Replayed": ({"const": "true"}, "it was answered before, and nothing was done now", False),
+    "RateLimit": (TEXT, 'what is left: `"default";r=9998;t=1`, requests and seconds until all are again', False),
+    "RateLimit-Policy": (TEXT, 'the limit: `"default";q=10000;w=2`, requests at once and seconds', False),
+    "Retry-After": ({"type": "integer", "minimum": 0}, "seconds to wait before the request is sent again", False),
+    "WWW-Authenticate": (TEXT, "the scheme that is asked for", True),
 }
+LIMITED = ("RateLimit", "RateLimit-Policy")  # of every answer to a caller who needs a key
 SECURITY = {
     "key": {"type": "http", "scheme": "bearer", "description": "a key with the scopes that are named"},
     "token": {
@@ -40,7 +46,10 @@ def document(version: str, routes: Sequence[Route]) -> dict[str, Any]:
     paths: dict[str, dict[str, Any]] = {}
     for route in routes:
         paths.setdefault(route.path, {})[route.method.lower()] = _operation(route)
-    headers = {name: {"schema": schema, "description": text} for name, (schema, text) in HEADERS.items()}
+    headers = {
+        name: {"schema": schema, "description": text, "required": always}
+        for name, (schema, text, always) in HEADERS.items()
+    }
     return {
         "openapi": "3.1.0",
         "info": {
@@ -57,6 +66,7 @@ def document(version: str, routes: Sequence[Route]) -> dict[str, Any]:
 
 def _operation(route: Route) -> dict[str, Any]:
     first, _, rest = (route.handler.__doc__ or "").strip().partition("\n\n")
+    limited = LIMITED if route.scope else ()
     found: dict[str, Any] = {
         "operationId": route.name,
         "tags": [route.tag],
@@ -66,7 +76,8 @@ def _operation(route: Route) -> dict[str, Any]:
         + [_parameter(each, "query") for each in route.query]
         + [_parameter(each, "header") for each in route.headers],
         "security": _security(route),
-        "responses": {str(status): _answer(answer) for status, answer in route.answers.items()} | problems_of(route),
+        "responses": {str(status): _answer(answer, limited) for status, answer in route.answers.items()}
+        | problems_of(route),
     }
     if route.body is not None:
         found["requestBody"] = _body(route.body)
@@ -104,16 +115,16 @@ def _body(body: Body) -> dict[str, Any]:
     return {"required": True, "content": dict.fromkeys(body.contents, content)}
 
 
-def _answer(answer: Answer) -> dict[str, Any]:
-    plain = {"type": "object" if answer.content == JSON else "string"}
-    content: dict[str, Any] = {"schema": plain if answer.record is None else _of(answer.record)}
+def _answer(answer: Answer, limited: tuple[str, ...]) -> dict[str, Any]:
+    headers = {name: {"$ref": f"#/components/headers/{name}"} for name in (*answer.headers, *limited)}
+    found = {"description": answer.description} | ({"headers": headers} if headers else {})
+    if answer.content is None:
+        return found
+    kinds = [_of(record) for record in answer.records] or [{"type": "object" if answer.content == JSON else "string"}]
+    content: dict[str, Any] = {"schema": {"anyOf": kinds} if len(kinds) > 1 else kinds[0]}
     if answer.messages:
         content["x-messages"] = {name: _of(record) for name, record in answer.messages.items()}
-    if answer.examples:
-        content["examples"] = _examples(answer.examples)
-    headers = {name: {"$ref": f"#/components/headers/{name}"} for name in answer.headers}
-    found = {"description": answer.description, "content": {answer.content: content}}
-    return found | ({"headers": headers} if headers else {})
+    return found | {"content": {answer.content: content | {"examples": _examples(answer.examples)}}}
 
 
 def _of(record: type[msgspec.Struct]) -> dict[str, str]:

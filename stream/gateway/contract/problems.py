@@ -26,7 +26,10 @@ WITH_BODY = {
     415: "the body is compressed, or not declared as JSON",
 }
 SHARED = ALWAYS | KEYED | WITH_BODY
-HEADERS = {401: "WWW-Authenticate", 429: "Retry-After", 503: "Retry-After"}
+HEADERS = {
+    401: ("WWW-Authenticate",), 409: ("Retry-After",), 429: ("Retry-After", "RateLimit", "RateLimit-Policy"),
+    503: ("Retry-After",),
+}  # fmt: skip
 
 
 def name_of(status: int) -> str:
@@ -64,5 +67,5 @@ def problem(status: int, text: str) -> dict[str, Any]:
         "content": {CONTENT_TYPE: {"schema": reference("ProblemDetails"), "examples": {"one": {"value": example}}}},
     }
     if status in HEADERS:
-        found["headers"] = {HEADERS[status]: {"$ref": f"#/components/headers/{HEADERS[status]}"}}
+        found["headers"] = {name: {"$ref": f"#/components/headers/{name}"} for name in HEADERS[status]}
     return found

@@ -49,16 +49,16 @@ class Answer(NamedTuple):
 
     Parameters
     ----------
-    record : of the JSON; None: any text, or any object
+    records : of the JSON, one of them; none: any text, or any object
     headers : names of those that it has, see `contract.document`
     messages : records of a stream, by event
     """
 
     description: str
-    record: type[Struct] | None = None
+    records: tuple[type[Struct], ...] = ()
     examples: Mapping[str, Any] = {}
     headers: tuple[str, ...] = ()
-    content: str = JSON
+    content: str | None = JSON  # None: there is nothing
     messages: Mapping[str, type[Struct]] = {}
 
 

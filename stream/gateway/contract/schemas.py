@@ -32,9 +32,8 @@ def schemas_of(routes: Iterable[Route]) -> Schemas:
 
 def _records(route: Route) -> Iterator[type[Struct]]:
     for answer in route.answers.values():
+        yield from answer.records
         yield from answer.messages.values()
-        if answer.record is not None:
-            yield answer.record
 
 
 def _bodies(found: Schemas) -> Schemas:

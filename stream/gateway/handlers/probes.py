@@ -4,6 +4,7 @@ from aiohttp import web
 
 from stream.gateway.guard.scrapes import check_scrape
 from stream.gateway.handlers.parts import METRICS, OPENAPI, READ_MODEL, READER, SETTINGS, STOPPING
+from stream.gateway.problems import Problem
 
 
 async def healthz(_: web.Request) -> web.Response:
@@ -15,11 +16,11 @@ async def readyz(request: web.Request) -> web.Response:
     """Whether it serves: 503 until the topics are read, and when it stops."""
     reader = request.app[READER]
     if request.app[STOPPING].is_set():
-        return web.Response(text="stopping", status=503)
+        raise Problem(503, "stopping")
     if reader.stopped:
-        return web.Response(text="the topics are read no more: the log says why", status=503)
+        raise Problem(503, "the topics are read no more: the log says why")
     if not reader.ready.is_set():
-        return web.Response(text=f"reading the topics: {reader.progress:.0%}", status=503)
+        raise Problem(503, f"reading the topics: {reader.progress:.0%}", headers={"Retry-After": "1"})
     return web.Response(text=f"serving {len(request.app[READ_MODEL].slates)} users")
 
 

@@ -3,7 +3,7 @@
 from stream.gateway import api
 from stream.gateway.contract.route import Answer, Body, Route
 from stream.gateway.handlers import probes
-from stream.gateway.routes.users import NOON
+from stream.gateway.routes.shared import NOON
 from stream.records.http.answers import IssuedToken
 
 TEXT = "text/plain"
@@ -15,16 +15,14 @@ SERVICE = (
     Route(
         "POST", "/v1/tokens", api.issue_token, scope="admin|events+slates",
         body=Body("TokenRequest", {"hour": {"user_id": "ada", "seconds": 3600}}),
-        answers={201: Answer("signed", IssuedToken, {"ada": TOKEN})},
+        answers={201: Answer("signed", (IssuedToken,), {"ada": TOKEN})},
         problems={501: "there are no tokens: see gateway.token_secret"},
     ),
     Route("GET", "/healthz", probes.healthz, {200: Answer("alive", content=TEXT, examples={"alive": "alive"})}),
     Route(
         "GET", "/readyz", probes.readyz,
-        {
-            200: Answer("ready", content=TEXT, examples={"ready": "serving 3706 users"}),
-            503: Answer("starting, stopping or failed", content=TEXT, examples={"begun": "reading the topics: 42%"}),
-        },
+        {200: Answer("ready", content=TEXT, examples={"ready": "serving 3706 users"})},
+        problems={503: "starting, stopping or failed; `detail` says which"},
     ),
     Route(
         "GET", "/metrics", probes.metrics,

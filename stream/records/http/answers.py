@@ -7,13 +7,15 @@ from typing import Annotated, Literal
 
 from msgspec import Meta, Struct
 
-from stream.records.schemas import Attributes, EventType, Id, Probability, Timestamp
+from stream.records.schemas import Attributes, EventType, Id, Item, Probability, Scalar, Timestamp
 
 Count = Annotated[int, Meta(ge=0)]
 Title = Annotated[str, Meta(description="title of the item; its id if it has none")]
 Warnings = Annotated[list[str], Meta(description="unknown fields of what was sent, with the names that were meant")]
 Short = Annotated[str | None, Meta(description="why there are fewer items than were asked for; null: there are not")]
 Decision = Annotated[Id | None, Meta(description="of the newest slate; null: none is known")]
+Next = Annotated[str | None, Meta(description="the `cursor` of the next page; null: this is the last")]
+Complete = Annotated[bool, Meta(description="false: the gateway has dropped some, see gateway.memory_mb")]
 ItemScore = Annotated[float, Meta(description="comparable within one answer only")]
 
 
@@ -33,7 +35,24 @@ class Written(Struct, frozen=True, kw_only=True, omit_defaults=True):
     warnings: Warnings = []
 
 
-class ServedItem(Struct, frozen=True, kw_only=True):
+class Chosen(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Fields of an item that the parameter `fields` asked for, as the catalogue has them; all others are left out."""
+
+    categories: list[str] = []
+    price: float | None = None
+    list_price: Annotated[float | None, Meta(description="before a reduction")] = None
+    tags: list[str] = []
+    text: str | None = None
+    attributes: dict[str, Scalar] = {}
+    available: bool | None = None
+    expires_at: Annotated[Timestamp | None, Meta(description="not recommended from then on")] = None
+    link: Annotated[str | None, Meta(description="address of its page")] = None
+    image: Annotated[str | None, Meta(description="address of its picture")] = None
+    images: Annotated[list[str], Meta(description="addresses of further pictures")] = []
+    vectors: dict[str, list[float]] = {}
+
+
+class ServedItem(Chosen, frozen=True, kw_only=True):
     """One item of a slate as it is shown."""
 
     item_id: Id
@@ -54,6 +73,13 @@ class LeftOut(Struct, frozen=True, kw_only=True):
     withdrawn: Annotated[int, Meta(ge=0, description="removed, unavailable or expired since")]
 
 
+class After(Struct, frozen=True, kw_only=True):
+    """The event that the slate was to know."""
+
+    event_id: Id
+    known: Annotated[bool, Meta(description="false: it came too late for this answer, or nobody remembers it")]
+
+
 class ServedSlate(Struct, frozen=True, kw_only=True):
     """A user's newest slate, or trending items, marked by `fallback`, for a user without one."""
 
@@ -70,9 +96,10 @@ class ServedSlate(Struct, frozen=True, kw_only=True):
     short: Short
     filled: Annotated[int, Meta(ge=0, description="items that no policy drew, in place of those left out")]
     left_out: LeftOut
+    after: Annotated[After | None, Meta(description="of the parameter `after`; null without it")] = None
 
 
-class NamedItem(Struct, frozen=True, kw_only=True):
+class NamedItem(Chosen, frozen=True, kw_only=True):
     """An item that was found."""
 
     item_id: Id
@@ -85,7 +112,23 @@ class FoundItems(Struct, frozen=True, kw_only=True):
     items: list[NamedItem]
 
 
-class ScoredItem(Struct, frozen=True, kw_only=True):
+class ItemPage(Struct, frozen=True, kw_only=True):
+    """One page of the catalogue, in the order of ids."""
+
+    items: Annotated[list[Item], Meta(description="whole, or with their chosen fields")]
+    next: Next
+    complete: Complete
+
+
+class UserPage(Struct, frozen=True, kw_only=True):
+    """One page of the ids of users with a slate or attributes, in their order."""
+
+    users: list[Id]
+    next: Next
+    complete: Complete
+
+
+class ScoredItem(Chosen, frozen=True, kw_only=True):
     """An item with what it was found by."""
 
     item_id: Id

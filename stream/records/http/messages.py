@@ -4,11 +4,11 @@ from typing import Annotated
 
 from msgspec import Meta, Struct
 
-from stream.records.http.answers import ServedSlate, Title
+from stream.records.http.answers import Chosen, ServedSlate, Title
 from stream.records.schemas import EventType, Id, OutcomeType
 
 
-class StreamedEvent(Struct, frozen=True, kw_only=True):
+class StreamedEvent(Chosen, frozen=True, kw_only=True):
     """`event`: a user did something."""
 
     user_id: Id
@@ -17,7 +17,7 @@ class StreamedEvent(Struct, frozen=True, kw_only=True):
     title: Title
 
 
-class StreamedHit(Struct, frozen=True, kw_only=True):
+class StreamedHit(Chosen, frozen=True, kw_only=True):
     """The slot that was taken."""
 
     slot: Annotated[int, Meta(ge=0, description="from 0")]

@@ -17,14 +17,17 @@ from tests.support.contract import DOCUMENT, errors, operation_of
 ODD = "sofa, red/2 é"
 EVENT = Event(type="click", event_id="e", user_id=ODD, item_id="i", timestamp=1.7e9, context={"device": "phone"})
 MADE: list[Call[Any]] = [
-    calls.recommendations(ODD), calls.recommendations(ODD, k=5, exclude=["a,b", "c"]), calls.explanation(ODD),
+    calls.recommendations(ODD), calls.recommendations(ODD, k=5, exclude=["a,b", "c"]),
+    calls.recommendations(ODD, fields=["price", "image"], lang="nl", after=ODD), calls.explanation(ODD, lang="nl"),
+    calls.list_users(), calls.list_users(cursor="aQ", limit=500), calls.list_items(limit=7, fields=["price"]),
     calls.get_user(ODD), calls.put_user(ODD, {"age": 7}), calls.patch_user(ODD, {"age": None}, if_match='"1"'),
     calls.forget(ODD), calls.search(), calls.search("mug & cup", k=50), calls.similar(ODD, k=3, exclude=[ODD]),
+    calls.search(fields=["price", "image"]), calls.similar(ODD, fields=["tags"]), calls.explanation(ODD),
     calls.get_item(ODD), calls.put_item(Item(item_id=ODD, title="Sofa", price=9.5)), calls.drop_item(ODD),
     calls.patch_item(ODD, {"price": 8, "tags": None}, if_match='"1"'), calls.write_events(EVENT),
-    calls.write_events(EVENT, EVENT), calls.issue_token(ODD), calls.issue_token(ODD, seconds=60),
-    calls.stream(["slate", "event"], ODD), calls.stream(["slate"], None), calls.healthz(), calls.readyz(),
-    calls.metrics(), calls.openapi(),
+    calls.write_events(EVENT, EVENT, idempotency_key="k"), calls.issue_token(ODD), calls.issue_token(ODD, seconds=60),
+    calls.stream(["slate", "event"], ODD, fields=["link", "price"], lang="nl"), calls.stream(), calls.healthz(),
+    calls.readyz(),    calls.metrics(), calls.openapi(),
 ]  # fmt: skip
 
 
@@ -51,7 +54,7 @@ def test_every_operation_has_a_method_of_both_clients() -> None:
     names = {operation["operationId"] for methods in DOCUMENT["paths"].values() for operation in methods.values()}
     for client in (Client, AsyncClient):
         methods = {name for name, _ in inspect.getmembers(client, callable) if not name.startswith("_")}
-        assert methods - {"close", "send"} == names
+        assert methods - {"close", "send", "list_items"} == names
         assert all(inspect.getdoc(getattr(client, name)) for name in names)
     assert {operation_of(call.method, call.path)[1]["operationId"] for call in MADE} == names  # type: ignore[index]
 

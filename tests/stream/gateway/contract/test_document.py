@@ -32,7 +32,7 @@ def contents(operation: Any) -> Iterator[tuple[str, str, Any]]:
     for kind, media in operation.get("requestBody", {}).get("content", {}).items():
         yield "body", kind, media
     for status, answer in operation["responses"].items():
-        for kind, media in resolved(answer)["content"].items():
+        for kind, media in resolved(answer).get("content", {}).items():
             yield status, kind, media
 
 

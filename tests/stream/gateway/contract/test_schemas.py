@@ -6,6 +6,8 @@ import msgspec
 import pytest
 
 from stream.gateway.contract.schemas import reference
+from stream.gateway.fields.chosen import FIELDS
+from stream.records.http.answers import Chosen, ServedItem
 from stream.records.schemas import Event, Item, Profile
 from tests.support.contract import COMPONENTS, errors
 
@@ -42,6 +44,11 @@ def test_a_body_is_valid_or_not(schema: str, value: Any, valid: bool) -> None:
 @pytest.mark.parametrize(("record", "bodies"), [(Event, "EventBody"), (Item, "ItemBody"), (Profile, "ProfileBody")])
 def test_bodies_have_the_fields_of_their_records(record: type[msgspec.Struct], bodies: str) -> None:
     assert list(COMPONENTS["schemas"][bodies]["properties"]) == list(record.__struct_fields__)
+
+
+def test_answers_have_the_fields_that_may_be_chosen() -> None:
+    assert Chosen.__struct_fields__ == tuple(name for name in FIELDS if name != "title")
+    assert set(Chosen.__struct_fields__) < set(ServedItem.__struct_fields__)
 
 
 def test_a_change_has_no_defaults_since_what_is_left_out_stays() -> None:
