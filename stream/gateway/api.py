@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from typing import Any, NamedTuple
+from typing import Any
 
 import orjson
 from aiohttp import web
@@ -14,9 +14,9 @@ from stream.gateway.documents import counts, explanation_document, item_document
 from stream.gateway.feed import FullError, follow
 from stream.gateway.fields.chosen import chosen
 from stream.gateway.fields.unknown import WARNED, warned
-from stream.gateway.guard.authorise import Access, caller_of, required_user
+from stream.gateway.guard.authorise import caller_of, required_user
 from stream.gateway.guard.tokens import MAX_S
-from stream.gateway.handlers import catalogue, lists
+from stream.gateway.handlers import lists
 from stream.gateway.handlers.parts import (
     CLIENT,
     FEED,
@@ -51,21 +51,6 @@ MAX_ITEMS = 40  # of an answer, as of a slate
 MAX_FOUND = 50  # items of a search
 TOPICS = frozenset({"event", "slate", "outcome", "stats"})
 OWN_TOPICS = TOPICS - {"stats"}  # for the holder of a token
-
-
-class Endpoint(NamedTuple):
-    """A method and a path, the scope that a key needs, the handler, and whether a token of the user will do."""
-
-    method: str
-    path: str
-    scope: str
-    handler: Any
-    own: bool = False
-
-    @property
-    def access(self) -> Access:
-        """What is needed."""
-        return Access(self.scope, self.own)
 
 
 async def write_events(request: web.Request) -> web.Response:
@@ -236,23 +221,3 @@ async def issue_token(request: web.Request) -> web.Response:
     asked = token_request(await body(request, MAX_PROFILE_BYTES), request.app[SETTINGS].gateway.token_s, MAX_S)
     signed = tokens.sign(asked.user_id, asked.seconds, time.time())
     return answer(signed._asdict() | {"user_id": asked.user_id}, 201)
-
-
-ENDPOINTS = (
-    Endpoint("POST", "/v1/events", "events", write_events, own=True),
-    Endpoint("GET", "/v1/users/{user_id}/recommendations", "slates", recommendations, own=True),
-    Endpoint("GET", "/v1/users/{user_id}/explanation", "slates", explanation, own=True),
-    Endpoint("GET", "/v1/users", "slates", lists.list_users),
-    Endpoint("GET", "/v1/users/{user_id}", "slates", catalogue.get_user, own=True),
-    Endpoint("PUT", "/v1/users/{user_id}", "catalogue", catalogue.put_user),
-    Endpoint("PATCH", "/v1/users/{user_id}", "catalogue", catalogue.patch_user),
-    Endpoint("DELETE", "/v1/users/{user_id}", "admin", catalogue.forget),
-    Endpoint("GET", "/v1/items", "slates", search),
-    Endpoint("GET", "/v1/items/{item_id}/similar", "slates", similar),
-    Endpoint("GET", "/v1/items/{item_id}", "slates", catalogue.get_item),
-    Endpoint("PUT", "/v1/items/{item_id}", "catalogue", catalogue.put_item),
-    Endpoint("PATCH", "/v1/items/{item_id}", "catalogue", catalogue.patch_item),
-    Endpoint("DELETE", "/v1/items/{item_id}", "admin", catalogue.drop_item),
-    Endpoint("GET", "/v1/stream", "slates", stream, own=True),
-    Endpoint("POST", "/v1/tokens", "admin|events+slates", issue_token),
-)

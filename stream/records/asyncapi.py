@@ -1,7 +1,8 @@
 """Writes the contract for other tools: `deploy/asyncapi.yaml` (AsyncAPI 3.0) and `deploy/schemas`.
 
 All of it comes from `schemas.py` and `topics.py`. `python -m stream.records.asyncapi` writes the files, with `--check`
-it only compares them; the tests do the same. It needs PyYAML, a development dependency: nothing else may import it.
+it only compares them; the tests do the same. It needs PyYAML, a development dependency: only `stream.gateway.contract`,
+when it writes its own file, may import it.
 """
 
 import json

@@ -22,6 +22,7 @@ from stream.gateway.reader import Reader
 from stream.gateway.reasons.languages import Languages
 from stream.gateway.reasons.words import Words
 from stream.gateway.writer import Writer
+from stream.metrics.gateway import GatewayMetrics
 
 READ_MODEL = web.AppKey("read_model", ReadModel)
 READER = web.AppKey("reader", Reader)
@@ -34,6 +35,8 @@ LANGUAGES = web.AppKey("languages", Languages)
 PATCHES = web.AppKey("patches", Patches)
 KEYS = web.AppKey("keys", Keys)
 TOKENS = web.AppKey("tokens", Tokens)
+METRICS = web.AppKey("metrics", GatewayMetrics)
+OPENAPI = web.AppKey("openapi", bytes)
 STOPPING = web.AppKey("stopping", asyncio.Event)
 
 
