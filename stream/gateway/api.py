@@ -92,7 +92,7 @@ async def recommendations(request: web.Request) -> web.Response:
     else:
         read_model.expire(time.time())
         found = trending_document(user_id, read_model.trending(k, exclude), read_model, view, k)
-    return worded(request, found | {"after": after}, view.words)
+    return await worded(request, found | {"after": after}, view.words)
 
 
 async def _awaited(request: web.Request, user_id: str) -> dict[str, Any] | None:
@@ -115,7 +115,7 @@ async def similar(request: web.Request) -> web.Response:
     found = read_model.similar(item_id, k, excluded(request, read_model.knows))
     items = [item_document(item, read_model, fields, score=score) for item, score in found]
     about = {**item_document(item_id, read_model), "items": items, **counts(k, len(items))}
-    return versioned(request, orjson.dumps(about))
+    return await versioned(request, orjson.dumps(about))
 
 
 async def explanation(request: web.Request) -> web.Response:
@@ -136,7 +136,7 @@ async def explanation(request: web.Request) -> web.Response:
             raise Problem(502, "a worker asks for a token: set the same worker.token for workers and gateway")
         raise Problem(404, f"user {user_id!r}: no worker has an open slate of this user")
     words = words_of(request)
-    return worded(request, explanation_document(found, request.app[READ_MODEL], words), words)
+    return await worded(request, explanation_document(found, request.app[READ_MODEL], words), words)
 
 
 async def search(request: web.Request) -> web.Response:
@@ -161,7 +161,7 @@ async def search(request: web.Request) -> web.Response:
         if len(found) >= k:
             break
     items = [item_document(item, read_model, fields) for item in found]
-    return versioned(request, orjson.dumps({"items": items}))
+    return await versioned(request, orjson.dumps({"items": items}))
 
 
 async def stream(request: web.Request) -> web.StreamResponse:

@@ -17,8 +17,8 @@ FILL = "fill"  # source of items in place of others that were withdrawn or exclu
 
 def item_document(item_id: str, read_model: ReadModel, fields: tuple[str, ...] = (), **more: Any) -> dict[str, Any]:
     """An item of a list: its id, its title (the id if it has none), what the list says of it, and chosen fields."""
-    chosen = described(read_model.items.get(item_id), fields) if fields else {}
-    return {"item_id": item_id, "title": read_model.title(item_id)} | more | chosen
+    found = {"item_id": item_id, "title": read_model.title(item_id), **more}
+    return found | described(read_model.items.get(item_id), fields) if fields else found
 
 
 def slate_document(

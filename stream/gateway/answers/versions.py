@@ -1,5 +1,6 @@
 """Versions of answers: a strong ETag for each representation, and 304 where the caller has it (RFC 9110, 13)."""
 
+import asyncio
 import re
 from collections.abc import Mapping
 from hashlib import blake2b
@@ -7,6 +8,7 @@ from hashlib import blake2b
 from aiohttp import web
 
 REVALIDATED = "private, no-cache"  # kept by the caller only, who asks each time whether it still holds
+LONG = 100_000  # bytes of a representation, some 0.1 ms to digest
 _TAGS = re.compile(r'(?:W/)?("[\x21\x23-\x7e\x80-\xff]*")')
 
 
@@ -19,7 +21,7 @@ def tag_of(body: bytes) -> str:
     return f'"{blake2b(body, digest_size=12).hexdigest()}"'
 
 
-def versioned(
+async def versioned(
     request: web.Request, body: bytes, tag: str = "", headers: Mapping[str, str] | None = None
 ) -> web.Response:
     """An answer in JSON with its version; 304 without a body if the header If-None-Match names it.
@@ -28,7 +30,8 @@ def versioned(
     ----------
     tag : another ETag than that of the bytes
     """
-    tag = tag or tag_of(body)
+    if not tag:  # a long one is digested beside the loop, so that others are served
+        tag = tag_of(body) if len(body) < LONG else await asyncio.to_thread(tag_of, body)
     found = {"ETag": tag, "Cache-Control": REVALIDATED, **(headers or {})}
     if _names(", ".join(request.headers.getall("If-None-Match", [])), tag):
         return web.Response(status=304, headers=found)

@@ -25,7 +25,7 @@ async def get_item(request: web.Request) -> web.Response:
     """Read an item of the catalogue, as the gateway has it; the header `ETag` names this version."""
     if (item := _item(request, item_id := id_of(request, "item_id"))) is None:
         raise Problem(404, f"item {item_id!r}: must be in the catalogue; it is not")
-    return versioned(request, orjson.dumps(whole_of(item)), etag(item)["ETag"])
+    return await versioned(request, orjson.dumps(whole_of(item)), etag(item)["ETag"])
 
 
 async def put_item(request: web.Request) -> web.Response:

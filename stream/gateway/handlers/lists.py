@@ -14,7 +14,7 @@ from stream.gateway.handlers.parts import READ_MODEL
 from stream.gateway.parameters import text_of
 from stream.gateway.problems import Problem
 
-AT_ONCE = 25  # items made into text in one go
+AT_ONCE, PAUSE_BYTES = 25, 100_000  # items, and their bytes, that are made into text in one go
 
 
 async def list_items(request: web.Request) -> web.Response:
@@ -25,8 +25,10 @@ async def list_items(request: web.Request) -> web.Response:
     read_model, fields = request.app[READ_MODEL], chosen(text_of(request, "fields"))
     last, most = page_of(request, "items")
     found, size, ids = list[bytes](), 0, read_model.item_ids.after(last, most + 1)
+    paused = 0
     for n, item_id in enumerate(ids[:most]):
-        if n % AT_ONCE == AT_ONCE - 1:
+        if n % AT_ONCE == AT_ONCE - 1 or size - paused > PAUSE_BYTES:
+            paused = size
             await asyncio.sleep(0)  # others are served in between
         item = read_model.items.peek(item_id)
         if item is not None:  # it may have gone in a pause
@@ -39,7 +41,7 @@ async def list_items(request: web.Request) -> web.Response:
     after = cursor("items", last) if ids and last != ids[-1] else None
     complete = not read_model.items.evicted
     body = b'{"items":[' + b",".join(found) + b'],"next":' + orjson.dumps(after) + b',"complete":'
-    return versioned(request, body + orjson.dumps(complete) + b"}")
+    return await versioned(request, body + orjson.dumps(complete) + b"}")
 
 
 async def list_users(request: web.Request) -> web.Response:
@@ -49,4 +51,4 @@ async def list_users(request: web.Request) -> web.Response:
     ids = read_model.user_ids.after(last, most + 1)
     after = cursor("users", ids[most - 1]) if len(ids) > most else None
     complete = not (read_model.slates.evicted or read_model.attributes.evicted)
-    return versioned(request, orjson.dumps({"users": ids[:most], "next": after, "complete": complete}))
+    return await versioned(request, orjson.dumps({"users": ids[:most], "next": after, "complete": complete}))

@@ -52,10 +52,10 @@ def view_of(request: web.Request) -> View:
     return View(chosen(text_of(request, "fields")), words_of(request))
 
 
-def worded(request: web.Request, data: Any, words: Words) -> web.Response:
+async def worded(request: web.Request, data: Any, words: Words) -> web.Response:
     """An answer with reasons and its version, which caches keep apart by language."""
     headers = {"Content-Language": words.language, "Vary": "Accept-Language"}
-    return versioned(request, orjson.dumps(data), headers=headers)
+    return await versioned(request, orjson.dumps(data), headers=headers)
 
 
 def answer(data: Any, status: int = 200, headers: Mapping[str, str] | None = None) -> web.Response:

@@ -1,6 +1,7 @@
 """Why an item is on a slate: what the explanation found, or, until it was asked for, who filled the slot."""
 
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 LINKS = ("covisitation", "sequential_rules", "session_neighbours", "content")  # sources that name the user's item
@@ -18,6 +19,7 @@ class Reason(NamedTuple):
 RISING, LISTED = Reason("trending"), Reason("in_catalogue")  # of items that no policy drew
 
 
+@lru_cache(1_000)
 def filled_by(source: str) -> Reason:
     """What is known of a slot before its explanation.
 

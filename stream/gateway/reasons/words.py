@@ -39,15 +39,16 @@ class Words:
 
     def __init__(self, language: str, templates: Mapping[str, str]) -> None:
         self.language, self._templates = language, templates
+        self._whole = {name: text.format_map({}) for name, text in templates.items() if name not in PLACES}
 
     def say(self, reason: Reason) -> str:
         """The sentence."""
         template, value = reason
+        if (whole := self._whole.get(template)) is not None:
+            return whole
         if template not in self._templates:
             template, value = "other", template.replace("_", " ")
-        place = PLACES.get(template)
-        text = self._templates[template]
-        return text.format_map({place: value}) if place else text.format_map({})
+        return self._templates[template].format_map({PLACES[template]: value})
 
 
 IN_ENGLISH = Words("en", ENGLISH)

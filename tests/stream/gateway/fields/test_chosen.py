@@ -8,7 +8,7 @@ from stream.records.schemas import Item
 
 
 def test_all_fields_of_items_can_be_chosen_but_the_id_which_is_always_there() -> None:
-    assert {"item_id", "schema_version"} == set(Item.__struct_fields__) - set(FIELDS)
+    assert {"item_id", "schema_version", "vectors"} == set(Item.__struct_fields__) - set(FIELDS)
     assert chosen(",".join(FIELDS)) == tuple(name for name in FIELDS if name != "title")
     assert chosen("") == ()
     assert chosen(" price , image") == chosen("image,price") == ("price", "image")
