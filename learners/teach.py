@@ -100,7 +100,7 @@ class Teacher:
         """Leave every source to `learning_calls`."""
         self.compiled, self.others = False, self._sources
 
-    def held(self, items: NDArray[np.int32]) -> Any:
+    def held(self, items: Sequence[int]) -> Any:
         """Return the board as kernels take it, ready to teach events on these items at the pace that is set by now."""
         growths = [source.growth for source in self._paced]
         if growths != self._growths:

@@ -1,6 +1,6 @@
 """Slates and rows that are learned together or record by record: the same model, the same alarms, the same losses."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import msgspec
@@ -25,7 +25,7 @@ class Told(Observer):
     def drifted(self, model: str, answer: str) -> None:
         self.alarms.append((model, answer))
 
-    def learned(self, td_errors: Sequence[float], losses: Sequence[Losses]) -> None:
+    def learned(self, td_errors: Sequence[float], losses: Iterable[Losses]) -> None:
         self.errors += td_errors
         self.losses += losses
 
