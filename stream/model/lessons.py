@@ -39,12 +39,13 @@ class _Lessons(NamedTuple):
     events: Events
     paces: Paces
     learned: NDArray[np.int64]  # see `teach`
+    into: Any  # `Learned`
 
 
 @njit(cache=True)
-def _teach(board: Any, lessons: Any, count: int, size: int) -> bool:
+def _teach(lessons: Any, count: int, size: int) -> bool:
     """Write so many rows as events, without the items for which there was no room, then teach them."""
-    rows, recent, past, events, paces, learned = lessons.it
+    rows, recent, past, events, paces, learned, into = lessons.it
     used = 0
     for n in range(count):
         row = rows[n]
@@ -67,7 +68,7 @@ def _teach(board: Any, lessons: Any, count: int, size: int) -> bool:
         events.starts[: count + 1], events.recent[:used], events.sessions[:count], events.past_times[:used],
         events.past_counts[:used], events.past_kinds[:used],
     )  # fmt: skip
-    return teach(board.it, part, size, paces, learned)
+    return teach(into.it, part, size, paces, learned)
 
 
 class Lessons:
@@ -83,12 +84,12 @@ class Lessons:
 
     def __init__(self, vocabulary: Vocabulary, sources: Sequence[Source], board: Board) -> None:
         self._vocabulary, self._teacher = vocabulary, Teacher(sources, board)
-        self._handle = Handle()
+        self._handle, self._into = Handle(), Handle()
         self._items: list[int] = []  # of the events
         self._used = 0  # of their recent items
         self._lessons = _Lessons(
             np.zeros(0, _ROW), np.zeros(0, np.int32), np.zeros(0, PAST), _no_events(), self._teacher.paces,
-            self._teacher.learned,
+            self._teacher.learned, None,
         )  # fmt: skip
         self._make_room(_EVENTS, _RECENT)
         self._waiting: list[tuple[Step, LoggedEvent, int]] = []  # the same events, for the other sources
@@ -148,8 +149,10 @@ class Lessons:
 
     def _teach(self) -> None:
         items, self._items, self._used = self._items, [], 0
-        held = self._teacher.held(items)
-        if not _teach(held, self._handle.of(self._lessons), len(items), len(self._vocabulary)):
+        into = self._into.of(self._teacher.ready(items))
+        if into is not self._lessons.into:
+            self._lessons = self._lessons._replace(into=into)
+        if not _teach(self._handle.of(self._lessons), len(items), len(self._vocabulary)):
             self._teacher.finish(self._interactions(len(items)))
 
     def _interactions(self, n: int) -> Interactions:
