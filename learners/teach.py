@@ -4,8 +4,7 @@ What a source lacks room for, or what must be rescaled first, it learns afterwar
 """
 
 from collections.abc import Sequence
-from operator import is_
-from typing import Any, NamedTuple, cast
+from typing import Any, NamedTuple
 
 import numpy as np
 from numba import njit
@@ -104,35 +103,40 @@ class Teacher:
         self._seated: dict[str, Any] = dict(zip(SEATS, board.seated))
         self._paced = [self._seated[name] for name in _PACED]
         sessions, users = self._seated["session_neighbours"], self._seated["user_neighbours"]
+        self._content = self._seated["content"]  # it learns nothing, but is told
         self._answering = [sessions, users]  # they remember their last answer
-        self._into: tuple[Any, ...] = (None,) * len(Learned._fields)
+        self._into: Learned | None = None  # as it was last
+        self._size = 0  # items that there were then
         self.paces = Paces(np.ones(len(_PACED)), sessions.limits, users.limits)
-        self._growths: list[float] = []  # as they are in `paces`
         self.learned = np.zeros(len(_STOPS), np.int64)  # see `teach`
 
     def part(self) -> None:
         """Leave every source to `learning_calls`."""
         self.compiled, self.others = False, self._sources
 
-    def ready(self, items: Sequence[int]) -> Learned:
-        """Return what `teach` takes, to teach events on these items at the pace that is set by now."""
-        growths = [source.growth for source in self._paced]
-        if growths != self._growths:
-            self._growths = growths
-            self.paces.growths[:] = growths
-        popular, fast, near, following, sessions, users, shelves, content, repeats = self.board.seated
-        content.catch_up(items)
+    def outdate(self) -> None:
+        """Expect that sources have other arrays or another pace: something else than an event has changed them."""
+        self._into = None
+
+    def ready(self, items: Sequence[int], size: int) -> Learned:
+        """Return what `teach` takes, to teach events on these of so many items at the pace that is set by now.
+
+        Arrays and pace are read anew where there are more items than before, and after `outdate`.
+        """
+        self._content.catch_up(items)
         for source in self._answering:
             source.make_ready()
-        into = (
-            popular.arrays, fast.arrays, near.links, following.links, sessions.sessions, users.users, shelves.arrays,
-            repeats.tables,
-        )  # fmt: skip
-        if not all(map(is_, into, self._into)):
-            self._into = Learned(*into)
-        return cast("Learned", self._into)
+        if self._into is None or size != self._size:
+            self.paces.growths[:] = [source.growth for source in self._paced]
+            popular, fast, near, following, sessions, users, shelves, _, repeats = self.board.seated
+            self._into, self._size = Learned(
+                popular.arrays, fast.arrays, near.links, following.links, sessions.sessions, users.users,
+                shelves.arrays, repeats.tables,
+            ), size  # fmt: skip
+        return self._into
 
     def finish(self, events: Interactions) -> None:
         """Let the sources that stopped half-way learn the rest."""
         for name, start in zip(_STOPS, self.learned.tolist()):
             self._seated[name].learn_many(events.since(start))
+        self.outdate()

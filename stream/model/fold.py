@@ -101,6 +101,7 @@ class Model:
                 self._learn_step(record)
                 return
             self._teach(offset)
+            self._lessons.outdate()
             if isinstance(record, ItemChange):
                 self._describe(record)
             elif isinstance(record, ExperimentChange):
@@ -118,6 +119,9 @@ class Model:
         """Teach what waits: policies and ranking first, then the sources, at the pace that drift has set by then."""
         while self._practice.waiting:
             self._try(self._practice.learn, offset)
+        if self._practice.answered:
+            self._practice.answered = False
+            self._lessons.outdate()
         for call in self._lessons.calls():
             self._try(call, offset)
 

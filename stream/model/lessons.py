@@ -98,6 +98,10 @@ class Lessons:
         """Teach each source by a call of its own from here on; what they learn is the same."""
         self._teacher.part()
 
+    def outdate(self) -> None:
+        """Expect that something else than an event has changed sources."""
+        self._teacher.outdate()
+
     def add(self, step: Step, event: LoggedEvent, item: int) -> None:
         """Add a step's event on an item."""
         if self._teacher.others:
@@ -149,10 +153,11 @@ class Lessons:
 
     def _teach(self) -> None:
         items, self._items, self._used = self._items, [], 0
-        into = self._into.of(self._teacher.ready(items))
+        size = len(self._vocabulary)
+        into = self._into.of(self._teacher.ready(items, size))
         if into is not self._lessons.into:
             self._lessons = self._lessons._replace(into=into)
-        if not _teach(self._handle.of(self._lessons), len(items), len(self._vocabulary)):
+        if not _teach(self._handle.of(self._lessons), len(items), size):
             self._teacher.finish(self._interactions(len(items)))
 
     def _interactions(self, n: int) -> Interactions:

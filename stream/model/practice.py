@@ -81,6 +81,7 @@ class Practice:
         self._count = self._rows = self._used = 0  # tasks, rows among them, bytes of their features
         self._queued: dict[int, tuple[Queues, bool]] = {}  # by identity; whether the observer is told what they learn
         self._errors: list[float] = []  # TD errors of what was learned, for the observer
+        self.answered = False  # whether alarms were, so that learners have another pace; set back by who heeds it
         self._tasks = Tasks(
             np.zeros(0, np.uint8), np.zeros(0, np.uint8), np.zeros(0, np.int64), np.zeros(0, np.bool_),
             np.zeros(0, np.int64), np.zeros(0), np.zeros(0, np.bool_), np.zeros((0, 4)), np.zeros(2, np.int64),
@@ -94,6 +95,7 @@ class Practice:
         self._tasks = Tasks(**arrays)
         self._room = len(self._tasks.kinds), len(self._tasks.features)
         self._written: list[Any] = [part.data for part in self._tasks[:-2]]  # numpy takes single numbers more slowly
+        self._done: Any = self._tasks.done.data
 
     def settle(self, step: Step) -> None:
         """Take the outcome of a slate, if the step settled one."""
@@ -160,13 +162,12 @@ class Practice:
             errors = policy.learn_queued()
             if told:
                 self._errors += errors
-        if self._tasks.done[0] < self._count:
+        if self._done[0] < self._count:
             self._work()
         try:
             self._observer.learned(self._errors, self._losses())
         finally:
-            self._count = self._rows = self._used = 0
-            self._tasks.done[:] = 0
+            self._count = self._rows = self._used = self._done[0] = self._done[1] = 0
             self._errors.clear()
 
     def _work(self) -> None:
@@ -177,6 +178,7 @@ class Practice:
             self._bench = _Bench._make([handle.of(part) for handle, part in zip(self._handles, parts, strict=True)])
         held = self._handle.of(self._bench)
         while _work(held, self._count):
+            self.answered = True
             for model, answer in self._watch.alarms():
                 self._observer.drifted(model, answer)
         self._ranking.heads.outdate()
