@@ -28,6 +28,7 @@ _ROW = np.dtype(
      ("kind", "u1"), ("known", "u1")]
 )  # fmt: skip
 _AS_ROW = Layout("<d4qi2B")
+_ROW_BYTES, _PAST_BYTES = _AS_ROW.size, PAST.itemsize
 
 
 class _Lessons(NamedTuple):
@@ -112,11 +113,11 @@ class Lessons:
         if n == self._room[0] or end > self._room[1]:
             self._make_room(2 * n, 2 * end)
         self._recent[start:end] = array("i", places)
-        known = len(past) == (end - start) * PAST.itemsize
+        known = len(past) == (end - start) * _PAST_BYTES
         if known:
-            self._past[start * PAST.itemsize : end * PAST.itemsize] = past
+            self._past[start * _PAST_BYTES : end * _PAST_BYTES] = past
         _AS_ROW.pack_into(
-            self._rows, n * _AS_ROW.size, event.time, number(step.user_id), start, end, step.session_items, item,
+            self._rows, n * _ROW_BYTES, event.time, number(step.user_id), start, end, step.session_items, item,
             event.kind, known,
         )  # fmt: skip
         self._items.append(item)
