@@ -6,7 +6,6 @@ The same as `learners.arrays.handle`, since the two packages know nothing of eac
 from typing import Any
 
 from numba import njit, types
-from numba.core import cgutils
 from numba.experimental import structref
 from numba.extending import intrinsic
 
@@ -36,11 +35,11 @@ def _lend(context: Any, builder: Any, kind: Any, value: Any) -> Any:
     """
     if isinstance(kind, types.Array):
         array = context.make_array(kind)(context, builder, value)
-        array.meminfo = cgutils.get_null_value(array.meminfo.type)
-        array.parent = cgutils.get_null_value(array.parent.type)
+        array.meminfo, array.parent = array.meminfo.type(None), array.parent.type(None)
         return array._getvalue()  # noqa: SLF001  numba has no other name for it
     if isinstance(kind, types.BaseTuple):
-        for place, each in enumerate(kind.types):
+        parts: Any = kind
+        for place, each in enumerate(parts.types):
             lent = _lend(context, builder, each, builder.extract_value(value, place))
             value = builder.insert_value(value, lent, place)
         return value
@@ -48,7 +47,7 @@ def _lend(context: Any, builder: Any, kind: Any, value: Any) -> Any:
     return value
 
 
-@intrinsic  # type: ignore[misc]  # numba leaves it unannotated
+@intrinsic
 def _lent(typing: Any, it: Any) -> Any:
     def code(context: Any, builder: Any, signature: Any, values: Any) -> Any:
         return _lend(context, builder, signature.args[0], values[0])
@@ -58,7 +57,7 @@ def _lent(typing: Any, it: Any) -> Any:
 
 @njit(cache=True)
 def _hold(it: Any) -> Any:
-    return _Held(_lent(it))
+    return _Held(_lent(it))  # type: ignore[call-arg]  # compiled code does not pass the first argument
 
 
 class Handle:

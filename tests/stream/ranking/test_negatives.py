@@ -56,7 +56,7 @@ def test_the_row_of_the_item_taken_comes_first(n: int, item: int, rows: list[int
 
 def test_rows_are_written_as_bytes() -> None:
     bits = np.array([0, 2**31, 2**32 - 1], np.uint32)
-    rows, taken, others = rows_of(offered(5), 12, 0, bits * 2.0**-32, 1, 60.0, 1e9)
+    rows, taken, others = rows_of(offered(5), 12, 0, uniforms(*bits * 2.0**-32), 1, 60.0, 1e9)
     out = np.full(rows.size + 9, 77, np.uint8)
     assert write_rows(offered(5), 12, 0, bits, 1, 60.0, 1e9, out) == (rows.size, taken, others)
     assert out.tobytes() == rows.tobytes() + bytes([77] * 9)
