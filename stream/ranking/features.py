@@ -25,7 +25,6 @@ CROWD = ("popularity", "categories", "trending", "new_items")  # names of source
 # Their columns are zero for items that the user has touched: there they mostly count the user's own events, which the
 # user's own columns hold already; and in a frozen model they would miss the user's last events.
 ZERO_IF_SEEN = ("popularity_fast", "covisitation", "sequential_rules")
-_N_OWN = len(OWN)
 SCORE = "score"  # the last column of a row: the mixer's score when the list was made
 RECENCY, SEEN_GAP, LAST_GAP, GAP = (OWN.index(name) for name in ("seen_recency", "seen_x_gap", "last_x_gap", "gap"))
 
@@ -168,11 +167,12 @@ def describe(
     known: Known,
     moment: Moment,
     zero_if_seen: NDArray[np.int64],  # numbers of the sources of `ZERO_IF_SEEN`
-) -> NDArray[np.uint8]:  # [candidates, features + 1], times 255
-    """Compute the feature matrix; columns as in `feature_names`, the last one left for the mixer's score."""
+    out: NDArray[np.uint8],  # [candidates, features + 1], times 255
+) -> None:
+    """Write the features; columns as in `feature_names`, the last one is left for the mixer's score."""
     items, ranks, scores, places = joined
     first = 3 * len(scores)
-    out = np.zeros((len(items), first + _N_OWN + 1), np.uint8)
+    out[:] = 0
     _source_columns(ranks, scores, out)
     retime(past.times, places, moment.gap, moment.now, out[:, first:])
     history, depth = byte(log(1.0 + moment.events) / 6.0), byte(log(1.0 + moment.depth) / 4.0)
@@ -203,4 +203,3 @@ def describe(
         row[22] = byte(agree / ranks.shape[1])
         row[23], row[24], row[25] = history, depth, byte(moment.repeat_rate)
         row[26], row[27] = 255 * (moment.kind == 1), 255 * (moment.kind == 2)
-    return out
