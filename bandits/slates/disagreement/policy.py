@@ -22,6 +22,7 @@ from bandits.slates.disagreement.choice import (
     Tuning,
     disagreement_propensities,
     draw_disagreement,
+    draw_freely,
     no_bounds,
     recorded_disagreement,
 )
@@ -58,7 +59,6 @@ class _Beliefs(NamedTuple):
     scale: NDArray[np.float64]
     prior: Prior  # of rewards whose mean and mean square are 1
     confidence: tuple[float, float]  # see `Differences`
-    free: Constraints  # none
 
 
 class Drawing(NamedTuple):
@@ -74,7 +74,7 @@ def draw_by(
     held: Any, epsilon: float, floor: float, state: int, lists: NDArray[np.int32], uniforms: NDArray[np.float64]
 ) -> Slate:
     """Draw a slate without constraints by the beliefs of `Disagreement.drawing`; compiled code calls it too."""
-    cells, pooled, scale, prior, confidence, free = held.it
+    cells, pooled, scale, prior, confidence = held.it
     if not 0 <= state < len(cells):
         raise IndexError("policy 'disagreement': state must be in [0, n_states)")
     mean = mean_square = 0.0
@@ -85,7 +85,7 @@ def draw_by(
         cells[state], pooled, (prior[0] * mean, prior[1] * mean, prior[2] * mean_square), confidence,
         (epsilon, floor), bounds,
     )  # fmt: skip
-    return draw_disagreement(differences, lists, uniforms, free)
+    return draw_freely(differences, lists, uniforms)
 
 
 @njit(cache=True)
@@ -167,7 +167,6 @@ class Disagreement(SlateTable):
         )  # fmt: skip
         self._beliefs = _Beliefs(
             self._cells, self._pooled, self._scale.sums, (tuning.t0, tuning.ts, tuning.doubt), (tuning.z, tuning.zx),
-            NO_CONSTRAINTS,
         )  # fmt: skip
         self._drawing = Handle()
 
