@@ -10,12 +10,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stream.config import Config
-from stream.decisions.uniforms import uniforms
+from stream.decisions.uniforms import random_bits
 from stream.model.fold import Model
-from stream.ranking.negatives import TRIES, rows_of
+from stream.ranking.negatives import TRIES, write_rows
 from stream.records.log import LoggedEvent, Rows
 from stream.state.user import User
 
+_BITS = np.dtype("<u4")
 SHOWN_USERS = 5_000  # users whose last candidates are kept; about 30 KB each
 
 
@@ -35,6 +36,7 @@ class ShownCandidates:
         self._hard = config.ranking.negatives // 2
         self._uniform = config.ranking.negatives - self._hard
         self._name = f"{config.policy.seed}/rows/"
+        self._rows = np.empty((1 + config.ranking.negatives) * len(model.ranking.columns), np.uint8)
         self._kept: OrderedDict[str, Shown] = OrderedDict()
         self._free: list[NDArray[np.uint8]] = []
 
@@ -59,12 +61,14 @@ class ShownCandidates:
         self._free.append(kept.slot)
         if event.time < kept.time:
             return None
-        rows, taken, others = rows_of(
-            kept.slot, self.model.vocabulary.index(event.item_id), self._hard,
-            uniforms(self._name + kept.decision_id, self._uniform + self._hard * TRIES),
-            self.model.ranking.own, event.time - user.time, event.time,
+        bits = np.frombuffer(random_bits(self._name + kept.decision_id, self._uniform + self._hard * TRIES), _BITS)
+        size, taken, others = write_rows(
+            kept.slot, self.model.vocabulary.index(event.item_id), self._hard, bits, self.model.ranking.own,
+            event.time - user.time, event.time, self._rows,
         )  # fmt: skip
-        return Rows(rows.tobytes(), taken, self._uniform, min(1.0, self._uniform / others)) if others > 0 else None
+        if others == 0:
+            return None
+        return Rows(self._rows[:size].tobytes(), taken, self._uniform, min(1.0, self._uniform / others))
 
     def slot(self, size: int) -> NDArray[np.uint8]:
         """A free slot of so many bytes at least, or a new one; one that is too small is given up."""
