@@ -51,7 +51,6 @@ EXEMPT: dict[str, str] = {  # source file -> what it is, and where it is tested
     "stream/datasets/sniff_objects.py": "tests/stream/datasets/test_sniff.py finds out each kind",
     "stream/datasets/suggest.py": "tests/stream/datasets/test_sniff.py runs the command that it suggests",
     "stream/decisions/arrivals.py": "declares the types of what a shard takes",
-    "stream/decisions/mix.py": "one count: tests/stream/decisions/test_engine.py has its answer",
     "stream/errors.py": "declares errors and their exit codes; tests/stream/test_cli.py",
     "stream/evaluation/stopwatch.py": "wraps a clock: doctest, and tests/stream/evaluation/test_baselines.py",
     "stream/gateway/api.py": "needs a broker: tests/kafka/test_gateway.py",

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from learners.base import Impersonal, Interaction, Query, State
 from learners.interactions import Interactions, require_all_known
 from learners.neighbours.neighbourhood import Neighbourhood
-from learners.neighbours.session_search import Decays, NearSessions, Weights, find_sessions
+from learners.neighbours.session_search import MAX_HISTORY, Decays, NearSessions, Weights, find_sessions
 from learners.neighbours.sessions import (
     Limits,
     forget_sessions,
@@ -57,7 +57,7 @@ class SessionNeighbours(Impersonal):
     idf
         $\lambda_{idf}$, >= 0.
     history
-        Positions of the asked session that are looked at, from its end.
+        Positions of the asked session that are looked at, from its end; at most 64.
     max_sessions
         Sessions kept; a new one replaces the one that began first. About 120 bytes a session, taken as needed.
     items_a_session
@@ -107,6 +107,8 @@ class SessionNeighbours(Impersonal):
     ) -> None:
         if not 0 < max_sessions <= _MAX_SESSIONS:
             raise ValueError(f"`{self.name}`: max_sessions must be in 1..{_MAX_SESSIONS}; got {max_sessions}")
+        if not 0 < history <= MAX_HISTORY:
+            raise ValueError(f"`{self.name}`: history must be in 1..{MAX_HISTORY}; got {history}")
         self.limits: Limits = (max_sessions, items_a_session, sample)
         self._weights = Weights.of(decay, idf, k, history)
         self._near = Neighbourhood(history, sample)

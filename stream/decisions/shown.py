@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from stream.config import Config
 from stream.decisions.uniforms import random_bits
 from stream.model.fold import Model
-from stream.ranking.negatives import TRIES, Offered, pack_offered, packed_bytes, write_rows
+from stream.ranking.negatives import TRIES, write_rows
 from stream.records.log import LoggedEvent, Rows
 from stream.state.user import User
 
@@ -25,15 +25,7 @@ class Shown(NamedTuple):
 
     time: float  # event time of the slate
     decision_id: str
-    offered: Offered
-
-
-class Kept(NamedTuple):
-    """The same as it waits."""
-
-    time: float
-    decision_id: str
-    slot: NDArray[np.uint8]
+    slot: NDArray[np.uint8]  # see `Offered`
 
 
 class ShownCandidates:
@@ -45,15 +37,13 @@ class ShownCandidates:
         self._uniform = config.ranking.negatives - self._hard
         self._name = f"{config.policy.seed}/rows/"
         self._rows = np.empty((1 + config.ranking.negatives) * len(model.ranking.columns), np.uint8)
-        self._kept: OrderedDict[str, Kept] = OrderedDict()
+        self._kept: OrderedDict[str, Shown] = OrderedDict()
         self._free: list[NDArray[np.uint8]] = []
 
     def keep(self, user_id: str, shown: Shown) -> None:
-        """Keep what a user has just been shown."""
+        """Keep what a user has just been shown; from now on the slot belongs to these."""
         self.forget(user_id)
-        slot = self._slot(packed_bytes(shown.offered))
-        pack_offered(slot, *shown.offered)
-        self._kept[user_id] = Kept(shown.time, shown.decision_id, slot)
+        self._kept[user_id] = shown
         if len(self._kept) > SHOWN_USERS:
             self.forget(next(iter(self._kept)))
 
@@ -80,8 +70,8 @@ class ShownCandidates:
             return None
         return Rows(self._rows[:size].tobytes(), taken, self._uniform, min(1.0, self._uniform / others))
 
-    def _slot(self, size: int) -> NDArray[np.uint8]:
-        """A free one, or a new one; one that is too small is given up."""
+    def slot(self, size: int) -> NDArray[np.uint8]:
+        """A free slot of so many bytes at least, or a new one; one that is too small is given up."""
         if self._free and len(self._free[-1]) >= size:
             return self._free.pop()
         del self._free[-1:]

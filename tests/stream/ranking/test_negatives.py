@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from stream.ranking.features import OWN
-from stream.ranking.negatives import TRIES, Offered, pack_offered, packed_bytes, rows_of, sample, write_rows
+from stream.ranking.negatives import TRIES, Offered, offered_bytes, pack_offered, rows_of, sample, write_rows
 
 SCORES = np.array([0.1, 0.9, 0.5, 0.7, 0.3], np.float32)
 
@@ -40,7 +40,7 @@ def offered(n: int, spare: int = 0) -> np.ndarray[tuple[int], np.dtype[np.uint8]
     features = np.zeros((n, 1 + len(OWN) + 1), np.uint8)
     features[:, 0] = np.arange(n)
     found = Offered(np.arange(10, 10 + n, dtype=np.int32), features, SCORES[:n], np.full(n, -1, np.int32), np.zeros(0))
-    slot = np.full(packed_bytes(found) + spare, 255, np.uint8)
+    slot = np.full(offered_bytes(n, features.shape[1], 0) + spare, 255, np.uint8)
     pack_offered(slot, *found)
     return slot
 
