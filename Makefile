@@ -2,8 +2,10 @@
 # `make` alone prints the targets: the text behind `##` stands for a target, a line that begins with `##` for a group.
 PYTHON ?= python3
 BIN := .venv/bin
+RUNTIME := .venv/.runtime
 INSTALLED := .venv/.installed
 KERNELS := .venv/.kernels
+PIP := $(BIN)/python -m pip install --quiet --no-compile
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test unit lint bench gate clean lock
@@ -14,12 +16,14 @@ help:  ## print this list
 	  /^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 ## To see it
-demo: $(INSTALLED)  ## replay MovieLens through a real Kafka and a real worker, and watch
+demo: $(RUNTIME)  ## replay MovieLens through a real Kafka and a real worker, and watch
+	@$(BIN)/python -m stream.processes.kafka_home || $(MAKE) --no-print-directory $(INSTALLED)  # has a mock of Kafka
 	$(BIN)/headwater demo
 
 ## To work on it
 test: $(INSTALLED) $(KERNELS)  ## all tests; those marked kafka start a real broker
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -m "not kafka" -n 2 --dist loadfile; failed=$$?; \
+	  $(BIN)/python -m pytest -m kafka && exit $$failed
 
 unit: $(INSTALLED) $(KERNELS)  ## the tests that need no broker, without the long simulations
 	$(BIN)/python -m pytest -m "not kafka" --ignore tests/simulation
@@ -51,8 +55,13 @@ $(KERNELS): $(INSTALLED) $(shell find bandits learners stream -name "*.py")
 	$(BIN)/headwater kernels
 	touch $@
 
-$(INSTALLED): requirements.lock pyproject.toml
+# Modules become bytecode when they are first imported (--no-compile): most of those installed never are.
+$(RUNTIME): requirements-runtime.lock pyproject.toml
 	$(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install --quiet --require-hashes -r requirements.lock
-	$(BIN)/python -m pip install --quiet --no-deps --editable .
+	$(PIP) --no-deps --require-hashes -r requirements-runtime.lock
+	$(PIP) --no-deps --editable .
+	touch $@
+
+$(INSTALLED): $(RUNTIME) requirements.lock
+	$(PIP) --require-hashes -r requirements.lock
 	touch $@

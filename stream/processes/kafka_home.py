@@ -6,6 +6,7 @@ import os
 import re
 import shutil
 import subprocess
+import sys
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -147,3 +148,7 @@ def _copy_jars(maven: str, target: Path) -> None:
             f"Maven could not fetch Kafka's jars (exit status {done.returncode}): check the network and the settings "
             f"of Maven, then try again; its output:\n{last_lines(done.stdout)}"
         )
+
+
+if __name__ == "__main__":
+    sys.exit(kafka_available())  # the reason, and 1, where Kafka cannot run
