@@ -1,22 +1,11 @@
 """Programs that read or write the topics: replay, watch, dead letters, status of an experiment, a model in a file.
 
 For programs that speak to a gateway over HTTP: `Client` and `AsyncClient`, of the room `http`. They are imported when
-they are first asked for: commands that speak to Kafka need no HTTP.
+they are first asked for: commands that speak to Kafka need no HTTP. `__init__.pyi` has their types.
 """
 
 from importlib import import_module
-from typing import TYPE_CHECKING, Any
-
-if TYPE_CHECKING:
-    from stream.client.http import (
-        AsyncClient,
-        Client,
-        GatewayError,
-        NoAnswerError,
-        Patience,
-        ProblemError,
-        Versioned,
-    )
+from typing import Any
 
 __all__ = ["AsyncClient", "Client", "GatewayError", "NoAnswerError", "Patience", "ProblemError", "Versioned"]
 
