@@ -76,7 +76,7 @@ def first_unplaced(lists: NDArray[np.int32], a: int, items: NDArray[np.int32], s
             placed |= items[above] == item
         if not placed:
             return rank
-    return depth
+    return int(depth)
 
 
 @register_jitable

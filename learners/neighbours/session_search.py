@@ -132,7 +132,7 @@ def _advance(
         return _NONE
     left[n] -= 1
     heads[n] = cells[cell_of(lists, item, left[n])]
-    return (np.int64(last[heads[n], SEQUENCE]) << _BITS) + (MAX_HISTORY - 1 - n)
+    return (int(last[heads[n], SEQUENCE]) << _BITS) + (MAX_HISTORY - 1 - n)
 
 
 class NearSessions(NamedTuple):
