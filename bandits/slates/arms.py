@@ -41,7 +41,7 @@ def live_chances(chances: Chances, lists: NDArray[np.int32], cursor: NDArray[np.
             pmf[a] = 1.0 / (cursor < depth).sum()
 
 
-_draw, _propensities, _recorded = compiled(live_chances)
+_draw_free, _draw, _propensities, _recorded = compiled(live_chances)
 
 
 class SlateBandit:

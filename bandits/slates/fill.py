@@ -35,7 +35,7 @@ def epsilon_greedy_pmf(
     pmf[:] = epsilon_greedy(values, cursor < lists.shape[1], scores.epsilon)
 
 
-_draw, _propensities, _recorded = compiled(epsilon_greedy_pmf)
+_draw_free, _draw, _propensities, _recorded = compiled(epsilon_greedy_pmf)
 
 
 def draw_slate(

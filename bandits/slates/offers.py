@@ -47,8 +47,8 @@ def check_record(offered_ranks: NDArray[np.uint8], drawn: NDArray[np.uint8], slo
 
 
 @register_jitable
-def seek_offers(lists: NDArray[np.int32], shown: NDArray[np.int32], cursor: NDArray[np.int64]) -> int:
-    """Move each source's cursor to its offer for the slot below ``shown``; return how many sources are live.
+def seek_offers(lists: NDArray[np.int32], items: NDArray[np.int32], slot: int, cursor: NDArray[np.int64]) -> int:
+    """Move each source's cursor to its offer for a slot, the ``items`` above given; return how many sources are live.
 
     For a slate without constraints. Call it for every slot, from the first on: an offer that the slot above did not
     show stays.
@@ -56,24 +56,27 @@ def seek_offers(lists: NDArray[np.int32], shown: NDArray[np.int32], cursor: NDAr
     sources, depth = lists.shape
     live = 0
     for a in range(sources):
-        if shown.size == 0 or (cursor[a] < depth and lists[a, cursor[a]] == shown[-1]):
-            cursor[a] = first_unplaced(lists[a], shown, cursor[a])
-        live += cursor[a] < depth
+        rank = cursor[a]
+        if slot == 0 or (rank < depth and lists[a, rank] == items[slot - 1]):
+            cursor[a] = rank = first_unplaced(lists, a, items, slot, rank)
+        live += rank < depth
     return live
 
 
 @register_jitable
-def first_unplaced(row: NDArray[np.int32], shown: NDArray[np.int32], start: int) -> int:
-    """Rank from ``start`` on of the first item that is not shown, the row's size if there is none."""
-    for rank in range(start, row.size):
-        if row[rank] < 0:
+def first_unplaced(lists: NDArray[np.int32], a: int, items: NDArray[np.int32], slot: int, start: int) -> int:
+    """Rank from ``start`` on of a source's first item that is in no slot above, the lists' depth if there is none."""
+    depth = lists.shape[1]
+    for rank in range(start, depth):
+        item = lists[a, rank]
+        if item < 0:
             break
         placed = False
-        for item in shown:
-            placed |= item == row[rank]
+        for above in range(slot):
+            placed |= items[above] == item
         if not placed:
             return rank
-    return row.size
+    return depth
 
 
 @register_jitable

@@ -1,7 +1,7 @@
 """The walk down a slate, slot by slot: to draw it, to value a given one, to value one on record.
 
 A policy brings its belief and a function that writes the probability of every source at one slot; ``compiled`` builds
-the three walks around them. Probabilities depend on (state, slot, items above) alone and never on which source placed
+the walks around them. Probabilities depend on (state, slot, items above) alone and never on which source placed
 an item: that makes the propensities exact.
 """
 
@@ -30,8 +30,9 @@ WritePmf = Callable[[Belief, NDArray[np.int32], NDArray[np.int64], NDArray[np.fl
 
 
 class Walks(NamedTuple):
-    """The three compiled walks of one kind of belief."""
+    """The compiled walks of one kind of belief."""
 
+    draw_free: Callable[[Belief, NDArray[np.int32], NDArray[np.float64]], Slate]  # without constraints
     draw: Callable[[Belief, NDArray[np.int32], NDArray[np.float64], Constraints], Slate]
     propensities: Callable[[Belief, NDArray[np.int32], NDArray[np.int32], Constraints], NDArray[np.float64]]
     recorded: Callable[[Belief, NDArray[np.int32], NDArray[np.uint8]], NDArray[np.float64]]
@@ -61,7 +62,7 @@ def start(belief: Belief, lists: NDArray[np.int32], constraints: Constraints) ->
 def step(place: Place, shown: NDArray[np.int32]) -> tuple[int, int]:
     """Go to the slot below ``shown``: how many sources are live there, and the item pinned to it or -1."""
     if place.free:
-        return seek_offers(place.lists, shown, place.cursor), -1
+        return seek_offers(place.lists, shown, shown.size, place.cursor), -1
     live = seek_constrained_offers(place.lists, shown, place.cursor, place.constraints, place.used, place.gone)
     return live, due_pin(place.constraints, shown, live)
 
@@ -71,21 +72,22 @@ def fill_slot(
     slate: Slate, slot: int, lists: NDArray[np.int32], cursor: NDArray[np.int64], pmf: NDArray[np.float64], u: float
 ) -> None:
     """Draw the source of one slot; write down what it shows and what all sources offered."""
-    source = draw(pmf, u)
+    items, sources, offered_ranks, probabilities, propensities = slate
+    source, depth = draw(pmf, u), lists.shape[1]
     item = lists[source, cursor[source]]
-    slate.items[slot] = item
-    slate.sources[slot] = source
+    items[slot] = item
+    sources[slot] = source
     total = 0.0
     for a in range(pmf.size):
-        slate.probabilities[slot, a] = pmf[a]
-        if cursor[a] >= lists.shape[1]:
-            slate.offered_ranks[slot, a] = EXHAUSTED
-        elif lists[a, cursor[a]] == item:
-            slate.offered_ranks[slot, a] = cursor[a]
-            total += pmf[a]
-        else:
-            slate.offered_ranks[slot, a] = OTHER + cursor[a]
-    slate.propensities[slot] = total
+        rank, probability = cursor[a], pmf[a]
+        probabilities[slot, a] = probability
+        if rank >= depth:
+            offered_ranks[slot, a] = EXHAUSTED
+            continue
+        shown = lists[a, rank] == item  # in arithmetic: a processor cannot foresee it
+        offered_ranks[slot, a] = rank + OTHER * (1 - shown)
+        total += probability * shown
+    propensities[slot] = total
 
 
 @register_jitable
@@ -108,23 +110,32 @@ def first_slots(slate: Slate, n: int) -> Slate:
     )
 
 
-def compiled(write_pmf: WritePmf) -> Walks:  # noqa: C901  three functions, each short
+def compiled(write_pmf: WritePmf) -> Walks:  # noqa: C901  four functions, each short
     """Compile the walks for ``write_pmf(belief, lists, cursor, pmf)``, a jitable function that fills ``pmf``."""
+
+    @njit(cache=True)
+    def draw_free(belief: Belief, lists: NDArray[np.int32], uniforms: NDArray[np.float64]) -> Slate:
+        check_lists(lists, belief[0].shape[0])
+        slate, pmf = empty_slate(uniforms.size, lists.shape[0]), np.empty(lists.shape[0])
+        items, cursor, n = slate.items, np.zeros(lists.shape[0], np.int64), 0
+        while n < uniforms.size and seek_offers(lists, items, n, cursor) > 0:
+            write_pmf(belief, lists, cursor, pmf)
+            fill_slot(slate, n, lists, cursor, pmf, uniforms[n])
+            n += 1
+        return first_slots(slate, n)
 
     @njit(cache=True)
     def draw_slate(
         belief: Belief, lists: NDArray[np.int32], uniforms: NDArray[np.float64], constraints: Constraints
     ) -> Slate:
         place = start(belief, lists, constraints)
-        slate, pmf, cursor, free = (
-            empty_slate(uniforms.size, lists.shape[0]), np.empty(lists.shape[0]), place.cursor, place.free
+        if place.free:
+            return draw_free(belief, lists, uniforms)
+        slate, pmf, cursor, n = (
+            empty_slate(uniforms.size, lists.shape[0]), np.empty(lists.shape[0]), place.cursor, 0
         )  # fmt: skip
-        n = 0
         while n < uniforms.size:
-            if free:  # all slots of most slates: what takes a tuple of arrays counts references to each
-                live, pin = seek_offers(lists, slate.items[:n], cursor), -1
-            else:
-                live, pin = step(place, slate.items[:n])
+            live, pin = step(place, slate.items[:n])
             if pin >= 0:
                 place_pin(slate, n, pin)
             elif live > 0:
@@ -163,4 +174,4 @@ def compiled(write_pmf: WritePmf) -> Walks:  # noqa: C901  three functions, each
                 result[j] = shown_probability(offered_ranks[j], pmf)
         return result
 
-    return Walks(draw_slate, propensities, recorded)
+    return Walks(draw_free, draw_slate, propensities, recorded)

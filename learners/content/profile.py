@@ -64,11 +64,12 @@ def begin(it: Rated, recent: NDArray[np.int32], size: int) -> float:
     for place in places:
         values[place] *= rarity(described, frequency[keys[place]])
         squares += values[place] ** 2
+    length = math.sqrt(squares)
     for place in places:
-        values[place] /= math.sqrt(squares)
+        values[place] /= length
     if len(it.vector) > 0:
         it.vector[:] = average(it.vectors, recent, it.decay, size)
-    return math.sqrt(squares)
+    return length
 
 
 @njit(cache=True)

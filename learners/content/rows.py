@@ -11,7 +11,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from learners.arrays.top_k import best_first
+from learners.arrays.top_k import best_first, best_of
 from learners.content.profile import DESCRIBED, FOUND, ROWS, STAMP, Rated, begin, usual_price
 from learners.content.scores import closeness_of_prices, rate
 from learners.content.search import search
@@ -96,7 +96,7 @@ def propose_content(
         items, scores = _free(it, search(it, usual, _NOTHING), blocked)
         return best_first(items, scores, k)
     if kept > max(RATED, k):
-        items, scores = best_first(items[:kept], scores[:kept], max(RATED, k))
+        items = best_of(items[:kept], scores[:kept], max(RATED, k))
         kept = len(items)
     it.counters[STAMP] += 1
     stamp, rated = it.counters[STAMP], 0

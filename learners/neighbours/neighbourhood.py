@@ -113,16 +113,23 @@ def match_of(cells: NDArray[np.int32], places: NDArray[np.int32], start: int, co
 
 @njit(cache=True)
 def spread(kept: Histories, scratch: Scratch, closeness: NDArray[np.float64]) -> None:
-    """Give the items of every neighbour its factor, times `closeness` by their distance from the match."""
+    """Give the items of every neighbour its factor, times `closeness` by their distance from the match.
+
+    Positions ascend in a row, so what is too far from the match need not be read.
+    """
     cells, rows, places, sums, reached, found = kept.cells, kept.rows, scratch.places, scratch.sums, scratch.reached, 0
     for n in range(scratch.lengths[1]):
         row, factor = scratch.near[n], scratch.factors[n]
         start, count = rows[row, START], rows[row, COUNT]
-        end = start + 2 * count
-        middle = cells[start + 2 * match_of(cells, places, start, count) + 1]
-        for cell in range(start, end, 2):
+        first = start + 2 * match_of(cells, places, start, count)
+        middle, end = cells[first + 1], start + 2 * count
+        while first > start and middle - cells[first - 1] < len(closeness):
+            first -= 2
+        for cell in range(first, end, 2):
             distance = abs(cells[cell + 1] - middle)
-            amount = factor * closeness[distance] if distance < len(closeness) else 0.0
+            if distance >= len(closeness):
+                break
+            amount = factor * closeness[distance]
             if amount > 0.0:
                 item = cells[cell]
                 if sums[item] == 0.0:

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from learners.base import Impersonal, Interaction, Query, State
 from learners.interactions import Interactions, require_all_known
 from learners.neighbours.neighbourhood import Neighbourhood
-from learners.neighbours.session_search import Decays, NearSessions, Weights, find_sessions
+from learners.neighbours.session_search import MAX_HISTORY, Decays, NearSessions, Weights, find_sessions
 from learners.neighbours.sessions import (
     Limits,
     forget_sessions,
@@ -57,11 +57,16 @@ class SessionNeighbours(Impersonal):
     idf
         $\lambda_{idf}$, >= 0.
     history
-        Positions of the asked session that are looked at, from its end.
+        Positions of the asked session that are looked at, from its end; at most 64.
     max_sessions
         Sessions kept; a new one replaces the one that began first. About 120 bytes a session, taken as needed.
     items_a_session
         Distinct items kept a session, the newest.
+
+    Attributes
+    ----------
+    sessions : Sessions
+        All that it learns; another tuple when an array has grown.
 
     Notes
     -----
@@ -102,18 +107,20 @@ class SessionNeighbours(Impersonal):
     ) -> None:
         if not 0 < max_sessions <= _MAX_SESSIONS:
             raise ValueError(f"`{self.name}`: max_sessions must be in 1..{_MAX_SESSIONS}; got {max_sessions}")
+        if not 0 < history <= MAX_HISTORY:
+            raise ValueError(f"`{self.name}`: history must be in 1..{MAX_HISTORY}; got {history}")
         self.limits: Limits = (max_sessions, items_a_session, sample)
         self._weights = Weights.of(decay, idf, k, history)
         self._near = Neighbourhood(history, sample)
-        self._sessions = no_sessions()
-        self._arrays = NearSessions(self._sessions, self._near.scratch, self._weights)
+        self.sessions = no_sessions()
+        self._arrays = NearSessions(self.sessions, self._near.scratch, self._weights)
 
     @property
     def arrays(self) -> NearSessions:
         """All that compiled code works with; another tuple when an array has grown."""
         sessions, scratch, weights = self._arrays
-        if sessions is not self._sessions or scratch is not self._near.scratch:
-            self._arrays = NearSessions(self._sessions, self._near.scratch, weights)
+        if sessions is not self.sessions or scratch is not self._near.scratch:
+            self._arrays = NearSessions(self.sessions, self._near.scratch, weights)
         return self._arrays
 
     def make_ready(self) -> None:
@@ -123,7 +130,7 @@ class SessionNeighbours(Impersonal):
     def add_item(self, item: int) -> None:
         """Make room for `item`."""
         self._near.add_item(item)
-        self._sessions = with_items(self._sessions, self._near.size)
+        self.sessions = with_items(self.sessions, self._near.size)
 
     def learn_one(self, event: Interaction) -> None:
         """Add the item to the session under way of the event's user."""
@@ -143,9 +150,9 @@ class SessionNeighbours(Impersonal):
         self._near.outdate()
         done = 0
         while done < len(items):
-            self._sessions = with_session(self._sessions, self.limits)
+            self.sessions = with_session(self.sessions, self.limits)
             done += learn_clicks(
-                self._sessions, users[done:], items[done:], times[done:], before[done:], self.limits
+                self.sessions, users[done:], items[done:], times[done:], before[done:], self.limits
             )  # fmt: skip
 
     def top_k(self, query: Query, k: int, blocked: NDArray[np.uint8]) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
@@ -161,21 +168,21 @@ class SessionNeighbours(Impersonal):
     def why(self, query: Query, item: int) -> list[int]:
         """Return the items of the query that `item` was recommended for, by their part in its score."""
         self._find(query)
-        return self._near.why(self._sessions.kept, self._weights.distance, item)
+        return self._near.why(self.sessions.kept, self._weights.distance, item)
 
     def forget(self, user: int) -> None:
         """Drop the user's sessions; numbers of events stay."""
         self._near.outdate()
-        forget_sessions(self._sessions, user, self.limits[0])
+        forget_sessions(self.sessions, user, self.limits[0])
 
     def state(self) -> dict[str, NDArray[Any]]:
         """Return sessions, lists and counts."""
-        return sessions_state(self._sessions, self.limits, self._near.size)
+        return sessions_state(self.sessions, self.limits, self._near.size)
 
     def restore(self, state: State) -> None:
         """Continue from a copy of `state`."""
         self._near.restart(len(state["counts"]))
-        self._sessions = restored_sessions(state, self.limits)
+        self.sessions = restored_sessions(state, self.limits)
 
     def _find(self, query: Query) -> None:
         """Answer by the session, or by the user's history where there is none."""

@@ -16,6 +16,9 @@ from learners.neighbours.sessions import ROOT, SEQUENCE, TIME, Sessions
 _DAY_S = 86_400.0
 _LOGARITHMS: Final = 4096  # whole numbers whose logarithms are looked up
 _NEAR_0 = 5e-4
+_NONE: Final = -1  # key of a list without another session
+_BITS: Final = 6  # of a key, for the number of its list
+MAX_HISTORY: Final = 1 << _BITS  # positions of a session that can be looked at
 
 
 class Decays(NamedTuple):
@@ -69,31 +72,37 @@ def _meet(
 ) -> None:
     """Merge the lists of the marked items from their recent ends: the most recent of all sessions in them, compared.
 
-    A session in several lists is at the head of all of them at the same time. Of two active shortly after each other,
-    one has faded a little more: the exponential need not be computed again.
+    The heads of the lists play a tournament [^1], so that the most recent is known after as many comparisons as there
+    are rounds. A session in several lists wins for all of them in a row, for that of the newest item first. Of two
+    active shortly after each other, one has faded a little more: the exponential need not be computed again.
+
+    [^1]: Knuth: TAOCP 3, section 5.4.1, selection by trees.
     """
     cells, lists, last, n_items = sessions.kept.cells, sessions.kept.lists, sessions.last, scratch.lengths[0]
     past, weights, near, nearest, factors = (
         scratch.past, scratch.weights, scratch.near, scratch.nearest, scratch.factors
     )  # fmt: skip
-    left, heads, recency = np.empty(n_items, np.int64), np.empty(n_items, np.int64), np.empty(n_items)
-    norm = math.sqrt(np.sum(weights[:n_items] ** 2))
+    left, heads, size = np.empty(n_items, np.int64), np.empty(n_items, np.int64), 1
+    while size < n_items:
+        size *= 2
+    norm, tree = math.sqrt(np.sum(weights[:n_items] ** 2)), np.full(2 * size, _NONE, np.int64)
     for n in range(n_items):
         left[n] = lists[past[n], LENGTH]
-        _advance(cells, lists, last, past[n], n, left, heads, recency)
+        tree[size + n] = _advance(cells, lists, last, past[n], n, left, heads)
+    for node in range(size - 1, 0, -1):
+        tree[node] = max(tree[2 * node], tree[2 * node + 1])
     found, at, faded = 0, now, 1.0
-    while found < len(near):
-        newest, first = 0.0, -1
-        for n in range(n_items):
-            if recency[n] > newest:
-                newest, first = recency[n], n
-        if first < 0:
-            break
-        row, dot = heads[first], 0.0
-        for n in range(first, n_items):
-            if recency[n] == newest:
-                dot += weights[n]
-                _advance(cells, lists, last, past[n], n, left, heads, recency)
+    while found < len(near) and tree[1] != _NONE:
+        newest, first, dot = tree[1] >> _BITS, MAX_HISTORY - 1 - (tree[1] & (MAX_HISTORY - 1)), 0.0
+        row = heads[first]
+        while tree[1] >> _BITS == newest:
+            n = MAX_HISTORY - 1 - (tree[1] & (MAX_HISTORY - 1))
+            dot += weights[n]
+            key, node = _advance(cells, lists, last, past[n], n, left, heads), size + n
+            tree[node] = key
+            while node > 1:
+                key, node = max(key, tree[node ^ 1]), node >> 1
+                tree[node] = key
         if row != own:
             time = min(now, last[row, TIME])
             faded *= _decay((at - time) / fade_s)
@@ -116,14 +125,14 @@ def _decay(x: float) -> float:
 @njit(cache=True)
 def _advance(
     cells: NDArray[np.int32], lists: NDArray[np.int32], last: NDArray[np.float64], item: int, n: int,
-    left: NDArray[np.int64], heads: NDArray[np.int64], recency: NDArray[np.float64],
-) -> None:  # fmt: skip
-    """Step to the next older session of the n-th list; 0 is older than all."""
-    recency[n] = 0.0
-    if left[n] > 0:
-        left[n] -= 1
-        heads[n] = cells[cell_of(lists, item, left[n])]
-        recency[n] = last[heads[n], SEQUENCE]
+    left: NDArray[np.int64], heads: NDArray[np.int64],
+) -> int:  # fmt: skip
+    """Step to the next older session of the n-th list: its key, the greater the more recent, then the lower n."""
+    if left[n] == 0:
+        return _NONE
+    left[n] -= 1
+    heads[n] = cells[cell_of(lists, item, left[n])]
+    return (np.int64(last[heads[n], SEQUENCE]) << _BITS) + (MAX_HISTORY - 1 - n)
 
 
 class NearSessions(NamedTuple):

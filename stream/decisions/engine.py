@@ -14,7 +14,6 @@ import msgspec
 
 from stream.config import Config
 from stream.decisions.arrivals import Arrival, UserEvent
-from stream.decisions.mix import mix
 from stream.decisions.refresh import Limits, stale
 from stream.decisions.settlement import replaced, settle, silence
 from stream.decisions.shard import Shard
@@ -22,7 +21,6 @@ from stream.decisions.shown import Shown, ShownCandidates
 from stream.decisions.slates import DrawnSlate, SlateRequest, Slates
 from stream.model.fold import SEGMENT, Model
 from stream.observe import Observer
-from stream.ranking.negatives import Offered
 from stream.records.log import Batch, Decision, LoggedEvent, ProfileChange, Record, SessionEnd, Settlement, Step
 from stream.state.user import NOBODY, User
 
@@ -43,7 +41,8 @@ class Engine:
 
     def __init__(self, config: Config, model: Model, observer: Observer | None = None) -> None:
         self.config, self.model, self.observer = config, model, observer or Observer()
-        self.slates, self.shown = Slates(config, model), ShownCandidates(config, model)
+        self.shown = ShownCandidates(config, model)
+        self.slates = Slates(config, model, self.shown.slot)
         self.traits = tuple(filter(None, config.sources.traits.split(",")))
         self._segmented, self._session_gap_s = SEGMENT in self.traits, config.rewards.session_gap_s
 
@@ -211,14 +210,12 @@ class Engine:
         return self.slates.draw(asked)
 
     def _decide(self, asked: SlateRequest, drawn: DrawnSlate) -> Decision | None:
-        """Make a decision of a drawn slate and keep its candidates for learning; None if it is empty."""
-        found, slate, _ = drawn
-        if len(slate.items) == 0:
+        """Keep the candidates of a drawn slate for learning; its decision, None if it is empty."""
+        decision = drawn.decision
+        if not decision.sources:
             return None
-        offered = Offered(found.items, found.features, found.scores, found.places, found.times)
-        self.shown.keep(asked.user_id, Shown(asked.now, asked.name, offered))
-        decision = self.slates.decision(asked, drawn)
-        self.observer.decided(decision, mix(self.model.catalogue, slate.items))
+        self.shown.keep(asked.user_id, Shown(asked.now, asked.name, drawn.slot))
+        self.observer.decided(decision, drawn.mix)
         return decision
 
     # Records without an event, in the same numbered stream

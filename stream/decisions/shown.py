@@ -10,12 +10,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stream.config import Config
-from stream.decisions.uniforms import uniforms
+from stream.decisions.uniforms import random_bits
 from stream.model.fold import Model
-from stream.ranking.negatives import TRIES, Offered, pack_offered, packed_bytes, rows_of
+from stream.ranking.negatives import TRIES, write_rows
 from stream.records.log import LoggedEvent, Rows
 from stream.state.user import User
 
+_BITS = np.dtype("<u4")
 SHOWN_USERS = 5_000  # users whose last candidates are kept; about 30 KB each
 
 
@@ -24,15 +25,7 @@ class Shown(NamedTuple):
 
     time: float  # event time of the slate
     decision_id: str
-    offered: Offered
-
-
-class Kept(NamedTuple):
-    """The same as it waits."""
-
-    time: float
-    decision_id: str
-    slot: NDArray[np.uint8]
+    slot: NDArray[np.uint8]  # see `Offered`
 
 
 class ShownCandidates:
@@ -43,15 +36,14 @@ class ShownCandidates:
         self._hard = config.ranking.negatives // 2
         self._uniform = config.ranking.negatives - self._hard
         self._name = f"{config.policy.seed}/rows/"
-        self._kept: OrderedDict[str, Kept] = OrderedDict()
+        self._rows = np.empty((1 + config.ranking.negatives) * len(model.ranking.columns), np.uint8)
+        self._kept: OrderedDict[str, Shown] = OrderedDict()
         self._free: list[NDArray[np.uint8]] = []
 
     def keep(self, user_id: str, shown: Shown) -> None:
-        """Keep what a user has just been shown."""
+        """Keep what a user has just been shown; from now on the slot belongs to these."""
         self.forget(user_id)
-        slot = self._slot(packed_bytes(shown.offered))
-        pack_offered(slot, *shown.offered)
-        self._kept[user_id] = Kept(shown.time, shown.decision_id, slot)
+        self._kept[user_id] = shown
         if len(self._kept) > SHOWN_USERS:
             self.forget(next(iter(self._kept)))
 
@@ -69,15 +61,17 @@ class ShownCandidates:
         self._free.append(kept.slot)
         if event.time < kept.time:
             return None
-        rows, taken, others = rows_of(
-            kept.slot, self.model.vocabulary.index(event.item_id), self._hard,
-            uniforms(self._name + kept.decision_id, self._uniform + self._hard * TRIES),
-            self.model.ranking.own, event.time - user.time, event.time,
+        bits = np.frombuffer(random_bits(self._name + kept.decision_id, self._uniform + self._hard * TRIES), _BITS)
+        size, taken, others = write_rows(
+            kept.slot, self.model.vocabulary.index(event.item_id), self._hard, bits, self.model.ranking.own,
+            event.time - user.time, event.time, self._rows,
         )  # fmt: skip
-        return Rows(rows.tobytes(), taken, self._uniform, min(1.0, self._uniform / others)) if others > 0 else None
+        if others == 0:
+            return None
+        return Rows(self._rows[:size].tobytes(), taken, self._uniform, min(1.0, self._uniform / others))
 
-    def _slot(self, size: int) -> NDArray[np.uint8]:
-        """A free one, or a new one; one that is too small is given up."""
+    def slot(self, size: int) -> NDArray[np.uint8]:
+        """A free slot of so many bytes at least, or a new one; one that is too small is given up."""
         if self._free and len(self._free[-1]) >= size:
             return self._free.pop()
         del self._free[-1:]

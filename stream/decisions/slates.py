@@ -1,16 +1,23 @@
-"""From a user to a slate, and from a slate to the decision that the log keeps of it."""
+"""From a user to a slate, and to the decision that the log keeps of it."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import msgspec
+import numpy as np
+from numpy.typing import NDArray
 
-from bandits import Policy, Slate, session_state
+from bandits import NO_CONSTRAINTS, Policy, Slate, session_state
+from bandits.slates.disagreement.policy import Disagreement
 from stream.config import Config
-from stream.decisions.uniforms import uniforms
+from stream.decisions.draw import draw, write_down
+from stream.decisions.uniforms import random_bits, uniforms
 from stream.experiments.variants import Treatment
 from stream.model.fold import Model
-from stream.ranking.candidates import CandidateRequest, Candidates
+from stream.observe import Mix
+from stream.ranking.candidates import CandidateRequest, Ranked
+from stream.ranking.negatives import Offered, unpack_offered
+from stream.ranking.pack import Packed, Sheet
 from stream.records.log import Decision
 from stream.state.user import User
 from stream.state.users import enrolment
@@ -29,16 +36,38 @@ class SlateRequest(NamedTuple):
 class DrawnSlate(NamedTuple):
     """A slate, and what it was made from."""
 
-    candidates: Candidates
-    slate: Slate
-    treatment: Treatment  # that made it
+    decision: Decision  # without items: there is nothing to show
+    packed: Packed
+    slot: NDArray[np.uint8]  # the candidates, see `Offered`
+
+    @property
+    def items(self) -> NDArray[np.int32]:
+        """The items shown, from the top, as the model numbers them."""
+        return np.array(self.packed.items[: len(self.decision.sources)], np.int32)
+
+    @property
+    def mix(self) -> Mix:
+        """Variety of the slate."""
+        return Mix(*self.packed.counts)
+
+    def candidates(self) -> Offered:
+        """A copy of the candidates: the slot is used again for other users."""
+        return Offered._make([part.copy() for part in unpack_offered(self.slot)])
 
 
 class Slates:
-    """Draws slates from the model as it is. Changes nothing."""
+    """Draws slates from the model as it is. Changes nothing.
 
-    def __init__(self, config: Config, model: Model) -> None:
-        self.config, self.model = config, model
+    Parameters
+    ----------
+    slots : gives an array of at least so many bytes, for the candidates of a slate
+    """
+
+    def __init__(self, config: Config, model: Model, slots: Callable[[int], NDArray[np.uint8]]) -> None:
+        self.config, self.model, self._slots = config, model, slots
+        length = config.slate.slots
+        self._sheet, self._bits = Sheet(length, len(model.lists), length), np.zeros(length, np.uint32)
+        self._bits_view = self._bits.data.cast("B")
 
     def draw(self, asked: Sequence[SlateRequest]) -> list[DrawnSlate]:
         """Draw slates for different users, those of one variant together."""
@@ -54,35 +83,49 @@ class Slates:
         return [drawn[each.user_id] for each in asked]
 
     def _draw_one(self, asked: SlateRequest, treatment: Treatment) -> DrawnSlate:
-        request = CandidateRequest(asked.user_id, asked.user, asked.now, asked.novel)
-        candidates = treatment.ranker.candidates_for(request, self.config.slate.slots)
-        return DrawnSlate(candidates, self._fill(treatment.policy, asked.user, candidates, asked.name), treatment)
-
-    def decision(self, asked: SlateRequest, drawn: DrawnSlate) -> Decision:
-        """Write down a drawn slate with all that is needed to learn from it."""
-        model, (found, slate, treatment), user = self.model, drawn, asked.user
-        policy = treatment.policy
-        items, lists, scores = model.ranker.pack(found, slate.items)
+        """Rank, draw and write down, with all that is needed to learn from it."""
+        model, policy, user = self.model, treatment.policy, asked.user
+        ranked = treatment.ranker.rank(
+            CandidateRequest(asked.user_id, user, asked.now, asked.novel), self.config.slate.slots
+        )
+        slot, state, name = self._slots(ranked.size), session_state(user.depth, user.events), asked.name
+        if type(policy) is Disagreement and ranked.constraints is NO_CONSTRAINTS:
+            beliefs, epsilon, floor = policy.drawing()
+            self._bits_view[:] = random_bits(self._seed(name), len(self._bits))
+            draw(
+                ranked.held, beliefs, epsilon, floor, state, self._bits, model.catalogue.events, self._sheet.array, slot
+            )
+        else:
+            epsilon, slate = policy.epsilon, self._fill(policy, state, treatment, ranked, name)
+            write_down(
+                ranked.held, slate.items, slate.sources, slate.offered_ranks, slate.propensities,
+                model.catalogue.events, self._sheet.array, slot,
+            )  # fmt: skip
+        packed = self._sheet.read()
         decision = Decision(
-            asked.name, asked.now, policy.name, policy.epsilon, model.offset, session_state(user.depth, user.events),
-            list(map(model.vocabulary.ids.__getitem__, items.tolist())), slate.sources.tobytes(),
-            slate.offered_ranks.tobytes(), slate.propensities.tobytes(),
-            scores.tobytes(), lists.tobytes(),
+            name, asked.now, policy.name, epsilon, model.offset, state,
+            list(map(model.vocabulary.ids.__getitem__, packed.items)), packed.sources, packed.offered_ranks,
+            packed.propensities, packed.scores, packed.lists,
         )  # fmt: skip
-        return decision if model.variants.experiment is None else self._enrol(user, decision, drawn)
+        if model.variants.experiment is not None:
+            decision = self._enrol(user, decision, treatment, ranked)
+        return DrawnSlate(decision, packed, slot)
 
-    def _enrol(self, user: User, decision: Decision, drawn: DrawnSlate) -> Decision:
+    def _enrol(self, user: User, decision: Decision, treatment: Treatment, ranked: Ranked) -> Decision:
         """Note the variant that made a decision, and what the shadow policy would have shown in its place."""
-        treatment, shadow = drawn.treatment, self.model.variants.shadow
+        shadow = self.model.variants.shadow
         decision = msgspec.structs.replace(decision, experiment=treatment.experiment, variant=treatment.variant)
         enrols = bool(treatment.variant) and user.enrolled != enrolment(decision)
         shown: list[str] = []
         if shadow is not None and treatment.policy is self.model.policy:
             ids = self.model.vocabulary.ids
-            slate = self._fill(shadow, user, drawn.candidates, f"shadow/{decision.decision_id}")
+            slate = self._fill(shadow, decision.state, treatment, ranked, f"shadow/{decision.decision_id}")
             shown = [ids[item] for item in slate.items.tolist()]
         return msgspec.structs.replace(decision, enrols=enrols, shadow=shown)
 
-    def _fill(self, policy: Policy, user: User, found: Candidates, name: str) -> Slate:
-        random_numbers = uniforms(f"{self.config.policy.seed}/policy/{name}", self.config.slate.slots)
-        return policy.draw(session_state(user.depth, user.events), found.lists, random_numbers, found.constraints)
+    def _fill(self, policy: Policy, state: int, treatment: Treatment, ranked: Ranked, name: str) -> Slate:
+        random_numbers = uniforms(self._seed(name), self.config.slate.slots)
+        return policy.draw(state, treatment.ranker.lists(), random_numbers, ranked.constraints)
+
+    def _seed(self, name: str) -> str:
+        return f"{self.config.policy.seed}/policy/{name}"

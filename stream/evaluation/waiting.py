@@ -78,7 +78,7 @@ class WaitingLists:
     def keep(self, drawn: Mapping[str, DrawnSlate], users: Mapping[str, User], now: float, name: str) -> None:
         """Make all lists for users for whom the engine has just drawn a slate."""
         for user_id, found in drawn.items():
-            if len(found.slate.items):
+            if found.decision.sources:
                 self.ask(user_id, users[user_id], now, name, None if self.novel else found)
 
     def ask(self, user_id: str, user: User, now: float, name: str, drawn: DrawnSlate | None = None) -> None:
@@ -86,9 +86,9 @@ class WaitingLists:
         model = self.engine.model
         if drawn is None:
             (drawn,) = self.engine.draw([SlateRequest(user_id, user, now, name, self.novel)])
-        found, slate, _ = drawn
+        found = drawn.candidates()
         lists = self._of_baselines(model.ranker.query(user_id, user, now), user)
-        self._shown[user_id] = Shown([slate.items, *lists], slate.sources.astype(np.uint8), now)
+        self._shown[user_id] = Shown([drawn.items, *lists], np.frombuffer(drawn.decision.sources, np.uint8), now)
         self._predicted[user_id] = Predicted(found.items, model.ranking.probabilities(found.features))
         if len(self._predicted) > SHOWN_USERS:
             self._predicted.popitem(last=False)

@@ -10,11 +10,11 @@ from bandits import NO_CONSTRAINTS, Constraints
 from learners import Past as Done
 from learners import Query, Source, Vocabulary, best_first
 from learners.registry import known_items
-from stream.ranking.desk import Asker, Desks
+from stream.ranking.desk import CANDIDATES, DEPTH, PAST, WIDTH, Asker, Desks, lists_of
 from stream.ranking.features import ZERO_IF_SEEN, Past
 from stream.ranking.finish import finish
 from stream.ranking.gather import join, own_levels, propose
-from stream.ranking.pack import pack
+from stream.ranking.negatives import offered_bytes
 from stream.ranking.past import moment, past, renewed_of, session
 from stream.ranking.rank import rank
 from stream.ranking.score import Ranking, Weights
@@ -46,6 +46,14 @@ class Candidates(NamedTuple):
     places: NDArray[np.int32]  # [n] each item's place in the user's past, -1: not there
     times: NDArray[np.float64]  # of the user's past, event time of the last event on each item
     constraints: Constraints = NO_CONSTRAINTS  # what rules demand of the slate
+
+
+class Ranked(NamedTuple):
+    """What `CandidateRanker.rank` leaves for compiled code."""
+
+    held: Any  # a `Desk`, with the room
+    size: int  # bytes that the candidates take when they are kept, see `pack_offered`
+    constraints: Constraints
 
 
 class CandidateRanker:
@@ -92,36 +100,54 @@ class CandidateRanker:
 
     def candidates_for(self, asked: CandidateRequest, k: int) -> Candidates:
         """The same for a request."""
-        user, now, weights = asked.user, asked.now, self.weights
-        plain, offer = self.rules is None and not (weights.click or weights.purchase), None
+        ranked, room = self.rank(asked, k), self._desk.room
+        count, past = room.counts[CANDIDATES], room.counts[PAST]
+        return Candidates(
+            room.items[:count].copy(), room.rows[:count].copy(), room.ranking[:count].copy(), lists_of(room).copy(),
+            room.places[:count].copy(), room.times[:past].copy(), ranked.constraints,
+        )  # fmt: skip
+
+    def rank(self, asked: CandidateRequest, k: int) -> Ranked:
+        """The same, but all stays in the room, for compiled code that goes on; the next user takes their place.
+
+        Parameters
+        ----------
+        k : length of the lists, at most 127
+        """
+        if k > DEPTH:
+            raise ValueError(f"ranking: lists must have at most {DEPTH} items; got {k}")
+        user, now, weights, held, offer = asked.user, asked.now, self.weights, self._desk.held(), None
+        plain = self.rules is None and not (weights.click or weights.purchase)
         if self.rules is None and not self._desk.others:
             catalogue, known = self.catalogue, user.numbers.indices(self.vocabulary)
-            items, rows, scores, lists, places, times = rank(
-                self._desk.held(), user.block, known, renewed_of(user, self.vocabulary, known), number(asked.user_id),
-                now, catalogue.size, catalogue.events, PROPOSED, k, self.exclude_bought, asked.novel, weights.next,
-                plain,
+            size = rank(
+                held, user.block, known, renewed_of(user, self.vocabulary, known), number(asked.user_id), now,
+                catalogue.size, catalogue.events, PROPOSED, k, self.exclude_bought, asked.novel, weights.next, plain,
             )  # fmt: skip
         else:
             asker = Asker(self.past(user), self._session(user), number(asked.user_id), now)
-            held, times = self._desk.held(), asker.past.times
-            offer, count, lists = self._gather_in_parts(held, asker, user, k, novel=asked.novel)
-            items, rows, scores, places = finish(
-                held, count, asker.past, moment(user, now), self.catalogue.events, weights.next,
-                lists[:1] if plain else lists[:0],
-            )  # fmt: skip
-        if plain:
-            return Candidates(items, rows, scores, lists, places, times)
-        scores = self.ranking.with_heads(scores, rows, weights)
-        if offer is not None:
-            scores, lists, constraints = offer.finish(items, scores, lists, k)
-            return Candidates(items, rows, scores, lists, places, times, constraints)
-        ranked, _ = best_first(items, scores, k)
-        lists[0, : len(ranked)] = ranked
-        return Candidates(items, rows, scores, lists, places, times)
+            offer = self._gather_in_parts(held, asker, user, k, novel=asked.novel)
+            finish(held, asker.past, moment(user, now), self.catalogue.events, weights.next, plain)
+            room = self._desk.room
+            size = offered_bytes(int(room.counts[CANDIDATES]), room.rows.shape[1], len(asker.past.items))
+        return Ranked(held, size, NO_CONSTRAINTS if plain else self._finish_in_parts(offer, k))
 
-    def _gather_in_parts(
-        self, held: Any, asker: Asker, user: User, k: int, *, novel: bool
-    ) -> tuple[Offer | None, int, NDArray[np.int32]]:
+    def _finish_in_parts(self, offer: Offer | None, k: int) -> Constraints:
+        """Let heads and rules change ranking scores and lists; return what rules demand of the slate."""
+        room, constraints = self._desk.room, NO_CONSTRAINTS
+        count, lists = room.counts[CANDIDATES], lists_of(room)
+        items, scores = room.items[:count], room.ranking[:count]
+        scores[:] = self.ranking.with_heads(scores, room.rows[:count], self.weights)
+        if offer is None:
+            ranked, _ = best_first(items, scores, k)
+            lists[0, : len(ranked)] = ranked
+        else:
+            scores[:], changed, constraints = offer.finish(items.copy(), scores.copy(), lists.copy(), k)
+            room.counts[WIDTH] = changed.shape[1]
+            lists_of(room)[:] = changed
+        return constraints
+
+    def _gather_in_parts(self, held: Any, asker: Asker, user: User, k: int, *, novel: bool) -> Offer | None:
         """What `gather` does, with rules and with sources that are asked from Python."""
         query, past, room, size = self._query(asker, user), asker.past, self._desk.room, self.catalogue.size
         offer = None if self.rules is None else self.rules.offer(user, asker.now, k)
@@ -135,23 +161,15 @@ class CandidateRanker:
             if offer is not None:
                 for n, kept in enumerate(offer.propose(self.sources, room.proposals(), query, WITH_RULES, mask)):
                     room.put(n, kept)
-        count, lists = join(held, asker, size, k if offer is None or not offer.deep else WITH_RULES)
+        join(held, asker, size, k if offer is None or not offer.deep else WITH_RULES)
+        count = room.counts[CANDIDATES]
         for n in self._desk.others:
-            room.scores[n, :count] = self.sources[n].score_many(query, room.items[:count])
-        return offer, count, lists
+            room.scores[n, :count] = self.sources[n].score_many(query, room.items[:count].copy())
+        return offer
 
-    def pack(
-        self, found: Candidates, slate: NDArray[np.int32]
-    ) -> tuple[NDArray[np.int32], NDArray[np.uint16], NDArray[np.float32]]:
-        """What the log keeps of a slate.
-
-        Every item of the slate and of the lists once, the slate's first and in order; the lists as indices into them,
-        65535 pads; and the ranking scores of the slate, 0 of pinned items, which are no candidates.
-        """
-        packed: tuple[NDArray[np.int32], NDArray[np.uint16], NDArray[np.float32]] = pack(
-            self._desk.scratch(), slate, found.lists, found.items, found.scores
-        )
-        return packed
+    def lists(self) -> NDArray[np.int32]:
+        """The lists of the user in the room: a view."""
+        return lists_of(self._desk.room)
 
     def past(self, user: User) -> Past:
         """The user's items that the model knows; a new item is folded some milliseconds after its first event."""

@@ -5,6 +5,7 @@ from operator import is_
 from typing import Any, NamedTuple
 
 import numpy as np
+from numba.extending import register_jitable
 from numpy.typing import NDArray
 
 from learners import Mixer, Source
@@ -12,6 +13,10 @@ from learners.arrays.handle import Handle
 from learners.board import Arrays, Board
 from stream.ranking.features import Past
 from stream.state.catalogue import Catalogue
+from stream.state.user_block import SEEN_ITEMS
+
+DEPTH = 127  # longest lists: more than a policy reads
+CANDIDATES, PAST, WIDTH = range(3)  # of `Room.counts`: candidates, items of the user's past, columns of the lists
 
 
 class Asker(NamedTuple):
@@ -44,15 +49,21 @@ class Room(NamedTuple):
     scores: NDArray[np.float32]  # [sources, sources * most]
     places: NDArray[np.int32]  # [sources * most] place in the user's past, -1: never seen
     place: NDArray[np.int32]  # [items] scratch, all -1 before and after
+    rows: NDArray[np.uint8]  # [sources * most, columns] features of the candidates, the mixer's score last
+    ranking: NDArray[np.float32]  # [sources * most] their ranking scores
+    lists: NDArray[np.int32]  # [(1 + sources) * DEPTH] see `lists_of`
+    times: NDArray[np.float64]  # [SEEN_ITEMS] of the user's past
+    counts: NDArray[np.int64]  # [3]
 
     @classmethod
-    def of(cls, sources: int, most: int) -> "Room":
-        """Room for so many sources with so many proposals each, without items."""
+    def of(cls, sources: int, most: int, columns: int) -> "Room":
+        """Room for so many sources with so many proposals each, described by so many columns; without items."""
         total = sources * most
         return cls(
             np.empty((sources, most), np.int32), np.zeros(sources, np.int64), np.empty(total, np.int32),
             np.empty((total, sources), np.int32), np.empty((sources, total), np.float32), np.empty(total, np.int32),
-            np.empty(0, np.int32),
+            np.empty(0, np.int32), np.empty((total, columns), np.uint8), np.empty(total, np.float32),
+            np.empty((1 + sources) * DEPTH, np.int32), np.empty(SEEN_ITEMS), np.zeros(3, np.int64),
         )  # fmt: skip
 
     def put(self, source: int, items: NDArray[np.int32]) -> None:
@@ -63,6 +74,13 @@ class Room(NamedTuple):
     def proposals(self) -> list[NDArray[np.int32]]:
         """A copy of each source's proposal."""
         return [row[:length].copy() for row, length in zip(self.proposed, self.lengths.tolist(), strict=True)]
+
+
+@register_jitable
+def lists_of(room: Room) -> NDArray[np.int32]:
+    """The lists [1 + sources, width] of the user in the room: best items of the ranking and of each source, -1 pads."""
+    rows, width = 1 + len(room.lengths), room.counts[WIDTH]
+    return room.lists[: rows * width].reshape((rows, width))
 
 
 class Desk(NamedTuple):
@@ -98,7 +116,7 @@ class Desks:
         self, sources: Sequence[Source], catalogue: Catalogue, mixer: Mixer, most: int, zero_if_seen: NDArray[np.int64]
     ) -> None:
         self._board, self._catalogue, self._mixer, self._zero_if_seen = Board(sources), catalogue, mixer, zero_if_seen
-        self.room, self.others = Room.of(len(sources), most), self._board.others
+        self.room, self.others = Room.of(len(sources), most, len(mixer.names) + 1), self._board.others
         self._handles = [Handle() for _ in range(len(Arrays._fields) + 3)]
         self._handle = Handle()
         self._desk: Desk | None = None

@@ -9,9 +9,11 @@ from typing import NamedTuple
 
 import numpy as np
 from numba import njit
+from numba.extending import register_jitable
 from numpy.typing import NDArray
 
 from learners import NEVER
+from stream.ranking.levels import SHIFT, tabulate
 
 PER_SOURCE = ("value", "rank", "log_value")
 OWN = (
@@ -25,8 +27,8 @@ CROWD = ("popularity", "categories", "trending", "new_items")  # names of source
 # Their columns are zero for items that the user has touched: there they mostly count the user's own events, which the
 # user's own columns hold already; and in a frozen model they would miss the user's last events.
 ZERO_IF_SEEN = ("popularity_fast", "covisitation", "sequential_rules")
-_N_OWN = len(OWN)
 SCORE = "score"  # the last column of a row: the mixer's score when the list was made
+MAX_RANKS = 128  # proposals of a source, at most
 RECENCY, SEEN_GAP, LAST_GAP, GAP = (OWN.index(name) for name in ("seen_recency", "seen_x_gap", "last_x_gap", "gap"))
 
 
@@ -93,16 +95,10 @@ def initial_weights(sources: tuple[str, ...]) -> dict[str, float]:
     return fusion | {"seen_rank": 0.3, "last_x_twice": 6.0, "last_x_immediate_rate": 6.0}
 
 
-@njit(cache=True)
+@register_jitable
 def byte(value: float) -> int:
     """A feature as the log stores it: one byte. Learning and serving read the same rounding."""
     return int(max(0.0, min(1.0, value)) * 255.0 + 0.5)
-
-
-@njit(cache=True)
-def _slow(count: float) -> float:
-    """1 for 0 events ago, falling with the logarithm."""
-    return 1.0 / (1.0 + log(1.0 + count) / 2.0)
 
 
 @njit(cache=True)
@@ -111,20 +107,79 @@ def _of_time(seconds: float) -> float:
     return log(1.0 + max(0.0, seconds)) / 15.0
 
 
+def _nearness(value: float) -> int:
+    """Of a share of the best score: its logarithm, cut off at e^-8."""
+    return byte(1.0 + log(value) / 8.0)
+
+
+def _lateness(number: float) -> int:
+    """Of 1 + events ago: 1 for 0 events, falling with the logarithm."""
+    return byte(1.0 / (1.0 + log(number) / 2.0))
+
+
+_NEAR_FIRST, _NEAR, _NEAR_TURNS = tabulate(_nearness, -12, 0)
+_LATE_FIRST, _LATE, _LATE_TURNS = tabulate(_lateness, 0, 62)
+_RANKS = np.array([0, *(byte(1.0 / (1.0 + rank)) for rank in range(MAX_RANKS))], np.uint8)  # by 1 + rank
+
+
 @njit(cache=True)
-def _source_columns(ranks: NDArray[np.int32], scores: NDArray[np.float32], out: NDArray[np.uint8]) -> None:
-    """Per source: score / best score, 1 / (1 + rank), and the logarithm of the first, cut off at e^-8."""
+def _best_of(scores: NDArray[np.float32]) -> float:
+    """The best positive score, 0 without one: positive floats order by their bits, and whole numbers are quick."""
+    found = np.zeros(1, np.float32)
+    bits, best = scores.view(np.int32), np.int32(0)
+    for n in range(len(bits)):
+        best = max(best, bits[n])
+    found.view(np.int32)[0] = best
+    return np.float64(found[0])  # float() would leave it one of 32 bits
+
+
+@njit(cache=True)
+def _source_columns(
+    ranks: NDArray[np.int32], scores: NDArray[np.float32], out: NDArray[np.uint8], agreeing: NDArray[np.int64]
+) -> None:
+    """Per source: score / best score, 1 / (1 + rank), and the logarithm of the first; count proposals of each."""
+    count = len(out)
+    values, levels = np.empty(count), np.empty(count, np.int32)
+    bits = values.view(np.int64)
     for s in range(len(scores)):
-        best = 0.0
-        for c in range(len(out)):
-            best = max(best, scores[s, c])
-        for c in range(len(out)):
-            if best > 0 and scores[s, c] > 0:
-                value = scores[s, c] / best
-                out[c, 3 * s] = byte(value)
-                out[c, 3 * s + 2] = byte(1.0 + log(value) / 8.0)
-            if ranks[c, s] >= 0:
-                out[c, 3 * s + 1] = byte(1.0 / (1.0 + ranks[c, s]))
+        best = _best_of(scores[s, :count])
+        if best > 0.0:
+            for c in range(count):  # these two loops are vectorised
+                values[c] = max(scores[s, c], np.float32(0.0)) / best
+            for c in range(count):
+                levels[c] = np.int32(values[c] * 255.0 + 0.5)
+            for c in range(count):
+                out[c, 3 * s] = levels[c]
+                group = (bits[c] >> SHIFT) - _NEAR_FIRST
+                if group >= 0:
+                    out[c, 3 * s + 2] = _NEAR[group] + (values[c] >= _NEAR_TURNS[group])
+        for c in range(count):
+            rank = ranks[c, s]
+            out[c, 3 * s + 1] = _RANKS[rank + 1]
+            agreeing[c] += rank >= 0
+
+
+@njit(cache=True)
+def _late(ago: NDArray[np.float64]) -> NDArray[np.uint8]:
+    """The bytes of `_lateness` of 1 + events ago."""
+    bits, found = ago.view(np.int64), np.empty(len(ago), np.uint8)
+    for n in range(len(ago)):
+        group = max(0, (bits[n] >> SHIFT) - _LATE_FIRST)
+        found[n] = _LATE[group] - (ago[n] >= _LATE_TURNS[group])
+    return found
+
+
+@njit(cache=True)
+def _shares(tastes: NDArray[np.int32]) -> NDArray[np.uint8]:
+    """The share that the category of each of the user's last items has among them, each older one counting less."""
+    weights, found = 0.8 ** np.arange(len(tastes)), np.empty(len(tastes), np.uint8)
+    total = max(weights.sum(), 1.0)
+    for q in range(len(tastes)):
+        share = 0.0
+        for other in range(len(tastes)):
+            share += weights[other] * (tastes[other] == tastes[q])
+        found[q] = byte(share / total)
+    return found
 
 
 @njit(cache=True)
@@ -168,39 +223,49 @@ def describe(
     known: Known,
     moment: Moment,
     zero_if_seen: NDArray[np.int64],  # numbers of the sources of `ZERO_IF_SEEN`
-) -> NDArray[np.uint8]:  # [candidates, features + 1], times 255
-    """Compute the feature matrix; columns as in `feature_names`, the last one left for the mixer's score."""
+    out: NDArray[np.uint8],  # [candidates, features + 1], times 255
+) -> None:
+    """Write the features; columns as in `feature_names`, the last one is left for the mixer's score."""
     items, ranks, scores, places = joined
-    first = 3 * len(scores)
-    out = np.zeros((len(items), first + _N_OWN + 1), np.uint8)
-    _source_columns(ranks, scores, out)
+    count, sources = len(items), len(scores)
+    first = 3 * sources
+    usual, agreeing = _of_user(moment, out.shape[1], first), np.zeros(count, np.int64)
+    for c in range(count):
+        for column in range(len(usual)):
+            out[c, column] = usual[column]
+    _source_columns(ranks, scores, out, agreeing)
     retime(past.times, places, moment.gap, moment.now, out[:, first:])
-    history, depth = byte(log(1.0 + moment.events) / 6.0), byte(log(1.0 + moment.depth) / 4.0)
-    weights = 0.8 ** np.arange(len(recent))
-    total = max(weights.sum(), 1.0)
-    category, born, used = known.category, known.born, known.used
+    category, born, used, events = known.category, known.born, known.used, known.events + 1
     tastes = category[recent]
-    for c in range(len(items)):
-        item, row = items[c], out[c, first:]
+    shares, agreement = _shares(tastes), np.empty(sources + 1, np.uint8)
+    for s in range(sources + 1):
+        agreement[s] = byte(s / sources)
+    ages, idles = np.empty(count), np.empty(count)
+    for c in range(count):
+        ages[c], idles[c] = events - born[items[c]], events - used[items[c]]
+    age, idle = _late(ages), _late(idles)
+    for c in range(count):
+        taste = category[items[c]]
+        if taste > 0:
+            for q in range(len(tastes)):
+                if tastes[q] == taste:
+                    out[c, first + 17], out[c, first + 18] = 255 * (q == 0), shares[q]
+                    break
+        out[c, first + 19], out[c, first + 22] = age[c], agreement[agreeing[c]]
         if places[c] >= 0:
-            _seen_columns(past, places[c], moment, row)
-        if category[item] > 0:
-            share = 0.0
-            for q in range(len(recent)):
-                share += weights[q] * (tastes[q] == category[item])
-            row[17] = 255 * (len(recent) > 0 and tastes[0] == category[item])
-            row[18] = byte(share / total)
-        row[19] = byte(_slow(known.events - born[item]))
-        row[20] = byte(_slow(known.events - used[item])) if used[item] >= 0 else 0
-        row[21] = byte(scores[1, c] / scores[0, c]) if scores[0, c] > 0 else 0
-        if places[c] >= 0:
-            row[20], row[21] = 0, 0
+            _seen_columns(past, places[c], moment, out[c, first:])
             for s in zero_if_seen:
                 out[c, 3 * s : 3 * s + 3] = 0
-        agree = 0
-        for s in range(ranks.shape[1]):
-            agree += ranks[c, s] >= 0
-        row[22] = byte(agree / ranks.shape[1])
-        row[23], row[24], row[25] = history, depth, byte(moment.repeat_rate)
-        row[26], row[27] = 255 * (moment.kind == 1), 255 * (moment.kind == 2)
-    return out
+        else:
+            out[c, first + 20] = idle[c] if used[items[c]] >= 0 else 0
+            out[c, first + 21] = byte(scores[1, c] / scores[0, c]) if scores[0, c] > 0 else 0
+
+
+@njit(cache=True)
+def _of_user(moment: Moment, columns: int, first: int) -> NDArray[np.uint8]:
+    """What a row of so many columns, the user's from `first` on, holds whatever the candidate is."""
+    row = np.zeros(columns, np.uint8)
+    own = row[first:]
+    own[23], own[24] = byte(log(1.0 + moment.events) / 6.0), byte(log(1.0 + moment.depth) / 4.0)
+    own[25], own[26], own[27] = byte(moment.repeat_rate), 255 * (moment.kind == 1), 255 * (moment.kind == 2)
+    return row

@@ -2,11 +2,10 @@
 
 from typing import Any
 
-import numpy as np
 from numba import njit
-from numpy.typing import NDArray
 
 from learners import best_first
+from stream.ranking.desk import CANDIDATES, lists_of
 from stream.ranking.features import Joined, Known, Moment, Past, describe
 from stream.ranking.score import score_rows
 
@@ -14,28 +13,26 @@ CATEGORY_ITEMS = 10  # of the user's newest, whose categories are looked at
 
 
 @njit(cache=True)
-def finish(
-    held: Any, count: int, past: Past, moment: Moment, events: int, weight: float, ranking: NDArray[np.int32]
-) -> tuple[NDArray[np.int32], NDArray[np.uint8], NDArray[np.float32], NDArray[np.int32]]:
-    """Return items, rows, scores and places of the candidates in the room, see `Candidates`.
+def finish(held: Any, past: Past, moment: Moment, events: int, weight: float, plain: bool) -> None:
+    """Write rows and ranking scores of the candidates in the room.
 
     Parameters
     ----------
     held : a `Desk`
-    count : candidates in its room
     events : seen so far, see `Known`
     weight : of the mixer's share in the ranking score
-    ranking : [1, k] for the best items, or [0, k]: they are not wanted
+    plain : whether this share alone ranks: then the best go to list 0
     """
     desk = held.it
     room, shelf = desk.room.it, desk.shelf.it
-    items, places = room.items[:count].copy(), room.places[:count].copy()
-    rows = describe(
-        Joined(items, room.ranks, room.scores, places), past, past.items[:CATEGORY_ITEMS],
-        Known(shelf.category, shelf.born, shelf.used, events), moment, desk.zero_if_seen,
+    count = room.counts[CANDIDATES]
+    items, rows, scores = room.items[:count], room.rows[:count], room.ranking[:count]
+    describe(
+        Joined(items, room.ranks, room.scores, room.places[:count]), past, past.items[:CATEGORY_ITEMS],
+        Known(shelf.category, shelf.born, shelf.used, events), moment, desk.zero_if_seen, rows,
     )  # fmt: skip
-    scores = score_rows(desk.net.it, rows, weight)
-    if len(ranking) > 0:
-        best, _ = best_first(items, scores, ranking.shape[1])
-        ranking[0, : len(best)] = best
-    return items, rows, scores, places
+    scores[:] = score_rows(desk.net.it, rows, weight)
+    if plain:
+        lists = lists_of(room)
+        best, _ = best_first(items, scores, lists.shape[1])
+        lists[0, : len(best)] = best

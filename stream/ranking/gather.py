@@ -23,17 +23,15 @@ from learners.neighbours.user_neighbours import find_users
 from learners.popularity.categories import propose_shelved, score_shelved
 from learners.popularity.popularity import propose_popular, score_popular
 from learners.repeats.repeats import chances_of, propose_returns, score_returns
-from stream.ranking.desk import Asker, Desk, Room
+from stream.ranking.desk import CANDIDATES, PAST, WIDTH, Asker, Desk, Room, lists_of
 from stream.state.users import RECENT_ITEMS
 
 ROWS_MADE = 3  # of `Content` for one slate: each takes .1 to 1 ms
 
 
 @njit(cache=True)
-def gather(
-    held: Any, asker: Asker, size: int, k: int, width: int, exclude_bought: bool, novel: bool
-) -> tuple[int, NDArray[np.int32]]:
-    """Fill the room for a user; return how many candidates there are, and the lists of the sources.
+def gather(held: Any, asker: Asker, size: int, k: int, width: int, exclude_bought: bool, novel: bool) -> None:
+    """Fill the room for a user: candidates, scores and lists of the sources.
 
     Parameters
     ----------
@@ -50,7 +48,7 @@ def gather(
     propose(held, asker, size, k)
     for item in seen:
         mask[item] = blocked[item]
-    return join(held, asker, size, width)
+    join(held, asker, size, width)
 
 
 @njit(cache=True)
@@ -106,16 +104,21 @@ def propose(held: Any, asker: Asker, size: int, k: int) -> None:
 
 
 @njit(cache=True)
-def join(held: Any, asker: Asker, size: int, width: int) -> tuple[int, NDArray[np.int32]]:
+def join(held: Any, asker: Asker, size: int, width: int) -> None:
     """Join the rows of proposals to candidates and score these by each source on the board; see `gather`.
 
     A list is the head of a source's proposal, -1 pads; list 0 is left empty for the ranking.
     """
     desk = held.it
-    proposed, lengths, items, ranks, _, places, place = desk.room.it
+    room = desk.room.it
+    proposed, lengths, items, ranks, places, place = (
+        room.proposed, room.lengths, room.items, room.ranks, room.places, room.place
+    )  # fmt: skip
     seen, expires, now = asker.past.items, desk.shelf.it.expires, asker.now
-    lists = np.full((1 + len(lengths), width), -1, np.int32)
-    count = 0
+    room.counts[PAST], room.counts[WIDTH] = len(seen), width
+    room.times[: len(seen)] = asker.past.times
+    lists, count = lists_of(room), 0
+    lists[:] = -1
     for s in range(len(lengths)):
         rank = 0
         for n in range(lengths[s]):
@@ -139,8 +142,8 @@ def join(held: Any, asker: Asker, size: int, width: int) -> tuple[int, NDArray[n
         places[n] = place[items[n]]
     for item in seen:
         place[item] = -1
+    room.counts[CANDIDATES] = count
     _score(desk, asker, size, items[:count])
-    return count, lists
 
 
 @njit(cache=True)

@@ -4,6 +4,7 @@ from typing import NamedTuple
 
 import numpy as np
 from numba import njit
+from numba.extending import register_jitable
 from numpy.typing import NDArray
 
 from stream.ranking.features import retime
@@ -13,7 +14,7 @@ _HEAD = 24  # bytes: three int64, numbers of candidates, of columns and of the u
 
 
 class Offered(NamedTuple):
-    """The candidates of a slate, as `Candidates` has them."""
+    """The candidates of a slate, as `Candidates` has them; in a slot, views of it."""
 
     items: NDArray[np.int32]  # [n]
     features: NDArray[np.uint8]  # [n, columns of the ranking]
@@ -22,9 +23,10 @@ class Offered(NamedTuple):
     times: NDArray[np.float64]  # [m] of the user's past
 
 
-def packed_bytes(offered: Offered) -> int:
-    """Room that `pack_offered` needs."""
-    return _HEAD + 8 * len(offered.times) + 12 * len(offered.items) + offered.features.size
+@register_jitable
+def offered_bytes(count: int, columns: int, past: int) -> int:
+    """Room that `pack_offered` needs for so many candidates, of so many columns, and items of the user's past."""
+    return int(_HEAD + 8 * past + (12 + columns) * count)
 
 
 @njit(cache=True)
@@ -38,28 +40,19 @@ def pack_offered(
     """
     head = slot[:_HEAD].view(np.int64)
     head[0], head[1], head[2] = len(items), features.shape[1], len(times)
-    at = _unpack(slot)
+    at = unpack_offered(slot)
     at.items[:], at.features[:], at.scores[:], at.places[:], at.times[:] = items, features, scores, places, times
 
 
-class _Packed(NamedTuple):
-    """Views of what `pack_offered` wrote."""
-
-    items: NDArray[np.int32]
-    features: NDArray[np.uint8]
-    scores: NDArray[np.float32]
-    places: NDArray[np.int32]
-    times: NDArray[np.float64]
-
-
 @njit(cache=True)
-def _unpack(slot: NDArray[np.uint8]) -> _Packed:
+def unpack_offered(slot: NDArray[np.uint8]) -> Offered:
+    """Look at what `pack_offered` wrote."""
     n, width, m = slot[:_HEAD].view(np.int64)
     a = _HEAD + 8 * m
     b = a + 4 * n
     c = b + 4 * n
     d = c + 4 * n
-    return _Packed(
+    return Offered(
         slot[a:b].view(np.int32), slot[d : d + n * width].reshape((n, width)), slot[b:c].view(np.float32),
         slot[c:d].view(np.int32), slot[_HEAD:a].view(np.float64),
     )  # fmt: skip
@@ -84,7 +77,7 @@ def rows_of(
     -------
     The rows, that of `item` first; whether it is there; how many others there were (0: nothing to learn).
     """
-    items, features, scores, places, times = _unpack(slot)
+    items, features, scores, places, times = unpack_offered(slot)
     place = -1
     for n in range(len(items)):
         if items[n] == item:
@@ -98,6 +91,23 @@ def rows_of(
         rows[n], of[n] = features[pick], places[pick]
     retime(times, of, gap, now, rows[:, own:])
     return rows, taken, others
+
+
+@njit(cache=True)
+def write_rows(
+    slot: NDArray[np.uint8], item: int, hard: int, bits: NDArray[np.uint32], own: int, gap: float, now: float,
+    out: NDArray[np.uint8],
+) -> tuple[int, bool, int]:  # fmt: skip
+    """Do what `rows_of` does with uniforms of 32 bits each, and write the rows into `out`; return their bytes first.
+
+    An array that Python is given takes longer than the copy.
+    """
+    uniforms = np.empty(len(bits))
+    for n in range(len(bits)):
+        uniforms[n] = bits[n] * 2.0**-32
+    rows, taken, others = rows_of(slot, item, hard, uniforms, own, gap, now)
+    out[: rows.size] = rows.reshape(-1)
+    return rows.size, taken, others
 
 
 @njit(cache=True)

@@ -1,41 +1,98 @@
-"""A slate and its lists as the log keeps them, compiled."""
+"""A slate and its lists as the log keeps them: compiled code writes them into one array, a *sheet*, read in one go."""
+
+from typing import NamedTuple
 
 import numpy as np
 from numba import njit
+from numba.extending import register_jitable
 from numpy.typing import NDArray
 
 PAD = 65535  # in place of an index: the list is shorter
+_HEAD = 4  # int32: slots, items, and two counts of who calls
+
+
+class Packed(NamedTuple):
+    """What a sheet says."""
+
+    items: list[int]  # every item of the slate and of the lists once, the slate's first and in order
+    counts: tuple[int, int]  # as given
+    propensities: bytes  # float32 [slots]
+    scores: bytes  # float32 [slots] ranking scores, 0 of pinned items, which are no candidates
+    lists: bytes  # uint16 [lists, width] indices into `items`, 65535 pads
+    sources: bytes  # uint8 [slots]
+    offered_ranks: bytes  # uint8 [slots, lists]
+
+
+class Sheet:
+    """Room for one slate of at most so many slots, and its lists.
+
+    Attributes
+    ----------
+    array : uint8, for compiled code
+    """
+
+    def __init__(self, slots: int, lists: int, width: int) -> None:
+        self._lists, self._width = lists, width
+        self.array = np.zeros(-(-_ends(slots, slots + lists * width, lists, width)[-1] // 4) * 4, np.uint8)
+        self._bytes = self.array.data
+        self._numbers = self._bytes.cast("i")
+
+    def read(self) -> Packed:
+        """Copy what was written."""
+        slots, items, one, other = self._numbers[:_HEAD].tolist()
+        a, b, c, d, e, f = _ends(slots, items, self._lists, self._width)
+        data = self._bytes[:f].tobytes()
+        return Packed(
+            self._numbers[_HEAD : _HEAD + items].tolist(), (one, other), data[a:b], data[b:c], data[c:d], data[d:e],
+            data[e:f],
+        )  # fmt: skip
+
+
+@register_jitable
+def _ends(slots: int, items: int, lists: int, width: int) -> tuple[int, int, int, int, int, int]:
+    """Where the items of a sheet end, and each of its parts after them: bytes."""
+    a = 4 * (_HEAD + items)
+    b = a + 4 * slots
+    c = b + 4 * slots
+    d = c + 2 * lists * width
+    e = d + slots
+    return a, b, c, d, e, e + slots * lists
 
 
 @njit(cache=True)
 def pack(
-    place: NDArray[np.int32],
-    slate: NDArray[np.int32],
-    lists: NDArray[np.int32],
-    known: NDArray[np.int32],
-    scores: NDArray[np.float32],
-) -> tuple[NDArray[np.int32], NDArray[np.uint16], NDArray[np.float32]]:
-    """Return items, lists and scores, see `CandidateRanker.pack`.
+    sheet: NDArray[np.uint8], slate: NDArray[np.int32], sources: NDArray[np.uint8], offered_ranks: NDArray[np.uint8],
+    propensities: NDArray[np.float32], lists: NDArray[np.int32], known: NDArray[np.int32], scores: NDArray[np.float32],
+    place: NDArray[np.int32], one: int, other: int,
+) -> None:  # fmt: skip
+    """Write a slate, see `Packed`.
 
-    `scores` are those of the items `known`; `place` is scratch for all items, all -1 before and after.
+    `scores` are those of the items `known`; `place` is scratch for all items, all -1 before and after; the last two
+    are counts to be read again.
     """
-    items, packed = np.empty(len(slate) + lists.size, np.int32), np.full(lists.shape, PAD, np.uint16)
-    shown, n = np.zeros(len(slate), np.float32), 0
+    numbers, n = sheet.view(np.int32), 0
+    items = numbers[_HEAD:]
     for item in slate:
         place[item], items[n] = n, item
         n += 1
-    for position in range(len(known)):
-        if place[known[position]] >= 0:
-            shown[place[known[position]]] = scores[position]
     for s in range(lists.shape[0]):
-        for rank in range(lists.shape[1]):
-            item = lists[s, rank]
-            if item < 0:
-                continue
-            if place[item] < 0:
+        for item in lists[s]:
+            if item >= 0 and place[item] < 0:
                 place[item], items[n] = n, item
                 n += 1
-            packed[s, rank] = place[item]
-    for item in items[:n]:
+    numbers[0], numbers[1], numbers[2], numbers[3] = len(slate), n, one, other
+    a, b, c, d, e, f = _ends(len(slate), n, lists.shape[0], lists.shape[1])
+    shown, packed = sheet[b:c].view(np.float32), sheet[c:d].view(np.uint16)
+    sheet[a:b].view(np.float32)[:], sheet[d:e], sheet[e:f] = propensities, sources, offered_ranks.ravel()
+    shown[:] = 0.0
+    for position in range(len(known)):
+        at = place[known[position]]
+        if 0 <= at < len(slate):
+            shown[at] = scores[position]
+    n = 0
+    for s in range(lists.shape[0]):
+        for item in lists[s]:
+            packed[n] = place[item] if item >= 0 else PAD
+            n += 1
+    for item in items[: numbers[1]]:
         place[item] = -1
-    return items[:n], packed, shown

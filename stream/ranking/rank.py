@@ -1,7 +1,7 @@
 """From a user's history to ranked candidates in one compiled call.
 
 A call from Python takes and returns arrays one by one, some 1 us each, or 2 to 3 where caches are cold: history,
-session and moment go from kernel to kernel here.
+session and moment go from kernel to kernel here, and what was found stays in the room.
 """
 
 from typing import Any
@@ -10,10 +10,11 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from stream.ranking.desk import Asker
+from stream.ranking.desk import CANDIDATES, PAST, Asker
 from stream.ranking.features import Moment
 from stream.ranking.finish import finish
 from stream.ranking.gather import gather
+from stream.ranking.negatives import offered_bytes
 from stream.ranking.past import moment_of, past_of, session_of
 
 
@@ -21,8 +22,8 @@ from stream.ranking.past import moment_of, past_of, session_of
 def rank(
     held: Any, block: NDArray[np.uint8], known: NDArray[np.int32], renewed: NDArray[np.int32], user: int, now: float,
     size: int, events: int, k: int, width: int, exclude_bought: bool, novel: bool, weight: float, plain: bool,
-) -> tuple[Any, ...]:  # fmt: skip
-    """Gather, describe and score; see `gather` and `finish`.
+) -> int:  # fmt: skip
+    """Gather, describe and score into the room; see `gather` and `finish`.
 
     Parameters
     ----------
@@ -32,13 +33,13 @@ def rank(
 
     Returns
     -------
-    Items, rows, scores, lists, places and times, as in `Candidates`: a plain tuple, which numba gives to Python sooner
-    than a named one.
+    Bytes that the candidates take when they are kept, see `pack_offered`.
     """
     past = past_of(block, known, renewed)
     asker = Asker(past, session_of(block, known, renewed), user, now)
-    count, lists = gather(held, asker, size, k, width, exclude_bought, novel)
+    gather(held, asker, size, k, width, exclude_bought, novel)
     kind, twice, repeat_rate, immediate_rate, seen, depth, in_session, gap = moment_of(block, now)
     moment = Moment(kind, twice, repeat_rate, immediate_rate, seen, depth, in_session, gap, now)
-    items, rows, scores, places = finish(held, count, past, moment, events, weight, lists[:1] if plain else lists[:0])
-    return items, rows, scores, lists, places, past.times
+    finish(held, past, moment, events, weight, plain)
+    room = held.it.room.it
+    return offered_bytes(room.counts[CANDIDATES], room.rows.shape[1], room.counts[PAST])

@@ -28,8 +28,8 @@ def things(names: str, **fields: Any) -> list[Item]:
 def shown(site: Site, user: str = "u", now: float = T) -> list[str]:
     """The slate in order; everything in the lists is on it if there is room."""
     person = site.shard.users.get(user) or site.shard.users["u"]
-    ((_, slate, _),) = site.engine.draw([SlateRequest(user, person, now, "test")])
-    return [site.model.vocabulary.ids[item] for item in slate.items.tolist()]
+    (drawn,) = site.engine.draw([SlateRequest(user, person, now, "test")])
+    return drawn.decision.slate
 
 
 def known(site: Site, user: str, **attributes: Scalar) -> None:

@@ -73,7 +73,7 @@ class Site(LocalWorker):
         return found
 
     def slate(self, user_id: str = "nobody", now: float = T) -> set[str]:
-        return {self.model.vocabulary.ids[item] for item in self.drawn(user_id, now).slate.items.tolist()}
+        return {*self.drawn(user_id, now).decision.slate}
 
 
 def did(user: str, item: str, time: float = T, kind: int = VIEW, **fields: Any) -> UserEvent:

@@ -106,7 +106,10 @@ def disagreement_pmf(
         if bounds[a, b, b_0, 0] > best:
             choice, best = a, bounds[a, b, b_0, 0]
     pmf[choice] = 0.0
-    pmf[choice] = max(0.0, 1.0 - pmf.sum())
+    total = 0.0
+    for a in range(sources):
+        total += pmf[a]
+    pmf[choice] = max(0.0, 1.0 - total)
 
 
-draw_disagreement, disagreement_propensities, recorded_disagreement = compiled(disagreement_pmf)
+draw_freely, draw_disagreement, disagreement_propensities, recorded_disagreement = compiled(disagreement_pmf)

@@ -22,6 +22,7 @@ from bandits.slates.disagreement.choice import (
     Tuning,
     disagreement_propensities,
     draw_disagreement,
+    draw_freely,
     no_bounds,
     recorded_disagreement,
 )
@@ -58,15 +59,22 @@ class _Beliefs(NamedTuple):
     scale: NDArray[np.float64]
     prior: Prior  # of rewards whose mean and mean square are 1
     confidence: tuple[float, float]  # see `Differences`
-    free: Constraints  # none
+
+
+class Drawing(NamedTuple):
+    """What compiled code draws a slate by, see `draw_by`."""
+
+    held: Any  # the beliefs, behind a handle
+    epsilon: float  # exploration rate of now, in [0, 1]
+    floor: float  # of sources that are credibly worse, in [0, epsilon]
 
 
 @njit(cache=True)
-def _draw(
-    held: Any, state: int, epsilon: float, floor: float, lists: NDArray[np.int32], uniforms: NDArray[np.float64]
-) -> tuple[Any, ...]:
-    """Draw a slate without constraints. Numba gives a plain tuple to Python sooner than a named one."""
-    cells, pooled, scale, prior, confidence, free = held.it
+def draw_by(
+    held: Any, epsilon: float, floor: float, state: int, lists: NDArray[np.int32], uniforms: NDArray[np.float64]
+) -> Slate:
+    """Draw a slate without constraints by the beliefs of `Disagreement.drawing`; compiled code calls it too."""
+    cells, pooled, scale, prior, confidence = held.it
     if not 0 <= state < len(cells):
         raise IndexError("policy 'disagreement': state must be in [0, n_states)")
     mean = mean_square = 0.0
@@ -77,8 +85,7 @@ def _draw(
         cells[state], pooled, (prior[0] * mean, prior[1] * mean, prior[2] * mean_square), confidence,
         (epsilon, floor), bounds,
     )  # fmt: skip
-    slate = draw_disagreement(differences, lists, uniforms, free)
-    return slate.items, slate.sources, slate.offered_ranks, slate.probabilities, slate.propensities
+    return draw_freely(differences, lists, uniforms)
 
 
 @njit(cache=True)
@@ -160,7 +167,6 @@ class Disagreement(SlateTable):
         )  # fmt: skip
         self._beliefs = _Beliefs(
             self._cells, self._pooled, self._scale.sums, (tuning.t0, tuning.ts, tuning.doubt), (tuning.z, tuning.zx),
-            NO_CONSTRAINTS,
         )  # fmt: skip
         self._drawing = Handle()
 
@@ -182,9 +188,13 @@ class Disagreement(SlateTable):
         """Fill one slot per number of ``uniforms`` in [0, 1) from ``lists`` ``[sources, depth]``."""
         if constraints is not NO_CONSTRAINTS:
             return draw_disagreement(self._differences(state), lists, uniforms, constraints)
+        slate: Slate = draw_by(*self.drawing(), state, lists, uniforms)
+        return slate
+
+    def drawing(self) -> Drawing:
+        """What a slate is drawn by now."""
         epsilon = self.epsilon
-        floor = min(epsilon, self._tuning.epsilon_floor)
-        return Slate._make(_draw(self._drawing.of(self._beliefs), state, epsilon, floor, lists, uniforms))
+        return Drawing(self._drawing.of(self._beliefs), epsilon, min(epsilon, self._tuning.epsilon_floor))
 
     def propensities(
         self, state: int, lists: NDArray[np.int32], items: NDArray[np.int32], constraints: Constraints = NO_CONSTRAINTS

@@ -26,12 +26,12 @@ def test_buckets_grow_by_powers_of_two() -> None:
 
 
 def test_the_first_item_that_is_not_shown() -> None:
-    row = np.array([4, 7, 2, -1, 5], np.int32)
+    row = np.array([[4, 7, 2, -1, 5]], np.int32)
     shown = np.array([7, 4], np.int32)
-    assert first_unplaced(row, shown[:0], 0) == 0
-    assert first_unplaced(row, shown[1:], 0) == 1
-    assert first_unplaced(row, shown, 0) == 2
-    assert first_unplaced(row, np.array([4, 7, 2], np.int32), 0) == row.size, "a negative number ends the list"
+    assert first_unplaced(row, 0, shown, 0, 0) == 0
+    assert first_unplaced(row, 0, shown[1:], len(shown) - 1, 0) == 1
+    assert first_unplaced(row, 0, shown, len(shown), 0) == 2
+    assert first_unplaced(row, 0, np.array([4, 7, 2], np.int32), 3, 0) == row.size, "a negative number ends the list"
 
 
 @settings(max_examples=200, deadline=None, derandomize=True)
@@ -39,7 +39,7 @@ def test_the_first_item_that_is_not_shown() -> None:
 def test_cursors_follow_the_slots_above(rows: list[list[int]], shown: list[int]) -> None:
     lists, cursor = np.array(rows, np.int32)[:, :4], np.zeros(len(rows), np.int64)
     for slot in range(len(shown)):
-        live = seek_offers(lists, np.array(shown[:slot], np.int32), cursor)
+        live = seek_offers(lists, np.array(shown, np.int32), slot, cursor)
         expected = [next((n for n, item in enumerate(row[:4]) if item not in shown[:slot]), 4) for row in rows]
         assert cursor.tolist() == expected
         assert live == sum(rank < 4 for rank in expected)

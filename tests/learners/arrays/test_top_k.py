@@ -6,7 +6,7 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from learners.arrays.top_k import best_first
+from learners.arrays.top_k import best_first, best_of
 
 
 @settings(deadline=None)  # the first call compiles
@@ -18,3 +18,6 @@ def test_best_first_is_a_sort(levels: list[float], k: int, rng: random.Random) -
     best, best_scores = best_first(np.array(items, np.int32), np.array(levels, np.float32), k)
     assert best.tolist() == sorted(items, key=lambda item: (-scores[item], item))[:k]
     assert best_scores.tolist() == [scores[item] for item in best.tolist()]
+    if 0 < k < len(items):
+        found = best_of(np.array(items, np.int32), np.array(levels, np.float32), k)
+        assert sorted(found.tolist()) == sorted(best.tolist())

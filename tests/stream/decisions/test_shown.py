@@ -9,7 +9,7 @@ import pytest
 from stream.config import Ranking
 from stream.decisions.engine import Engine
 from stream.decisions.shown import SHOWN_USERS, Shown
-from stream.ranking.negatives import Offered
+from stream.ranking.negatives import offered_bytes, pack_offered
 from stream.records.log import Rows
 from stream.state.user import User
 from tests.support.site import Site, T, decision_of, did, shown, steps
@@ -22,7 +22,9 @@ def rows_of(engine: Engine, taken: str, name: str) -> tuple[list[int], Rows]:
     width = len(engine.model.ranking.columns)
     features = np.repeat(np.arange(5, dtype=np.uint8), width).reshape(5, width)
     items = np.arange(5, dtype=np.int32)
-    engine.shown.keep("u", Shown(T, name, Offered(items, features, items.astype(np.float32), *NO_PAST)))
+    slot = engine.shown.slot(offered_bytes(5, width, 0))
+    pack_offered(slot, items, features, items.astype(np.float32), *NO_PAST)
+    engine.shown.keep("u", Shown(T, name, slot))
     rows = engine.shown.rows("u", User(), did("u", taken, T + 1).event)
     assert rows is not None
     return np.frombuffer(rows.features, np.uint8).reshape(-1, width)[:, 0].tolist(), rows
@@ -61,7 +63,7 @@ def test_the_rows_of_a_step_describe_the_candidates_of_its_slate_at_the_time_of_
     site = Site("abcd")
     batch = site.propose(did("u", "a"))
     decision = decision_of(steps(batch)[0])
-    found = site.drawn("u", T, decision.decision_id).candidates
+    found = site.drawn("u", T, decision.decision_id).candidates()
     site.fold(batch)
     rows = site.step(did("u", "a", T + 60)).rows
     assert rows is not None

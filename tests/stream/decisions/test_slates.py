@@ -158,13 +158,16 @@ def test_a_decision_is_self_sufficient(name: Any) -> None:
         user = "uvw"[n % 3]
         batch = site.propose(did(user, ITEMS[n * n % 8], T + n))
         decision = decision_of(steps(batch)[0])
-        found, slate, _ = site.drawn(user, T + n, decision.decision_id)
+        found = site.model.ranker.candidates(user, site.shard.users[user], T + n, 5)
+        drawn = site.drawn(user, T + n, decision.decision_id)
         ids, lists = site.model.vocabulary.ids, unpack_lists(decision.lists, len(site.model.lists))
         named = [[decision.items[place] for place in row if place >= 0] for row in lists.tolist()]
         assert named == [[ids[item] for item in row if item >= 0] for row in found.lists.tolist()]
         assert len(decision.items) == len(set(decision.items))
-        assert decision.slate == [ids[item] for item in slate.items.tolist()]
-        assert decision.sources == slate.sources.tobytes()
+        assert decision.slate == [ids[item] for item in drawn.items.tolist()]
+        assert decision == msgspec.structs.replace(drawn.decision, model_version=decision.model_version)
+        for field, kept in drawn.candidates()._asdict().items():
+            assert np.array_equal(kept, getattr(found, field)), field
         offered_ranks = np.frombuffer(decision.offered_ranks, np.uint8).reshape(len(decision.slate), -1)
         for slot, (item, source) in enumerate(zip(decision.slate, decision.sources, strict=True)):
             assert named[source][offered_ranks[slot, source]] == item

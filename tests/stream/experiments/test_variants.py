@@ -116,7 +116,7 @@ def test_a_model_restored_in_the_middle_learns_on_to_the_same(at: int) -> None:
     visits(whole, 60, seed=5)
     assert heir.fingerprint() == whole.model.fingerprint()
     for user_id, user in whole.shard.users.items():
-        slates = [each.draw([SlateRequest(user_id, user, T + 4e3, "same")])[0].slate for each in (engine, whole.engine)]
+        slates = [each.draw([SlateRequest(user_id, user, T + 4e3, "same")])[0] for each in (engine, whole.engine)]
         assert slates[0].items.tolist() == slates[1].items.tolist()
 
 

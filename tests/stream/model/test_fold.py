@@ -1,6 +1,6 @@
 """The shared model as a fold of the log: equal logs, equal models."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, cast
 
 import msgspec
@@ -50,10 +50,10 @@ class Tally(Observer):
     def skipped(self, offset: int, error: Exception) -> None:
         self.at.append(offset)
 
-    def folded(self, record: Record, offset: int) -> None:
-        self.folds += 1
+    def folded(self, records: int, offset: int) -> None:
+        self.folds += records
 
-    def learned(self, td_errors: Sequence[float], losses: Sequence[Losses]) -> None:
+    def learned(self, td_errors: Sequence[float], losses: Iterable[Losses]) -> None:
         self.errors += td_errors
         self.losses += [each.click for each in losses]
 
@@ -277,8 +277,7 @@ def test_the_catalogue_grows() -> None:
     model = catalogue(*(ItemChange(f"i{n}", Item(item_id=f"i{n}", available=n != 2999)) for n in range(3000)))
     assert (len(model.vocabulary), model.catalogue.size) == (3000, 3000)
     assert model.catalogue.blocked[2998:3000].tolist() == [0, 1]
-    slate = Engine(CONFIG, model).draw([SlateRequest("u", User(), T, "x")])[0].slate
-    assert slate.items.size == 4
+    assert len(Engine(CONFIG, model).draw([SlateRequest("u", User(), T, "x")])[0].items) == 4
     for n, user in enumerate("uv"):
         batch = Batch(
             LOG_VERSION,
@@ -291,7 +290,7 @@ def test_the_catalogue_grows() -> None:
         )
         assert model.fold(batch, 2 + n) == "accepted"
     assert model.skipped == 0
-    assert 2500 in Engine(CONFIG, model).draw([SlateRequest("u", User(), T, "x")])[0].candidates.lists[0]
+    assert 2500 in model.ranker.candidates("u", User(), T, 4).lists[0]
 
 
 # Snapshots
@@ -314,7 +313,7 @@ def test_a_restored_model_continues_like_the_original(at: int, policy: Any) -> N
     assert heir.fingerprint() == whole.fingerprint()
     assert (heir.offset, heir.acceptance.shards) == (whole.offset, whole.acceptance.shards)
     slates = [
-        Engine(config, model).draw([SlateRequest("u", User(), T + 9e9, "one name")])[0].slate.items.tolist()
+        Engine(config, model).draw([SlateRequest("u", User(), T + 9e9, "one name")])[0].items.tolist()
         for model in (heir, whole)
     ]
     assert slates[0] == slates[1]

@@ -42,7 +42,7 @@ def test_it_inherits_no_neighbour_no_link_and_no_count_of_any_source() -> None:
 
 def test_the_new_product_is_shown_and_the_old_one_is_not() -> None:
     site = learned()
-    slate = site.drawn("nobody", T + 200).slate.items.tolist()
+    slate = site.drawn("nobody", T + 200).items.tolist()
     assert site.model.vocabulary.index("b") in slate
     assert 1 not in slate
 

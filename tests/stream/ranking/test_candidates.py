@@ -1,4 +1,4 @@
-"""Candidates: who is proposed, in which lists, and how a slate and its lists are packed for the log."""
+"""Candidates: who is proposed, and in which lists."""
 
 import numpy as np
 import pytest
@@ -74,20 +74,14 @@ def test_the_room_is_clean_for_the_next_user(site: Site) -> None:
         assert np.array_equal(getattr(first, field), getattr(again, field)), field
 
 
-def test_a_slate_and_its_lists_are_packed_by_hand(site: Site) -> None:
-    slate, lists = np.array([4, 2], np.int32), np.array([[2, 1, -1], [3, 4, 2]], np.int32)
-    for _ in range(2):  # the scratch array is clean afterwards
-        items, packed, _ = site.model.ranker.pack(found(site, "u")._replace(lists=lists), slate)
-        assert items.tolist() == [4, 2, 1, 3]
-        assert packed.tolist() == [[1, 2, 65535], [3, 0, 1]]
-
-
-def test_scores_of_pinned_items_are_zero(site: Site) -> None:
-    candidates = found(site, "u")
-    bought = site.model.vocabulary.index("b")
-    asked = np.array([candidates.items[2], bought, candidates.items[0]], np.int32)
-    _, _, scores = site.model.ranker.pack(candidates, asked)
-    assert scores.tolist() == [candidates.scores[2], 0.0, candidates.scores[0]]
+@pytest.mark.parametrize("longest", [127, 128])
+def test_lists_are_as_long_as_a_policy_reads_at_most(site: Site, longest: int) -> None:
+    ask = site.model.ranker.candidates
+    if longest > 127:
+        with pytest.raises(ValueError, match="lists must have at most 127 items; got 128"):
+            ask("new", User(), T, longest)
+    else:
+        assert ask("new", User(), T, longest).lists.shape[1] == longest
 
 
 EXTRA = "biased_mf,factorization,new_items,skip_gram,trending"

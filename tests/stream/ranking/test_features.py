@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from learners import NEVER
 from stream.config import Config, Slate
 from stream.model.fold import Model
-from stream.ranking.features import Joined, Known, Moment, Past, describe, feature_names, initial_weights
+from stream.ranking.features import OWN, Joined, Known, Moment, Past, describe, feature_names, initial_weights
 from stream.records.log import LOG_VERSION, Batch, Claim, ItemChange, LoggedEvent, Step
 from stream.records.schemas import Item
 from stream.state.user import User
@@ -30,12 +30,19 @@ def byte(value: float) -> int:
     return math.floor(255 * value + 0.5)
 
 
+def rows_of(joined: Joined, **others: Any) -> np.ndarray[tuple[int, int], np.dtype[np.uint8]]:
+    """The features in an array that held something else before."""
+    out = np.full((len(joined.items), 3 * len(joined.scores) + len(OWN) + 1), 77, np.uint8)
+    describe(joined=joined, out=out, **others)
+    return out
+
+
 def tiny(*zero_if_seen: int) -> dict[str, dict[str, int]]:
-    """Items 0 to 3 as candidates of a user who saw 0 last and 2 before; three lists, the last without scores."""
-    found = describe(
+    """Items 0 to 3 as candidates of a user who saw 0 last and 2 before; a list of each source."""
+    found = rows_of(
         joined=Joined(
             items=np.arange(4, dtype=np.int32),
-            ranks=np.array([[0, 1, 0], [1, -1, -1], [-1, 0, 1], [2, 2, -1]], np.int32),
+            ranks=np.array([[0, 1], [1, -1], [-1, 0], [2, 2]], np.int32),
             scores=np.array([[8.0, 4.0, 0.0, 2.0], [1.0, 0.0, 4.0, 2.0]], np.float32),
             places=np.array([0, -1, 1, -1], np.int32),
         ),
@@ -85,10 +92,10 @@ def tiny(*zero_if_seen: int) -> dict[str, dict[str, int]]:
         ("d", {"same_category": 0, "category_share": 0, "idle": 0}),
         ("a", {"age": byte(1 / (1 + math.log(13) / 2)), "idle": 0, "trend": 0}),
         ("b", {"age": byte(1 / (1 + math.log(3) / 2)), "idle": byte(1 / (1 + math.log(3) / 2)), "trend": 0}),
-        ("c", {"trend": 0, "agreement": byte(2 / 3)}),
-        ("d", {"age": 255, "trend": 255, "agreement": byte(2 / 3)}),
+        ("c", {"trend": 0, "agreement": byte(1 / 2)}),
+        ("d", {"age": 255, "trend": 255, "agreement": 255}),
         ("a", {"agreement": 255}),
-        ("b", {"agreement": byte(1 / 3)}),
+        ("b", {"agreement": byte(1 / 2)}),
         ("d", {"history": byte(math.log(10) / 6), "depth": byte(math.log(4) / 4), "repeat_rate": byte(0.4)}),
     ],
 )  # fmt: skip
@@ -133,10 +140,10 @@ def test_extreme_numbers_stay_within_a_byte(data: st.DataObject) -> None:
     n, seen, events = 3, data.draw(st.integers(0, 3)), data.draw(st.integers(0, 10**9))
     big = st.floats(0, 2.0**100, width=32)
     scores = np.array([[data.draw(big) for _ in range(n)] for _ in SOURCES], np.float32)
-    found = describe(
+    found = rows_of(
         joined=Joined(
             items=np.arange(n, dtype=np.int32),
-            ranks=np.array([[data.draw(st.integers(-1, 99)) for _ in range(3)] for _ in range(n)], np.int32),
+            ranks=np.array([[data.draw(st.integers(-1, 99)) for _ in SOURCES] for _ in range(n)], np.int32),
             scores=scores,
             places=np.array([place if place < seen else -1 for place in range(n)], np.int32),
         ),

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from learners import NEVER, Source
 from stream.config import Slate, Sources
 from stream.ranking.candidates import PROPOSED, CandidateRequest
-from stream.ranking.desk import Asker
+from stream.ranking.desk import CANDIDATES, Asker
 from stream.ranking.gather import gather, own_levels
 from stream.records.log import ItemChange
 from stream.records.schemas import Item
@@ -69,7 +69,8 @@ def test_candidates_ranks_and_scores_are_those_of_the_sources(exclude_bought: bo
         past = ranker.past(user)
         asker = Asker(past, ranker._session(user), number(user_id), now)
         held, room = ranker._desk.held(), ranker._desk.room
-        count, lists = gather(held, asker, catalogue.size, PROPOSED, K, exclude_bought, novel)
+        gather(held, asker, catalogue.size, PROPOSED, K, exclude_bought, novel)
+        count, lists = room.counts[CANDIDATES], ranker.lists()
         assert room.items[:count].tolist() == items
         for n, proposal in enumerate(proposals):
             assert room.ranks[:count, n].tolist() == [proposal.index(i) if i in proposal else -1 for i in items]

@@ -188,8 +188,7 @@ def test_boosts_change_the_scores_of_the_ranking_only(place: Path) -> None:
         each.take(did("v", "a"), did("v", "b", T + 1))
         known(each, "u", vip=True)
         known(each, "w", vip=False)
-    before = plain.drawn("u").candidates
-    after = site.drawn("u").candidates
+    before, after = (each.model.ranker.candidates("u", each.shard.users["u"], T, 5) for each in (plain, site))
     ids = site.model.vocabulary.ids
     scores = {ids[item]: score for item, score in zip(before.items, before.scores, strict=True)}
     expected = scores | {"d": 2 * scores["d"] + 0.5, "e": 2 * scores["e"] + 1.5}
@@ -275,7 +274,7 @@ def test_a_pin_below_the_slate_leaves_its_item_where_it_is(place: Path) -> None:
     site = ruled(place, "[[pin]]\nitem = 'a'\nslot = 6", *things("ab"))
     known(site, "u")
     assert sorted(shown(site)) == ["a", "b"]
-    assert site.drawn("u").slate.sources.tolist() == [0, 0]
+    assert site.drawn("u").decision.sources == bytes(2)
 
 
 def test_pins_move_up_where_the_lists_end(place: Path) -> None:
