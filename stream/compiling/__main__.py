@@ -1,6 +1,5 @@
 """The child: compiles, says which kernels on standard output, one JSON a line, and ends with its parent."""
 
-import gc
 import json
 import os
 import sys
@@ -14,17 +13,9 @@ from stream.compiling.warm_up import compile_all
 from stream.config import PREFIX, load
 from stream.kernels import cache
 
-GC_THRESHOLDS = (
-    50_000,
-    10,
-    10,
-)  # the compiler makes many objects: looking through them as often as usual takes a tenth
-
 
 def main(arguments: Sequence[str]) -> None:
     """Compile all kernels; `learning` as the argument: those that learn first."""
-    gc.freeze()
-    gc.set_threshold(*GC_THRESHOLDS)
     threading.Thread(target=_end_with_parent, daemon=True).start()
     _say("functions", _functions())
     cache.watching.append(lambda name: _say("compiled", name))

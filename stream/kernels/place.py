@@ -21,13 +21,13 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from stream.kernels import cache, inner
+from stream.kernels import cache
 from stream.kernels.sources import PACKAGES
 
 FOLDER, LOCATORS = "NUMBA_CACHE_DIR", "NUMBA_CACHE_LOCATOR_CLASSES"  # numba's own variables
 IN_PLACE = "stream.kernels.in_place.InPlace"
 NAME = "headwater-kernels"
-LAST = "numba.core.registry"  # when it is imported all that is adapted has been
+CACHING = "numba.core.caching"
 RECORD = "compiled.json"  # in the folder of `stream.kernels`: see `stream.compiling.record`
 TEMPORARY = ("/tmp", "/var/tmp", "/dev/shm")  # noqa: S108  made for this user alone, and looked at before use
 
@@ -41,7 +41,7 @@ class BeforeNumba(MetaPathFinder):
         """Choose the folder; `headwater --help`, which needs no kernel, says nothing of it."""
         if fullname == "numba":
             choose(os.environ, _packages())
-        if fullname != LAST:
+        if fullname != CACHING:
             return None
         sys.meta_path.remove(self)
         spec = PathFinder.find_spec(fullname, path)
@@ -51,25 +51,20 @@ class BeforeNumba(MetaPathFinder):
 
 
 class _Adapted(Loader):
-    """Loads the last of numba's modules as it is, then adapts what it brought."""
+    """Loads numba's store of kernels as it is, then adapts it."""
 
     def __init__(self, loader: Loader) -> None:
         self.loader = loader
 
     def exec_module(self, module: ModuleType) -> None:
         self.loader.exec_module(module)
-        _adapt()
-
-
-def _adapt() -> None:
-    cache.adapt(sys.modules["numba.core.caching"])
-    inner.adapt()
+        cache.adapt(module)
 
 
 def install() -> None:
     """Adapt numba's store, now or as soon as numba is imported."""
-    if LAST in sys.modules:
-        _adapt()
+    if CACHING in sys.modules:
+        cache.adapt(sys.modules[CACHING])
     else:
         sys.meta_path.insert(0, BeforeNumba())
 
