@@ -28,7 +28,7 @@ ASKED = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize("key", [KEY, "wrong"])
+@pytest.mark.parametrize("key", [KEY, "wrong"], ids=["right", "wrong"])
 def test_answers_are_as_documented(key: str) -> None:
     async def ask(site: Served) -> set[int]:
         filled, here = full(), site.app[READ_MODEL]
