@@ -62,7 +62,7 @@ def adapt(caching: ModuleType) -> None:
             _save(self, key, data)
         finally:
             lock = _lock(self)
-            while lock in _held:  # with it those of kernels that failed to compile inside
+            while lock in _held:
                 _release(_held.pop())
         used.add(Path(self._index_path))
         for each in watching:
@@ -71,10 +71,26 @@ def adapt(caching: ModuleType) -> None:
     def get_source_stamp(self: Any) -> Any:
         return stamp(Path(self._py_file)) if str(self._py_file).endswith(".py") else numbas_stamp(self)  # 4
 
+    _let_go(sys.modules["numba.core.dispatcher"].Dispatcher)
     _read_links_late(sys.modules["numba.core.codegen"].JITCodeLibrary)
     file.load, file.save = load, save
     locator.get_source_stamp = get_source_stamp
     locator.get_disambiguator = lambda self: f"{numbas_name(self)}{APART}"
+
+
+def _let_go(dispatcher: Any) -> None:
+    """Adapt numba's `Dispatcher`: the lock of what is not saved, since it fails to compile, is let go all the same."""
+    numbas_compile = dispatcher.compile
+
+    def compile_one(self: Any, signature: Any) -> Any:
+        outside = len(_held)
+        try:
+            return numbas_compile(self, signature)
+        finally:
+            while len(_held) > outside:
+                _release(_held.pop())
+
+    dispatcher.compile = compile_one
 
 
 def _read_links_late(library: Any) -> None:

@@ -28,6 +28,7 @@ FOLDER, LOCATORS = "NUMBA_CACHE_DIR", "NUMBA_CACHE_LOCATOR_CLASSES"  # numba's o
 IN_PLACE = "stream.kernels.in_place.InPlace"
 NAME = "headwater-kernels"
 CACHING = "numba.core.caching"
+LAST = "numba.core.registry"  # when it is imported, all that is adapted has been
 RECORD = "compiled.json"  # in the folder of `stream.kernels`: see `stream.compiling.record`
 TEMPORARY = ("/tmp", "/var/tmp", "/dev/shm")  # noqa: S108  made for this user alone, and looked at before use
 
@@ -41,7 +42,7 @@ class BeforeNumba(MetaPathFinder):
         """Choose the folder; `headwater --help`, which needs no kernel, says nothing of it."""
         if fullname == "numba":
             choose(os.environ, _packages())
-        if fullname != CACHING:
+        if fullname != LAST:
             return None
         sys.meta_path.remove(self)
         spec = PathFinder.find_spec(fullname, path)
@@ -51,19 +52,19 @@ class BeforeNumba(MetaPathFinder):
 
 
 class _Adapted(Loader):
-    """Loads numba's store of kernels as it is, then adapts it."""
+    """Loads the last of numba's modules as it is, then adapts its store of kernels."""
 
     def __init__(self, loader: Loader) -> None:
         self.loader = loader
 
     def exec_module(self, module: ModuleType) -> None:
         self.loader.exec_module(module)
-        cache.adapt(module)
+        cache.adapt(sys.modules[CACHING])
 
 
 def install() -> None:
     """Adapt numba's store, now or as soon as numba is imported."""
-    if CACHING in sys.modules:
+    if LAST in sys.modules:
         cache.adapt(sys.modules[CACHING])
     else:
         sys.meta_path.insert(0, BeforeNumba())

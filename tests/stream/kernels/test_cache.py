@@ -125,6 +125,26 @@ numba.core.caching.IndexDataCacheFile._save_index = stop
         first.communicate(timeout=10)
 
 
+def test_nobody_waits_for_a_process_whose_kernel_does_not_compile(tree: Path) -> None:
+    failing = """
+import time
+from learners.outer import outer
+try:
+    outer("text")
+except Exception as error:
+    print("Typing" in repr(error), flush=True)
+time.sleep(600)
+"""
+    first = start(tree, before=failing)
+    try:
+        assert first.stdout is not None
+        assert first.stdout.readline() == "True\n"
+        assert start(tree).communicate(timeout=60)[0].strip() == "20 inner.inner,outer.outer"
+    finally:
+        first.kill()
+        first.communicate(timeout=10)
+
+
 @pytest.mark.parametrize("pattern", ["outer*.nbi", "outer*.nbc"])
 def test_what_cannot_be_read_is_compiled_again(tree: Path, pattern: str) -> None:
     ask(tree)
