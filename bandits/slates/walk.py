@@ -128,9 +128,7 @@ def compiled(write_pmf: WritePmf) -> Walks:  # noqa: C901  four functions, each 
     def draw_slate(
         belief: Belief, lists: NDArray[np.int32], uniforms: NDArray[np.float64], constraints: Constraints
     ) -> Slate:
-        place = start(belief, lists, constraints)
-        if place.free:
-            return draw_free(belief, lists, uniforms)
+        place = start(belief, lists, constraints)  # no call of `draw_free`: numba would not find this one in its store
         slate, pmf, cursor, n = (
             empty_slate(uniforms.size, lists.shape[0]), np.empty(lists.shape[0]), place.cursor, 0
         )  # fmt: skip
