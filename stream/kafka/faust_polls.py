@@ -24,7 +24,6 @@ from stream.kafka.polls import Poll
 from stream.kafka.unreadable import keep_unreadable
 
 RECONNECT_PAUSE_S = 0.25  # between attempts to find a broker that is away
-AHEAD, AHEAD_TIMEOUT_S = 1, 0.1  # polls read while another is being taken in
 FETCH_WAIT_MS = 100  # an empty fetch waits so long at the broker; data ends the wait at once
 
 
@@ -59,10 +58,6 @@ class PollConsumer(AIOKafkaFaustConsumer):
 
     _prepared: "asyncio.Future[None] | None" = None
 
-    def __init__(self, *args: Any, **options: Any) -> None:
-        super().__init__(*args, **options)
-        self._acknowledged = asyncio.Event()
-
     async def before_joining(self) -> None:
         """What must be done before the group gives partitions to this consumer."""
 
@@ -88,7 +83,6 @@ class PollConsumer(AIOKafkaFaustConsumer):
         pause = self._last_poll + self.interval_s() - time.monotonic()
         if pause > 0:
             await asyncio.sleep(pause)
-        await self._fewer_unacked()
         self.fetches += 1
         records, active = await self._wait_next_records(timeout)
         self._last_poll = time.monotonic()
@@ -102,13 +96,6 @@ class PollConsumer(AIOKafkaFaustConsumer):
             if self._is_current(generation):
                 poll.fetch, poll.fetched_at = self.fetches, self._last_poll
                 yield self._carry(poll, generation)
-
-    async def _fewer_unacked(self) -> None:
-        """Wait until at most `AHEAD` polls are not taken in: what is read too early becomes old in the queue."""
-        while len(self._unacked_messages) > AHEAD and not self.should_stop:
-            self._acknowledged.clear()
-            with suppress(TimeoutError):  # those that a rebalance drops are never acknowledged, but go by themselves
-                await asyncio.wait_for(self._acknowledged.wait(), AHEAD_TIMEOUT_S)
 
     async def perform_seek(self) -> None:
         """Forget what was read. Overridden: the base class seeks to committed offsets, and fails in a rebalance."""
@@ -160,7 +147,6 @@ class PollConsumer(AIOKafkaFaustConsumer):
         message.acked = True
         self._unacked_messages.discard(message)
         self._n_acked += 1
-        self._acknowledged.set()
         for tp, found in message.value:
             self._acked[tp] = [found[-1].offset]
         waiting = self._waiting_for_ack

@@ -286,24 +286,6 @@ def test_an_acknowledgement_wakes_who_waits_for_it(consumer: Offline) -> None:
     consumer.ack(carried(consumer, Poll([(VIEWS, records(VIEWS, 2))])))
 
 
-def test_no_poll_is_read_while_one_waits_behind_the_one_under_way(consumer: Offline) -> None:
-    async def scenario() -> None:
-        under_way, waiting = (carried(consumer, Poll([(VIEWS, records(VIEWS, n))])) for n in (1, 2))
-        reading = asyncio.create_task(consumer._fewer_unacked())
-        for _ in range(3):
-            await asyncio.sleep(0)
-        assert not reading.done()
-        consumer.ack(under_way)
-        await reading
-        dropped = carried(consumer, Poll([(VIEWS, records(VIEWS, 3))]))
-        reading = asyncio.create_task(consumer._fewer_unacked())
-        del dropped  # by a rebalance
-        await reading
-        assert not waiting.acked
-
-    asyncio.run(scenario())
-
-
 def test_offsets_inside_a_poll_are_no_gaps_and_a_full_buffer_stops_nothing(consumer: Offline) -> None:
     consumer._active_partitions = {VIEWS}
     consumer.on_buffer_full(VIEWS)
