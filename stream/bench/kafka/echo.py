@@ -12,12 +12,12 @@ import time
 from typing import Any, cast
 
 import faust
-import mode.loop
 from faust.types import TP
 
 from stream.app import GC_THRESHOLDS, settings
 from stream.config import Config, load
 from stream.kafka.connections import Connections
+from stream.kafka.event_loop import LoopPolicy
 from stream.kafka.faust_polls import PollConsumer, PollSchema, Positions, calm_reconnect
 from stream.observe import Observer
 from stream.records.codec import decode_event
@@ -90,7 +90,7 @@ def _lost(source: str, error: SendError) -> None:
 def main() -> None:
     """Run it."""
     gc.set_threshold(*GC_THRESHOLDS)
-    mode.loop.use("uvloop")
+    asyncio.set_event_loop_policy(LoopPolicy())
     faust.Worker(build(load(None, os.environ)), loglevel="error", redirect_stdouts=False).execute_from_commandline()
 
 

@@ -12,6 +12,7 @@ from stream.gateway import app
 from stream.gateway.guard.audit import log as audit_log
 from stream.gateway.guard.keys import SCOPES, new_key
 from stream.kafka.admin import check
+from stream.kafka.event_loop import Loop
 from stream.serving.ports import check_free
 
 
@@ -47,7 +48,8 @@ def command(config: Config, host: str | None, port: int | None, workers: tuple[s
     app.check(config)
     check_free("gateway", config.gateway.host, config.gateway.port)
     partitions = check(config.kafka)
-    uvloop.run(app.serve(config, partitions, lambda address: click.echo(f"serving at {address}")))
+    serving = app.serve(config, partitions, lambda address: click.echo(f"serving at {address}"))
+    uvloop.run(serving, loop_factory=Loop)
 
 
 @command.group()

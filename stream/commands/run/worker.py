@@ -1,14 +1,16 @@
 """`headwater worker`."""
 
+import asyncio
+
 import click
 import faust
-import mode.loop
 import msgspec
 
 from stream import app
 from stream.commands.options import configured, examples
 from stream.config import Config
 from stream.kafka.admin import check
+from stream.kafka.event_loop import LoopPolicy
 from stream.serving import access
 from stream.serving.ports import check_free
 
@@ -42,5 +44,5 @@ def command(config: Config, port: int | None, log_level: str) -> None:
     access.check(config.worker)
     check_free("worker", config.worker.host, config.worker.port)
     check(config.kafka)
-    mode.loop.use("uvloop")
+    asyncio.set_event_loop_policy(LoopPolicy())
     faust.Worker(app.build(config), loglevel=log_level, redirect_stdouts=False).execute_from_commandline()
