@@ -1,0 +1,52 @@
+"""What any experiment may need is compiled while the worker serves, and an experiment that begins waits for it."""
+
+import asyncio
+import logging
+import threading
+
+from stream.compiling import record
+from stream.compiling.children import Compilation
+from stream.config import Config
+
+log = logging.getLogger(__name__)
+
+
+class Later:
+    """The kernels that a worker does not serve with yet: other policies, rules, shadows.
+
+    One process of a machine compiles them, in one child of the lowest priority; the others wait for their turn and find
+    them. If that fails, an experiment compiles what it needs when it begins, in the process that serves.
+    """
+
+    def __init__(self, config: Config) -> None:
+        self._config = config
+        self._there = asyncio.Event()
+
+    @property
+    def there(self) -> bool:
+        """Whether nothing is waited for any more."""
+        return self._there.is_set()
+
+    def start(self) -> None:
+        """Look what is missing, and have it compiled; called in the event loop, and returns at once."""
+        if record.complete(record.key(self._config, whole=True)):
+            self._there.set()
+            return
+        # A daemon: the end of the process waits for no compiler, and the child ends with the process.
+        threading.Thread(
+            target=self._run, args=[asyncio.get_running_loop()], name="kernels of experiments", daemon=True
+        ).start()
+
+    async def wait(self) -> None:
+        """Return when an experiment can begin."""
+        await self._there.wait()
+
+    def _run(self, loop: asyncio.AbstractEventLoop) -> None:
+        try:
+            with record.turn(), Compilation(self._config, whole=True, beside=True) as compilation:
+                compilation.wait(log.info)
+        except OSError as error:  # no lock, no process: an experiment compiles for itself
+            log.warning("compiling the kernels of experiments: %s", error)
+        finally:
+            if not loop.is_closed():
+                loop.call_soon_threadsafe(self._there.set)
