@@ -2,11 +2,13 @@
 
 import asyncio
 import logging
+import os
 import threading
 
 from stream.compiling import record
 from stream.compiling.children import Compilation
 from stream.config import Config
+from stream.kernels.place import LOCATORS
 
 log = logging.getLogger(__name__)
 
@@ -29,7 +31,8 @@ class Later:
 
     def start(self) -> None:
         """Look what is missing, and have it compiled; called in the event loop, and returns at once."""
-        if record.complete(record.key(self._config, whole=True)):
+        here = os.environ.get(LOCATORS)  # nothing can be written: `prepare` has compiled all in this process
+        if here or record.complete(record.key(self._config, whole=True)):
             self._there.set()
             return
         # A daemon: the end of the process waits for no compiler, and the child ends with the process.

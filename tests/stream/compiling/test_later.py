@@ -77,6 +77,22 @@ def test_one_child_beside_compiles_what_is_missing_once(folder: Path, monkeypatc
     assert not record.complete(record.key(Config(), whole=False))
 
 
+def test_where_nothing_can_be_written_all_was_compiled_at_the_start(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    compiler = Compiler(folder)
+    monkeypatch.setattr(children, "_child", compiler)
+    monkeypatch.setenv(LOCATORS, "stream.kernels.in_place.InPlace")
+
+    async def serve() -> bool:
+        later = Later(Config())
+        later.start()
+        return later.there
+
+    assert asyncio.run(serve())
+    assert compiler.begun == []
+
+
 def test_nobody_waits_for_ever_when_it_fails(
     folder: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
