@@ -6,6 +6,7 @@ the image then. After that every policy and kind of rule, since an experiment ma
 """
 
 from collections.abc import Sequence
+from typing import Any
 
 import msgspec
 import numpy as np
@@ -129,13 +130,17 @@ def _serve(worker: LocalWorker) -> None:
 
 
 def _finish_slates(worker: LocalWorker) -> None:
-    """Proposals by content, the costliest, and all that follows proposals: no source is asked."""
+    """Proposals by content, the costliest, and what follows proposals: a slate of given items is drawn, and learned."""
     seen, blocked = np.zeros(1, np.int32), worker.model.catalogue.blocked
     for source in worker.model.sources:
         if source.name == "content":
             source.top_k(Query(seen, START, np.empty(0, np.int32)), ITEMS, blocked)
     asked = SlateRequest("u0", User(), START, "first")
-    worker.engine.slates.draw_from(np.arange(ITEMS, dtype=np.int32), asked)
+    made = worker.engine.slates.draw_from(np.arange(ITEMS, dtype=np.int32), asked).decision
+    policy: Any = worker.model.policy
+    if hasattr(policy, "queue_record"):  # see `Queues`
+        policy.queue_record(made.state, made.offered_ranks, made.sources, 0, 1.0)
+        policy.learn_queued()
 
 
 def _copy(worker: LocalWorker) -> None:
@@ -194,8 +199,13 @@ def _experiment(worker: LocalWorker, settings: list[Settings]) -> None:
 
 
 def _explain(worker: LocalWorker) -> None:
+    model = worker.model
     for user_id, user in worker.shard.users.items():
-        explain(worker.model, user_id, user)
+        explain(model, user_id, user)
+        query = model.ranker.query(user_id, user, user.time)
+        for source in model.sources:
+            if hasattr(source, "why"):  # an explanation asks the next one only while items are wanting
+                source.why(query, 0)
 
 
 def _visit(worker: LocalWorker, user_id: str, n: int) -> None:
