@@ -57,15 +57,18 @@ class Compilation:
         for child in self._children:
             child.close(STOP_S if error is None else 0.0)
 
-    def wait(self, tell: Callable[[str], None]) -> bool:
+    def wait(self, tell: Callable[[str], None], leave: Callable[[], bool] = lambda: False) -> bool:
         """Return when the children have ended; whether all kernels are there now.
 
         Parameters
         ----------
         tell : called with a sentence on how far it is, every five seconds
+        leave : asked now and then whether to return before that
         """
         running, told = list(self._children), self._began
         while running:
+            if leave():
+                return False
             for child in list(running):
                 if line := child.read_line(CHECK_S):
                     self._take(json.loads(line))

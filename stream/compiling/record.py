@@ -9,7 +9,8 @@ import fcntl
 import json
 import os
 import sys
-from collections.abc import Iterable, Iterator
+import time
+from collections.abc import Callable, Iterable, Iterator
 from hashlib import sha256
 from importlib.metadata import entry_points, version
 from pathlib import Path
@@ -26,8 +27,12 @@ from stream.kernels.place import FOLDER, RECORD, kept_in
 from stream.kernels.sources import PACKAGES, ROOT, stamp
 
 SOURCES = stamp(ROOT / "stream" / "compiling" / "warm_up.py")  # of all that it runs
+CHECK_S = 0.2
 KEPT = 32  # newest entries: of other settings, processors, versions
 SECTIONS = ("slate", "rewards", "policy", "ranking", "sources", "drift")
+NUMBERS = (  # that ask for other kernels when they are zero
+    "policy.discount", "ranking.click_weight", "ranking.purchase_weight", "ranking.next_weight", "ranking.units",
+)  # fmt: skip
 TURN = "experiments.lock"  # held by the process of this machine that compiles for experiments
 
 
@@ -39,7 +44,7 @@ def model_settings(config: Config) -> Config:
 def key(config: Config, *, whole: bool) -> str:
     """A digest of all that compiled kernels depend on.
 
-    A number counts as positive or not: that may ask for another kernel, which value it has is passed to the same one.
+    Words and switches count, and whether some `NUMBERS` are positive; all other numbers are passed to the same kernels.
 
     Parameters
     ----------
@@ -47,10 +52,8 @@ def key(config: Config, *, whole: bool) -> str:
     """
     processor = cpu_target.target_context.codegen().magic_tuple()  # by which numba itself knows its kernels
     versions = sys.version, numba.__version__, version("llvmlite")
-    chosen = {name: _kind(value) for name, value in _settings(config).items()}
-    return sha256(
-        SOURCES + repr((processor, versions, whole, sorted(chosen.items()), _installed())).encode()
-    ).hexdigest()
+    parts = processor, versions, whole, sorted(_kinds(config).items()), _installed()
+    return sha256(SOURCES + repr(parts).encode()).hexdigest()
 
 
 def complete(wanted: str) -> bool:
@@ -73,24 +76,31 @@ def write(wanted: str, used: Iterable[Path]) -> None:
 
 
 @contextlib.contextmanager
-def turn() -> Iterator[None]:
-    """Wait until no other process of this machine compiles for experiments: it may have done all of it then."""
+def turn(hurry: Callable[[], bool]) -> Iterator[None]:
+    """Wait until no other process of this machine compiles for experiments, or until there is a `hurry`.
+
+    The other may have done all of it then.
+    """
     path = _path().with_name(TURN)
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("ab") as lock:
-        fcntl.lockf(lock, fcntl.LOCK_EX)
+        while not hurry():
+            try:
+                fcntl.lockf(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except (BlockingIOError, PermissionError):  # it is taken
+                time.sleep(CHECK_S)
+            else:
+                break
         yield
 
 
-def _settings(config: Config) -> dict[str, Any]:
-    """The settings of `model_settings` by section and name, without the seed of the draws."""
+def _kinds(config: Config) -> dict[str, Any]:
+    """What `model_settings` says of kernels, by section and name; the seed of the draws says nothing."""
     sections = {name: msgspec.structs.asdict(getattr(config, name)) for name in SECTIONS}
     found = {f"{section}.{name}": value for section, values in sections.items() for name, value in values.items()}
-    return {name: value for name, value in found.items() if name != "policy.seed"}
-
-
-def _kind(value: Any) -> Any:
-    return value > 0 if isinstance(value, (int, float)) else value
+    numbers = {name: found[name] > 0 for name in NUMBERS}
+    words = {name: value for name, value in found.items() if not isinstance(value, float) and type(value) is not int}
+    return {name: value for name, value in (words | numbers).items() if name != "policy.seed"}
 
 
 def _installed() -> list[tuple[str, str, str]]:
