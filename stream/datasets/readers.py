@@ -31,11 +31,12 @@ from stream.datasets.file_events import FileEvents
 from stream.datasets.how import How, Plan
 from stream.datasets.layouts import ROLES, UNITS, Line, describe, parser
 from stream.datasets.raw.bad import FormatError, LeftOut, OnBad, at, stop
-from stream.datasets.raw.text import CP1252, lines
-from stream.datasets.raw.unpack import Bytes, opened
+from stream.datasets.raw.text import CP1252, Physical, lines
+from stream.datasets.raw.unpack import DAMAGED, Bytes, opened, pieces
 from stream.datasets.ready import FORMATS
 from stream.datasets.sniff import plan
 from stream.datasets.table import Row
+from stream.records.numbers import with_point
 from stream.records.schemas import Event, EventType, Item
 
 __all__ = ["FORMATS", "Entry", "FormatError", "How", "LeftOut", "films", "guess", "ratings", "read"]
@@ -154,13 +155,26 @@ def _rows(file: Bytes, path: Path, planned: Plan) -> Iterator[Row]:
         objects.wire_parser(layout, unit, has_event) if planned.name == "jsonl" else objects.line_parser(parse_object)
     )
     if planned.form == "array":
-        return objects.rows(objects.elements(_text(file, planned.encoding)), parse)
+        return objects.rows(_elements(file, planned.encoding), parse)
     return objects.rows(lines(file, planned.encoding, planned.sample), parse)
 
 
-def _text(file: Bytes, encoding: str) -> str:
-    """All of a file; what is not of its encoding becomes a sign that JSON may hold only in text."""
-    return file.read().decode(encoding, "replace").lstrip("\ufeff")
+def _elements(file: Bytes, encoding: str) -> Iterator[Physical]:
+    """The objects of a file that must be read as a whole; what damaged bytes hide is one element with a fault.
+
+    What is not of its encoding becomes a sign that JSON may hold only in text.
+    """
+    found, number, fault = bytearray(), 0, ""
+    try:
+        for piece in pieces(file):
+            found += piece
+    except DAMAGED as error:
+        fault = f"the file cannot be read from here on; got {error}"
+    for element in objects.elements(found.decode(encoding, "replace").lstrip("\ufeff")):
+        number = element.number
+        yield element
+    if fault:
+        yield Physical(number + 1, "", fault)
 
 
 def _fields(planned: Plan) -> table.Parse:
@@ -183,9 +197,9 @@ def _fields(planned: Plan) -> table.Parse:
             ]
         else:
             chosen = [fields[place] for place in firsts]
-        if decimal:  # 9,90 is a number where commas do not separate
+        if decimal:  # 9,90 and 1.234,50 are numbers where commas do not separate
             for n in numbers:
-                chosen[n] = chosen[n].replace(",", ".")
+                chosen[n] = with_point(chosen[n].strip(" \t"))
         line = parse(chosen)
         return [] if line is None else [line]
 

@@ -35,7 +35,7 @@ def plan(path: Path, how: How) -> Plan:
             head = parquet.head_of(file, path)
         return plan_of_objects(path, how, "parquet", head.rows, data)
     encoding = how.encoding or encoding_of(data)
-    text = data.decode(encoding, "replace").lstrip("\ufeff\r\n\t ")
+    text = data.decode(encoding, "replace").lstrip("\ufeff\x1e\r\n\t ")
     if text.startswith("[") or (text.startswith("{") and spans_lines(text)):
         return plan_of_objects(path, how, "array", list(readable(each.text for each in elements(text))), data)._replace(
             encoding=encoding

@@ -135,7 +135,7 @@ def seconds(text: str) -> float:
     try:
         value = number(text)
     except ValueError:
-        raise ValueError(f"the time must be unix seconds or ISO 8601; got {text[:40]!r}{number_hint(text)}") from None
+        raise ValueError(_no_time(text, number_hint(text))) from None
     if EARLIEST_S <= value < LATEST_S:
         return value
     for unit, divisor in UNITS.items():
@@ -192,11 +192,17 @@ def _iso_seconds(text: str) -> float:
     try:
         time = datetime.fromisoformat(text.removesuffix(" UTC"))
     except ValueError:
-        raise ValueError(f"the time must be unix seconds or ISO 8601; got {text[:40]!r}") from None
+        raise ValueError(_no_time(text, "")) from None
     found = (time if time.tzinfo else time.replace(tzinfo=UTC)).timestamp()
     if EARLIEST_S <= found < LATEST_S:
         return found
     raise ValueError(f"the time must be from 1990 to now; got {text[:40]!r}")
+
+
+def _no_time(text: str, hint: str) -> str:
+    """What is wrong with text that is no time, and how to write it."""
+    example = ": write it as 2023-11-14T22:13:20Z" if not hint and any(map(str.isdigit, text)) else hint
+    return f"the time must be unix seconds or ISO 8601; got {text[:40]!r}{example}"
 
 
 def _plain(time: float) -> str:

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stream.datasets.readers import FORMATS, Entry, FormatError, guess, read
+from stream.datasets.readers import FORMATS, Entry, FormatError, LeftOut, guess, read
 from stream.records.schemas import Event, Item
 
 SHARED = Path(__file__).resolve().parents[4] / "shared" / "data"
@@ -241,6 +241,20 @@ def test_unreadable_files(tmp_path: Path, name: str, data: bytes | None, says: s
     with pytest.raises(FormatError, match=says) as caught:
         list(read(path))
     assert str(path) in str(caught.value)
+
+
+def test_decimal_commas_and_what_is_said_of_other_numbers(tmp_path: Path) -> None:
+    """An error shows the number as the file has it, and what to write."""
+    path, left_out = tmp_path / "log.csv", LeftOut()
+    prices = ["9,90", "1.234,50", "1.234.567,8", "1\u202f234,50", "9.90", "1,234.50", "1,2,3", "€5"]
+    rows = "".join(f"u;i{n};purchase;{1_700_000_000 + n};{price}\n" for n, price in enumerate(prices))
+    path.write_text("user_id;item_id;event;timestamp;price\n" + rows)
+    found = [each[1].price for each in read(path, on_bad=left_out) if not isinstance(each, Item)]
+    assert found == [9.9, 1234.5, 1234567.8, 1234.5, 9.9]
+    assert [str(each).partition("; got ")[2] for each in left_out.first] == [
+        "'1,234.50': leave out the signs between thousands, and write a point before the fraction",
+        "'1,2,3'", "'€5': leave out the sign of the currency",
+    ]  # fmt: skip
 
 
 def test_an_unknown_format_is_refused(tmp_path: Path) -> None:

@@ -85,7 +85,8 @@ def test_how_a_time_may_be_written(text: str, expected: float) -> None:
         ("0x65", "unix seconds or ISO 8601"),
         ("", "unix seconds or ISO 8601"),
         ("yesterday", "unix seconds or ISO 8601"),
-        ("24/11/2017", "unix seconds or ISO 8601"),
+        ("24/11/2017", "write it as 2023-11-14T22:13:20Z"),
+        ("Nov 24, 2017", "write it as 2023-11-14T22:13:20Z"),
         ("2017-13-01", "unix seconds or ISO 8601"),
     ],
 )
