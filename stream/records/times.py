@@ -88,7 +88,8 @@ def looks_like(value: float, now: float) -> str:
     """Name what a number is that is no plausible time in seconds, and what to do about it; empty if it is not known.
 
     >>> looks_like(20_210_131, 1.8e9)
-    'it looks like a date YYYYMMDD: send 1612051200, its midnight in UTC, or 2021-01-31 in a file'
+    'it looks like a date YYYYMMDD: send 1612051200, its midnight in UTC, or 2021-01-31 in a file \
+(--time-unit date reads a column of them)'
     >>> looks_like(829, 1.8e9)
     'it looks like a time of day, or cut off: seconds since 1970 have 10 digits'
     """
@@ -104,8 +105,10 @@ def looks_like(value: float, now: float) -> str:
         else:
             what = "a date" if len(digits) <= 8 else "a date and time"
             at = f"{found.timestamp():.0f}"
-            send = f"{at}, its midnight in UTC, or {found:%Y-%m-%d}" if len(digits) == 8 else f"{at}, or {found:%FT%TZ}"
-            return f"it looks like {what} {_WRITTEN[len(digits)]}: send {send} in a file"
+            send = f"{at}, or {found:%FT%TZ} in a file"
+            if len(digits) == 8:
+                send = f"{at}, its midnight in UTC, or {found:%F} in a file (--time-unit date reads a column of them)"
+            return f"it looks like {what} {_WRITTEN[len(digits)]}: send {send}"
     if 30_000 <= value < 80_000:
         return "it looks like a spreadsheet's number of a day, or cut off: send seconds since 1970"
     if digits and len(digits) <= 4:
