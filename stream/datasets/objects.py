@@ -80,6 +80,8 @@ def text_of(value: Any) -> str:
         return "true" if value else "false"
     if isinstance(value, float) and value.is_integer() and abs(value) < 1e15:
         return str(int(value))
+    if isinstance(value, bytes):
+        raise ValueError(f"must be text in UTF-8; got {value[:40]!r}")
     if isinstance(value, Mapping | list):
         raise ValueError(f"must be text or a number, not {'a list' if isinstance(value, list) else 'an object'}")
     return str(value)

@@ -5,7 +5,8 @@ ahead of now. What is planned (the expiry of an item, the start of an experiment
 
 On topics and over HTTP a time is a JSON number of seconds; anything else is refused, with the unit that it looks like.
 In files and options it may be text, see `seconds`: numbers of seconds, milliseconds, microseconds or nanoseconds, told
-apart by their size, which no two units share from 1990 to 2100, and ISO 8601. All numbers of a column have one unit.
+apart by their size, which no two units share from 1990 to 2100 (nanoseconds of early 1990 are ticks of .NET), and
+ISO 8601, also with slashes in its date, or ` UTC`, ` GMT` or `[UTC]` behind it. All numbers of a column have one unit.
 """
 
 import re
@@ -20,11 +21,14 @@ MAX_AHEAD_S = 300.0  # clocks differ; a later event would close the sessions of 
 LATEST_S = 4_102_444_800.0  # 2100: where no clock says what now is
 END_S = 253_402_300_800.0  # the year 10000: "never", as many shops write it
 UNITS = {"seconds": 1, "milliseconds": 1_000, "microseconds": 1_000_000, "nanoseconds": 1_000_000_000}
+# Of 1995 to 2060: what would be nanoseconds of 1990 is ticks of today.
+TICKS, FILETIME = (6.2925e17, 6.5e17), (1.24e17, 1.45e17)
 _DIGITS = re.compile(r"[0-9]+(?:\.0*)?")
 _DATES = {4: "%Y", 6: "%Y%m", 8: "%Y%m%d", 10: "%Y%m%d%H", 12: "%Y%m%d%H%M", 14: "%Y%m%d%H%M%S"}
 _WRITTEN = {6: "YYYYMM", 8: "YYYYMMDD", 10: "YYYYMMDDHH", 12: "YYYYMMDDHHMM", 14: "YYYYMMDDHHMMSS"}
 _BASIC = re.compile(r"([0-9]{8})T[0-9]{2,6}(?:\.[0-9]+)?(?:Z|[+-][0-9:]{2,5})?")
-_DASHED = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
+_DASHED = re.compile(r"[0-9]{4}([-/])[0-9]{2}\1[0-9]{2}")
+_UTC = re.compile(r"(?: (?:UTC|GMT)|\[UTC\])$")  # what is without a zone is in UTC
 
 
 class Seconds(float):
@@ -93,6 +97,10 @@ def looks_like(value: float, now: float) -> str:
     >>> looks_like(829, 1.8e9)
     'it looks like a time of day, or cut off: seconds since 1970 have 10 digits'
     """
+    if TICKS[0] <= value < TICKS[1]:
+        return "it looks like ticks of .NET: subtract 621355968000000000, then divide by 10,000,000"
+    if FILETIME[0] <= value < FILETIME[1]:
+        return "it looks like a FILETIME of Windows: divide by 10,000,000, then subtract 11644473600"
     for unit, divisor in UNITS.items():
         if divisor > 1 and EARLIEST_S <= value / divisor <= now + MAX_AHEAD_S:
             return f"it looks like {unit}: divide by {divisor:,}"
@@ -142,7 +150,7 @@ def seconds(text: str) -> float:
     if EARLIEST_S <= value < LATEST_S:
         return value
     for unit, divisor in UNITS.items():
-        if EARLIEST_S <= value / divisor < LATEST_S:
+        if EARLIEST_S <= value / divisor < LATEST_S and not TICKS[0] <= value < TICKS[1]:
             # An integer keeps its last digits: a double has 15 or 16, nanoseconds have 19.
             found = Seconds((int(text) if text.isdigit() else value) / divisor)
             found.unit = unit
@@ -190,10 +198,17 @@ def _numeric(text: str) -> bool:
     return not _BASIC.fullmatch(text) and not _DASHED.match(text)
 
 
+def _plainly(text: str) -> str:
+    """A time as ISO 8601 has it, if it is that but for slashes in its date or another name of its zone."""
+    text = _UTC.sub("", text)
+    text = text[:-1] + "Z" if text.endswith("z") else text
+    return text.replace("/", "-", 2) if "/" in text[:8] else text
+
+
 @lru_cache(maxsize=4096)  # consecutive lines often have the same second
 def _iso_seconds(text: str) -> float:
     try:
-        time = datetime.fromisoformat(text.removesuffix(" UTC"))
+        time = datetime.fromisoformat(_plainly(text))
     except ValueError:
         raise ValueError(_no_time(text, "")) from None
     found = (time if time.tzinfo else time.replace(tzinfo=UTC)).timestamp()
