@@ -58,6 +58,21 @@ def unknown_fields(record: type[msgspec.Struct], body: bytes) -> list[str]:
     return found[:MOST]
 
 
+def wrapped(body: bytes, missing: str) -> list[str]:
+    """A sentence about the field that holds the record, if an object holds it that was wrapped around it.
+
+    >>> wrapped(b'{"schema": {}, "payload": {"event_id": "e"}}', "event_id")
+    ['`payload` holds an object with it: send that object itself']
+    """
+    try:
+        for name, held in _FIELDS.decode(body).items():
+            if bytes(held).startswith(b"{") and missing in _FIELDS.decode(held):
+                return [f"`{name[:SHOWN]}` holds an object with it: send that object itself"]
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        pass  # refused elsewhere
+    return []
+
+
 def _objects(body: msgspec.Raw) -> list[msgspec.Raw]:
     try:
         return _OBJECTS.decode(body)
