@@ -79,7 +79,7 @@ TABLE: list[tuple[str, str, bytes | None, str]] = [
     ("no item", "missing_field", made(item_id=GONE), "missing required field `item_id`"),
     ("no event id", "missing_field", made(event_id=GONE), "missing required field `event_id`"),
     ("no time", "missing_field", made(timestamp=GONE), "missing required field `timestamp`"),
-    ("an envelope", "missing_field", b'{"op": "c", "after": ' + made() + b"}", "; `after` holds an object with it: send"),
+    ("an envelope", "missing_field", b'{"op": "c", "after": ' + made() + b"}", "; `after` holds an object with it"),
     ("a schema registry", "not_json", b"\0\0\0\0\7" + made(), ": it looks like a serializer with a schema registry"),
     ("two bytes a sign", "not_json", made().decode().encode("utf-16-le"), ": it looks like UTF-16: send UTF-8"),
     ("nothing at all", "missing_field", b"{}", "missing required field"),
