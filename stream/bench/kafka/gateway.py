@@ -50,7 +50,7 @@ class GatewayLoad(NamedTuple):
 
 
 async def measure_gateway(config: Config, rates: tuple[float, ...], seconds: float) -> list[GatewayLoad]:
-    """Make slates for some users, then read and write at each of the rates; then have slates made by events, and asked."""
+    """Make slates for some users, then read and write at each of the rates; then events and requests for slates."""
     config = prepared(config, "gateway")
     async with producer_of(config) as producer:
         partitions = len(await producer.partitions_for(prefixed(config.kafka.namespace, EVENT_TOPICS["view"])))

@@ -87,8 +87,10 @@ class Requester:
     async def stop(self) -> None:
         """Disconnect."""
         if self._task is not None:
-            self._task.cancel()
-            await asyncio.gather(self._task, *self._refreshing.values(), return_exceptions=True)
+            tasks = self._task, *self._refreshing.values()
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
             await stop_within(self._consumer.stop(), STOP_S)
             await stop_within(self._producer.stop(), STOP_S)
 

@@ -106,4 +106,9 @@ def _newer(made: Recommendation | None, known: Recommendation | None) -> Recomme
     """Of a slate that was made for a request and the newest that is known, the later: an event may have come since."""
     if made is None or known is None:
         return made or known
-    return known if (known.epoch, known.model_version) > (made.epoch, made.model_version) else made
+    return max(made, known, key=_order)
+
+
+def _order(slate: Recommendation) -> tuple[int, ...]:
+    """Decisions of a user by when they were made: their ids count up within an owner's epoch."""
+    return slate.epoch, *(int(part) for part in slate.decision_id.split(".") if part.isdecimal())
