@@ -1,6 +1,10 @@
 """The candidates of every user's last slate: the ranker learns which of them was taken.
 
 They are not part of the users' state: after a crash, the ranker learns nothing from a user's first step.
+
+The slate of a user who went away is old when they come back: other items are popular by then, and what the ranker
+learns from it does not hold for a slate that is made when they ask. So of a share of them (`ranking.asked_share`) it
+learns from the candidates that they would have got then.
 """
 
 from collections import OrderedDict
@@ -12,6 +16,7 @@ from numpy.typing import NDArray
 from stream.config import Config
 from stream.decisions.uniforms import uniforms
 from stream.model.fold import Model
+from stream.ranking.candidates import CandidateRequest, Candidates
 from stream.ranking.negatives import TRIES, Offered, pack_offered, packed_bytes, rows_of
 from stream.records.log import LoggedEvent, Rows
 from stream.state.user import User
@@ -23,7 +28,7 @@ class Shown(NamedTuple):
     """The candidates that a user's last slate was made from."""
 
     time: float  # event time of the slate
-    decision_id: str
+    name: str  # decides which of them are learned
     offered: Offered
 
 
@@ -31,7 +36,7 @@ class Kept(NamedTuple):
     """The same as it waits."""
 
     time: float
-    decision_id: str
+    name: str
     slot: NDArray[np.uint8]
 
 
@@ -39,10 +44,10 @@ class ShownCandidates:
     """Those of the last `SHOWN_USERS` users, in slots that are used again, the last one freed first."""
 
     def __init__(self, config: Config, model: Model) -> None:
-        self.model = model
+        self.model, self._slots, self._session_gap_s = model, config.slate.slots, config.rewards.session_gap_s
         self._hard = config.ranking.negatives // 2
         self._uniform = config.ranking.negatives - self._hard
-        self._name = f"{config.policy.seed}/rows/"
+        self._seed, self._share = config.policy.seed, config.ranking.asked_share
         self._kept: OrderedDict[str, Kept] = OrderedDict()
         self._free: list[NDArray[np.uint8]] = []
 
@@ -51,7 +56,7 @@ class ShownCandidates:
         self.forget(user_id)
         slot = self._slot(packed_bytes(shown.offered))
         pack_offered(slot, *shown.offered)
-        self._kept[user_id] = Kept(shown.time, shown.decision_id, slot)
+        self._kept[user_id] = Kept(shown.time, shown.name, slot)
         if len(self._kept) > SHOWN_USERS:
             self.forget(next(iter(self._kept)))
 
@@ -60,6 +65,23 @@ class ShownCandidates:
         kept = self._kept.pop(user_id, None)
         if kept is not None:
             self._free.append(kept.slot)
+
+    def renew(self, user_id: str, user: User, event: LoggedEvent) -> None:
+        """Before an event: where a silence that ends sessions lies between the user's last list and now, make one now.
+
+        Of which events is decided by their ids. Without such a silence the two lists would hardly differ.
+        """
+        kept, name = self._kept.get(user_id), f"asked/{event.event_id}"
+        made = user.time if kept is None else max(kept.time, user.time)
+        if not user.events or event.time - made <= self._session_gap_s or not self._drawn(name):
+            return
+        ranker = self.model.variants.of(user_id, event.time).ranker
+        request = CandidateRequest(user_id, user.as_of(event.time, self._session_gap_s), event.time)
+        self.keep(user_id, Shown(event.time, name, offered_of(ranker.candidates_for(request, self._slots))))
+
+    def _drawn(self, name: str) -> bool:
+        share = self._share
+        return share == 1.0 or (share > 0.0 and float(uniforms(f"{self._seed}/{name}", 1)[0]) < share)
 
     def rows(self, user_id: str, user: User, event: LoggedEvent) -> Rows | None:
         """Take out the candidate taken, a uniform sample of the others, and some of them that scored high."""
@@ -71,7 +93,7 @@ class ShownCandidates:
             return None
         rows, taken, others = rows_of(
             kept.slot, self.model.vocabulary.index(event.item_id), self._hard,
-            uniforms(self._name + kept.decision_id, self._uniform + self._hard * TRIES),
+            uniforms(f"{self._seed}/rows/{kept.name}", self._uniform + self._hard * TRIES),
             self.model.ranking.own, event.time - user.time, event.time,
         )  # fmt: skip
         return Rows(rows.tobytes(), taken, self._uniform, min(1.0, self._uniform / others)) if others > 0 else None
@@ -82,3 +104,8 @@ class ShownCandidates:
             return self._free.pop()
         del self._free[-1:]
         return np.empty(size + size // 4, np.uint8)
+
+
+def offered_of(found: Candidates) -> Offered:
+    """What of candidates is kept to learn from."""
+    return Offered(found.items, found.features, found.scores, found.places, found.times)

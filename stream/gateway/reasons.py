@@ -12,7 +12,7 @@ WORDS = {  # of groups of features, for an item that has more of it than the oth
     "covisitation": "it goes with what you looked at", "sequential_rules": "it follows what you looked at",
     "same_category": "it is of the kind that you looked at last", "category_share": "it is of a kind that you like",
     "age": "it is new", "idle": "many look at it right now", "trend": "it is on the rise",
-    "agreement": "many signs speak for it",
+    "new_since": "it is new since you were last here", "agreement": "many signs speak for it",
 }  # fmt: skip
 LINKS = ("covisitation", "sequential_rules", "session_neighbours", "content")  # sources that name the user's item
 UNSEEN = "you have not looked at it yet"

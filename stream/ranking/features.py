@@ -1,7 +1,9 @@
 """Features of candidate × user × context, all within [0, 1]: the input of the ranker.
 
 Every candidate is described by each source's score and rank, by its place in the user's history, by its category and
-by its age. Times are counted in events where possible: logs differ by orders of magnitude in events per hour.
+by its age. Times are counted in events where possible: logs differ by orders of magnitude in events per hour. What is
+new since the user was last there (`NEW_SINCE`) tells a list made as they come back from one made when they left: both
+are learned by one mixer; neither weights of their own nor a plain column that says which one it is are as good.
 """
 
 from math import log
@@ -14,12 +16,13 @@ from numpy.typing import NDArray
 from learners import NEVER
 
 PER_SOURCE = ("value", "rank", "log_value")
+NEW_SINCE = "new_since"  # not in rows of a log of version 4
 OWN = (
     "seen", "seen_times", "seen_rank", "seen_bought", "seen_clicked", "seen_early", "seen_in_session",
     "seen_x_repeat_rate", "last", "last_x_click", "last_x_purchase", "last_x_twice", "last_x_immediate_rate",
     "seen_recency", "seen_x_gap", "last_x_gap", "gap",
     "same_category", "category_share", "age", "idle", "trend", "agreement",
-    "history", "depth", "repeat_rate", "after_click", "after_purchase",
+    "history", "depth", "repeat_rate", "after_click", "after_purchase", NEW_SINCE,
 )  # fmt: skip
 CROWD = ("popularity", "categories", "trending", "new_items")  # names of sources that score by what many users like
 # Their columns are zero for items that the user has touched: there they mostly count the user's own events, which the
@@ -55,6 +58,7 @@ class Known(NamedTuple):
     category: NDArray[np.int32]  # 0: unknown
     born: NDArray[np.int64]  # events before the item's first mention
     used: NDArray[np.int64]  # events until its last event, -1: none
+    since: NDArray[np.float64]  # event time of its first mention, unix seconds
     events: int  # so far
 
 
@@ -179,6 +183,7 @@ def describe(
     weights = 0.8 ** np.arange(len(recent))
     total = max(weights.sum(), 1.0)
     category, born, used = known.category, known.born, known.used
+    left = moment.now - moment.gap if moment.events > 0 else moment.now  # when the user was last there
     tastes = category[recent]
     for c in range(len(items)):
         item, row = items[c], out[c, first:]
@@ -203,4 +208,5 @@ def describe(
         row[22] = byte(agree / ranks.shape[1])
         row[23], row[24], row[25] = history, depth, byte(moment.repeat_rate)
         row[26], row[27] = 255 * (moment.kind == 1), 255 * (moment.kind == 2)
+        row[28] = 255 * (known.since[item] > left)
     return out

@@ -32,7 +32,7 @@ def finish(
     items, places = room.items[:count].copy(), room.places[:count].copy()
     rows = describe(
         Joined(items, room.ranks, room.scores, places), past, past.items[:CATEGORY_ITEMS],
-        Known(shelf.category, shelf.born, shelf.used, events), moment, desk.zero_if_seen,
+        Known(shelf.category, shelf.born, shelf.used, shelf.since, events), moment, desk.zero_if_seen,
     )  # fmt: skip
     scores = score_rows(desk.net.it, rows, weight)
     if len(ranking) > 0:
