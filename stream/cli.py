@@ -32,6 +32,8 @@ ROOMS: dict[str, dict[str, str]] = {
         "watch": "Watch recommendations arrive, with titles",
         "recommend": "Print the newest slate of one user",
         "experiment": "Compare configurations on real users, and look at any time",
+        "export": "Write items, users or events to a file",
+        "import": "Send items, users or events from a file",
         "forget": "Remove a user from everything that headwater knows",
         "dead": "Look at records that could not be read, and send them again",
         "model": "Look at the shared model, save it, load it",

@@ -284,6 +284,19 @@ class Gateway(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     memory_mb: Annotated[
         float, _doc("for slates and items; beyond, those that were asked for longest ago are dropped", ge=64)
     ] = 4_000.0
+    reasons: Annotated[
+        str,
+        _doc(
+            "TOML file with the words of reasons, a table for each language (docs/gateway.md), read and checked at the "
+            "start; empty: English"
+        ),
+    ] = ""
+    lang: Annotated[str, _doc("language of reasons where a request asks for none", pattern=r"^[A-Za-z0-9-]{2,35}$")] = (
+        "en"
+    )
+    after_s: Annotated[
+        float, _doc("seconds that a request with `after` waits at most for a slate that knows the event", ge=0, le=30)
+    ] = 2.0
     cors_origins: Annotated[str, _doc("origins whose pages may call it, separated by commas; empty: none")] = ""
     recent_events: Annotated[
         int, _doc("events of each type read at the start, for trending and similar items", ge=0)

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator
 import pytest
 
 from stream.processes.broker import Broker, kafka_available
+from tests.support.typescript import Project, install
 
 NUMBERS = itertools.count(1)
 TOOLS = {  # word of a reason -> Debian packages that bring the tool, what is tested with it
@@ -19,6 +20,7 @@ TOOLS = {  # word of a reason -> Debian packages that bring the tool, what is te
     "maven": ("maven", "all that needs Kafka"),
     "mvn": ("maven", "all that needs Kafka"),
     "compiler": ("openjdk-17-jdk-headless", "the Java snippet of the docs"),
+    "npm": ("nodejs npm", "the TypeScript client"),
     "java": ("openjdk-17-jdk-headless maven", "all that needs Kafka"),
 }
 INSTALL = "sudo apt-get update && sudo apt-get install -y --no-install-recommends"
@@ -63,6 +65,12 @@ def broker(needs_kafka: None) -> Iterator[Broker]:
     """The session's broker: share it, under a `namespace` of one's own."""
     with Broker() as running:
         yield running
+
+
+@pytest.fixture(scope="session")
+def typescript(tmp_path_factory: pytest.TempPathFactory) -> Project:
+    """The TypeScript client, built once for the session."""
+    return install(tmp_path_factory.mktemp("typescript") / "client")
 
 
 @pytest.fixture(autouse=True)

@@ -144,6 +144,7 @@ def test_faust_stays_at_the_edge() -> None:
         "stream.commands.run.worker",
         "stream.worker.intake",
         "stream.kafka.faust_polls",
+        "stream.kafka.polls",
         "stream.worker.ownership",
         "stream.worker.positions",
         "stream.worker.rounds",

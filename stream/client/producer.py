@@ -78,6 +78,19 @@ class Sender:
         """Start an experiment, or end the one of this name."""
         self._send(EXPERIMENTS, name, experiment)
 
+    def record(self, topic: Topic, key: str, value: bytes | None) -> None:
+        """Send a record that is encoded already; None is a tombstone."""
+        self._raise_failure()
+        try:
+            # By murmur2 of the key, as everything that is keyed by user must be.
+            future = self._producer.send(prefixed(self.config.namespace, topic), key=key.encode(), value=value)
+        except KafkaError as error:
+            self._failure = error
+            self._raise_failure()
+        else:
+            future.add_callback(self._acknowledge)
+            future.add_errback(self._fail)
+
     def flush(self) -> None:
         """Return when everything is acknowledged; raise BrokerError if something cannot be."""
         try:
@@ -104,19 +117,7 @@ class Sender:
         self.close()
 
     def _send(self, topic: Topic, key: str, record: Struct | None) -> None:
-        self._raise_failure()
-        try:
-            future = self._producer.send(
-                prefixed(self.config.namespace, topic),
-                key=key.encode(),
-                value=None if record is None else encode(record),
-            )  # by murmur2 of the key, as everything that is keyed by user must be
-        except KafkaError as error:
-            self._failure = error
-            self._raise_failure()
-        else:
-            future.add_callback(self._acknowledge)
-            future.add_errback(self._fail)
+        self.record(topic, key, None if record is None else encode(record))
 
     def _acknowledge(self, metadata: RecordMetadata) -> None:
         self.offsets[metadata.topic, metadata.partition].append(metadata.offset)

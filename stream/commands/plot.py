@@ -92,6 +92,7 @@ def draw_overload(rows: Sequence[Any], path: Path) -> None:
     seconds = [row.second for row in rows]
     for name, style in (("p99_ms", "-"), ("p90_ms", "--"), ("p50_ms", ":")):
         axes.plot(seconds, [getattr(row, name) for row in rows], style, color="black", label=name.removesuffix("_ms"))
+    axes.plot(seconds, [row.once_ms for row in rows], color="C1", label="p99 of events with a slate of their own")
     for load, phase in groupby(rows, lambda row: row.load):
         first, *others = phase
         last = others[-1] if others else first

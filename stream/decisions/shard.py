@@ -11,25 +11,28 @@ from stream.records.log import LOG_VERSION, Batch, Decision, ProfileChange, Reco
 from stream.state.snapshot import UsersCopy
 from stream.state.users import Users, apply, close
 
+EVERY = 5  # slates: one of them is for who has waited too long
+
 
 class Deferred:
     """Users whose slate is deferred; at most as many as the shard has.
 
     A slate is the more useful the sooner its user acts again, and that is likelier the shorter ago they acted last: who
-    acted last comes first, who went away waits. But who has waited too long comes before all others.
+    acted last comes first, who went away waits. One slate in `EVERY` is for who has waited too long, if anybody has.
 
     Examples
     --------
     >>> deferred = Deferred()
     >>> for n, user_id in enumerate(["u", "v", "w", "u"]):
     ...     deferred.add(user_id, at=float(n))
-    >>> deferred.take(1, overdue=-1.0), deferred.take(9, overdue=2.0)
-    ([('u', 0.0)], [('v', 1.0), ('w', 2.0)])
+    >>> deferred.take(2, overdue=-1.0), deferred.take_overdue(EVERY, overdue=2.0)
+    ([('u', 0.0), ('w', 2.0)], [('v', 1.0)])
     """
 
     def __init__(self) -> None:
         self._since: OrderedDict[str, float] = OrderedDict()  # who was deferred first comes first
         self._acted: OrderedDict[str, None] = OrderedDict()  # who acted last comes last
+        self._turn = 0  # slates since the last turn of who has waited too long
 
     def __len__(self) -> int:
         return len(self._since)
@@ -50,24 +53,31 @@ class Deferred:
         self._since.clear()
         self._acted.clear()
 
-    def take(self, most: int, overdue: float, most_overdue: int = 0) -> list[tuple[str, float]]:
+    def take(self, most: int, overdue: float) -> list[tuple[str, float]]:
         """Take out users whose slates are to be made now, and since when each has waited.
 
         Parameters
         ----------
         most : users
-        overdue : who was deferred before that time comes first, and of those `most_overdue` even if that is more
+        overdue : who was deferred before that time has waited too long
         """
         found = list[tuple[str, float]]()
-        while self._since and len(found) < max(most, most_overdue):
-            user_id, since = next(iter(self._since.items()))
-            if since >= overdue:
-                break
-            self.discard(user_id)
-            found.append((user_id, since))
         while self._since and len(found) < most:
-            user_id, _ = self._acted.popitem()
-            found.append((user_id, self._since.pop(user_id)))
+            late = self.take_overdue(1, overdue)
+            if late:
+                found += late
+            else:
+                user_id, _ = self._acted.popitem()
+                found.append((user_id, self._since.pop(user_id)))
+        return found
+
+    def take_overdue(self, slates: int, overdue: float) -> list[tuple[str, float]]:
+        """Take out those who have waited too long and whose turn it is among so many slates, in the same form."""
+        turns, self._turn = divmod(self._turn + slates, EVERY)
+        found = list[tuple[str, float]]()
+        while len(found) < turns and self._since and (first := next(iter(self._since.items())))[1] < overdue:
+            self.discard(first[0])
+            found.append(first)
         return found
 
 

@@ -2,28 +2,36 @@
 
 import asyncio
 import time
-from typing import Any, NamedTuple
+from typing import Any
 
+import orjson
 from aiohttp import web
 
 from stream.gateway import fleet
-from stream.gateway.documents import counts, explanation_document, slate_document, trending_document
+from stream.gateway.answers.replays import key_of
+from stream.gateway.answers.versions import versioned
+from stream.gateway.documents import counts, explanation_document, item_document, slate_document, trending_document
 from stream.gateway.feed import FullError, follow
+from stream.gateway.fields.chosen import chosen
 from stream.gateway.fields.unknown import WARNED, warned
-from stream.gateway.guard.authorise import Access, caller_of, required_user
+from stream.gateway.guard.authorise import caller_of, required_user
 from stream.gateway.guard.tokens import MAX_S
-from stream.gateway.handlers import catalogue
+from stream.gateway.handlers import lists
 from stream.gateway.handlers.parts import (
     CLIENT,
     FEED,
     KEYS,
     READ_MODEL,
+    REPLAYS,
     SETTINGS,
     STOPPING,
     TOKENS,
     WRITER,
     answer,
     body,
+    view_of,
+    worded,
+    words_of,
 )
 from stream.gateway.parameters import (
     checked_id,
@@ -45,47 +53,56 @@ TOPICS = frozenset({"event", "slate", "outcome", "stats"})
 OWN_TOPICS = TOPICS - {"stats"}  # for the holder of a token
 
 
-class Endpoint(NamedTuple):
-    """A method and a path, the scope that a key needs, the handler, and whether a token of the user will do."""
-
-    method: str
-    path: str
-    scope: str
-    handler: Any
-    own: bool = False
-
-    @property
-    def access(self) -> Access:
-        """What is needed."""
-        return Access(self.scope, self.own)
-
-
 async def write_events(request: web.Request) -> web.Response:
     """Write one event or a list of them to Kafka; answers when Kafka has acknowledged them.
 
-    200: all are written. 207: those in `errors` are not, the others are. 422: none is.
+    200: all are written. 207: those in `errors` are not, the others are. 422: none is. Repeated with the same header
+    `Idempotency-Key` and body within a day, it is answered as before, and nothing is written.
     """
-    documents = events_of(await body(request), request.app[SETTINGS].gateway.max_events)
+    given, caller = await body(request), caller_of(request)
+    return await request.app[REPLAYS].once(caller.name, key_of(request), given, lambda: _write(request, given))
+
+
+async def _write(request: web.Request, given: bytes) -> web.Response:
+    documents = events_of(given, request.app[SETTINGS].gateway.max_events)
     refused = await request.app[WRITER].events(documents, caller_of(request).user)
     written = len(documents) - len(refused)
     unwritten = [each for each in refused if each.reason == "not_written"]
     status = 200 if not refused else 207 if written else 503 if unwritten else 422
     warnings = warned(Event, *map(bytes, documents[:WARNED]))
     errors = [{"index": each.position, "reason": each.reason, "detail": each.detail} for each in refused]
+    headers = {"Retry-After": "5"} if unwritten else {}
     if not written:
-        headers = {"Retry-After": "5"} if unwritten else {}
-        raise Problem(status, "no event was written", headers=headers, accepted=0, errors=errors, **warnings)
-    return answer({"accepted": written, "errors": errors, **warnings}, status)
+        problem = Problem(status, "no event was written", headers=headers, accepted=0, errors=errors, **warnings)
+        return problem.response()
+    return answer({"accepted": written, "errors": errors, **warnings}, status, headers)
 
 
 async def recommendations(request: web.Request) -> web.Response:
-    """The newest slate of a user; trending items, marked by `fallback`, if there is none."""
+    """The newest slate of a user; trending items, marked by `fallback`, if there is none.
+
+    `after`: the id of an event of the user: answered as soon as the slate knows it, or after `gateway.after_s`; `after`
+    of the answer says which.
+    """
     user_id, read_model = id_of(request, "user_id"), request.app[READ_MODEL]
-    k, exclude, now = count_of(request, MAX_ITEMS), excluded(request, read_model.knows), time.time()
+    k, exclude, view = count_of(request, MAX_ITEMS), excluded(request, read_model.knows), view_of(request)
+    after = await _awaited(request, user_id)
     if (slate := read_model.newest(user_id)) is not None:
-        return answer(slate_document(slate, read_model, k if request.query.get("k") else None, exclude))
-    read_model.expire(now)
-    return answer(trending_document(user_id, read_model.trending(k, exclude), read_model, now, k))
+        found = slate_document(slate, read_model, view, k if request.query.get("k") else None, exclude)
+    else:
+        read_model.expire(time.time())
+        found = trending_document(user_id, read_model.trending(k, exclude), read_model, view, k)
+    return await worded(request, found | {"after": after}, view.words)
+
+
+async def _awaited(request: web.Request, user_id: str) -> dict[str, Any] | None:
+    """Wait for a slate that knows the event of the parameter `after`."""
+    event_id = text_of(request, "after")
+    if not event_id:
+        return None
+    checked_id(event_id, "after")
+    answered, within_s = request.app[READ_MODEL].answered, request.app[SETTINGS].gateway.after_s
+    return {"event_id": event_id, "known": await answered.wait(user_id, event_id, within_s)}
 
 
 async def similar(request: web.Request) -> web.Response:
@@ -93,11 +110,12 @@ async def similar(request: web.Request) -> web.Response:
     item_id, read_model = id_of(request, "item_id"), request.app[READ_MODEL]
     if not read_model.knows(item_id):
         raise Problem(404, f"item {item_id!r}: must be in the catalogue or in an event; it is in neither")
-    k = count_of(request, MAX_ITEMS)
+    k, fields = count_of(request, MAX_ITEMS), chosen(text_of(request, "fields"))
     read_model.expire(time.time())
     found = read_model.similar(item_id, k, excluded(request, read_model.knows))
-    items = [{"item_id": item, "title": read_model.title(item), "score": score} for item, score in found]
-    return answer({"item_id": item_id, "title": read_model.title(item_id), "items": items, **counts(k, len(items))})
+    items = [item_document(item, read_model, fields, score=score) for item, score in found]
+    about = {**item_document(item_id, read_model), "items": items, **counts(k, len(items))}
+    return await versioned(request, orjson.dumps(about))
 
 
 async def explanation(request: web.Request) -> web.Response:
@@ -117,15 +135,20 @@ async def explanation(request: web.Request) -> web.Response:
         if 401 in answers:
             raise Problem(502, "a worker asks for a token: set the same worker.token for workers and gateway")
         raise Problem(404, f"user {user_id!r}: no worker has an open slate of this user")
-    return answer(explanation_document(found, request.app[READ_MODEL]))
+    words = words_of(request)
+    return await worded(request, explanation_document(found, request.app[READ_MODEL], words), words)
 
 
 async def search(request: web.Request) -> web.Response:
-    """Items that may be shown whose title contains `query`; trending items without it.
+    """Items that may be shown whose title contains `query`; trending items without it; all with `cursor` or `limit`.
 
-    Removed, unavailable and expired items are not found; GET /v1/items/{item_id} reads them.
+    Removed, unavailable and expired items are not found; GET /v1/items/{item_id} reads them. The list of all, in the
+    order of ids, has unavailable and expired ones too: `next` of a page is the `cursor` of the one that follows.
     """
+    if request.query.keys() & {"cursor", "limit"}:
+        return await lists.list_items(request)
     read_model, k, text = request.app[READ_MODEL], count_of(request, MAX_FOUND), searched(request)
+    fields = chosen(text_of(request, "fields"))
     read_model.expire(time.time())
     found = list[str]()
     if not text:
@@ -137,15 +160,17 @@ async def search(request: web.Request) -> web.Response:
             found.append(item_id)
         if len(found) >= k:
             break
-    return answer({"items": [{"item_id": item, "title": read_model.title(item)} for item in found]})
+    items = [item_document(item, read_model, fields) for item in found]
+    return await versioned(request, orjson.dumps({"items": items}))
 
 
 async def stream(request: web.Request) -> web.StreamResponse:
     """Server-sent events: new slates and, if asked for, events, outcomes and figures, as they happen.
 
-    `topics`: of event, slate, outcome, stats; default slate. `user`: only this user's.
+    `topics`: of event, slate, outcome, stats; default slate. `user`: only this user's. `fields` and `lang` as for
+    recommendations.
     """
-    caller, user = caller_of(request), text_of(request, "user") or None
+    caller, user, view = caller_of(request), text_of(request, "user") or None, view_of(request)
     topics = frozenset(filter(None, text_of(request, "topics", "slate").split(",")))
     if not topics or not topics <= TOPICS:
         raise Problem(422, f"topics: must be of {', '.join(sorted(TOPICS))}; got {', '.join(sorted(topics))}")
@@ -160,7 +185,7 @@ async def stream(request: web.Request) -> web.StreamResponse:
     if request.method == "HEAD":
         return web.Response(headers=headers)
     try:
-        with request.app[FEED].listening(topics, user, caller.name) as queue:
+        with request.app[FEED].listening(topics, user, caller.name, view) as queue:
             response = web.StreamResponse(headers=headers)
             await response.prepare(request)
             await follow(response, queue, request.app[STOPPING], lambda: _may_go_on(request))
@@ -169,7 +194,12 @@ async def stream(request: web.Request) -> web.StreamResponse:
         if full.mine:
             most = request.app[SETTINGS].gateway.streams_per_caller
             raise Problem(429, f"at most {most} streams at once: close one", headers={"Retry-After": "30"}) from None
-        raise Problem(503, "all streams are taken; try again later", headers={"Retry-After": "30"}) from None
+        what = (
+            "as many different `fields` and languages as there may be are streamed"
+            if full.views
+            else "all streams are taken"
+        )
+        raise Problem(503, f"{what}; try again later", headers={"Retry-After": "30"}) from None
 
 
 def _may_go_on(request: web.Request) -> bool:
@@ -191,22 +221,3 @@ async def issue_token(request: web.Request) -> web.Response:
     asked = token_request(await body(request, MAX_PROFILE_BYTES), request.app[SETTINGS].gateway.token_s, MAX_S)
     signed = tokens.sign(asked.user_id, asked.seconds, time.time())
     return answer(signed._asdict() | {"user_id": asked.user_id}, 201)
-
-
-ENDPOINTS = (
-    Endpoint("POST", "/v1/events", "events", write_events, own=True),
-    Endpoint("GET", "/v1/users/{user_id}/recommendations", "slates", recommendations, own=True),
-    Endpoint("GET", "/v1/users/{user_id}/explanation", "slates", explanation, own=True),
-    Endpoint("GET", "/v1/users/{user_id}", "slates", catalogue.get_user, own=True),
-    Endpoint("PUT", "/v1/users/{user_id}", "catalogue", catalogue.put_user),
-    Endpoint("PATCH", "/v1/users/{user_id}", "catalogue", catalogue.patch_user),
-    Endpoint("DELETE", "/v1/users/{user_id}", "admin", catalogue.forget),
-    Endpoint("GET", "/v1/items", "slates", search),
-    Endpoint("GET", "/v1/items/{item_id}/similar", "slates", similar),
-    Endpoint("GET", "/v1/items/{item_id}", "slates", catalogue.get_item),
-    Endpoint("PUT", "/v1/items/{item_id}", "catalogue", catalogue.put_item),
-    Endpoint("PATCH", "/v1/items/{item_id}", "catalogue", catalogue.patch_item),
-    Endpoint("DELETE", "/v1/items/{item_id}", "admin", catalogue.drop_item),
-    Endpoint("GET", "/v1/stream", "slates", stream, own=True),
-    Endpoint("POST", "/v1/tokens", "admin|events+slates", issue_token),
-)

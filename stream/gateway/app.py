@@ -5,7 +5,6 @@ import signal
 from collections.abc import AsyncIterator, Callable
 from importlib.metadata import version
 from importlib.resources import files
-from typing import Any
 
 import aiohttp
 import orjson
@@ -13,7 +12,8 @@ from aiohttp import web
 
 from stream.config import Config
 from stream.errors import UsageError
-from stream.gateway.api import ENDPOINTS
+from stream.gateway.answers.replays import Replays
+from stream.gateway.contract.document import document
 from stream.gateway.documents import stats_document
 from stream.gateway.feed import Feed
 from stream.gateway.fields.patches import Patches
@@ -25,24 +25,28 @@ from stream.gateway.guard.connections import ConnectionLimits, Runner
 from stream.gateway.guard.hosts import Hosts, answering_to, is_loopback
 from stream.gateway.guard.keys import Keys
 from stream.gateway.guard.limits import Attempts, Buckets
-from stream.gateway.guard.scrapes import check_scrape
 from stream.gateway.guard.tokens import Tokens
 from stream.gateway.handlers.parts import (
     CLIENT,
     FEED,
     KEYS,
+    LANGUAGES,
+    METRICS,
+    OPENAPI,
     PATCHES,
     READ_MODEL,
     READER,
+    REPLAYS,
     SETTINGS,
     STOPPING,
     TOKENS,
     WRITER,
 )
-from stream.gateway.middleware import Handler, counting, expectation, sharing
-from stream.gateway.openapi import document, parameters_of
+from stream.gateway.middleware import Handler, completing, counting, expectation, sharing
 from stream.gateway.read_model import ReadModel, warm_up
 from stream.gateway.reader import Reader
+from stream.gateway.reasons.languages import read_languages
+from stream.gateway.routes import ROUTES
 from stream.gateway.writer import Writer
 from stream.metrics.gateway import GatewayMetrics
 from stream.serving.ending import end_in_time
@@ -91,24 +95,28 @@ def build(config: Config, partitions: dict[str, int]) -> web.Application:
     })  # fmt: skip
     reader, writer = Reader(config, partitions, read_model, feed, metrics.unreadable), Writer(config)
     guard = Guard(keys, tokens, Buckets(gateway.rate, gateway.burst), Attempts(), Audit())
+    guarded = [route for route in ROUTES if route.scope]
     app = web.Application(
         client_max_size=gateway.max_body_bytes,
         middlewares=[
             counting(metrics.count, gateway.max_body_bytes),
             answering_to(Hosts(gateway.hosts, gateway.cors_origins, local=not keys and not gateway.open)),
             sharing(gateway.cors_origins),
-            known_parameters({endpoint.handler: parameters_of(endpoint) for endpoint in ENDPOINTS}),
-            authorising(guard, {endpoint.handler: endpoint.access for endpoint in ENDPOINTS}, metrics.limited.inc),
+            known_parameters({route.handler: route.parameters for route in guarded}),
+            authorising(guard, {route.handler: route.access for route in guarded}, metrics.limited.inc),
         ],
     )
     app[KEYS], app[TOKENS] = keys, tokens
+    app[LANGUAGES] = read_languages(gateway.reasons, gateway.lang, config.sources.extra)
     app[SETTINGS], app[READ_MODEL], app[FEED], app[READER], app[WRITER] = config, read_model, feed, reader, writer
-    app[STOPPING], app[PATCHES] = asyncio.Event(), Patches()
-    for endpoint in ENDPOINTS:
-        for method in ("GET", "HEAD") if endpoint.method == "GET" else (endpoint.method,):
-            app.router.add_route(method, endpoint.path, endpoint.handler, expect_handler=expectation)
-    _add_endpoints(app, metrics, document(version("headwater")))
+    app[STOPPING], app[PATCHES], app[REPLAYS] = asyncio.Event(), Patches(), Replays()
+    app[METRICS], app[OPENAPI] = metrics, orjson.dumps(document(version("headwater"), ROUTES))
+    for route in ROUTES:
+        for method in ("GET", "HEAD") if route.method == "GET" else (route.method,):
+            app.router.add_route(method, route.path, route.handler, expect_handler=expectation)
+    _add_console(app)
     app.cleanup_ctx.append(_running)
+    app.on_response_prepare.append(completing(guard.buckets.policy))
     return app
 
 
@@ -132,34 +140,8 @@ async def _running(app: web.Application) -> AsyncIterator[None]:
     await app[WRITER].stop()
 
 
-def _add_endpoints(app: web.Application, metrics: GatewayMetrics, openapi: dict[str, Any]) -> None:
-    """Probes, metrics, the OpenAPI document and the console's files."""
-
-    async def healthz(_: web.Request) -> web.Response:
-        return web.Response(text="alive")
-
-    async def readyz(request: web.Request) -> web.Response:
-        reader = request.app[READER]
-        if request.app[STOPPING].is_set():
-            return web.Response(text="stopping", status=503)
-        if reader.stopped:
-            return web.Response(text="the topics are read no more: the log says why", status=503)
-        if not reader.ready.is_set():
-            return web.Response(text=f"reading the topics: {reader.progress:.0%}", status=503)
-        return web.Response(text=f"serving {len(request.app[READ_MODEL].slates)} users")
-
-    async def scrape(request: web.Request) -> web.Response:
-        gateway = request.app[SETTINGS].gateway
-        check_scrape(request, gateway.metrics_token, is_open=gateway.open)
-        return web.Response(body=metrics.render(), headers={"Content-Type": metrics.content_type})
-
-    async def openapi_json(_: web.Request) -> web.Response:
-        return web.Response(body=orjson.dumps(openapi), content_type="application/json")
-
-    for path, handler in (
-        ("/healthz", healthz), ("/readyz", readyz), ("/metrics", scrape), ("/openapi.json", openapi_json)
-    ):  # fmt: skip
-        app.router.add_get(path, handler)
+def _add_console(app: web.Application) -> None:
+    """The console's files."""
     folder = files("stream.gateway") / "console"
     for path, (name, kind) in CONSOLE.items():
         app.router.add_get(path, _file((folder / name).read_bytes(), kind))
@@ -186,7 +168,8 @@ async def _stats(app: web.Application) -> None:
         await asyncio.sleep(STATS_S)
         if app[FEED].wanted("stats"):
             workers = await addresses(app[SETTINGS].gateway.workers)
-            app[FEED].publish("stats", stats_document(app[READ_MODEL]) | await lag_and_drift(app[CLIENT], workers))
+            figures = stats_document(app[READ_MODEL]) | await lag_and_drift(app[CLIENT], workers)
+            app[FEED].publish("stats", lambda _: figures)  # noqa: B023  called at once
 
 
 async def serve(config: Config, partitions: dict[str, int], started: Callable[[str], None]) -> None:

@@ -6,16 +6,25 @@ from typing import Any
 
 import msgspec
 
+from stream.gateway.fields.chosen import View, described
 from stream.gateway.read_model import ReadModel
-from stream.gateway.reasons import WORDS, filled_by, reason_of
+from stream.gateway.reasons.why import LISTED, RISING, filled_by, reason_of
+from stream.gateway.reasons.words import Words
 from stream.records.schemas import Recommendation
 
 FILL = "fill"  # source of items in place of others that were withdrawn or excluded
 
 
+def item_document(item_id: str, read_model: ReadModel, fields: tuple[str, ...] = (), **more: Any) -> dict[str, Any]:
+    """An item of a list: its id, its title (the id if it has none), what the list says of it, and chosen fields."""
+    found = {"item_id": item_id, "title": read_model.title(item_id), **more}
+    return found | described(read_model.items.get(item_id), fields) if fields else found
+
+
 def slate_document(
-    slate: Recommendation, read_model: ReadModel, k: int | None = None, exclude: frozenset[str] = frozenset()
-) -> dict[str, Any]:
+    slate: Recommendation, read_model: ReadModel, view: View, k: int | None = None,
+    exclude: frozenset[str] = frozenset(),
+) -> dict[str, Any]:  # fmt: skip
     """A slate with titles and reasons, without what was excluded or withdrawn since; filled up with trending items.
 
     A reason is that of the slate's explanation, if it has been asked for; until then it says who filled the slot.
@@ -38,13 +47,12 @@ def slate_document(
         "timestamp": slate.timestamp, "policy": slate.policy, "experiment": slate.experiment,
         "variant": slate.variant, "fallback": None,
         "items": [
-            {
-                "item_id": slot.item_id, "title": read_model.title(slot.item_id), "score": slot.score,
-                "source": slot.source, "propensity": slot.propensity,
-                "reason": told.get(slot.item_id) or filled_by(slot.source),
-            }
+            item_document(
+                slot.item_id, read_model, view.fields, score=slot.score, source=slot.source,
+                propensity=slot.propensity, reason=view.words.say(told.get(slot.item_id) or filled_by(slot.source)),
+            )
             for slot in slots
-        ] + _fillers(fill, read_model, FILL),
+        ] + _fillers(fill, read_model, view, FILL),
         **counts(asked, len(slots) + len(fill)), "filled": len(fill), "left_out": left_out,
     }  # fmt: skip
 
@@ -59,36 +67,42 @@ def counts(asked: int, given: int) -> dict[str, Any]:
     return {"asked": asked, "short": None if given >= asked else why}
 
 
-def _fillers(found: Sequence[tuple[str, float]], read_model: ReadModel, source: str) -> list[dict[str, Any]]:
+def _fillers(
+    found: Sequence[tuple[str, float]], read_model: ReadModel, view: View, source: str
+) -> list[dict[str, Any]]:
     """Items that no policy drew, so without a propensity: estimates must leave them out."""
     return [
-        {"item_id": item, "title": read_model.title(item), "score": score, "source": source, "propensity": None,
-         "reason": WORDS["trending"] if score > 0 else "it is in the catalogue"}
+        item_document(
+            item, read_model, view.fields, score=score, source=source, propensity=None,
+            reason=view.words.say(RISING if score > 0 else LISTED),
+        )
         for item, score in found
     ]  # fmt: skip
 
 
 def trending_document(
-    user_id: str, found: Sequence[tuple[str, float]], read_model: ReadModel, now: float, k: int | None = None
-) -> Any:
-    """What a user without a slate gets: trending items, marked by `fallback`."""
-    items = _fillers(found, read_model, "trending")
+    user_id: str, found: Sequence[tuple[str, float]], read_model: ReadModel, view: View, k: int | None = None
+) -> dict[str, Any]:
+    """What a user without a slate gets: trending items, marked by `fallback`, as of the newest event."""
+    items = _fillers(found, read_model, view, "trending")
     return {
-        "user_id": user_id, "decision_id": None, "event_id": None, "timestamp": now, "policy": None,
-        "experiment": "", "variant": "", "fallback": "trending", "items": items,
+        "user_id": user_id, "decision_id": None, "event_id": None, "timestamp": read_model.withheld.newest,
+        "policy": None, "experiment": "", "variant": "", "fallback": "trending", "items": items,
         **counts(len(items) if k is None else k, len(items)), "filled": 0,
         "left_out": {"excluded": 0, "withdrawn": 0},
     }  # fmt: skip
 
 
-def explanation_document(found: dict[str, Any], read_model: ReadModel) -> dict[str, Any]:
+def explanation_document(found: dict[str, Any], read_model: ReadModel, words: Words) -> dict[str, Any]:
     """A worker's explanation with titles, and a reason for each slot, which its slate tells from then on."""
+    reasons = {}
     for slot in found["slots"]:
         slot["title"] = read_model.title(slot["item_id"])
         for pull in slot["pulled_by"]:
             pull["title"] = read_model.title(pull["item_id"])
-        slot["reason"] = reason_of(slot)
-    read_model.explained(found["decision_id"], {slot["item_id"]: slot["reason"] for slot in found["slots"]})
+        reasons[slot["item_id"]] = reason = reason_of(slot)
+        slot["reason"] = words.say(reason)
+    read_model.explained(found["decision_id"], reasons)
     return found
 
 
@@ -101,7 +115,7 @@ def user_document(user_id: str, read_model: ReadModel) -> dict[str, Any] | None:
         return None
     return {
         "user_id": user_id, "attributes": msgspec.json.decode(record or b"{}").get("attributes", {}),
-        "recent": [{"item_id": item, "title": read_model.title(item), "type": kind} for item, kind in history],
+        "recent": [item_document(item, read_model, type=kind) for item, kind in history],
         "decision_id": None if slate is None else slate.decision_id,
     }  # fmt: skip
 

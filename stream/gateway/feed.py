@@ -1,6 +1,7 @@
 """Server-sent events: messages for all listeners; a listener that does not keep up loses the oldest.
 
-Each message is encoded once for all listeners, those that wait go out in one write, and a stream ends with the server.
+Each message is made once for all listeners of one view, those that wait go out in one write, and a stream ends with the
+server.
 aiohttp-sse (3.0) encodes and writes one message of one listener at a time.
 """
 
@@ -12,6 +13,7 @@ from typing import Any, NamedTuple
 import orjson
 from aiohttp import web
 
+from stream.gateway.fields.chosen import View
 from stream.gateway.guard.limits import Shares
 
 MAX_QUEUED = 200  # messages that wait for one listener; then the oldest is dropped
@@ -19,14 +21,15 @@ KEEP_ALIVE_S = 15.0  # between two writes, which keeps proxies from closing; a k
 WRITE_S = 30.0  # until the stream of a listener that reads nothing is ended
 MAX_LISTENERS = 200
 MAX_MINE = 50
+MAX_VIEWS = 16  # different ones of all open streams: each message is made and encoded once for each
 
 
 class FullError(Exception):
-    """There are as many listeners as there may be; `mine`: of this caller."""
+    """There are as many listeners as there may be; `mine`: of this caller; `views`: different views of all."""
 
-    def __init__(self, *, mine: bool) -> None:
+    def __init__(self, *, mine: bool = False, views: bool = False) -> None:
         super().__init__()
-        self.mine = mine
+        self.mine, self.views = mine, views
 
 
 class Listener(NamedTuple):
@@ -35,6 +38,7 @@ class Listener(NamedTuple):
     user: str | None  # only messages about this user; None: about all
     topics: frozenset[str]
     queue: "asyncio.Queue[bytes]"
+    view: View
 
 
 def message(topic: str, data: Any) -> bytes:
@@ -64,21 +68,26 @@ class Feed:
         return len(self._by_number)
 
     @contextmanager
-    def listening(self, topics: frozenset[str], user: str | None, caller: str = "") -> Iterator["asyncio.Queue[bytes]"]:
+    def listening(
+        self, topics: frozenset[str], user: str | None, caller: str = "", view: View = View()  # noqa: B008  a tuple
+    ) -> Iterator["asyncio.Queue[bytes]"]:  # fmt: skip
         """A queue that receives messages inside the `with` block.
 
         Raises
         ------
         FullError
-            if there is no room for another listener, or for another of this caller
+            if there is no room for another listener, another of this caller, or another view
         """
         if len(self) >= self._most:
-            raise FullError(mine=False)
+            raise FullError
+        views = {listener.view for listener in self._by_number.values()}
+        if view not in views and len(views) >= MAX_VIEWS:
+            raise FullError(views=True)
         if not self._shares.take(caller):
             raise FullError(mine=True)
         number, queue = self._next, asyncio.Queue[bytes](MAX_QUEUED)
         self._next += 1
-        self._by_number[number] = Listener(user, topics, queue)
+        self._by_number[number] = Listener(user, topics, queue, view)
         try:
             yield queue
         finally:
@@ -89,13 +98,15 @@ class Feed:
         """Whether a message would reach a listener, so that it is worth making."""
         return any(_is_for(listener, topic, user) for listener in self._by_number.values())
 
-    def publish(self, topic: str, data: Any, user: str | None = None) -> None:
-        """Put a message into the queue of every listener to the topic and the user."""
-        listeners = [listener for listener in self._by_number.values() if _is_for(listener, topic, user)]
-        if not listeners:
-            return
-        text = message(topic, data)
-        for listener in listeners:
+    def publish(self, topic: str, make: Callable[[View], Any], user: str | None = None) -> None:
+        """Put a message into the queue of every listener to the topic and the user, as they want to see it."""
+        made = dict[View, bytes]()
+        for listener in self._by_number.values():
+            if not _is_for(listener, topic, user):
+                continue
+            if listener.view not in made:
+                made[listener.view] = message(topic, make(listener.view))
+            text = made[listener.view]
             if listener.queue.full():
                 listener.queue.get_nowait()
             listener.queue.put_nowait(text)

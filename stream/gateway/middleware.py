@@ -12,15 +12,17 @@ from typing import Any
 
 from aiohttp import HttpVersion11, web
 
+from stream.gateway.guard.authorise import QUOTA
 from stream.gateway.problems import Problem
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 PREFLIGHT = {
     "Access-Control-Allow-Methods": "GET, POST, PUT, PATCH, DELETE",
-    "Access-Control-Allow-Headers": "Authorization, Content-Type, If-Match",
+    "Access-Control-Allow-Headers": "Authorization, Content-Type, If-Match, If-None-Match, Idempotency-Key",
     "Access-Control-Max-Age": "600",
 }
-EXPOSED = "ETag, Retry-After"  # headers of answers that pages of other origins may read
+# Headers of answers that pages of other origins may read.
+EXPOSED = "Content-Language, ETag, Idempotency-Replayed, RateLimit, RateLimit-Policy, Retry-After"
 METHODS = frozenset(PREFLIGHT["Access-Control-Allow-Methods"].split(", ")) | {"HEAD", "OPTIONS"}
 
 log = logging.getLogger(__name__)
@@ -58,6 +60,22 @@ def counting(count: Callable[[str, str, int, float], None], max_body_bytes: int)
             count(route, method, status, time.perf_counter() - started)
 
     return counted
+
+
+def completing(policy: str) -> Callable[[web.Request, web.StreamResponse], Awaitable[None]]:
+    """Adds to every answer, just before it is sent, what is left to the caller, and that nobody keeps it unless told.
+
+    Parameters
+    ----------
+    policy : of the limit, as a header
+    """
+
+    async def complete(request: web.Request, response: web.StreamResponse) -> None:
+        response.headers.setdefault("Cache-Control", "no-store")
+        if (quota := request.get(QUOTA)) is not None:
+            response.headers.update({"RateLimit-Policy": policy, "RateLimit": quota})
+
+    return complete
 
 
 async def expectation(request: web.Request) -> web.StreamResponse | None:
@@ -99,7 +117,10 @@ def sharing(origins: str) -> Any:
             problem.headers |= shared
             raise
         if not response.prepared:
+            vary = response.headers.get("Vary")
             response.headers.update(shared)
+            if vary:
+                response.headers["Vary"] = f"{vary}, Origin"
         return response
 
     return cors

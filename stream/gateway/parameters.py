@@ -3,18 +3,19 @@
 import asyncio
 import re
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Annotated, Any, NamedTuple
 from urllib.parse import unquote_to_bytes
 
 import msgspec
 from aiohttp import web
 
+from stream.gateway.guard.tokens import MAX_S
 from stream.gateway.problems import Problem
 from stream.records import ids
 from stream.records.codec import Rejection
 from stream.records.limits import MAX_DEPTH, too_deep
 from stream.records.numbers import whole
-from stream.records.schemas import MAX_ID_BYTES
+from stream.records.schemas import MAX_ID_BYTES, Id
 
 MAX_EXCLUDED = 200  # ids of `exclude`
 MAX_SEPARATORS = 1_000  # commas and ampersands of a query, before it is taken apart
@@ -39,8 +40,8 @@ class _AnyObject(msgspec.Struct):
 class TokenRequest(msgspec.Struct, forbid_unknown_fields=True):
     """Whom a token is for, and for how long."""
 
-    user_id: str
-    seconds: float | None = None
+    user_id: Annotated[str, msgspec.Meta(extra_json_schema=msgspec.json.schema(Id))]
+    seconds: Annotated[float, msgspec.Meta(extra_json_schema={"minimum": 1, "maximum": MAX_S})] | None = None
 
 
 _TOKEN_REQUEST = msgspec.json.Decoder(TokenRequest)

@@ -13,8 +13,11 @@ import numpy as np
 from cachetools import FIFOCache, LRUCache
 
 from learners import ELIGIBLE, INELIGIBLE, CoVisitation, Interaction, Query, Trending, Vocabulary
+from stream.gateway.memory.answered import Answered
 from stream.gateway.memory.bounded import Bounded, item_bytes
+from stream.gateway.memory.ordered import OrderedIds
 from stream.gateway.memory.titles import Titles
+from stream.gateway.reasons.why import Reason
 from stream.records.schemas import KINDS, UNLEARNED, Event, EventType, Item, Outcome, Recommendation
 from stream.records.withheld import Withheld
 
@@ -68,8 +71,10 @@ class ReadModel:
         self.epochs: dict[str, int] = {}
         self.items = Bounded[Item](max_bytes / 2, item_bytes, self._drop_item)
         self.titles, self.withheld = Titles(), Withheld()
-        self.attributes = Bounded[bytes](max_bytes / 8, len, lambda _: None)  # of users: records, as they came
-        self.reasons: LRUCache[str, dict[str, str]] = LRUCache(MAX_EXPLAINED)  # decision -> item -> words
+        self.attributes = Bounded[bytes](max_bytes / 8, len, self._unlist_user)  # of users: records, as they came
+        self.item_ids, self.user_ids = OrderedIds(), OrderedIds()  # that are kept; of users with a slate or attributes
+        self.answered = Answered(MAX_EVENTS, MAX_USERS)
+        self.reasons: LRUCache[str, dict[str, Reason]] = LRUCache(MAX_EXPLAINED)  # decision -> item
         self.recent: LRUCache[str, deque[tuple[str, EventType]]] = LRUCache(MAX_USERS)
         self.written: FIFOCache[str, float] = FIFOCache(MAX_EVENTS)  # event -> when it was written, unix seconds
         self.latencies: deque[float] = deque(maxlen=500)  # seconds from event to slate, of the newest
@@ -89,6 +94,7 @@ class ReadModel:
             self._drop_item(item_id)
         else:
             self.items[item_id] = item
+            self.item_ids.add(item_id)
             self.titles.put(item_id, item.title or item_id)
             if item.available:
                 self._offered.setdefault(item_id)
@@ -112,6 +118,7 @@ class ReadModel:
             self._trending.learn_one(interaction)
         recent.append((event.item_id, kind))
         self.written[event.event_id] = written
+        self.answered.event(event, written)
         self._count(written, events=1)
 
     def slate(self, user_id: str, record: bytes | None, written: float) -> Recommendation | None:
@@ -123,6 +130,8 @@ class ReadModel:
         if slate.epoch < self.epochs.get(user_id, -1):
             return None
         self.slates[user_id], self.epochs[user_id] = record, slate.epoch
+        self.user_ids.add(user_id)
+        self.answered.slate(slate)
         self.withheld.seen(slate.timestamp, written)
         begun = self.written.pop(slate.event_id or "", None)
         if begun is not None:
@@ -131,6 +140,11 @@ class ReadModel:
             self.slots.update(slot.source for slot in slate.slots)
         self._count(written, slates=1)
         return slate
+
+    def profile(self, user_id: str, record: bytes) -> None:
+        """Take in the attributes of a user."""
+        self.attributes[user_id] = record
+        self.user_ids.add(user_id)
 
     def outcome(self, outcome: Outcome, written: float) -> None:
         """Take in a settled decision."""
@@ -154,7 +168,7 @@ class ReadModel:
             self._offered.pop(item_id, None)
             self._note_availability(item_id, available=False)
 
-    def explained(self, decision_id: str, reasons: dict[str, str]) -> None:
+    def explained(self, decision_id: str, reasons: dict[str, Reason]) -> None:
         """Keep the reasons that a worker's explanation gives, so that slates say the same."""
         self.reasons[decision_id] = reasons
 
@@ -162,6 +176,8 @@ class ReadModel:
         """Delete everything about a user."""
         for kept in (self.slates, self.epochs, self.recent, self.attributes):
             kept.pop(user_id, None)
+        self.user_ids.discard(user_id)
+        self.answered.forget(user_id)
 
     def newest(self, user_id: str) -> Recommendation | None:
         """The user's newest slate."""
@@ -201,10 +217,16 @@ class ReadModel:
 
     def _drop_user(self, user_id: str) -> None:
         self.epochs.pop(user_id, None)
+        self._unlist_user(user_id)
+
+    def _unlist_user(self, user_id: str) -> None:
+        if user_id not in self.slates and user_id not in self.attributes:
+            self.user_ids.discard(user_id)
 
     def _drop_item(self, item_id: str) -> None:
         self._offered.pop(item_id, None)
         self.titles.drop(item_id)
+        self.item_ids.discard(item_id)
 
     def _count(self, written: float, **found: Any) -> None:
         at = int(written)

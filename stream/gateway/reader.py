@@ -11,7 +11,7 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError
 
 from stream.config import Config
-from stream.gateway.documents import slate_document
+from stream.gateway.documents import item_document, slate_document
 from stream.gateway.feed import Feed
 from stream.gateway.read_model import ReadModel
 from stream.kafka.security import aiokafka_options
@@ -148,7 +148,7 @@ class Reader:
         if not record.value:
             self.read_model.forget((record.key or b"").decode())
         elif not isinstance(profile := decode_profile(record.key, record.value), Rejection):
-            self.read_model.attributes[profile.user_id] = record.value
+            self.read_model.profile(profile.user_id, record.value)
 
     def _event(self, kind: EventType, record: Any) -> None:
         event = decode_event(kind, record.key, record.value, time.time())
@@ -156,15 +156,15 @@ class Reader:
             return
         self.read_model.event(kind, event, record.timestamp / 1000)
         if self.ready.is_set() and self.feed.wanted("event", event.user_id):
-            title = self.read_model.title(event.item_id)
-            document = {"user_id": event.user_id, "type": kind, "item_id": event.item_id, "title": title}
-            self.feed.publish("event", document, event.user_id)
+            self.feed.publish("event", lambda view: {
+                "user_id": event.user_id, "type": kind, **item_document(event.item_id, self.read_model, view.fields)
+            }, event.user_id)  # fmt: skip
 
     def _slate(self, record: Any) -> None:
         user_id = (record.key or b"").decode()
         slate = self.read_model.slate(user_id, record.value, record.timestamp / 1000)
         if slate is not None and self.ready.is_set() and self.feed.wanted("slate", user_id):
-            self.feed.publish("slate", slate_document(slate, self.read_model), user_id)
+            self.feed.publish("slate", lambda view: slate_document(slate, self.read_model, view), user_id)
 
     def _outcome(self, record: Any) -> None:
         if not record.value:  # nobody sends tombstones here; one means nothing
@@ -172,12 +172,11 @@ class Reader:
         outcome = _OUTCOME.decode(record.value)
         self.read_model.outcome(outcome, record.timestamp / 1000)
         if self.ready.is_set() and self.feed.wanted("outcome", outcome.user_id):
-            hit = None if outcome.hit is None else {
-                "slot": outcome.hit, "item_id": outcome.items[outcome.hit], "source": outcome.sources[outcome.hit],
-                "title": self.read_model.title(outcome.items[outcome.hit]),
-            }  # fmt: skip
-            document = {
+            self.feed.publish("outcome", lambda view: {
                 "user_id": outcome.user_id, "decision_id": outcome.decision_id, "outcome": outcome.outcome,
-                "reward": outcome.reward, "hit": hit,
-            }  # fmt: skip
-            self.feed.publish("outcome", document, outcome.user_id)
+                "reward": outcome.reward,
+                "hit": None if outcome.hit is None else item_document(
+                    outcome.items[outcome.hit], self.read_model, view.fields, slot=outcome.hit,
+                    source=outcome.sources[outcome.hit],
+                ),
+            }, outcome.user_id)  # fmt: skip

@@ -11,8 +11,8 @@ from aiokafka.errors import KafkaError
 from stream.config import Config
 from stream.gateway.problems import Problem
 from stream.kafka.security import aiokafka_options
-from stream.records.codec import Rejection, decode_event
-from stream.records.schemas import KINDS, MAX_EVENT_BYTES, Event, EventType
+from stream.records.codec import Rejection, decode_typed_event
+from stream.records.schemas import Event, EventType
 from stream.records.topics import EVENT_TOPICS, Topic, prefixed
 from stream.serving.ending import stop_within
 
@@ -20,16 +20,6 @@ LINGER_MS = 2
 STOP_S = 5.0  # to send what is buffered and disconnect
 SEND_S = 10.0
 PAUSE = 50  # events checked in one go
-
-
-class _Addressed(msgspec.Struct):
-    """The two fields that decide the topic and the key."""
-
-    type: str | None = None
-    user_id: str | None = None
-
-
-_ADDRESS = msgspec.json.Decoder(_Addressed)
 
 
 class Refused(NamedTuple):
@@ -112,19 +102,7 @@ class Writer:
 
 
 def _decode(document: bytes, user_id: str | None) -> tuple[EventType, Event] | Rejection:
-    if len(document) > MAX_EVENT_BYTES:
-        return Rejection("too_large", f"event: must have at most {MAX_EVENT_BYTES} bytes; got {len(document)}")
-    try:
-        address = _ADDRESS.decode(document)
-    except msgspec.ValidationError as error:
-        return Rejection("wrong_type", f"event: {error}")
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        return Rejection("not_json", f"event: must be a JSON object in UTF-8: {error}")
-    kind = next((kind for kind in KINDS if kind == address.type), None)
-    if kind is None:
-        got = repr(address.type)[:100]
-        return Rejection("unknown_event_type", f"event: `type` must be one of {', '.join(KINDS)}; got {got}")
-    if user_id is not None and address.user_id != user_id:
+    found = decode_typed_event(document, time.time())
+    if user_id is not None and not isinstance(found, Rejection) and found[1].user_id != user_id:
         return Rejection("other_user", "event: the token is signed for another user: it writes only what is theirs")
-    event = decode_event(kind, None, document, time.time())
-    return event if isinstance(event, Rejection) else (kind, event)
+    return found

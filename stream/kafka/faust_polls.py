@@ -6,11 +6,9 @@ file, each with its reason. Their versions are pinned exactly, and a test fails 
 """
 
 import asyncio
-import math
 import time
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from contextlib import suppress
-from types import MappingProxyType
 from typing import Any
 
 import faust
@@ -22,23 +20,12 @@ from faust.transport.drivers.aiokafka import Consumer as AIOKafkaFaustConsumer
 from faust.types import TP, ConsumerMessage
 
 from stream.kafka.fetch_sessions import keep_sessions
+from stream.kafka.polls import Poll
 from stream.kafka.unreadable import keep_unreadable
 
 RECONNECT_PAUSE_S = 0.25  # between attempts to find a broker that is away
+AHEAD, AHEAD_TIMEOUT_S = 1, 0.1  # polls read while another is being taken in
 FETCH_WAIT_MS = 100  # an empty fetch waits so long at the broker; data ends the wait at once
-
-
-class Poll(list[tuple[TP, list[Any]]]):
-    """What one fetch brought: topic-partitions with their Kafka records, as aiokafka gave them."""
-
-    fetch = 0  # the number of the fetch: a seek that was made since may have made it stale
-    fetched_at = math.inf  # monotonic seconds
-    ends: Mapping[TP, int] = MappingProxyType({})  # offset of the next record to be written, as of the fetch
-
-    def waiting(self, tps: Iterable[TP]) -> int:
-        """Records of these topic-partitions that wait after the poll."""
-        last = {tp: records[-1].offset + 1 for tp, records in self if records}
-        return sum(max(0, self.ends[tp] - last[tp]) for tp in tps if tp in last and tp in self.ends)
 
 
 class PollSchema(faust.Schema[Any, Any]):
@@ -65,12 +52,16 @@ class PollConsumer(AIOKafkaFaustConsumer):
 
     interval_s: Callable[[], float] = staticmethod(
         lambda: 0.004
-    )  # between polls, which cost 2-3 ms whatever they carry
+    )  # between polls: one costs 2-3 ms, whatever it carries
     max_records = 300  # of one poll, so that no other task waits longer than their model work takes
     fetches = 0  # begun so far
     _last_poll = 0.0
 
     _prepared: "asyncio.Future[None] | None" = None
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self._acknowledged = asyncio.Event()
 
     async def before_joining(self) -> None:
         """What must be done before the group gives partitions to this consumer."""
@@ -97,6 +88,7 @@ class PollConsumer(AIOKafkaFaustConsumer):
         pause = self._last_poll + self.interval_s() - time.monotonic()
         if pause > 0:
             await asyncio.sleep(pause)
+        await self._fewer_unacked()
         self.fetches += 1
         records, active = await self._wait_next_records(timeout)
         self._last_poll = time.monotonic()
@@ -110,6 +102,13 @@ class PollConsumer(AIOKafkaFaustConsumer):
             if self._is_current(generation):
                 poll.fetch, poll.fetched_at = self.fetches, self._last_poll
                 yield self._carry(poll, generation)
+
+    async def _fewer_unacked(self) -> None:
+        """Wait until at most `AHEAD` polls are not taken in: what is read too early becomes old in the queue."""
+        while len(self._unacked_messages) > AHEAD and not self.should_stop:
+            self._acknowledged.clear()
+            with suppress(TimeoutError):  # those that a rebalance drops are never acknowledged, but go by themselves
+                await asyncio.wait_for(self._acknowledged.wait(), AHEAD_TIMEOUT_S)
 
     async def perform_seek(self) -> None:
         """Forget what was read. Overridden: the base class seeks to committed offsets, and fails in a rebalance."""
@@ -161,6 +160,7 @@ class PollConsumer(AIOKafkaFaustConsumer):
         message.acked = True
         self._unacked_messages.discard(message)
         self._n_acked += 1
+        self._acknowledged.set()
         for tp, found in message.value:
             self._acked[tp] = [found[-1].offset]
         waiting = self._waiting_for_ack

@@ -1,7 +1,8 @@
 """Writes the contract for other tools: `deploy/asyncapi.yaml` (AsyncAPI 3.0) and `deploy/schemas`.
 
 All of it comes from `schemas.py` and `topics.py`. `python -m stream.records.asyncapi` writes the files, with `--check`
-it only compares them; the tests do the same. It needs PyYAML, a development dependency: nothing else may import it.
+it only compares them; the tests do the same. It needs PyYAML, a development dependency: only `stream.gateway.contract`,
+when it writes its own file, may import it.
 """
 
 import json
@@ -42,7 +43,8 @@ EXAMPLES: tuple[Struct, ...] = (
         decision_id="118.40.2", price=24.9, quantity=1, context={"device": "phone", "country": "NL"},
     ),
     Item(
-        item_id="i-9", title="Enamel mug", categories=["Mugs", "Kitchen"], price=24.9, tags=["blue"],
+        item_id="i-9", title="Enamel mug", categories=["Mugs", "Kitchen"], price=24.9, list_price=29.9, tags=["blue"],
+        link="https://shop.example/mugs/i-9", image="https://shop.example/pictures/i-9.jpg",
         attributes={"brand": "Emaille", "dishwasher": True}, expires_at=NOON + 90 * 86_400,
     ),
     Profile(user_id="u-42", attributes={"country": "NL", "newsletter": False}),

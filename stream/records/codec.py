@@ -25,9 +25,16 @@ class _KnownEvent(Event, frozen=True, kw_only=True, omit_defaults=True, gc=False
     """An event all of whose fields are read."""
 
 
+class _Typed(Struct):
+    """The field that decides the topic."""
+
+    type: str | None = None
+
+
 R = TypeVar("R", Event, Item, Profile, Experiment)
 _EVENT = msgspec.json.Decoder(Event)
 _KNOWN_EVENT = msgspec.json.Decoder(_KnownEvent)
+_TYPED = msgspec.json.Decoder(_Typed)
 _ITEM = msgspec.json.Decoder(Item)
 _PROFILE = msgspec.json.Decoder(Profile)
 _EXPERIMENT = msgspec.json.Decoder(Experiment)
@@ -65,6 +72,30 @@ def decode_event(
     if isinstance(event, Rejection):
         return event
     return _check_event(event, kind, key, now) or event
+
+
+def decode_typed_event(
+    value: bytes, now: float, unread: Callable[[str], None] | None = None
+) -> tuple[EventType, Event] | Rejection:
+    """Read an event that says its type itself, as `decode_event` does.
+
+    >>> decode_typed_event(b'{"type": "wish"}', now=1e9).detail
+    "event: `type` must be one of view, click, purchase; got 'wish'"
+    """
+    if len(value) > MAX_EVENT_BYTES:
+        return Rejection("too_large", f"event: must have at most {MAX_EVENT_BYTES} bytes; got {len(value)}")
+    try:
+        found = _TYPED.decode(value).type
+    except msgspec.ValidationError as error:
+        return Rejection("wrong_type", f"event: {error}")
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        return Rejection("not_json", f"event: must be a JSON object in UTF-8: {error}")
+    kind = next((kind for kind in KINDS if kind == found), None)
+    if kind is None:
+        got = repr(found)[:100]
+        return Rejection("unknown_event_type", f"event: `type` must be one of {', '.join(KINDS)}; got {got}")
+    event = decode_event(kind, None, value, now, unread)
+    return event if isinstance(event, Rejection) else (kind, event)
 
 
 def decode_item(key: bytes | None, value: bytes) -> Item | Rejection:

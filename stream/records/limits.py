@@ -1,5 +1,6 @@
 """How large a record may be: what Meta of `schemas` cannot say, for all that producers send."""
 
+import re
 from collections.abc import Iterable
 
 import numpy as np
@@ -7,8 +8,9 @@ import numpy as np
 from stream.records.schemas import (
     MAX_ATTRIBUTES,
     MAX_CATEGORIES,
-    MAX_IMAGE,
+    MAX_IMAGES,
     MAX_KEY,
+    MAX_LINK,
     MAX_PRICE,
     MAX_TAGS,
     MAX_TEXT,
@@ -24,6 +26,11 @@ from stream.records.schemas import (
 MAX_ITEM_BYTES = 256 * 1024  # of a record of the catalogue; text of 64 Ki characters and vectors fit
 MAX_PROFILE_BYTES = 64 * 1024
 MAX_DEPTH = 16  # of objects and lists in each other; the schemas need 3
+
+# A host, then no white space, control character, quote or bracket: it can stand in an attribute of a page as it is.
+_LINK = re.compile(
+    r"https?://[^\s\x00-\x20\x7f-\x9f/?#\"'<>\\^`{|}]+[^\s\x00-\x20\x7f-\x9f\"'<>\\^`{|}]*", re.IGNORECASE
+)
 
 _SIGNS = b'[]{}"'
 _OTHERS = bytes(set(range(256)) - set(_SIGNS))
@@ -57,11 +64,13 @@ def excess(item: Item) -> str | None:
     """
     texts = [value for value in item.attributes.values() if isinstance(value, str)]
     numbers = sum(map(len, item.vectors.values()))
-    price = item.price or 0.0
+    named = (("link", item.link), ("image", item.image), *(("images", each) for each in item.images))
+    links = [link for _, link in named if link is not None]
     for what, found, most, unit in (
         ("`title` must have", len(item.title or ""), MAX_TITLE, "characters"),
         ("`text` must have", len(item.text or ""), MAX_TEXT, "characters"),
-        ("`image` must have", len(item.image or ""), MAX_IMAGE, "characters"),
+        ("each of `link`, `image`, `images` must have", _longest(links), MAX_LINK, "characters"),
+        ("`images` must hold", len(item.images), MAX_IMAGES, "of them"),
         ("`categories` must hold", len(item.categories), MAX_CATEGORIES, "of them"),
         ("each of `categories` must have", _longest(item.categories), MAX_WORD, "characters"),
         ("`tags` must hold", len(item.tags), MAX_TAGS, "of them"),
@@ -76,7 +85,13 @@ def excess(item: Item) -> str | None:
     ):
         if found > most:
             return f"{what} at most {most} {unit}; got {found}"
-    return None if price <= MAX_PRICE else f"`price` must be at most {MAX_PRICE:g}; got {price!r}"
+    for name, link in named:
+        if link is not None and _LINK.fullmatch(link) is None:
+            return f"`{name}` must be an address that begins with http:// or https://; got {link[:60]!r}"
+    for name, price in (("price", item.price), ("list_price", item.list_price)):
+        if price is not None and price > MAX_PRICE:
+            return f"`{name}` must be at most {MAX_PRICE:g}; got {price!r}"
+    return None
 
 
 def _longest(texts: Iterable[str]) -> int:

@@ -37,8 +37,9 @@ Id = Annotated[
 Timestamp = Annotated[float, Meta(description="seconds since 1970-01-01 UTC; fractions allowed")]
 # The bounds of an item are no constraints of the record, since the log, which was written before them, holds items too:
 # `limits.excess` checks them on arrival.
-MAX_TITLE, MAX_TEXT, MAX_IMAGE, MAX_WORD, MAX_KEY, MAX_VALUE = 1024, 65_536, 2048, 256, 128, 4096  # characters
-MAX_CATEGORIES, MAX_TAGS, MAX_ATTRIBUTES, MAX_VECTOR = 64, 256, 64, 4096
+MAX_TITLE, MAX_TEXT, MAX_LINK, MAX_WORD, MAX_KEY, MAX_VALUE = 1024, 65_536, 2048, 256, 128, 4096  # characters
+MAX_CATEGORIES, MAX_TAGS, MAX_IMAGES, MAX_ATTRIBUTES, MAX_VECTOR = 64, 256, 10, 64, 4096
+_LINK: dict[str, object] = {"format": "iri", "pattern": "^https?://", "maxLength": MAX_LINK}
 Money = Annotated[float, Meta(ge=0, description="in the shop's own currency", extra_json_schema={"maximum": MAX_PRICE})]
 Probability = Annotated[float, Meta(ge=0, le=1)]
 Scalar = str | float | bool | None
@@ -107,6 +108,9 @@ class Item(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
         list[Word], Meta(extra_json_schema={"maxItems": MAX_CATEGORIES}, description="the most telling one first")
     ] = []
     price: Money | None = None
+    list_price: (
+        Annotated[float, Meta(ge=0, description="before a reduction", extra_json_schema={"maximum": MAX_PRICE})] | None
+    ) = None
     tags: Annotated[list[Word], Meta(extra_json_schema={"maxItems": MAX_TAGS})] = []
     text: Annotated[str, Meta(extra_json_schema={"maxLength": MAX_TEXT})] | None = None
     attributes: Annotated[
@@ -115,10 +119,14 @@ class Item(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     ] = {}
     available: bool = True
     expires_at: Annotated[Timestamp | None, Meta(description="not recommended from then on (event time)")] = None
-    image: (
-        Annotated[str, Meta(extra_json_schema={"maxLength": MAX_IMAGE}, description="address of a picture; reserved")]
-        | None
-    ) = None
+    link: Annotated[str, Meta(extra_json_schema=_LINK, description="address of its page, http or https")] | None = None
+    image: Annotated[str, Meta(extra_json_schema=_LINK, description="address of its picture, http or https")] | None = (
+        None
+    )
+    images: Annotated[
+        list[Annotated[str, Meta(extra_json_schema=_LINK)]],
+        Meta(extra_json_schema={"maxItems": MAX_IMAGES}, description="addresses of further pictures"),
+    ] = []
     vectors: Annotated[
         dict[str, Vector],
         Meta(

@@ -27,7 +27,8 @@ class Withheld:
         self._withheld: dict[str, bool] = {}  # item -> whether it was removed
         self._expires: dict[str, float] = {}
         self._expiring: list[tuple[float, str]] = []  # a heap
-        self._newest, self._behind = 0.0, 0.0
+        self.newest = 0.0  # time of the newest event or slate, 0 before the first
+        self._behind = 0.0
 
     def item(self, item_id: str, item: Item | None) -> None:
         """Take in a record of the catalogue; None: the item was removed."""
@@ -46,8 +47,8 @@ class Withheld:
 
     def seen(self, event_time: float, written: float) -> None:
         """Take in when something happened, and when Kafka took it."""
-        if event_time >= self._newest:
-            self._newest = event_time
+        if event_time >= self.newest:
+            self.newest = event_time
             self._behind = written - event_time if written - event_time > REPLAY_S else 0.0
 
     def expire(self, clock: float) -> list[str]:

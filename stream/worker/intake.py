@@ -14,7 +14,7 @@ from stream.config import Config
 from stream.decisions.arrivals import Arrival, UserEvent
 from stream.errors import UsageError
 from stream.experiments.definition import check
-from stream.kafka.faust_polls import Poll
+from stream.kafka.polls import Poll
 from stream.kafka.unreadable import Unreadable, first_offset
 from stream.observe import Observer
 from stream.records.amounts import units

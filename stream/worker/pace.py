@@ -16,7 +16,8 @@ With more load, there are three steps:
 3. It was not enough: the worker is at its limit. Rounds are short again, so that the slates which are made are in time;
    the others stay deferred.
 
-With less load the room grows by itself, until every event has its slate at once again.
+A fifth of the time is for slates whatever waits. With less load the room grows by itself, until every event has its
+slate at once again; what was deferred is made in the pauses, in shorter rounds.
 
 Costs are measured as the work is done, in seconds of a monotonic clock: what a neighbour on the machine takes counts.
 """
@@ -30,15 +31,16 @@ STALL = 10.0  # times the mean: what takes longer was stopped by something else,
 WINDOW_S = 5.0  # over which rates are averaged
 ROUND = 0.5  # of the target: how long a round may take, ...
 GAPS = 6.0  # ... but at least so many times as long as the gap between two rounds when work waits
-LONGER = 4.0  # times as long rounds are for a while
+LONGER = 2.0  # times as long rounds are for a while
 LONGER_AFTER_S, ENTER_S, LEAVE_S = (
     0.5,
     3.0,
     10.0,
 )  # slates were deferred for so long: longer rounds; the limit. None were
-OVERDUE_S = 10.0  # a slate deferred for so long comes before those of newer events, ...
-OVERDUE_SHARE = 0.2  # ... and may take such a share of the time even where no room is left
-MAX_OVERDUE = 50.0  # such slates that may be saved up
+PAUSE = 0.25  # of a round: how long one of deferred slates may take, since events that come meanwhile wait for it
+OVERDUE_S = 10.0  # a slate deferred for so long has waited too long
+LEAST_SHARE = 0.2  # of the time is for slates, even where the events alone take all of it
+MAX_SAVED = 50.0  # such slates that may be saved up
 
 LATE_S = 1.0  # with slates that are never deferred: as late may the records in Kafka be
 
@@ -110,6 +112,7 @@ class Round(NamedTuple):
     began: float  # seconds of the monotonic clock
     taken: int = 0  # records that were taken in, and are still to be folded
     unread: int = 0  # records that wait to be taken in, of this poll and behind it
+    length: float = 1.0  # of the time that a round may take
 
 
 class Pace:
@@ -132,7 +135,7 @@ class Pace:
         self.events, self.slates, self.folds = Cost(0.0003), Cost(0.002), Cost(0.0003)
         self.gaps = Cost(0.001)  # between two rounds when work waits, without the fold
         self.rate, self.busy = PerSecond(), PerSecond()  # events taken in, and seconds worked, per second
-        self._overdue = 0.0  # slates saved up
+        self._saved = 0.0  # slates, of those that are made even without room
         self.at_limit = False
         self._since = -math.inf  # of `at_limit`
         self._turning: float | None = None  # since when the opposite has looked true
@@ -162,15 +165,23 @@ class Pace:
         """
         if self.target_s == 0:
             return None
-        left = self.round_s - (now - round_.began) - round_.taken * self.folds.each_s - round_.unread * self.event_s
+        left = (
+            round_.length * self.round_s
+            - (now - round_.began)
+            - round_.taken * self.folds.each_s
+            - round_.unread * self.event_s
+        )
         return max(0, math.ceil(share * left / self.slates.each_s))
 
-    def overdue_room(self, spent_s: float) -> int:
-        """How many overdue slates may be made even where there is no room, after so many more seconds of other work."""
-        self._overdue = min(MAX_OVERDUE, self._overdue + OVERDUE_SHARE * spent_s / self.slates.each_s)
-        whole = int(self._overdue)
-        self._overdue -= whole
-        return whole
+    def least(self, room: int, spent_s: float) -> int:
+        """How many slates may be made after so many more seconds of other work, which left that room."""
+        self._saved = min(MAX_SAVED, self._saved + LEAST_SHARE * spent_s / self.slates.each_s)
+        if room >= self._saved:
+            self._saved = 0.0
+            return room
+        whole = int(self._saved)
+        self._saved -= whole
+        return max(room, whole)
 
     def look(self, now: float, deferred: int, behind: int) -> Change | None:
         """See whether the worker has reached its limit, or left it: slates deferred or events late for some time.

@@ -9,7 +9,8 @@ from faust.types import TP
 
 from stream.decisions.shard import Shard
 from stream.kafka.connections import Connections, TruncatedError
-from stream.kafka.faust_polls import Poll, Positions
+from stream.kafka.faust_polls import Positions
+from stream.kafka.polls import Poll
 from stream.records.topics import ShardId, Topic
 from stream.worker.topic_watch import Limits, TopicWatch
 

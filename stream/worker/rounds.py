@@ -12,11 +12,11 @@ from faust.types import TP
 
 from stream.decisions.engine import Engine, Taking
 from stream.decisions.shard import Shard
-from stream.kafka.faust_polls import Poll
+from stream.kafka.polls import Poll
 from stream.observe import Step
 from stream.records.topics import DEAD
 from stream.worker.intake import Intake, Reading
-from stream.worker.pace import OVERDUE_S, Pace, Round
+from stream.worker.pace import OVERDUE_S, PAUSE, Pace, Round
 from stream.worker.writer import OutgoingRecord, Writer, slate_records, written_at
 
 AT_ONCE = 200  # deferred slates of a shard in one message: as many as `intake.BATCH_RECORDS`
@@ -94,7 +94,10 @@ class Rounds:
         taking = self.engine.take_in(shard, [(part.arrivals, part.next) for part in reading.parts])  # 1
         taken = self.timer()
         room = self.pace.room(taken, round_, share)
-        late = self._late(shard, taking, room, taken - began)
+        room = None if room is None else self.pace.least(room, taken - began)
+        late = self._late(shard, taking, room)
+        if room is not None:
+            room -= len(late)
         batches = self.engine.decide(shard, taking, room, deferred=[user_id for user_id, _ in late], arrived=arrived)
         drawn = self.timer()
         for part, batch in zip(reading.parts, batches, strict=True):
@@ -114,20 +117,24 @@ class Rounds:
         self._waited(sent, late)
         return reading
 
-    def _late(self, shard: Shard, taking: Taking, room: int | None, spent_s: float) -> list[tuple[str, float]]:
-        """Take out who gets a deferred slate in this round: for whom there is room, and of the overdue a few more."""
+    def _late(self, shard: Shard, taking: Taking, room: int | None) -> list[tuple[str, float]]:
+        """Take out who gets a deferred slate in this round: for whom there is room, and in turn who waited too long."""
         if room is None or not shard.deferred or not taking.made:
             return []
-        fit = AT_ONCE - len(taking.made[-1])
-        left, overdue = room - len(taking.newest), self.pace.overdue_room(spent_s)
-        return shard.deferred.take(max(0, min(left, fit)), self.timer() - OVERDUE_S, max(0, min(overdue, fit)))
+        newest = list(taking.newest)
+        for user_id in newest[max(0, len(newest) - room) :]:
+            shard.deferred.discard(user_id)  # they get a slate for their event
+        left, overdue = room - len(newest), self.timer() - OVERDUE_S
+        if left > 0:
+            return shard.deferred.take(min(left, AT_ONCE - len(taking.made[-1])), overdue)
+        return shard.deferred.take_overdue(room, overdue)
 
     async def catch_up(self) -> None:
         """Make as many deferred slates as fit into a round, and at least one: of few shards, many of each."""
         began = self._begin()
         least = 1
         for shard_id, shard in self._in_turn([each for each in sorted(self.shards.items()) if each[1].deferred]):
-            room = self.pace.room(self.timer(), Round(began))
+            room = self.pace.room(self.timer(), Round(began, length=PAUSE))
             most = AT_ONCE if room is None else min(AT_ONCE, max(room, least))
             if most == 0:
                 break

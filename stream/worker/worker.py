@@ -27,8 +27,9 @@ from stream.config import Config
 from stream.decisions.engine import Engine
 from stream.decisions.publish import outcomes
 from stream.kafka.connections import Connections
-from stream.kafka.faust_polls import Poll, Positions
+from stream.kafka.faust_polls import Positions
 from stream.kafka.own_messages import OwnMessages
+from stream.kafka.polls import Poll
 from stream.model.fold import Model
 from stream.observe import Observer
 from stream.records.acceptance import Verdict

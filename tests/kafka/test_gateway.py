@@ -13,18 +13,18 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import jsonschema
 import msgspec
 import pytest
 
 from stream.config import Config, Gateway
-from stream.gateway.api import ENDPOINTS
 from stream.gateway.guard.keys import new_key
+from stream.gateway.routes import ROUTES
 from stream.processes.broker import Broker
 from stream.processes.servers import GatewayProcess, WorkerProcess
 from stream.records.schemas import DeadLetter, Item, Profile
 from stream.records.topics import DEAD, ITEMS, USERS
 from tests.support.browser import browsing, chromium
+from tests.support.contract import check_answer
 from tests.support.kafka_site import Site, read, until
 
 pytestmark = pytest.mark.kafka
@@ -62,6 +62,7 @@ class Running(NamedTuple):
             connection.request(method, path, body, sent)
             answer = connection.getresponse()
             text = answer.read()
+            check_answer(method, path, answer.status, dict(answer.headers), text)
             found = json.loads(text) if "json" in answer.headers.get("content-type", "") else text.decode()
             return Answer(answer.status, found, dict(answer.headers))
         finally:
@@ -337,20 +338,8 @@ def test_items_beyond_the_limits_are_refused_and_are_dead_letters_on_the_topic(r
     assert running.ask("GET", "/v1/items/huge/similar").status == 404
 
 
-def test_the_document_names_every_request(running: Running) -> None:
-    found = running.ask("GET", "/openapi.json").body
-    assert {(m.upper(), path) for path, methods in found["paths"].items() for m in methods} == {
-        (endpoint.method, endpoint.path) for endpoint in ENDPOINTS
-    }
-    for methods in found["paths"].values():
-        for operation in methods.values():
-            assert len(operation["summary"]) > 10
-    schema = {"$ref": "#/components/schemas/Event", "components": found["components"]}
-    jsonschema.Draft202012Validator(schema).validate(
-        found["paths"]["/v1/events"]["post"]["requestBody"]["content"]["application/json"]["example"]
-    )
-    page = running.ask("GET", "/docs")
-    assert "default-src 'self'" in page.headers["Content-Security-Policy"]
+def test_pages_are_served_with_a_policy(running: Running) -> None:
+    assert "default-src 'self'" in running.ask("GET", "/docs").headers["Content-Security-Policy"]
 
 
 def test_the_commands_in_the_guide_run(running: Running) -> None:
@@ -438,7 +427,7 @@ def test_the_console_shows_how_a_click_changes_the_slate(running: Running, tmp_p
                 await page.look(tmp_path / f"{name}.png", width, 900, dark=dark)
                 assert await page.run("document.documentElement.scrollWidth <= innerWidth"), name
             await page.ask("Page.navigate", url=f"{running.gateway.pages}/docs")
-            await page.until(f"document.querySelectorAll('#operations section').length === {len(ENDPOINTS)}")
+            await page.until(f"document.querySelectorAll('#operations section').length === {len(ROUTES)}")
             assert page.complaints == []
 
     asyncio.run(play())

@@ -6,7 +6,8 @@ from typing import Any, Literal
 
 from faust.types import TP
 
-from stream.kafka.faust_polls import Poll, Positions
+from stream.kafka.faust_polls import Positions
+from stream.kafka.polls import Poll
 from stream.records.topics import EXPERIMENTS, ITEMS, USER_TOPICS
 from stream.worker.worker import Worker
 from tests.simulation.clock import Process, VirtualLoop

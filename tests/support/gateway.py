@@ -8,6 +8,7 @@ from typing import Any
 from stream.gateway.read_model import ReadModel
 from stream.records.codec import encode
 from stream.records.schemas import Event, Item, Recommendation, Slot
+from tests.support.contract import check_answer
 
 T = 1_700_000_000.0
 
@@ -47,6 +48,8 @@ def ask_json(
         sent = {"content-type": "application/json", **headers}
         connection.request(method, path, None if body is None else json.dumps(body).encode(), sent)
         answer = connection.getresponse()
-        return answer.status, json.loads(answer.read()), dict(answer.headers)
+        text = answer.read()
+        check_answer(method, path, answer.status, dict(answer.headers), text)
+        return answer.status, json.loads(text), dict(answer.headers)
     finally:
         connection.close()

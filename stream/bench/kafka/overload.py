@@ -1,6 +1,7 @@
 """Waiting under too much load, through a real Kafka: at several times the capacity in turn, and after it."""
 
 import asyncio
+import math
 import time
 from collections import defaultdict, deque
 from collections.abc import Sequence
@@ -13,7 +14,7 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from stream.bench.kafka.backlog import answering_each, reached
 from stream.bench.kafka.load import pace, prepared, producer_of, write_backlog
-from stream.bench.workloads import workload
+from stream.bench.workloads import ITEMS, World
 from stream.config import Config
 from stream.errors import CheckError
 from stream.kafka.security import aiokafka_options
@@ -25,6 +26,7 @@ LOADS = (0.5, 1.0, 2.0, 4.0)  # times the capacity
 WARM_UP_S, BEFORE, AFTER = 5.0, 0.25, 0.5  # load of the warm-up, and of the minute after
 AFTER_PHASES = 4.0  # the time after the overload, in lengths of a phase
 CAPACITY_EVENTS = 3_000
+USERS = 100_000  # half of them have a session under way: seldom has one of them two events in a second
 END_S = 2.0  # until what is left is answered
 IN_TIME_MS = 100.0
 
@@ -45,6 +47,8 @@ class Overload(NamedTuple):
     events: int
     at_once: float  # share of events with a slate of their own
     in_time: float  # share of events that waited for 100 ms at most
+    once_p50_ms: float  # of events with a slate of their own; nan without any
+    once_p99_ms: float
     p50_ms: float
     p99_ms: float
     max_ms: float
@@ -53,13 +57,18 @@ class Overload(NamedTuple):
 
 
 class Second(NamedTuple):
-    """Milliseconds that events waited which were due in one second; without a slate, until the end of the measure."""
+    """Milliseconds that events waited which were due in one second; without a slate, until the end of the measure.
+
+    `once_ms` is the 99th percentile of those with a slate of their own; nan without any, and `once` is their share.
+    """
 
     second: int  # since the start
     load: float  # times the capacity
     p50_ms: float
     p90_ms: float
     p99_ms: float
+    once_ms: float
+    once: float
 
 
 class Meter:
@@ -118,7 +127,7 @@ async def measure_overload(
     config = prepared(config, "overload")
     plan = [(BEFORE, WARM_UP_S), *((load, seconds) for load in LOADS), (AFTER, AFTER_PHASES * seconds)]
     sizes = [int(load * capacity * length) for load, length in plan]
-    events = workload(sum(sizes))
+    events = World(USERS, ITEMS, capacity).events(time.time())
     phases = [
         Phase(load, load * capacity, list(islice(events, size))) for (load, _), size in zip(plan, sizes, strict=True)
     ]
@@ -173,10 +182,12 @@ def _row(phase: Phase, meter: Meter, cores: float) -> Overload:
     if len(waits) == 0:
         raise CheckError(f"overload: must measure {len(ids)} events; got no slate")
     p50, p99, top = np.percentile(waits, (50, 99, 100)).tolist()
-    at_once, in_time = sum(each in meter.at_once for each in ids), int(np.count_nonzero(waits <= IN_TIME_MS))
-    n = len(ids)
+    own = [1000 * meter.waits[each] for each in ids if each in meter.at_once and each in meter.waits]
+    once_p50, once_p99 = np.percentile(own or [math.nan], (50, 99)).tolist()
+    in_time, n = int(np.count_nonzero(waits <= IN_TIME_MS)), len(ids)
     return Overload(
-        phase.load, phase.rate, n, at_once / n, in_time / n, p50, p99, top, 1.0 - len(waits) / n, cores
+        phase.load, phase.rate, n, len(own) / n, in_time / n, once_p50, once_p99, p50, p99, top, 1.0 - len(waits) / n,
+        cores,
     )  # fmt: skip
 
 
@@ -187,6 +198,10 @@ def _seconds(phases: Sequence[Phase], meter: Meter) -> list[Second]:
         ids = [event.event_id for _, event in phase.events]
         second = np.array([int(meter.due_at[each] - start) for each in ids])
         waits = 1000 * np.array([meter.waits.get(each, end - meter.due_at[each]) for each in ids])
+        once = np.array([each in meter.at_once and each in meter.waits for each in ids])
         for at in np.unique(second).tolist():
-            found.append(Second(at, phase.load, *np.percentile(waits[second == at], (50, 90, 99)).tolist()))
+            chosen, own = waits[second == at], waits[(second == at) & once]
+            p50, p90, p99 = np.percentile(chosen, (50, 90, 99)).tolist()
+            own_p99 = float(np.percentile(own, 99)) if len(own) else math.nan
+            found.append(Second(at, phase.load, p50, p90, p99, own_p99, len(own) / len(chosen)))
     return found

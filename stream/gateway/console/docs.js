@@ -26,7 +26,8 @@ function section(path, method, operation) {
   if (operation.requestBody) {
     body = make("textarea");
     body.setAttribute("aria-label", "body");
-    body.value = JSON.stringify(operation.requestBody.content["application/json"].example, null, 2);
+    const [example] = Object.values(operation.requestBody.content["application/json"].examples);
+    body.value = JSON.stringify(example.value, null, 2);
     form.append(body);
   }
   form.append(make("button", "Try it"));

@@ -15,6 +15,7 @@ from stream.gateway.problems import Problem
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 CALLER = web.RequestKey("caller", Caller)
+QUOTA = web.RequestKey("quota", str)  # what is left to the caller, as a header
 CHALLENGE = {"WWW-Authenticate": "Bearer"}
 
 
@@ -68,9 +69,9 @@ def authorising(guard: Guard, needed: Mapping[Any, Access], limited: Callable[[]
             return await handler(request)
         address, name, status = request.remote or "unknown", "", 500
         try:
-            caller = _identify(guard, request.headers.get("Authorization", ""), address, limited)
+            caller = _identify(guard, request, address, limited)
             name = caller.name
-            _take(guard, name, limited)
+            _take(guard, request, name, limited)
             _require(caller, access, request)
             request[CALLER] = caller
             response = await handler(request)
@@ -87,13 +88,13 @@ def authorising(guard: Guard, needed: Mapping[Any, Access], limited: Callable[[]
     return authorised
 
 
-def _identify(guard: Guard, header: str, address: str, limited: Callable[[], None]) -> Caller:
+def _identify(guard: Guard, request: web.Request, address: str, limited: Callable[[], None]) -> Caller:
     if not guard.keys:
         return Caller(address, frozenset(SCOPES))
-    kind, _, given = header.partition(" ")
+    kind, _, given = request.headers.get("Authorization", "").partition(" ")
     given = given.strip()
     if kind.lower() != "bearer" or not given:
-        _take(guard, f"no key, {address}", limited)
+        _take(guard, request, f"no key, {address}", limited)
         raise Problem(401, "a key is needed: Authorization: Bearer KEY", headers=CHALLENGE)
     now = time.monotonic()
     wait = guard.attempts.wait(address, now)
@@ -125,8 +126,10 @@ def _too_many_wrong(wait: float, limited: Callable[[], None]) -> Problem:
     return Problem(429, f"too many wrong keys from this address: wait {wait:g} s", headers={"Retry-After": f"{wait:g}"})
 
 
-def _take(guard: Guard, name: str, limited: Callable[[], None]) -> None:
-    wait = guard.buckets.take(name, time.monotonic())
+def _take(guard: Guard, request: web.Request, name: str, limited: Callable[[], None]) -> None:
+    now = time.monotonic()
+    wait = guard.buckets.take(name, now)
+    request[QUOTA] = guard.buckets.quota(name, now)
     if wait:
         limited()
         raise Problem(

@@ -23,6 +23,7 @@ class Buckets:
 
     def __init__(self, rate: float, burst: float) -> None:
         self.rate, self.burst = rate, burst
+        self.policy = f'"default";q={burst:.0f};w={max(1, math.ceil(burst / rate))}'  # see `quota`
         self._left: LRUCache[str, tuple[float, float]] = LRUCache(MAX_CALLERS)  # tokens, and when they were counted
 
     def take(self, name: str, now: float) -> float:
@@ -32,6 +33,20 @@ class Buckets:
         wait = 0.0 if tokens >= 1.0 else math.ceil((1.0 - tokens) / self.rate)
         self._left[name] = (tokens - 1.0 if wait == 0.0 else tokens), now
         return float(wait)
+
+    def quota(self, name: str, now: float) -> str:
+        """What is left to a caller, as the header `RateLimit`: whole tokens, and seconds until all are there again.
+
+        After the IETF draft "RateLimit header fields for HTTP"; `policy` is its `RateLimit-Policy`: the burst, and the
+        seconds in which it comes back.
+
+        >>> buckets = Buckets(rate=2.0, burst=10.0)
+        >>> buckets.take("ada", 0.0), buckets.quota("ada", 0.1), buckets.policy
+        (0.0, '"default";r=9;t=1', '"default";q=10;w=5')
+        """
+        tokens, at = self._left.get(name, (self.burst, now))
+        tokens = min(self.burst, tokens + (now - at) * self.rate)
+        return f'"default";r={int(tokens)};t={math.ceil((self.burst - tokens) / self.rate)}'
 
 
 class _Record(NamedTuple):

@@ -1,1 +1,1 @@
-"""Handlers of requests that change the catalogue and users, and what all handlers find in the application."""
+"""Handlers of requests that change the catalogue and users, probes, and what all handlers find in the application."""

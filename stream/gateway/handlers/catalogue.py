@@ -3,8 +3,10 @@
 from typing import Any
 
 import msgspec
+import orjson
 from aiohttp import web
 
+from stream.gateway.answers.versions import REVALIDATED, versioned
 from stream.gateway.documents import user_document
 from stream.gateway.fields.patches import etag, matches, merged, whole_of
 from stream.gateway.fields.unknown import warned
@@ -23,7 +25,7 @@ async def get_item(request: web.Request) -> web.Response:
     """Read an item of the catalogue, as the gateway has it; the header `ETag` names this version."""
     if (item := _item(request, item_id := id_of(request, "item_id"))) is None:
         raise Problem(404, f"item {item_id!r}: must be in the catalogue; it is not")
-    return answer(whole_of(item), headers=etag(item))
+    return await versioned(request, orjson.dumps(whole_of(item)), etag(item)["ETag"])
 
 
 async def put_item(request: web.Request) -> web.Response:
@@ -76,7 +78,8 @@ async def get_user(request: web.Request) -> web.Response:
     user_id = id_of(request, "user_id")
     if (found := user_document(user_id, request.app[READ_MODEL])) is None:
         raise Problem(404, f"user {user_id!r}: no attributes, no recent event and no slate are known here")
-    return answer(found, headers=etag(_user(request, user_id) or Profile(user_id=user_id)))
+    version = etag(_user(request, user_id) or Profile(user_id=user_id))
+    return answer(found, headers=version | {"Cache-Control": REVALIDATED})
 
 
 async def put_user(request: web.Request) -> web.Response:

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import TypeVar
 
-from cachetools import LRUCache
+from cachetools import Cache, LRUCache
 
 from stream.records.schemas import Item
 
@@ -32,6 +32,10 @@ class Bounded(LRUCache[str, V]):
         self.evicted = 0
         self._dropped = dropped
 
+    def peek(self, key: str) -> V | None:
+        """The value, which does not count as use."""
+        return Cache.__getitem__(self, key) if key in self else None
+
     def popitem(self) -> tuple[str, V]:
         """Drop the entry that was used longest ago."""
         key, value = super().popitem()
@@ -46,7 +50,8 @@ def item_bytes(item: Item) -> int:
     >>> item_bytes(Item(item_id="i", title="Tea")) < 600 < item_bytes(Item(item_id="i", vectors={"a": [0.5] * 100}))
     True
     """
-    words = [item.item_id, item.title or "", item.text or "", item.image or "", *item.categories, *item.tags]
+    words = [item.item_id, item.title or "", item.text or "", item.image or "", item.link or ""]
+    words += [*item.images, *item.categories, *item.tags]
     pairs = [(key, value if isinstance(value, str) else "") for key, value in item.attributes.items()]
     size = 250 + sum(60 + 2 * len(word) for word in words) + sum(150 + 2 * len(a) + 2 * len(b) for a, b in pairs)
     numbers = sum(map(len, item.vectors.values()))

@@ -1,5 +1,6 @@
 """Pictures of commands."""
 
+import math
 from pathlib import Path
 
 from stream.bench.kafka.latency import Latency
@@ -16,7 +17,8 @@ def test_a_picture_shows_every_rate(tmp_path: Path) -> None:
 
 
 def test_a_picture_of_overload_names_the_loads(tmp_path: Path) -> None:
-    rows = [Second(n, 0.5 if n < 5 else 4.0, 10.0, 20.0, 50.0 * n + 1) for n in range(10)]
+    own = [15.0] * 9 + [math.nan]
+    rows = [Second(n, 0.5 if n < 5 else 4.0, 10.0, 20.0, 50.0 * n + 1, own[n], 1.0) for n in range(10)]
     draw_overload(rows, tmp_path / "overload.svg")
     written = (tmp_path / "overload.svg").read_text()
     assert all(f"<!-- {text} -->" in written for text in ("0.5 x", "4 x", "p50", "p90", "p99"))

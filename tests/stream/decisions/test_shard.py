@@ -3,7 +3,7 @@
 import math
 
 from stream.config import Rewards, Slate
-from stream.decisions.shard import Deferred, Shard
+from stream.decisions.shard import EVERY, Deferred, Shard
 from stream.records.log import Decision, ProfileChange, Step
 from stream.state.snapshot import users_of
 from tests.support.site import MINUTE, Site, T, did, settlement_of, shown, steps
@@ -89,17 +89,18 @@ def test_who_waits_since_an_earlier_event_waits_since_then() -> None:
     assert deferred("u", "u", "u").take(1, overdue=0.0) == [("u", 0.0)]
 
 
-def test_who_has_waited_too_long_comes_before_all_others() -> None:
-    waiting = deferred("u", "v", "w", "u")
-    assert waiting.take(2, overdue=1.0) == [("u", 0.0), ("w", 2.0)]
-    assert waiting.take(9, overdue=1.0) == [("v", 1.0)]
+def test_one_in_five_is_who_has_waited_too_long() -> None:
+    waiting = deferred(*(f"u{n}" for n in range(20)))
+    found = [user for user, _ in waiting.take(10, overdue=2.0)]
+    assert found == ["u19", "u18", "u17", "u16", "u0", "u15", "u14", "u13", "u12", "u1"]
+    assert [user for user, _ in waiting.take(5, overdue=2.0)] == ["u11", "u10", "u9", "u8", "u7"], "u2 is not so late"
 
 
-def test_the_overdue_are_taken_even_where_there_is_no_room_for_others() -> None:
+def test_who_has_waited_too_long_has_a_turn_among_the_slates_of_others_too() -> None:
     waiting = deferred("u", "v", "w", "x")
-    assert waiting.take(0, 3.0, most_overdue=2) == [("u", 0.0), ("v", 1.0)]
-    assert waiting.take(0, 3.0, most_overdue=2) == [("w", 2.0)]
-    assert waiting.take(0, 3.0, most_overdue=2) == []
+    assert waiting.take_overdue(EVERY - 1, 3.0) == []
+    assert waiting.take_overdue(1, 3.0) == [("u", 0.0)]
+    assert waiting.take_overdue(9 * EVERY, 3.0) == [("v", 1.0), ("w", 2.0)]
     assert len(waiting) == 1
 
 

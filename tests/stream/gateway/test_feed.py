@@ -4,7 +4,8 @@ from contextlib import ExitStack
 
 import pytest
 
-from stream.gateway.feed import MAX_LISTENERS, MAX_QUEUED, Feed, FullError
+from stream.gateway.feed import MAX_LISTENERS, MAX_QUEUED, MAX_VIEWS, Feed, FullError
+from stream.gateway.fields.chosen import View
 
 
 def test_listeners_get_their_topics_and_a_slow_one_loses_the_oldest() -> None:
@@ -17,9 +18,9 @@ def test_listeners_get_their_topics_and_a_slow_one_loses_the_oldest() -> None:
         assert feed.wanted("slate", "ada")
         assert not feed.wanted("outcome", "ada")
         for n in range(MAX_QUEUED + 10):
-            feed.publish("slate", n, "ada")
-        feed.publish("slate", "bens", "ben")
-        feed.publish("stats", "figures")
+            feed.publish("slate", lambda _: n, "ada")  # noqa: B023  called at once
+        feed.publish("slate", lambda _: "bens", "ben")
+        feed.publish("stats", lambda _: "figures")
         assert mine.qsize() == MAX_QUEUED
         assert b"data: 10\n" in mine.get_nowait()
         assert all_.qsize() == MAX_QUEUED
@@ -48,3 +49,38 @@ def test_one_caller_does_not_hold_them_all() -> None:
             assert len(feed) == 3
     with feed.listening(topics, None, "ada"):
         assert len(feed) == 1
+
+
+def test_each_listener_gets_its_view_and_a_message_is_made_once_for_each() -> None:
+    feed, topics, made = Feed(), frozenset({"slate"}), list[View]()
+
+    def make(view: View) -> str:
+        made.append(view)
+        return ",".join(view.fields)
+
+    priced = View(("price",))
+    with (
+        feed.listening(topics, None) as plain,
+        feed.listening(topics, None, view=priced) as one,
+        feed.listening(topics, None, view=View(("price",))) as two,
+    ):
+        feed.publish("slate", make)
+        with_price = b'event: slate\ndata: "price"\n\n'
+        assert [queue.get_nowait() for queue in (plain, one, two)] == [
+            b'event: slate\ndata: ""\n\n',
+            with_price,
+            with_price,
+        ]
+    assert made == [View(), priced]
+
+
+def test_different_views_are_bounded() -> None:
+    feed, topics = Feed(), frozenset({"slate"})
+    with ExitStack() as streams:
+        for n in range(MAX_VIEWS):
+            streams.enter_context(feed.listening(topics, None, view=View((str(n),))))
+        with pytest.raises(FullError) as full, feed.listening(topics, None, view=View(("new",))):
+            pass
+        assert full.value.views
+        with feed.listening(topics, None, view=View(("3",))):
+            assert len(feed) == MAX_VIEWS + 1

@@ -20,7 +20,11 @@ def item(**fields: Any) -> Item | Rejection:
 LARGEST: dict[str, tuple[Any, Any]] = {  # field -> the largest value, and one beyond it
     "title": ("x" * 1024, "x" * 1025),
     "text": ("x" * 65_536, "x" * 65_537),
-    "image": ("x" * 2048, "x" * 2049),
+    "link": ("http://" + "x" * 2041, "http://" + "x" * 2042),
+    "image": ("https://" + "x" * 2040, "https://" + "x" * 2041),
+    "images": (["https://shop.example/1.jpg"] * 10, ["https://shop.example/1.jpg"] * 11),
+    "price": (1e12, 1.1e12),
+    "list_price": (1e12, 1.1e12),
     "categories": (["x" * 256] * 64, ["x"] * 65),
     "tags": (["x" * 256] * 256, ["x" * 257]),
     "attributes": ({"k" * 128: "v" * 4096}, {"k" * 129: 1}),
@@ -54,6 +58,23 @@ def test_parts_of_a_field_are_limited_too(field: str, value: Any) -> None:
     found = item(**{field: value})
     assert isinstance(found, Rejection)
     assert found.reason == "out_of_range"
+
+
+@pytest.mark.parametrize("field", ["link", "image", "images"])
+@pytest.mark.parametrize(
+    "address",
+    [
+        "javascript:alert(1)", "data:image/png;base64,xx", "//shop.example/1.jpg", "/1.jpg", "ftp://shop.example/1", "",
+        "http://", "https:///1.jpg", "https://shop.example/a b", "https://shop.example/\n", 'https://shop.example/"><b>',
+        " https://shop.example", "shop.example",
+    ],
+)  # fmt: skip
+def test_only_addresses_of_the_web_are_links(field: str, address: str) -> None:
+    found = item(**{field: [address] if field == "images" else address})
+    assert isinstance(found, Rejection)
+    assert f"`{field}` must be an address that begins with http:// or https://" in found.detail
+    for good in ("https://shop.example", "HTTP://shop.example:8080/a?b=c&d=%20#e", "https://läden.example/ü"):
+        assert isinstance(item(**{field: [good] if field == "images" else good}), Item)
 
 
 def test_half_a_million_numbers_are_too_large() -> None:

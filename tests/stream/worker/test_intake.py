@@ -11,7 +11,7 @@ from stream.client.watch import partition_of
 from stream.config import Config, Kafka, Rewards
 from stream.decisions.arrivals import Arrival
 from stream.decisions.shard import Shard
-from stream.kafka.faust_polls import Poll
+from stream.kafka.polls import Poll
 from stream.kafka.unreadable import Unreadable
 from stream.observe import Observer
 from stream.records.codec import REASONS, encode

@@ -8,7 +8,8 @@ from faust.types import TP
 
 from stream.config import Rewards
 from stream.decisions.shard import Shard
-from stream.kafka.faust_polls import Poll, Positions
+from stream.kafka.faust_polls import Positions
+from stream.kafka.polls import Poll
 from stream.records.topics import VIEWS, Topic
 from stream.worker.positions import InputPositions
 from tests.support.topic_logs import ListConnections

@@ -10,12 +10,12 @@ from faust.types import TP
 from stream.config import Slate
 from stream.decisions.shard import Shard
 from stream.decisions.slates import DrawnSlate
-from stream.kafka.faust_polls import Poll
+from stream.kafka.polls import Poll
 from stream.records.codec import encode
 from stream.records.log import Batch, Step
 from stream.records.schemas import Event
 from stream.worker.intake import Intake, Reading
-from stream.worker.pace import ENTER_S, LEAVE_S, OVERDUE_S
+from stream.worker.pace import ENTER_S, LEAVE_S, OVERDUE_S, Cost
 from stream.worker.rounds import Rounds
 from tests.support.site import Site, T
 
@@ -108,8 +108,8 @@ def test_what_does_not_fit_is_deferred_and_made_in_the_pauses() -> None:
     assert worker.take(*users) == users[-5:], "half of 95 ms is time for five"
     assert worker.rounds.deferring == 7
     assert worker.site.seen.counts["deferred"] == 7
-    assert worker.catch_up() == users[6:1:-1], "who acted last comes first"
-    assert worker.catch_up() == users[1::-1]
+    assert worker.catch_up() == users[6:4:-1], "who acted last comes first; a quarter of the time of a round"
+    assert [*worker.catch_up(), *worker.catch_up(), *worker.catch_up()] == users[4::-1]
     assert worker.rounds.deferring == 0
 
 
@@ -127,13 +127,21 @@ def test_a_deferred_user_who_acts_again_gets_one_slate() -> None:
     assert worker.rounds.deferring == 0
 
 
-def test_who_has_waited_too_long_is_served_though_there_is_no_room() -> None:
+def test_one_slate_in_five_is_for_who_has_waited_too_long() -> None:
     worker = Worker(wait_ms=95.0)
     worker.take(*[f"u{n}" for n in range(12)])
+    assert worker.take(*[f"v{n}" for n in range(12)]) == [f"v{n}" for n in range(7, 12)]
     worker.now += OVERDUE_S + 1.0
-    worker.rounds.pace._overdue = 2.0
-    users = [f"v{n}" for n in range(12)]
-    assert worker.take(*users) == [*users[-5:], "u0", "u1"]
+    assert worker.take(*[f"w{n}" for n in range(12)]) == [*[f"w{n}" for n in range(8, 12)], "u0"]
+
+
+def test_a_fifth_of_the_time_is_for_slates_even_where_events_take_all_of_it() -> None:
+    worker = Worker(wait_ms=95.0)
+    worker.rounds.pace.folds = Cost(0.1)
+    found = [worker.take(*[f"u{n}" for n in range(12)]) for _ in range(3)]
+    assert found == [[], [], []]
+    worker.rounds.pace._saved = 2.5
+    assert worker.take(*[f"u{n}" for n in range(12)]) == ["u10", "u11"]
 
 
 def test_a_slate_that_takes_longer_than_a_round_is_made_all_the_same() -> None:

@@ -1,5 +1,7 @@
 """An event has waited until a slate of its user is read that knows it."""
 
+import math
+
 import pytest
 
 from stream.bench.kafka.overload import Meter, Phase, Second, Slate, _row, _seconds
@@ -51,6 +53,7 @@ def test_a_phase_is_summed_up(meter: Meter) -> None:
     assert (row.load, row.events, row.worker_cpu) == (2.0, 3, 0.5)
     assert (row.at_once, row.in_time, row.unanswered) == pytest.approx((1 / 3, 1 / 3, 1 / 3))
     assert (row.p50_ms, row.max_ms) == pytest.approx((1_025.0, 2_000.0))
+    assert (row.once_p50_ms, row.once_p99_ms) == pytest.approx((50.0, 50.0), abs=0.01)
 
 
 def test_a_phase_without_any_slate_is_an_error(meter: Meter) -> None:
@@ -59,9 +62,11 @@ def test_a_phase_without_any_slate_is_an_error(meter: Meter) -> None:
 
 
 def test_each_second_has_the_waits_of_the_events_that_were_due_in_it(meter: Meter) -> None:
-    for user, event_id, at in (("u", "u0", T), ("v", "v1", T + 1), ("u", "u2", T + 2)):
+    for user, event_id, at in (("u", "u0", T), ("v", None, T + 1), ("u", "u2", T + 2)):
         meter.read(Slate(user, event_id, at), at + 0.1)
     found = _seconds([phase()], meter)
     assert [(each.second, each.load) for each in found] == [(0, 2.0), (1, 2.0), (2, 2.0)]
     assert isinstance(found[0], Second)
     assert [each.p50_ms for each in found] == pytest.approx([100.0] * 3, abs=0.01)
+    assert [each.once for each in found] == [1.0, 0.0, 1.0]
+    assert [each.once_ms for each in found] == pytest.approx([100.0, math.nan, 100.0], abs=0.01, nan_ok=True)

@@ -8,7 +8,9 @@ from learners.registry import BUILT_IN
 from stream.config import Config
 from stream.decisions.explain import explain, groups
 from stream.gateway.documents import explanation_document, slate_document
-from stream.gateway.reasons import WORDS, filled_by, reason_of
+from stream.gateway.fields.chosen import View
+from stream.gateway.reasons.why import filled_by, reason_of
+from stream.gateway.reasons.words import ENGLISH, IN_ENGLISH
 from stream.model.fold import Model
 from stream.records.schemas import Recommendation, Slot
 from tests.support.gateway import T, full
@@ -39,14 +41,15 @@ def part(feature: str, nats: float = 1.0, *, above: bool = True) -> dict[str, An
     ],
 )
 def test_words_are_those_of_the_largest_contribution(source: str, contributions: Any, words: str) -> None:
-    assert reason_of({"source": source, "contributions": contributions, "pulled_by": [CUP]}) == words
+    reason = reason_of({"source": source, "contributions": contributions, "pulled_by": [CUP]})
+    assert IN_ENGLISH.say(reason) == words
 
 
 def test_there_are_words_for_all_that_can_contribute_by_default() -> None:
     features = groups([source.name for source in Model(Config()).sources])
     plain = {name for name in features if not name.startswith(("seen", "last"))}
-    assert plain <= WORDS.keys()
-    assert {"trending", "new_items", "buy_again", "recently_seen"} <= WORDS.keys() & set(BUILT_IN)
+    assert plain <= ENGLISH.keys()
+    assert {"trending", "new_items", "buy_again", "recently_seen"} <= ENGLISH.keys() & set(BUILT_IN)
 
 
 def test_on_many_slates_the_reason_is_the_largest_contribution_or_names_who_filled_the_slot() -> None:
@@ -62,14 +65,14 @@ def test_on_many_slates_the_reason_is_the_largest_contribution_or_names_who_fill
             user_id=user, decision_id=found["decision_id"], event_id=None, timestamp=T, model_version=1, epoch=0,
             policy="p", slots=slots,
         )  # fmt: skip
-        for item in slate_document(published, read_model)["items"]:
-            assert item["reason"] == filled_by(item["source"]), "nothing is claimed before it is known"
-        explained = explanation_document(found, read_model)["slots"]
-        after = {item["item_id"]: item["reason"] for item in slate_document(published, read_model)["items"]}
+        for item in slate_document(published, read_model, View())["items"]:
+            assert item["reason"] == IN_ENGLISH.say(filled_by(item["source"])), "nothing is claimed before it is known"
+        explained = explanation_document(found, read_model, IN_ENGLISH)["slots"]
+        after = {item["item_id"]: item["reason"] for item in slate_document(published, read_model, View())["items"]}
         for slot in explained:
             best = max(slot["contributions"], key=lambda each: each["nats"], default=None)
             alone = {**slot, "contributions": [] if best is None else [best]}
-            assert slot["reason"] == after[slot["item_id"]] == reason_of(alone)
+            assert slot["reason"] == after[slot["item_id"]] == IN_ENGLISH.say(reason_of(alone))
             compared += best is not None
             sources.add(slot["source"])
     assert compared > 100

@@ -1,0 +1,252 @@
+"""Requests as values: what is sent, and how the answer is read. Both clients send them; neither is imported here.
+
+A request is `repeatable` if sending it again changes nothing: reads, whole writes, deletions, and events, which count
+once by their ids.
+"""
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, Generic, NamedTuple, TypeVar
+from urllib.parse import quote, urlencode
+
+import msgspec
+from msgspec import Struct
+
+from stream.records.codec import encode
+from stream.records.http.answers import (
+    Explanation,
+    Forgetting,
+    FoundItems,
+    IssuedToken,
+    ItemPage,
+    ItemWritten,
+    KnownUser,
+    ServedSlate,
+    SimilarItems,
+    UserPage,
+    UserWritten,
+    Written,
+)
+from stream.records.schemas import Event, Item
+
+T = TypeVar("T")
+R = TypeVar("R", bound=Struct)
+JSON, MERGE_PATCH = "application/json", "application/merge-patch+json"
+
+
+class Reply(NamedTuple):
+    """An answer as it came; the names of `headers` in lower case."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+
+class Versioned(NamedTuple, Generic[T]):
+    """A record, and the name of this version of it, for `if_match`."""
+
+    record: T
+    etag: str
+
+
+class Call(NamedTuple, Generic[T]):
+    """A request."""
+
+    method: str
+    path: str  # with the query
+    read: Callable[[Reply], T]
+    body: bytes | None = None
+    headers: Mapping[str, str] = {}
+    repeatable: bool = True
+
+    @property
+    def name(self) -> str:
+        """Method and path, for errors."""
+        return f"{self.method} {self.path.partition('?')[0]}"
+
+
+def recommendations(
+    user_id: str, *, k: int | None = None, exclude: Iterable[str] = (), fields: Iterable[str] = (),
+    lang: str | None = None, after: str | None = None,
+) -> Call[ServedSlate]:  # fmt: skip
+    """The newest slate of a user; trending items, marked by `fallback`, if there is none.
+
+    Parameters
+    ----------
+    k : items, from 1 to 40; None: as many as the slate has
+    exclude : items that it must not have
+    fields : of the items, beside the title: price, image, link, ...
+    lang : of the reasons: en, ...
+    after : an event of the user that the slate should know; the gateway waits for it, but not for long
+    """
+    query = _query(k=k, exclude=exclude, fields=_joined(fields), lang=lang, after=after)
+    return Call("GET", f"/v1/users/{_id(user_id)}/recommendations{query}", _as(ServedSlate))
+
+
+def explanation(user_id: str, *, lang: str | None = None) -> Call[Explanation]:
+    """Why a user sees their slate, by their worker; a 404 if they have none."""
+    return Call("GET", f"/v1/users/{_id(user_id)}/explanation{_query(lang=lang)}", _as(Explanation))
+
+
+def list_users(*, cursor: str | None = None, limit: int | None = None) -> Call[UserPage]:
+    """One page of the ids of users with a slate or attributes; `next` of an answer is the cursor of the next page."""
+    return Call("GET", f"/v1/users{_query(cursor=cursor, limit=limit)}", _as(UserPage))
+
+
+def get_user(user_id: str) -> Call[Versioned[KnownUser]]:
+    """What the gateway has of a user; the version is that of the attributes."""
+    return Call("GET", f"/v1/users/{_id(user_id)}", _versioned(KnownUser))
+
+
+def put_user(user_id: str, attributes: Mapping[str, Any], *, if_match: str | None = None) -> Call[UserWritten]:
+    """Set all of a user's attributes: those left out are gone from then on."""
+    body = _json({"attributes": dict(attributes)})
+    return Call("PUT", f"/v1/users/{_id(user_id)}", _as(UserWritten), body, _match(if_match))
+
+
+def patch_user(user_id: str, attributes: Mapping[str, Any], *, if_match: str | None = None) -> Call[UserWritten]:
+    """Change some of a user's attributes; None clears one."""
+    body, headers = _json({"attributes": dict(attributes)}), _match(if_match, MERGE_PATCH)
+    return Call("PATCH", f"/v1/users/{_id(user_id)}", _as(UserWritten), body, headers, if_match is None)
+
+
+def forget(user_id: str) -> Call[Forgetting]:
+    """Forget a user: workers delete everything about them."""
+    return Call("DELETE", f"/v1/users/{_id(user_id)}", _as(Forgetting))
+
+
+def search(query: str = "", *, k: int | None = None, fields: Iterable[str] = ()) -> Call[FoundItems]:
+    """Items whose title contains `query`, or trending ones; at most `k`, from 1 to 50, 20 if None."""
+    return Call("GET", f"/v1/items{_query(query=query or None, k=k, fields=_joined(fields))}", _as(FoundItems))
+
+
+def list_items(*, cursor: str | None = None, limit: int = 100, fields: Iterable[str] = ()) -> Call[ItemPage]:
+    """One page of the catalogue, from 1 to 500 items, whole or with some `fields`; `next` is the next page's cursor."""
+    return Call("GET", f"/v1/items{_query(cursor=cursor, limit=limit, fields=_joined(fields))}", _as(ItemPage))
+
+
+def similar(
+    item_id: str, *, k: int | None = None, exclude: Iterable[str] = (), fields: Iterable[str] = ()
+) -> Call[SimilarItems]:
+    """Items that the same users interacted with; at most `k`, from 1 to 40, 20 if None."""
+    query = _query(k=k, exclude=exclude, fields=_joined(fields))
+    return Call("GET", f"/v1/items/{_id(item_id)}/similar{query}", _as(SimilarItems))
+
+
+def get_item(item_id: str) -> Call[Versioned[Item]]:
+    """An item of the catalogue."""
+    return Call("GET", f"/v1/items/{_id(item_id)}", _versioned(Item))
+
+
+def put_item(item: Item, *, if_match: str | None = None) -> Call[ItemWritten]:
+    """Describe an item, whole."""
+    return Call("PUT", f"/v1/items/{_id(item.item_id)}", _as(ItemWritten), encode(item), _match(if_match))
+
+
+def patch_item(item_id: str, change: Mapping[str, Any], *, if_match: str | None = None) -> Call[ItemWritten]:
+    """Change fields of an item; None clears one, `attributes` are merged."""
+    headers = _match(if_match, MERGE_PATCH)
+    return Call("PATCH", f"/v1/items/{_id(item_id)}", _as(ItemWritten), _json(change), headers, if_match is None)
+
+
+def drop_item(item_id: str) -> Call[ItemWritten]:
+    """Remove an item from the catalogue."""
+    return Call("DELETE", f"/v1/items/{_id(item_id)}", _as(ItemWritten))
+
+
+def write_events(*events: Event, idempotency_key: str | None = None) -> Call[Written]:
+    """Write events, each with its `type`; those that `errors` of the answer names are not written.
+
+    The same event sent again, by this client or another, counts once: its `event_id` decides. With a key the gateway
+    also repeats its answer.
+
+    Raises
+    ------
+    ValueError
+        without an event, or for one without a type
+    """
+    if not events or any(event.type is None for event in events):
+        raise ValueError("write_events: must have one event or more, each with a type: view, click or purchase")
+    headers = {"Content-Type": JSON} | ({} if idempotency_key is None else {"Idempotency-Key": idempotency_key})
+    return Call("POST", "/v1/events", _as(Written), msgspec.json.encode(events), headers)
+
+
+def issue_token(user_id: str, *, seconds: float | None = None) -> Call[IssuedToken]:
+    """Sign a token for one user, that a browser may hold; `seconds` until it expires."""
+    wanted = {"user_id": user_id} | ({} if seconds is None else {"seconds": seconds})
+    return Call("POST", "/v1/tokens", _as(IssuedToken), _json(wanted), _match(None), repeatable=False)
+
+
+def healthz() -> Call[str]:
+    """Whether the gateway lives, in words."""
+    return Call("GET", "/healthz", _text)
+
+
+def readyz() -> Call[str]:
+    """Whether it serves, in words; a 503 if it does not."""
+    return Call("GET", "/readyz", _text)
+
+
+def metrics() -> Call[str]:
+    """Its metrics, in Prometheus's text format."""
+    return Call("GET", "/metrics", _text)
+
+
+def openapi() -> Call[dict[str, Any]]:
+    """Its OpenAPI document."""
+    return Call("GET", "/openapi.json", lambda reply: msgspec.json.decode(reply.body, type=dict[str, Any]))
+
+
+def stream(
+    topics: Iterable[str] = ("slate",), user: str | None = None, *, fields: Iterable[str] = (), lang: str | None = None
+) -> Call[bytes]:
+    """The messages of `topics`, of one user or all: the answer does not end."""
+    query = _query(topics=_joined(topics), user=user, fields=_joined(fields), lang=lang)
+    return Call("GET", f"/v1/stream{query}", lambda reply: reply.body)
+
+
+def _id(text: str) -> str:
+    """An id in a path; `.` and `..` would be other paths.
+
+    >>> _id("sofa, red/2"), _id("..")
+    ('sofa%2C%20red%2F2', '%2E%2E')
+    """
+    return "%2E" * len(text) if text in (".", "..") else quote(text, safe="")
+
+
+def _query(**values: Any) -> str:
+    """The query, without what is None; several values are repeated.
+
+    >>> _query(k=5, user=None, exclude=["a,b", "c"])
+    '?k=5&exclude=a%2Cb&exclude=c'
+    """
+    pairs = {
+        name: value if isinstance(value, str | int) else list(value)
+        for name, value in values.items() if value is not None
+    }  # fmt: skip
+    text = urlencode(pairs, doseq=True)
+    return f"?{text}" if text else ""
+
+
+def _joined(values: Iterable[str]) -> str | None:
+    return ",".join(values) or None
+
+
+def _json(value: Any) -> bytes:
+    return msgspec.json.encode(value)
+
+
+def _match(etag: str | None, content: str = JSON) -> dict[str, str]:
+    """The headers of a body, and of a change that is for one version only."""
+    return {"Content-Type": content} | ({} if etag is None else {"If-Match": etag})
+
+
+def _text(reply: Reply) -> str:
+    return reply.body.decode()
+
+
+def _as(record: type[R]) -> Callable[[Reply], R]:
+    return lambda reply: msgspec.json.decode(reply.body, type=record)
+
+
+def _versioned(record: type[R]) -> Callable[[Reply], Versioned[R]]:
+    return lambda reply: Versioned(msgspec.json.decode(reply.body, type=record), reply.headers.get("etag", ""))
