@@ -139,6 +139,10 @@ class Queues(Protocol):
         """Keep a settled slate until `learn_queued`; refuse one that is none of this policy's, and change nothing."""
         ...
 
+    def queue_record(self, state: int, offered_ranks: bytes, sources: bytes, hit: int, reward: float) -> None:
+        """The same as a record holds it, of a slate after which nothing counts: the arrays are uint8, in C order."""
+        ...
+
     def learn_queued(self) -> list[float]:
         """Learn all that was queued, in that order; return the mean TD error of each slate, in units of reward."""
         ...

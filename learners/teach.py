@@ -11,14 +11,14 @@ from numba import njit
 from numpy.typing import NDArray
 
 from learners.base import Source
-from learners.board import SEATS, Arrays, Board
+from learners.board import SEATS, Board
 from learners.interactions import Interactions
-from learners.links.table import link_events
-from learners.neighbours.sessions import Limits, learn_clicks
-from learners.neighbours.user_histories import learn_touches
-from learners.popularity.categories import count_on_shelves
-from learners.popularity.popularity import UNIT_LIMIT, count_events
-from learners.repeats.repeats import learn_returns
+from learners.links.table import Links, link_events
+from learners.neighbours.sessions import Limits, Sessions, learn_clicks
+from learners.neighbours.user_histories import Users, learn_touches
+from learners.popularity.categories import Shelves, count_on_shelves
+from learners.popularity.popularity import UNIT_LIMIT, Counts, count_events
+from learners.repeats.repeats import Tables, learn_returns
 
 _PACED = ("popularity", "popularity_fast", "covisitation", "sequential_rules", "categories")  # those of `Paces.growths`
 _STOPS = ("popularity", "popularity_fast", "session_neighbours", "user_neighbours")  # sources that may stop half-way
@@ -39,6 +39,19 @@ class Events(NamedTuple):
     past_kinds: NDArray[np.uint8]  # [starts[n]]
 
 
+class Learned(NamedTuple):
+    """What the sources learn into: the board without what only queries read. Content learns nothing."""
+
+    popularity: Counts
+    popularity_fast: Counts
+    covisitation: Links
+    sequential_rules: Links
+    session_neighbours: Sessions
+    user_neighbours: Users
+    categories: Shelves
+    repeats: Tables
+
+
 class Paces(NamedTuple):
     """How fast the sources forget, and how much they keep."""
 
@@ -48,7 +61,7 @@ class Paces(NamedTuple):
 
 
 @njit(cache=True)
-def teach(arrays: Arrays, events: Events, size: int, paces: Paces, learned: NDArray[np.int64]) -> bool:
+def teach(into: Learned, events: Events, size: int, paces: Paces, learned: NDArray[np.int64]) -> bool:
     """Teach events on some of so many items; return whether all were learned.
 
     Parameters
@@ -57,19 +70,18 @@ def teach(arrays: Arrays, events: Events, size: int, paces: Paces, learned: NDAr
         Written: how many events each of the sources of `_STOPS` has learned.
     """
     items, starts, recent, growths = events.items, events.starts, events.recent, paces.growths
-    popular, fast = arrays.popularity, arrays.popularity_fast
+    popular, fast = into.popularity, into.popularity_fast
     learned[0] = count_events(popular, size, growths[0], items, events.kinds)
     learned[1] = count_events(fast, size, growths[1], items, events.kinds)
-    link_events(arrays.covisitation.links, size, growths[2], True, items, starts, starts[1:] - starts[:-1], recent)
-    link_events(arrays.sequential_rules.links, size, growths[3], False, items, starts, events.sessions, recent)
+    link_events(into.covisitation, size, growths[2], True, items, starts, starts[1:] - starts[:-1], recent)
+    link_events(into.sequential_rules, size, growths[3], False, items, starts, events.sessions, recent)
     learned[2] = learn_clicks(
-        arrays.session_neighbours.sessions, events.users, items, events.times, events.sessions, paces.sessions
-    )
-    learned[3] = learn_touches(arrays.user_neighbours.users, events.users, items, paces.users)
-    count_on_shelves(arrays.categories, growths[4], items)
+        into.session_neighbours, events.users, items, events.times, events.sessions, paces.sessions
+    )  # fmt: skip
+    learned[3] = learn_touches(into.user_neighbours, events.users, items, paces.users)
+    count_on_shelves(into.categories, growths[4], items)
     learn_returns(
-        arrays.repeats.tables, items, events.times, starts, recent, events.past_times, events.past_counts,
-        events.past_kinds,
+        into.repeats, items, events.times, starts, recent, events.past_times, events.past_counts, events.past_kinds
     )  # fmt: skip
     light = popular.unit[0] < UNIT_LIMIT and fast.unit[0] < UNIT_LIMIT
     return bool(light and learned.min() == len(items))
@@ -91,27 +103,40 @@ class Teacher:
         self._seated: dict[str, Any] = dict(zip(SEATS, board.seated))
         self._paced = [self._seated[name] for name in _PACED]
         sessions, users = self._seated["session_neighbours"], self._seated["user_neighbours"]
+        self._content = self._seated["content"]  # it learns nothing, but is told
         self._answering = [sessions, users]  # they remember their last answer
+        self._into: Learned | None = None  # as it was last
+        self._size = 0  # items that there were then
         self.paces = Paces(np.ones(len(_PACED)), sessions.limits, users.limits)
-        self._growths: list[float] = []  # as they are in `paces`
         self.learned = np.zeros(len(_STOPS), np.int64)  # see `teach`
 
     def part(self) -> None:
         """Leave every source to `learning_calls`."""
         self.compiled, self.others = False, self._sources
 
-    def held(self, items: NDArray[np.int32]) -> Any:
-        """Return the board as kernels take it, ready to teach events on these items at the pace that is set by now."""
-        growths = [source.growth for source in self._paced]
-        if growths != self._growths:
-            self._growths = growths
-            self.paces.growths[:] = growths
-        self._seated["content"].catch_up(items)
+    def outdate(self) -> None:
+        """Expect that sources have other arrays or another pace: something else than an event has changed them."""
+        self._into = None
+
+    def ready(self, items: Sequence[int], size: int) -> Learned:
+        """Return what `teach` takes, to teach events on these of so many items at the pace that is set by now.
+
+        Arrays and pace are read anew where there are more items than before, and after `outdate`.
+        """
+        self._content.catch_up(items)
         for source in self._answering:
             source.make_ready()
-        return self.board.held()
+        if self._into is None or size != self._size:
+            self.paces.growths[:] = [source.growth for source in self._paced]
+            popular, fast, near, following, sessions, users, shelves, _, repeats = self.board.seated
+            self._into, self._size = Learned(
+                popular.arrays, fast.arrays, near.links, following.links, sessions.sessions, users.users,
+                shelves.arrays, repeats.tables,
+            ), size  # fmt: skip
+        return self._into
 
     def finish(self, events: Interactions) -> None:
         """Let the sources that stopped half-way learn the rest."""
         for name, start in zip(_STOPS, self.learned.tolist()):
             self._seated[name].learn_many(events.since(start))
+        self.outdate()

@@ -1,9 +1,9 @@
 """Hooks for metrics: the core calls an `Observer` that does nothing; `stream.metrics.worker` has one that counts."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Literal, NamedTuple
 
-from stream.records.log import Decision, LoggedEvent, Record, Settlement
+from stream.records.log import Decision, LoggedEvent, Settlement
 
 Step = Literal[
     "decode", "decide", "publish", "fold"
@@ -76,14 +76,17 @@ class Observer:
     def settled(self, settlement: Settlement, event: LoggedEvent | None = None) -> None:
         """A decision was settled, by an event or by silence."""
 
-    def folded(self, record: Record, offset: int) -> None:
-        """A record of an accepted message was learned; the model stands at log offset `offset`."""
+    def folded(self, records: int, offset: int) -> None:
+        """So many records of the accepted message at log offset `offset` were learned, or skipped."""
 
     def skipped(self, offset: int, error: Exception) -> None:
         """A record raised this error in a learner and was skipped, the same on every worker."""
 
-    def learned(self, td_errors: Sequence[float], losses: Sequence[Losses]) -> None:
-        """The policies' TD errors and the ranker's losses before they learned the records of a message."""
+    def learned(self, td_errors: Sequence[float], losses: Iterable[Losses]) -> None:
+        """The policies' TD errors and the ranker's losses before they learned the records of a message.
+
+        The losses are worked out as they are asked for, before this returns.
+        """
 
     def drifted(self, model: str, answer: str) -> None:
         """A watched model has become worse, and this answer (of `learners.drift.ANSWERS`) was taken."""

@@ -68,7 +68,7 @@ class Queue:
 
     def __getstate__(self) -> dict[str, Any]:
         """Leave out the views, which cannot be copied."""
-        return {**self.__dict__, "_written": None}
+        return {**self.__dict__, "_written": None, "_drawn": None, "_ranks": None}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         """Look at the arrays of the copy."""
@@ -78,6 +78,7 @@ class Queue:
     def _take(self, waiting: Waiting) -> None:
         self.waiting = waiting
         self._written: list[Any] = [part.data for part in waiting[:5]]  # numpy takes single numbers more slowly
+        self._drawn, self._ranks = waiting.sources.reshape(-1).data, waiting.offered_ranks.reshape(-1).data
 
     def _room(self, slates: int) -> Waiting:
         return Waiting(
@@ -94,31 +95,46 @@ class Queue:
         IndexError, ValueError
             if it is none of this policy's: nothing was changed
         """
-        state, drawn, offered_ranks = outcome.state_tm1, outcome.sources, outcome.offered_ranks
+        drawn, offered_ranks = outcome.sources, outcome.offered_ranks
+        if offered_ranks.shape != (len(drawn), self._sources):
+            raise self._misfit(len(drawn), f"{offered_ranks.shape}")
+        self.add_record(
+            outcome.state_tm1, np.asarray(offered_ranks, np.uint8).tobytes(), np.asarray(drawn, np.uint8).tobytes(),
+            outcome.hit, outcome.reward, u_t,
+        )  # fmt: skip
+
+    def add_record(
+        self, state: int, offered_ranks: bytes, sources: bytes, hit: int, reward: float, u_t: float = math.nan
+    ) -> None:
+        """Do the same for a slate as it stands in a record: both arrays as bytes."""
+        slots, of_slot = len(sources), self._sources
         if not 0 <= state < self._n_states:
             raise IndexError(f"policy {self._policy!r}: a state must be in [0, {self._n_states}); got {state}")
-        slots = len(drawn)
-        if offered_ranks.shape != (slots, self._sources):
-            raise ValueError(
-                f"policy {self._policy!r}: offered_ranks must have one row for each slot and one column for each "
-                f"source, {(slots, self._sources)}; got {offered_ranks.shape}"
-            )
+        if len(offered_ranks) != slots * of_slot:
+            raise self._misfit(slots, f"{len(offered_ranks)} bytes")
         if slots > self._slots:
             raise ValueError(
                 f"policy {self._policy!r}: a slate must have at most as many slots as the policy, {self._slots}; "
                 f"got {slots}"
             )
-        n, waiting = self.count, self.waiting
-        if n == len(waiting.states):
+        n = self.count
+        if n == len(self._drawn) // self._slots:
             waiting = self._room(2 * n)
             for new, old in cast("Iterable[tuple[Any, Any]]", zip(waiting, self.waiting)):
                 new[:n] = old
             self._take(waiting)
         states, hits, rewards, known, lengths = self._written
-        states[n], hits[n], rewards[n], known[n], lengths[n] = state, outcome.hit, outcome.reward, u_t, slots
-        waiting.sources[n, :slots] = drawn
-        waiting.offered_ranks[n, :slots] = offered_ranks
+        states[n], hits[n], rewards[n], known[n], lengths[n] = state, hit, reward, u_t, slots
+        start = n * self._slots
+        self._drawn[start : start + slots] = sources
+        self._ranks[start * of_slot : (start + slots) * of_slot] = offered_ranks
         self.count = n + 1
+
+    def _misfit(self, slots: int, got: str) -> ValueError:
+        return ValueError(
+            f"policy {self._policy!r}: offered_ranks must have one row for each slot and one column for each "
+            f"source, {(slots, self._sources)}; got {got}"
+        )
 
     def take_errors(self) -> list[float]:
         """Empty the queue, all of which was learned; return the mean TD error of each slate."""

@@ -197,6 +197,10 @@ class SlateTable(SlatePolicy):
         else:
             self._queue.add(outcome)
 
+    def queue_record(self, state: int, offered_ranks: bytes, sources: bytes, hit: int, reward: float) -> None:
+        """Do the same for a slate as it stands in a record, after which nothing counts."""
+        self._queue.add_record(state, offered_ranks, sources, hit, reward)
+
     def learn_queued(self) -> list[float]:
         """Learn all that was queued, in that order; return the mean TD error of each slate, in units of reward."""
         self._learn_waiting()

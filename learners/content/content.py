@@ -2,6 +2,7 @@
 
 import math
 from collections import deque
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -219,18 +220,18 @@ class Content(Impersonal):
     def learn_one(self, event: Interaction) -> None:
         """Learn nothing: what an item is does not depend on who looks at it."""
         require_known(self.name, event.item, self._index.size)
-        self.catch_up(np.array([event.item], np.int32))
+        self.catch_up([event.item])
 
     def learn_many(self, events: Interactions) -> None:
         """Learn nothing of any of them."""
         require_all_known(self.name, events.items, self._index.size)
-        self.catch_up(events.items)
+        self.catch_up(events.items.tolist())
 
-    def catch_up(self, items: NDArray[np.int32]) -> None:
+    def catch_up(self, items: Sequence[int]) -> None:
         """Note that there were events on these, and use the time of as many to insert items that wait for it."""
         self._embeddings.catch_up(len(items))
         slots = self._rated.slots
-        self._wanted.extend([item for item in items.tolist() if slots[item] < 0])  # most often it is one item
+        self._wanted.extend([item for item in items if slots[item] < 0])  # most often it is one item
 
     def top_k(self, query: Query, k: int, blocked: NDArray[np.uint8]) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
         """Return the closest items found."""

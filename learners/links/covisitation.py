@@ -126,6 +126,11 @@ class CoVisitation(Impersonal):
         return self._linked
 
     @property
+    def links(self) -> Links:
+        """All that it learns; another tuple when an array has grown."""
+        return self._table.links
+
+    @property
     def growth(self) -> float:
         """By which factor the weight of an event exceeds that of the event before."""
         return self._table.growth

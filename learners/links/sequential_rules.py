@@ -120,6 +120,11 @@ class SequentialRules(Impersonal):
         return self._ruled
 
     @property
+    def links(self) -> Links:
+        """All that it learns; another tuple when an array has grown."""
+        return self._table.links
+
+    @property
     def growth(self) -> float:
         """By which factor the weight of an event exceeds that of the event before."""
         return self._table.growth

@@ -63,6 +63,11 @@ class SessionNeighbours(Impersonal):
     items_a_session
         Distinct items kept a session, the newest.
 
+    Attributes
+    ----------
+    sessions : Sessions
+        All that it learns; another tuple when an array has grown.
+
     Notes
     -----
     The defaults are meant for every site. They were tuned on RetailRocket, a shop, where forgetting is slow: `k` and
@@ -105,15 +110,15 @@ class SessionNeighbours(Impersonal):
         self.limits: Limits = (max_sessions, items_a_session, sample)
         self._weights = Weights.of(decay, idf, k, history)
         self._near = Neighbourhood(history, sample)
-        self._sessions = no_sessions()
-        self._arrays = NearSessions(self._sessions, self._near.scratch, self._weights)
+        self.sessions = no_sessions()
+        self._arrays = NearSessions(self.sessions, self._near.scratch, self._weights)
 
     @property
     def arrays(self) -> NearSessions:
         """All that compiled code works with; another tuple when an array has grown."""
         sessions, scratch, weights = self._arrays
-        if sessions is not self._sessions or scratch is not self._near.scratch:
-            self._arrays = NearSessions(self._sessions, self._near.scratch, weights)
+        if sessions is not self.sessions or scratch is not self._near.scratch:
+            self._arrays = NearSessions(self.sessions, self._near.scratch, weights)
         return self._arrays
 
     def make_ready(self) -> None:
@@ -123,7 +128,7 @@ class SessionNeighbours(Impersonal):
     def add_item(self, item: int) -> None:
         """Make room for `item`."""
         self._near.add_item(item)
-        self._sessions = with_items(self._sessions, self._near.size)
+        self.sessions = with_items(self.sessions, self._near.size)
 
     def learn_one(self, event: Interaction) -> None:
         """Add the item to the session under way of the event's user."""
@@ -143,9 +148,9 @@ class SessionNeighbours(Impersonal):
         self._near.outdate()
         done = 0
         while done < len(items):
-            self._sessions = with_session(self._sessions, self.limits)
+            self.sessions = with_session(self.sessions, self.limits)
             done += learn_clicks(
-                self._sessions, users[done:], items[done:], times[done:], before[done:], self.limits
+                self.sessions, users[done:], items[done:], times[done:], before[done:], self.limits
             )  # fmt: skip
 
     def top_k(self, query: Query, k: int, blocked: NDArray[np.uint8]) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
@@ -161,21 +166,21 @@ class SessionNeighbours(Impersonal):
     def why(self, query: Query, item: int) -> list[int]:
         """Return the items of the query that `item` was recommended for, by their part in its score."""
         self._find(query)
-        return self._near.why(self._sessions.kept, self._weights.distance, item)
+        return self._near.why(self.sessions.kept, self._weights.distance, item)
 
     def forget(self, user: int) -> None:
         """Drop the user's sessions; numbers of events stay."""
         self._near.outdate()
-        forget_sessions(self._sessions, user, self.limits[0])
+        forget_sessions(self.sessions, user, self.limits[0])
 
     def state(self) -> dict[str, NDArray[Any]]:
         """Return sessions, lists and counts."""
-        return sessions_state(self._sessions, self.limits, self._near.size)
+        return sessions_state(self.sessions, self.limits, self._near.size)
 
     def restore(self, state: State) -> None:
         """Continue from a copy of `state`."""
         self._near.restart(len(state["counts"]))
-        self._sessions = restored_sessions(state, self.limits)
+        self.sessions = restored_sessions(state, self.limits)
 
     def _find(self, query: Query) -> None:
         """Answer by the session, or by the user's history where there is none."""

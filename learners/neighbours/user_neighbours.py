@@ -131,6 +131,11 @@ class UserNeighbours(Impersonal):
     items_a_user
         Distinct items kept a user, the newest; 1 KB at 128.
 
+    Attributes
+    ----------
+    users : Users
+        All that it learns; another tuple when an array has grown.
+
     Examples
     --------
     >>> source, nothing = UserNeighbours(), np.empty(0, np.int32)
@@ -164,9 +169,9 @@ class UserNeighbours(Impersonal):
             raise ValueError(f"`{self.name}`: max_users must be in 1..{_MAX_USERS}; got {max_users}")
         self.limits: Limits = (max_users, items_a_user, users_an_item)
         self._near = Neighbourhood(history, history * users_an_item)
-        self._users = no_users()
+        self.users = no_users()
         self._arrays = NearUsers(
-            self._users, self._near.scratch, decays(query_decay, history), decays(distance_decay, reach + 1),
+            self.users, self._near.scratch, decays(query_decay, history), decays(distance_decay, reach + 1),
             np.zeros(16), k,
         )  # fmt: skip
 
@@ -174,9 +179,9 @@ class UserNeighbours(Impersonal):
     def arrays(self) -> NearUsers:
         """All that compiled code works with; another tuple when an array has grown."""
         arrays = self._arrays
-        if arrays.users is not self._users or arrays.scratch is not self._near.scratch:
+        if arrays.users is not self.users or arrays.scratch is not self._near.scratch:
             self._arrays = arrays = arrays._replace(
-                users=self._users, scratch=self._near.scratch, dots=grown(arrays.dots, len(self._users.kept.owners))
+                users=self.users, scratch=self._near.scratch, dots=grown(arrays.dots, len(self.users.kept.owners))
             )
         return arrays
 
@@ -187,7 +192,7 @@ class UserNeighbours(Impersonal):
     def add_item(self, item: int) -> None:
         """Make room for `item`."""
         self._near.add_item(item)
-        self._users = with_items(self._users, self._near.size)
+        self.users = with_items(self.users, self._near.size)
 
     def learn_one(self, event: Interaction) -> None:
         """Add the item to its user's history."""
@@ -202,8 +207,8 @@ class UserNeighbours(Impersonal):
         self._near.outdate()
         done = 0
         while done < len(items):
-            self._users = with_user(self._users, self.limits)
-            done += learn_touches(self._users, users[done:], items[done:], self.limits)
+            self.users = with_user(self.users, self.limits)
+            done += learn_touches(self.users, users[done:], items[done:], self.limits)
 
     def top_k(self, query: Query, k: int, blocked: NDArray[np.uint8]) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
         """Return what similar users liked most."""
@@ -218,21 +223,21 @@ class UserNeighbours(Impersonal):
     def why(self, query: Query, item: int) -> list[int]:
         """Return the items of the query that `item` was recommended for, by their part in its score."""
         self._find(query)
-        return self._near.why(self._users.kept, self._arrays.distance, item)
+        return self._near.why(self.users.kept, self._arrays.distance, item)
 
     def forget(self, user: int) -> None:
         """Drop the user's history; numbers of events stay."""
         self._near.outdate()
-        forget_history(self._users, user)
+        forget_history(self.users, user)
 
     def state(self) -> dict[str, NDArray[Any]]:
         """Return histories, lists and counts."""
-        return users_state(self._users, self._near.size)
+        return users_state(self.users, self._near.size)
 
     def restore(self, state: State) -> None:
         """Continue from a copy of `state`."""
         self._near.restart(len(state["counts"]))
-        self._users = restored_users(state)
+        self.users = restored_users(state)
 
     def _find(self, query: Query) -> None:
         if self._near.begin(query):

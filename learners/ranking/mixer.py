@@ -25,20 +25,41 @@ class Net(NamedTuple):
     out: NDArray[np.float32]  # [2, H]
 
 
+class _Rows(NamedTuple):
+    """Features of some rows without their zeros, which say nothing: a test of every number would be guessed wrong."""
+
+    lengths: NDArray[np.int64]  # [n]
+    columns: NDArray[np.uint16]  # [n, F] of which the first `lengths[i]` are in use
+    values: NDArray[np.float32]  # [n, F] the same
+
+
 @njit(cache=True)
-def _forward(net: Net, x: NDArray[np.float32], active: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Score the rows of `x`, [n, F]; writes the hidden units' outputs to `active`, [n, H]."""
-    n, width, units = x.shape[0], x.shape[1], net.out.shape[1]
+def _read(rows: NDArray[np.uint8], width: int) -> _Rows:
+    """Read the first `width` columns."""
+    n = len(rows)
+    found = _Rows(np.zeros(n, np.int64), np.empty((n, width), np.uint16), np.empty((n, width), np.float32))
+    for i in range(n):
+        length = 0
+        for f in range(width):
+            found.columns[i, length], found.values[i, length] = f, np.float32(rows[i, f]) * _LEVEL
+            length += rows[i, f] != 0
+        found.lengths[i] = length
+    return found
+
+
+@njit(cache=True)
+def _forward(net: Net, x: _Rows, active: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Score rows; writes the hidden units' outputs to `active`, [n, H]."""
+    n, width, units = len(x.lengths), net.linear.shape[1], net.out.shape[1]
     scores = np.zeros(n, np.float32)
     for i in range(n):
         active[i] = net.hidden[0, width]
         total = np.float32(0.0)
-        for f in range(width):
-            value = x[i, f]
-            if value != 0.0:
-                total += net.linear[0, f] * value
-                for h in range(units):
-                    active[i, h] += net.hidden[0, f, h] * value
+        for k in range(x.lengths[i]):
+            f, value = x.columns[i, k], x.values[i, k]
+            total += net.linear[0, f] * value
+            for h in range(units):
+                active[i, h] += net.hidden[0, f, h] * value
         for h in range(units):
             active[i, h] = max(active[i, h], np.float32(0.0))
             total += net.out[0, h] * active[i, h]
@@ -86,12 +107,7 @@ def learn_list(net: Net, running: NDArray[np.float64], rows: NDArray[np.uint8], 
 
     `running`: sums of the losses and of their weights, decayed. Columns of the rows beyond the features are not read.
     """
-    n, width, units = rows.shape[0], net.linear.shape[1], net.out.shape[1]
-    x = np.empty((n, width), np.float32)
-    for i in range(n):
-        for f in range(width):
-            x[i, f] = np.float32(rows[i, f]) * _LEVEL
-    active = np.empty((n, units), np.float32)
+    x, active = _read(rows, net.linear.shape[1]), np.empty((len(rows), net.out.shape[1]), np.float32)
     scores = _forward(net, x, active)
     top = scores.max()
     error = np.exp((scores - top).astype(np.float64))
@@ -107,11 +123,13 @@ def learn_list(net: Net, running: NDArray[np.float64], rows: NDArray[np.uint8], 
 
 @njit(cache=True)
 def _learn_hidden(
-    net: Net, x: NDArray[np.float32], active: NDArray[np.float32], error: NDArray[np.float64], rate: float
+    net: Net, x: _Rows, active: NDArray[np.float32], error: NDArray[np.float64], rate: float
 ) -> None:  # fmt: skip
     """Move all weights against the gradient; `active` is used up."""
-    n, width, units = x.shape[0], x.shape[1], net.out.shape[1]
-    inner, steps = np.zeros(units), np.zeros(width)
+    n, width, units = len(x.lengths), net.linear.shape[1], net.out.shape[1]
+    inner, steps, gradients = np.zeros(units), np.zeros(width), np.zeros((width + 1, units))
+    used = np.zeros(width + 1, np.bool_)
+    used[width] = True  # the bias
     for i in range(n):
         for h in range(units):
             inner[h] += error[i] * active[i, h]
@@ -120,19 +138,18 @@ def _learn_hidden(
     for i in range(n):
         for h in range(units):  # from here on: the unit's part in the error of each row
             active[i, h] = np.float32(error[i] * back[h]) if active[i, h] > 0.0 else np.float32(0.0)
+    for i in range(n):
+        for k in range(x.lengths[i]):
+            f, value = x.columns[i, k], x.values[i, k]
+            used[f] = True
+            steps[f] += error[i] * value
+            for h in range(units):
+                gradients[f, h] += active[i, h] * value
+        for h in range(units):
+            gradients[width, h] += active[i, h]
     for f in range(width + 1):
-        inner[:] = 0.0
-        used = False
-        for i in range(n):
-            value = np.float32(1.0) if f == width else x[i, f]
-            if value != 0.0:
-                used = True
-                if f < width:
-                    steps[f] += error[i] * value
-                for h in range(units):
-                    inner[h] += active[i, h] * value
-        if used:  # a gradient of 0 moves nothing
-            _descend(net.hidden[0, f], net.hidden[1, f], inner, rate)
+        if used[f]:  # a gradient of 0 moves nothing
+            _descend(net.hidden[0, f], net.hidden[1, f], gradients[f], rate)
     _descend(net.linear[0], net.linear[1], steps, rate)
 
 

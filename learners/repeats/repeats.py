@@ -185,6 +185,11 @@ class Repeats(Impersonal):
     half_life
         Events, of all users, after which a return counts half; > 0.
 
+    Attributes
+    ----------
+    tables : Tables
+        All that it learns.
+
     Examples
     --------
     >>> from learners.base import Past
@@ -209,18 +214,18 @@ class Repeats(Impersonal):
 
     def __init__(self, history: int = 50, half_life: float = 20_000) -> None:
         self.history = history
-        self._tables = Tables(
+        self.tables = Tables(
             np.zeros((history, 2)), np.zeros((_NEAR * _GAPS, 2)), np.zeros((_TIMES * _KINDS, 2)), np.ones(1),
             2.0 ** (1.0 / half_life),
         )  # fmt: skip
         self._size = np.zeros(1, np.int64)
-        self._returns = Returns(self._tables, np.full(16, -1, np.int32))
+        self._returns = Returns(self.tables, np.full(16, -1, np.int32))
 
     @property
     def arrays(self) -> Returns:
         """All that compiled code works with; another tuple when an array has grown."""
-        if self._returns.tables is not self._tables or len(self._returns.place) < self._size[0]:
-            self._returns = Returns(self._tables, grown(self._returns.place, int(self._size[0]), fill=-1))
+        if self._returns.tables is not self.tables or len(self._returns.place) < self._size[0]:
+            self._returns = Returns(self.tables, grown(self._returns.place, int(self._size[0]), fill=-1))
         return self._returns
 
     def add_item(self, item: int) -> None:
@@ -239,7 +244,7 @@ class Repeats(Impersonal):
         require_all_known(self.name, events.items, int(self._size[0]))
         past = events.past
         learn_returns(
-            self._tables, events.items, events.times, events.starts, events.recent, past.times, past.counts,
+            self.tables, events.items, events.times, events.starts, events.recent, past.times, past.counts,
             past.kinds,
         )  # fmt: skip
 
@@ -260,13 +265,13 @@ class Repeats(Impersonal):
 
     def state(self) -> dict[str, NDArray[Any]]:
         """Return the tables."""
-        ranks, gaps, uses, unit, _ = self._tables
+        ranks, gaps, uses, unit, _ = self.tables
         return {"unit": unit, "ranks": ranks, "gaps": gaps, "uses": uses, "size": self._size}
 
     def restore(self, state: State) -> None:
         """Continue from a copy of `state`."""
         parts = [np.array(state[name], np.float64) for name in ("ranks", "gaps", "uses", "unit")]
-        self._tables = Tables._make([*parts, self._tables.growth])
+        self.tables = Tables._make([*parts, self.tables.growth])
         self._size = np.array(state["size"], np.int64)
 
     def _scores(self, query: Query) -> NDArray[np.float32]:
@@ -274,6 +279,6 @@ class Repeats(Impersonal):
         if len(query.past.times) == 0:
             return by_recency(recent, _NEWEST)
         chances: NDArray[np.float32] = chances_of(
-            self._tables, recent, query.time, query.past.times, query.past.counts, query.past.kinds
+            self.tables, recent, query.time, query.past.times, query.past.counts, query.past.kinds
         )
         return chances

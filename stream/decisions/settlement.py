@@ -19,8 +19,8 @@ def settle(open_: Decision, event: LoggedEvent, *, same_session: bool, discount:
         return silence(open_, rewards)
     discount, slate = discount if same_session else 0.0, open_.slate
     if event.item_id not in slate:
-        return _settlement(open_, "miss", -1, 0.0, discount, event.time)
-    return _settlement(open_, "hit", slate.index(event.item_id), rewards.of(event.kind), discount, event.time)
+        return _settlement(open_, "miss", -1, 0.0, discount, event.time, slate)
+    return _settlement(open_, "hit", slate.index(event.item_id), rewards.of(event.kind), discount, event.time, slate)
 
 
 def silence(open_: Decision, rewards: Rewards) -> Settlement:
@@ -34,10 +34,11 @@ def replaced(open_: Decision, now: float) -> Settlement:
 
 
 def _settlement(
-    open_: Decision, outcome: OutcomeType, hit: int, reward: float, discount: float, settled_at: float
-) -> Settlement:
+    open_: Decision, outcome: OutcomeType, hit: int, reward: float, discount: float, settled_at: float,
+    slate: list[str] | None = None,
+) -> Settlement:  # fmt: skip
     return Settlement(
         open_.decision_id, outcome, hit, reward, discount, open_.time, settled_at, open_.policy, open_.state,
-        open_.slate, open_.sources, open_.offered_ranks, open_.propensities, open_.lists,
+        open_.slate if slate is None else slate, open_.sources, open_.offered_ranks, open_.propensities, open_.lists,
         open_.experiment, open_.variant, open_.shadow,
     )  # fmt: skip

@@ -14,13 +14,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stream.config import Config
-from stream.decisions.uniforms import uniforms
+from stream.decisions.uniforms import random_bits, uniforms
 from stream.model.fold import Model
 from stream.ranking.candidates import CandidateRequest, Candidates
-from stream.ranking.negatives import TRIES, Offered, pack_offered, packed_bytes, rows_of
+from stream.ranking.negatives import TRIES, Offered, pack_offered, packed_bytes, write_rows
 from stream.records.log import LoggedEvent, Rows
 from stream.state.user import User
 
+_BITS = np.dtype("<u4")
 SHOWN_USERS = 5_000  # users whose last candidates are kept; about 30 KB each
 
 
@@ -48,6 +49,7 @@ class ShownCandidates:
         self._hard = config.ranking.negatives // 2
         self._uniform = config.ranking.negatives - self._hard
         self._seed, self._share = config.policy.seed, config.ranking.asked_share
+        self._rows = np.empty((1 + config.ranking.negatives) * len(model.ranking.columns), np.uint8)
         self._kept: OrderedDict[str, Kept] = OrderedDict()
         self._free: list[NDArray[np.uint8]] = []
 
@@ -91,12 +93,14 @@ class ShownCandidates:
         self._free.append(kept.slot)
         if event.time < kept.time:
             return None
-        rows, taken, others = rows_of(
-            kept.slot, self.model.vocabulary.index(event.item_id), self._hard,
-            uniforms(f"{self._seed}/rows/{kept.name}", self._uniform + self._hard * TRIES),
-            self.model.ranking.own, event.time - user.time, event.time,
+        bits = np.frombuffer(random_bits(f"{self._seed}/rows/{kept.name}", self._uniform + self._hard * TRIES), _BITS)
+        size, taken, others = write_rows(
+            kept.slot, self.model.vocabulary.index(event.item_id), self._hard, bits, self.model.ranking.own,
+            event.time - user.time, event.time, self._rows,
         )  # fmt: skip
-        return Rows(rows.tobytes(), taken, self._uniform, min(1.0, self._uniform / others)) if others > 0 else None
+        if others == 0:
+            return None
+        return Rows(self._rows[:size].tobytes(), taken, self._uniform, min(1.0, self._uniform / others))
 
     def _slot(self, size: int) -> NDArray[np.uint8]:
         """A free one, or a new one; one that is too small is given up."""

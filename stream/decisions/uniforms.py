@@ -12,4 +12,9 @@ def uniforms(name: str, n: int) -> NDArray[np.float64]:
     >>> uniforms("headwater/policy/7.0.0", 2).round(4).tolist()
     [0.815, 0.3681]
     """
-    return np.frombuffer(shake_128(name.encode()).digest(4 * n), "<u4") * 2.0**-32
+    return np.frombuffer(random_bits(name, n), "<u4") * 2.0**-32
+
+
+def random_bits(name: str, n: int) -> bytes:
+    """The 32 bits of which each of them is made, little-endian."""
+    return shake_128(name.encode()).digest(4 * n)

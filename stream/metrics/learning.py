@@ -1,6 +1,6 @@
 """Metrics of the fold: records learned and skipped, losses before learning, drift."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from learners.drift import ANSWERS
 from stream.metrics.declare import Declare
@@ -45,10 +45,11 @@ class LearningMetrics:
             for answer in ANSWERS:
                 self._drift.labels(model, answer)
 
-    def learned(self, td_errors: Sequence[float], losses: Sequence[Losses]) -> None:
+    def learned(self, td_errors: Sequence[float], losses: Iterable[Losses]) -> None:
         """The policies' TD errors and the ranker's losses; a metric is set once for all of a message."""
         listwise: list[float] = []
         purchase: list[float] = []
+        losses = [*losses]
         for each in losses:
             if each.listwise is not None:
                 listwise.append(each.listwise)

@@ -1,7 +1,7 @@
 """Metrics of a worker: an observer that counts what happens, in groups by subject."""
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import get_args
 
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
@@ -15,7 +15,7 @@ from stream.metrics.outcomes import OutcomeMetrics
 from stream.metrics.slates import SlateMetrics
 from stream.observe import Losses, Mix, Observer, Step
 from stream.records.codec import REASONS
-from stream.records.log import Decision, LoggedEvent, Record, Settlement
+from stream.records.log import Decision, LoggedEvent, Settlement
 from stream.records.schemas import KINDS
 from stream.records.topics import INPUT_TOPICS
 
@@ -179,14 +179,14 @@ class PrometheusObserver(Observer):
     def settled(self, settlement: Settlement, event: LoggedEvent | None = None) -> None:
         self._outcomes.settled(settlement, event)
 
-    def folded(self, record: Record, offset: int) -> None:
-        self._learning.folded.inc()
+    def folded(self, records: int, offset: int) -> None:
+        self._learning.folded.inc(records)
 
     def skipped(self, offset: int, error: Exception) -> None:
         self._learning.skipped.inc()
         skips.error("headwater.log offset %d: a record raised in a learner and is skipped", offset, exc_info=error)
 
-    def learned(self, td_errors: Sequence[float], losses: Sequence[Losses]) -> None:
+    def learned(self, td_errors: Sequence[float], losses: Iterable[Losses]) -> None:
         self._learning.learned(td_errors, losses)
 
     def returned(self, event: LoggedEvent) -> None:

@@ -4,8 +4,7 @@ Every worker folds every accepted record in log order, so all replicas at one lo
 is no clock, no randomness and no iteration over sets in here.
 """
 
-from collections.abc import Mapping
-from itertools import chain
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from numpy.typing import NDArray
@@ -89,6 +88,7 @@ class Model:
             for record in message.records:
                 self.learn(record, offset)
             self._teach(offset)
+            self.observer.folded(len(message.records), offset)
             self.catalogue.expire(message.watermark)
         self.offset = offset + 1
         return verdict
@@ -98,12 +98,13 @@ class Model:
 
         Steps are learned in groups: at the end of a message, or before a record of another kind.
         """
-        if not isinstance(record, Step):
-            self._teach(offset)
         try:
             if isinstance(record, Step):
                 self._learn_step(record)
-            elif isinstance(record, ItemChange):
+                return
+            self._teach(offset)
+            self._lessons.outdate()
+            if isinstance(record, ItemChange):
                 self._describe(record)
             elif isinstance(record, ExperimentChange):
                 self._experiment(record)
@@ -115,18 +116,26 @@ class Model:
         except Exception as error:
             self.skipped += 1
             self.observer.skipped(offset, error)
-        self.observer.folded(record, offset)
 
     def _teach(self, offset: int) -> None:
         """Teach what waits: policies and ranking first, then the sources, at the pace that drift has set by then."""
-        for call in chain(self._practice.calls(), self._lessons.calls()):
-            try:
-                call()
-            except MemoryError:
-                raise
-            except Exception as error:
-                self.skipped += 1
-                self.observer.skipped(offset, error)
+        while self._practice.waiting:
+            self._try(self._practice.learn, offset)
+        if self._practice.answered:
+            self._practice.answered = False
+            self._lessons.outdate()
+        for call in self._lessons.calls():
+            self._try(call, offset)
+
+    def _try(self, call: Callable[[], None], offset: int) -> None:
+        """Do what raises on every worker alike; then it is counted and skipped."""
+        try:
+            call()
+        except MemoryError:
+            raise
+        except Exception as error:
+            self.skipped += 1
+            self.observer.skipped(offset, error)
 
     def prepare(self, most: int) -> None:
         """Let sources do ahead what slates will need, so many steps each; the state does not change."""
@@ -207,15 +216,18 @@ class Model:
         if stopped is not None:
             self.variants.stop(stopped[0])
             self.observer.stopped(*stopped)
-        if step.rows is not None and step.event is not None:  # 2
+        event = step.event
+        if event is None:
+            return
+        if step.rows is not None:  # 2
             rows = self.ranking.widened(step.rows) if self._narrow else step.rows
-            self._practice.rank(rows, purchased=step.event.kind == PURCHASE)
-        if step.event is not None and not step.event.returned:  # 3
+            self._practice.rank(rows, purchased=event.kind == PURCHASE)
+        if not event.returned:  # 3
             self._practice.tick()
-            item = self._intern(step.event.item_id, step.event.time)
+            item = self._intern(event.item_id, event.time)
             if item < 0:
                 return
-            self._lessons.add(step, step.event, item)
+            self._lessons.add(step, event, item)
             if step.ended is not None:
                 self.segments.learn_one(step.ended.profile, step.ended.attributes)
             self.catalogue.touch(item)

@@ -101,6 +101,23 @@ def rows_of(
 
 
 @njit(cache=True)
+def write_rows(
+    slot: NDArray[np.uint8], item: int, hard: int, bits: NDArray[np.uint32], own: int, gap: float, now: float,
+    out: NDArray[np.uint8],
+) -> tuple[int, bool, int]:  # fmt: skip
+    """Do what `rows_of` does with uniforms of 32 bits each, and write the rows into `out`; return their bytes first.
+
+    An array that Python is given takes longer than the copy.
+    """
+    uniforms = np.empty(len(bits))
+    for n in range(len(bits)):
+        uniforms[n] = bits[n] * 2.0**-32
+    rows, taken, others = rows_of(slot, item, hard, uniforms, own, gap, now)
+    out[: rows.size] = rows.reshape(-1)
+    return rows.size, taken, others
+
+
+@njit(cache=True)
 def sample(scores: NDArray[np.float32], place: int, hard: int, uniforms: NDArray[np.float64]) -> NDArray[np.int64]:
     """Sample candidates other than `place`; the last `hard` ones are each the best of `TRIES` random ones.
 

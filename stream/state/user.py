@@ -121,7 +121,7 @@ class User(Struct, eq=False, gc=False):
         n = found[CONTEXT]
         return Before(
             found[DUPLICATE], found[LATE], found[SAME_SESSION],
-            [ids[number] for number in _CONTEXT[n].unpack_from(found, CONTEXT_AT)], found[IN_SESSION],
+            [*map(ids.__getitem__, _CONTEXT[n].unpack_from(found, CONTEXT_AT))], found[IN_SESSION],
             found[CONTEXT_AT + 4 * n : CONTEXT_AT + (4 + PAST.itemsize) * n],
             found[DESCRIBED_AT : DESCRIBED_AT + DESCRIBED] if found[PROFILED] else EMPTY,
         )  # fmt: skip

@@ -4,7 +4,6 @@ from collections import OrderedDict
 from collections.abc import Callable
 from functools import lru_cache
 from hashlib import blake2b
-from itertools import takewhile
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +16,7 @@ from stream.state.user_block import PAST
 
 RECENT_ITEMS = 50  # newest items that are proposed again
 PAID_ITEMS = 50  # bought from slates, whose return takes revenue back
+_NUMBERS = 1024  # of users, that are kept
 SHARED_TRAITS = 4096  # combinations of groups whose users share one object
 
 
@@ -79,7 +79,12 @@ def close(users: Users, batch: Batch, leaving: Callable[[str], None] | None = No
         if isinstance(record, (Step, ProfileChange)) and (user := users.get(record.user_id)) is not None:
             user.touch(batch.watermark)
             users.move_to_end(record.user_id)
-    for user_id in list(takewhile(lambda user_id: users[user_id].touched < batch.idle_before, users)):
+    idle = []
+    for user_id, user in users.items():  # the last touched last
+        if user.touched >= batch.idle_before:
+            break
+        idle.append(user_id)
+    for user_id in idle:
         if leaving is not None:
             leaving(user_id)
         users.drop(user_id)
@@ -119,6 +124,7 @@ def _take_back(user: User, event: LoggedEvent) -> None:
     user.note(event)
 
 
+@lru_cache(_NUMBERS)  # a slate asks for it, and learning again
 def number(user_id: str) -> int:
     """The number, of 64 bits and signed, by which learners know a user; never 0, which is nobody.
 

@@ -428,6 +428,12 @@ def test_the_console_shows_how_a_click_changes_the_slate(running: Running, tmp_p
                 assert await page.run("document.documentElement.scrollWidth <= innerWidth"), name
             await page.ask("Page.navigate", url=f"{running.gateway.pages}/docs")
             await page.until(f"document.querySelectorAll('#operations section').length === {len(ROUTES)}")
+            form = "document.querySelector('form[data-id=search]')"
+            await page.run(f"{form}.querySelector('#search-query').value = 'toy'; {form}.requestSubmit()")
+            await page.until(f"{form}.nextSibling.textContent.startsWith('200')")
+            assert "Toy Story" in await page.run(f"{form}.nextSibling.textContent")
+            await page.run(f"{form}.querySelector('#search-If-None-Match').value = '*'; {form}.requestSubmit()")
+            await page.until(f"{form}.nextSibling.textContent.startsWith('304')")
             assert page.complaints == []
 
     asyncio.run(play())

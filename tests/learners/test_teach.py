@@ -27,8 +27,7 @@ def test_what_had_no_room_is_learned_afterwards() -> None:
         source.learn_many(events)
     teacher = Teacher(sources, Board(sources))
     part = Events(*events[:7], events.past.times, events.past.counts, events.past.kinds)
-    teacher.held(events.items)
-    done = teach(teacher.board.arrays, part, 3, teacher.paces, teacher.learned)
+    done = teach(teacher.ready(events.items.tolist(), 3), part, 3, teacher.paces, teacher.learned)
     assert not done
     assert teacher.learned.tolist() == [40, 40, 0, 0], "nothing kept about single users has room at first"
     teacher.finish(events)

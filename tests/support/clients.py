@@ -24,7 +24,7 @@ class Blocking:
         return lambda *args, **kwargs: asyncio.to_thread(getattr(self.client, name), *args, **kwargs)
 
     async def stream(self, *args: Any, **kwargs: Any) -> AsyncIterator[Any]:
-        with closing(self.client.stream(*args, **kwargs)) as messages:  # type: ignore[type-var]  # a generator
+        with closing(self.client.stream(*args, **kwargs)) as messages:
             while (message := await asyncio.to_thread(next, messages, None)) is not None:
                 yield message
 

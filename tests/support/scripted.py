@@ -1,5 +1,6 @@
 """An HTTP server on loopback that answers by a script: late, not at all, in pieces; and says what it was sent."""
 
+import ssl
 import threading
 import time
 from collections.abc import Iterator, Mapping
@@ -36,7 +37,7 @@ class Scripted(NamedTuple):
 
 
 @contextmanager
-def scripted(*steps: Step) -> Iterator[Scripted]:
+def scripted(*steps: Step, tls: ssl.SSLContext | None = None) -> Iterator[Scripted]:
     """A server that takes these steps in turn, and the last again and again."""
     sent, left, lock = list[Sent](), list(steps), threading.Lock()
 
@@ -75,10 +76,12 @@ def scripted(*steps: Step) -> Iterator[Scripted]:
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     server.daemon_threads = True
+    if tls is not None:
+        server.socket = tls.wrap_socket(server.socket, server_side=True)
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
     thread.start()
     try:
-        yield Scripted(f"http://127.0.0.1:{server.server_address[1]}", sent)
+        yield Scripted(f"http{'s' * (tls is not None)}://127.0.0.1:{server.server_address[1]}", sent)
     finally:
         server.shutdown()
         server.server_close()

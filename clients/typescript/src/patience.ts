@@ -25,7 +25,7 @@ export function patientFetch(send: Fetch, patience: Patience): (request: Request
         const answer = await send(new Request(request.clone(), { signal, redirect: "manual" }));
         const whole = new Response(answer.status === 204 || answer.status === 304 ? null : await answer.arrayBuffer(), answer);
         Object.defineProperty(whole, "url", { value: answer.url || request.url });
-        if (!TEMPORARY.has(whole.status)) return whole;
+        if (whole.ok || !(TEMPORARY.has(whole.status) || whole.headers.has("retry-after"))) return whole;
         failed = whole;
       } catch (error) {
         request.signal.throwIfAborted();

@@ -702,10 +702,6 @@ export interface components {
              * @default []
              */
             images?: string[];
-            /** @default {} */
-            vectors?: {
-                [key: string]: number[];
-            };
             /** @description 1 to 256 bytes of UTF-8; nothing invisible, no white space at its ends */
             item_id: string;
             /** @description title of the item; its id if it has none */
@@ -851,10 +847,6 @@ export interface components {
              * @default []
              */
             images?: string[];
-            /** @default {} */
-            vectors?: {
-                [key: string]: number[];
-            };
             /** @description 1 to 256 bytes of UTF-8; nothing invisible, no white space at its ends */
             item_id: string;
             /** @description title of the item; its id if it has none */
@@ -906,10 +898,6 @@ export interface components {
              * @default []
              */
             images?: string[];
-            /** @default {} */
-            vectors?: {
-                [key: string]: number[];
-            };
             /** @description 1 to 256 bytes of UTF-8; nothing invisible, no white space at its ends */
             item_id: string;
             /** @description title of the item; its id if it has none */
@@ -1013,10 +1001,6 @@ export interface components {
              * @default []
              */
             images?: string[];
-            /** @default {} */
-            vectors?: {
-                [key: string]: number[];
-            };
             /** @description 1 to 256 bytes of UTF-8; nothing invisible, no white space at its ends */
             user_id: string;
             /** @enum {unknown} */
@@ -1070,10 +1054,6 @@ export interface components {
              * @default []
              */
             images?: string[];
-            /** @default {} */
-            vectors?: {
-                [key: string]: number[];
-            };
             /** @description from 0 */
             slot: number;
             /** @description 1 to 256 bytes of UTF-8; nothing invisible, no white space at its ends */
@@ -1296,7 +1276,7 @@ export interface operations {
                  *       "image"
                  *     ]
                  */
-                fields?: ("title" | "categories" | "price" | "list_price" | "tags" | "text" | "attributes" | "available" | "expires_at" | "link" | "image" | "images" | "vectors")[];
+                fields?: ("title" | "categories" | "price" | "list_price" | "tags" | "text" | "attributes" | "available" | "expires_at" | "link" | "image" | "images")[];
                 /**
                  * @description language of the reasons; without it by Accept-Language
                  * @example en
@@ -1725,7 +1705,7 @@ export interface operations {
                  *       "image"
                  *     ]
                  */
-                fields?: ("title" | "categories" | "price" | "list_price" | "tags" | "text" | "attributes" | "available" | "expires_at" | "link" | "image" | "images" | "vectors")[];
+                fields?: ("title" | "categories" | "price" | "list_price" | "tags" | "text" | "attributes" | "available" | "expires_at" | "link" | "image" | "images")[];
                 /**
                  * @description `next` of the page before; without it the first page
                  * @example aXRlbXM6bXVn
@@ -1804,7 +1784,7 @@ export interface operations {
                  *       "image"
                  *     ]
                  */
-                fields?: ("title" | "categories" | "price" | "list_price" | "tags" | "text" | "attributes" | "available" | "expires_at" | "link" | "image" | "images" | "vectors")[];
+                fields?: ("title" | "categories" | "price" | "list_price" | "tags" | "text" | "attributes" | "available" | "expires_at" | "link" | "image" | "images")[];
             };
             header?: {
                 /**
@@ -2181,7 +2161,7 @@ export interface operations {
                  *       "image"
                  *     ]
                  */
-                fields?: ("title" | "categories" | "price" | "list_price" | "tags" | "text" | "attributes" | "available" | "expires_at" | "link" | "image" | "images" | "vectors")[];
+                fields?: ("title" | "categories" | "price" | "list_price" | "tags" | "text" | "attributes" | "available" | "expires_at" | "link" | "image" | "images")[];
                 /**
                  * @description language of the reasons; without it by Accept-Language
                  * @example en

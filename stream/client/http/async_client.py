@@ -1,7 +1,7 @@
 """The client for programs with an event loop: the same calls, awaited."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable
 from functools import wraps
 from ssl import SSLContext
 from types import TracebackType
@@ -52,6 +52,7 @@ class AsyncClient:
     ) -> None:  # fmt: skip
         self._exchange = Exchange(url, key, patience or Patience())
         self._connections, self._ssl = connections, ssl_context
+        self._session: aiohttp.ClientSession | None = None
 
     async def __aenter__(self) -> Self:
         connector = aiohttp.TCPConnector(limit=self._connections, ssl=True if self._ssl is None else self._ssl)
@@ -61,7 +62,8 @@ class AsyncClient:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        await self._session.close()
+        if self._session is not None:
+            await self._session.close()
 
     async def send(self, call: Call[T]) -> T:
         """Send a request, again where that may help, and return what its answer says.
@@ -90,7 +92,7 @@ class AsyncClient:
     async def stream(
         self, topics: Iterable[str] = ("slate",), user: str | None = None, *, fields: Iterable[str] = (),
         lang: str | None = None,
-    ) -> AsyncIterator[Message]:  # fmt: skip
+    ) -> AsyncGenerator[Message, None]:  # fmt: skip
         """Messages as they happen: of `slate`, `event`, `outcome`, `stats`; of one user, or of all.
 
         A connection that is lost is made anew; messages of the time between are missed. `contextlib.aclosing` ends it.
@@ -123,6 +125,8 @@ class AsyncClient:
             await asyncio.sleep(wait)
 
     def _open(self, call: Call[T], timeout: aiohttp.ClientTimeout) -> "aiohttp.client._RequestContextManager":
+        if self._session is None:
+            raise RuntimeError("AsyncClient: must be used inside `async with`; it is not")
         url = URL(f"{self._exchange.origin}{self._exchange.prefix}{call.path}", encoded=True)
         return self._session.request(
             call.method, url, data=call.body, headers=call.headers, timeout=timeout, allow_redirects=False

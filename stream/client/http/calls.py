@@ -157,7 +157,7 @@ def write_events(*events: Event, idempotency_key: str | None = None) -> Call[Wri
     """Write events, each with its `type`; those that `errors` of the answer names are not written.
 
     The same event sent again, by this client or another, counts once: its `event_id` decides. With a key the gateway
-    also repeats its answer.
+    also repeats its answer. A gateway takes 1,000 at once (`gateway.max_events`).
 
     Raises
     ------

@@ -1,8 +1,8 @@
 """The client that blocks, for programs without an event loop; threads may share one."""
 
 import time
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import closing
+from collections.abc import Callable, Generator, Iterable, Iterator
+from contextlib import closing, contextmanager
 from functools import wraps
 from ssl import SSLContext
 from types import TracebackType
@@ -21,6 +21,7 @@ from stream.records.http.messages import Message
 
 P = ParamSpec("P")
 T = TypeVar("T")
+PIECE, MAX_PROBLEM = 65_536, 65_536  # bytes read at once, and of a refusal
 NOT_SENT = (NewConnectionError, ConnectTimeoutError)
 
 
@@ -78,8 +79,9 @@ class Client:
         attempts = Attempts(self._exchange.patience)
         while True:
             try:
-                answer = self._open(self._pool, call, urllib3.Timeout(total=attempts.left_s))
-                return result_of(call, _reply(answer))
+                with self._opened(self._pool, call, urllib3.Timeout(total=attempts.left_s)) as answer:
+                    reply = _reply(answer, b"".join(self._within(call, answer, attempts)))
+                return result_of(call, reply)
             except GatewayError as error:
                 wait = attempts.pause(call, error)
             time.sleep(wait)
@@ -87,7 +89,7 @@ class Client:
     def stream(
         self, topics: Iterable[str] = ("slate",), user: str | None = None, *, fields: Iterable[str] = (),
         lang: str | None = None,
-    ) -> Iterator[Message]:  # fmt: skip
+    ) -> Generator[Message, None, None]:  # fmt: skip
         """Messages as they happen: of `slate`, `event`, `outcome`, `stats`; of one user, or of all.
 
         A connection that is lost is made anew; messages of the time between are missed. `contextlib.closing` ends it.
@@ -112,34 +114,42 @@ class Client:
         """The messages of one connection; ends with an error."""
         pool, timeout = self._connections(1), urllib3.Timeout(self._exchange.patience.timeout_s, SILENT_S)
         try:
-            answer = self._open(pool, call, timeout, whole=False)
-            if answer.status != 200:
-                result_of(call, _reply(answer))
-            messages = Messages()
-            with closing(answer):
-                for piece in answer.stream():
+            with self._opened(pool, call, timeout) as answer:
+                if answer.status != 200:
+                    result_of(call, _reply(answer, answer.read(MAX_PROBLEM)))
+                messages = Messages()
+                for piece in _pieces(answer):
                     yield from messages.feed(piece)
-        except HTTPError as error:
-            raise NoAnswerError(f"{call.name}: lost: {error}", sent=True) from error
         finally:
             pool.close()
         raise NoAnswerError(f"{call.name}: the gateway ended it", sent=True)
 
-    def _open(
-        self, pool: urllib3.HTTPConnectionPool, call: Call[T], timeout: urllib3.Timeout, *, whole: bool = True
-    ) -> urllib3.BaseHTTPResponse:  # fmt: skip
-        """The answer to a request, its body read if `whole`."""
+    @contextmanager
+    def _opened(
+        self, pool: urllib3.HTTPConnectionPool, call: Call[T], timeout: urllib3.Timeout
+    ) -> Iterator[urllib3.BaseHTTPResponse]:
+        """The answer to a request, its body not read yet; what fails with it is that no answer came."""
         exchange = self._exchange
         try:
-            return pool.urlopen(
+            answer = pool.urlopen(
                 call.method, exchange.prefix + call.path, call.body, exchange.headers | dict(call.headers),
-                redirect=False, timeout=timeout, preload_content=whole,
+                redirect=False, timeout=timeout, preload_content=False,
             )  # fmt: skip
+            with closing(answer):
+                yield answer
         except HTTPError as error:
             raise NoAnswerError(f"{call.name}: no answer: {error}", sent=not isinstance(error, NOT_SENT)) from error
 
+    def _within(self, call: Call[T], answer: urllib3.BaseHTTPResponse, attempts: Attempts) -> Iterator[bytes]:
+        """The body, in the time of the call: that of the socket begins anew with each piece."""
+        for piece in _pieces(answer):
+            if attempts.over:
+                raise NoAnswerError(f"{call.name}: no answer: its body took too long", sent=True)
+            yield piece
+
     def _connections(self, most: int) -> urllib3.HTTPConnectionPool:
-        secure = {} if self._ssl is None else {"ssl_context": self._ssl}
+        https = self._exchange.origin.startswith("https:")
+        secure = {"ssl_context": self._ssl} if https and self._ssl is not None else {}
         return urllib3.connection_from_url(self._exchange.origin, maxsize=most, retries=False, **secure)
 
     recommendations = _method(calls.recommendations)
@@ -164,5 +174,10 @@ class Client:
     openapi = _method(calls.openapi)
 
 
-def _reply(answer: urllib3.BaseHTTPResponse) -> Reply:
-    return Reply(answer.status, {name.lower(): value for name, value in answer.headers.items()}, answer.data)
+def _pieces(answer: urllib3.BaseHTTPResponse) -> Iterator[bytes]:
+    """The body, as it comes."""
+    return iter(lambda: answer.read1(PIECE), b"")
+
+
+def _reply(answer: urllib3.BaseHTTPResponse, body: bytes) -> Reply:
+    return Reply(answer.status, {name.lower(): value for name, value in answer.headers.items()}, body)

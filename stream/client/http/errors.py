@@ -34,7 +34,7 @@ class ProblemError(GatewayError):
     def __init__(self, request: str, problem: ProblemDetails, retry_after_s: float | None = None) -> None:
         super().__init__(f"{request}: {problem.status}: {problem.detail}")
         self.problem, self.status, self.retry_after_s = problem, problem.status, retry_after_s
-        self.retriable = problem.status in TEMPORARY
+        self.retriable = problem.status in TEMPORARY or retry_after_s is not None
 
 
 TEMPORARY = frozenset({408, 429, 502, 503, 504})

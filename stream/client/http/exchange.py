@@ -49,6 +49,11 @@ class Attempts:
         """Seconds that are left."""
         return max(0.001, self._patience.timeout_s - (time.monotonic() - self._began))
 
+    @property
+    def over(self) -> bool:
+        """Whether the time is over."""
+        return time.monotonic() - self._began > self._patience.timeout_s
+
     def pause(self, call: Call[Any], error: GatewayError) -> float:
         """Seconds until the next attempt; raises the error if there is none."""
         wait = self._patience.pause(call, error, self._failed, self.left_s, random.random())

@@ -35,17 +35,19 @@ function section(path, method, operation) {
     event.preventDefault();
     let address = path;
     const query = new URLSearchParams();
+    const key = document.getElementById("key").value, headers = key ? { Authorization: `Bearer ${key}` } : {};
     for (const [part, input] of fields) {
       if (part.in === "path") address = address.replace(`{${part.name}}`, encodeURIComponent(input.value));
+      else if (input.value && part.in === "header") headers[part.name] = input.value;
       else if (input.value) query.set(part.name, input.value);
     }
-    const key = document.getElementById("key").value, headers = key ? { Authorization: `Bearer ${key}` } : {};
     if (body) headers["Content-Type"] = "application/json";
     const stop = new AbortController();
     const options = { method: method.toUpperCase(), headers, body: body ? body.value : undefined, signal: stop.signal };
     const answer = await fetch(`${address}?${query}`, options);
     out.hidden = false;
     out.textContent = `${answer.status}\n`;
+    if (!answer.body) return; // 304
     const reader = answer.body.pipeThrough(new TextDecoderStream()).getReader();
     setTimeout(() => stop.abort(), 5000);
     try {

@@ -49,7 +49,6 @@ class Chosen(Struct, frozen=True, kw_only=True, omit_defaults=True):
     link: Annotated[str | None, Meta(description="address of its page")] = None
     image: Annotated[str | None, Meta(description="address of its picture")] = None
     images: Annotated[list[str], Meta(description="addresses of further pictures")] = []
-    vectors: dict[str, list[float]] = {}
 
 
 class ServedItem(Chosen, frozen=True, kw_only=True):

@@ -49,8 +49,12 @@ def test_learning_together_is_learning_one_by_one(name: str, discount: float) ->
     errors = [one.learn_one(outcome) for outcome in slates]
     learned: list[float] = []
     for start, end in ((0, 1), (1, 1), (1, 8), (8, 700), (700, len(slates))):
-        for outcome in slates[start:end]:
-            many.queue(outcome)
+        for n, outcome in enumerate(slates[start:end]):
+            if n % 2 and outcome.discount_t == 0.0:
+                ranks, drawn = outcome.offered_ranks.tobytes(), outcome.sources.tobytes()
+                many.queue_record(outcome.state_tm1, ranks, drawn, outcome.hit, outcome.reward)
+            else:
+                many.queue(outcome)
         learned += many.learn_queued()
     assert learned == errors
     assert bits(one) == bits(many)
@@ -67,6 +71,8 @@ def test_a_slate_that_does_not_fit_leaves_the_others_alone(name: str) -> None:
                 policy.queue(wrong)
         with pytest.raises(ValueError, match="one column for each source"):
             policy.queue(outcome._replace(offered_ranks=outcome.offered_ranks[:, 1:]))
+        with pytest.raises(ValueError, match=r"one column for each source, \(1, 3\); got 2 bytes"):
+            policy.queue_record(0, b"\0\0", b"\0", -1, 0.0)
         other.learn_one(outcome)
     assert len(policy.learn_queued()) == 20
     assert bits(policy) == bits(other)

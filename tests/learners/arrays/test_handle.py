@@ -1,7 +1,9 @@
 """Handles: one per tuple, which shares its arrays; copies of a handle are empty."""
 
 import copy
+import gc
 import pickle
+import sys
 from typing import Any
 
 import numpy as np
@@ -21,6 +23,24 @@ def test_arrays_are_shared_and_not_copied() -> None:
     held = handle.of(arrays)
     arrays[0][0] = 10.0
     assert _total(held) == 2.0 * 13.0
+
+
+@njit
+def _nested(held: Any) -> float:
+    inner, (numbers, rate) = held.it
+    return float(inner.it[0].sum() + numbers.sum() * rate)
+
+
+def test_arrays_are_lent_at_any_depth_and_handles_are_held() -> None:
+    numbers, others, outer = np.arange(3.0), np.ones(2), Handle()
+    arrays, tuples = (numbers,), (others, 0.5)
+    before = sys.getrefcount(numbers), sys.getrefcount(others)
+    inner = Handle().of(arrays)
+    held = outer.of((inner, tuples))
+    assert (sys.getrefcount(numbers), sys.getrefcount(others)) == before, "compiled code has nothing to count"
+    del inner
+    gc.collect()
+    assert [_nested(held) for _ in range(3)] == [4.0] * 3
 
 
 def test_a_handle_is_made_again_only_for_another_tuple() -> None:

@@ -13,7 +13,6 @@ from stream.metrics.outcomes import LIST_AGE_BUCKETS_S
 from stream.metrics.worker import LATENCY_BUCKETS_S, PrometheusObserver
 from stream.observe import Losses, Mix, Observer
 from stream.records.codec import REASONS
-from stream.records.log import ItemChange
 from stream.records.schemas import KINDS, OutcomeType
 from tests.support.metrics import LISTS, decision, moved, purchase, samples, settlement
 
@@ -35,7 +34,7 @@ HOOKS: dict[str, tuple[Any, ...]] = {
     "settled": (settlement(),),
     "stopped": ("bold", "hits"),
     "returned": (purchase(-3.0),),
-    "folded": (ItemChange("secret-item", None), 7),
+    "folded": (3, 7),
     "skipped": (7, ValueError("no")),
     "waited": (0.02, 3),
     "deferred": (2,),

@@ -1,6 +1,6 @@
 """The shared model as a fold of the log: equal logs, equal models."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, cast
 
 import msgspec
@@ -51,10 +51,10 @@ class Tally(Observer):
     def skipped(self, offset: int, error: Exception) -> None:
         self.at.append(offset)
 
-    def folded(self, record: Record, offset: int) -> None:
-        self.folds += 1
+    def folded(self, records: int, offset: int) -> None:
+        self.folds += records
 
-    def learned(self, td_errors: Sequence[float], losses: Sequence[Losses]) -> None:
+    def learned(self, td_errors: Sequence[float], losses: Iterable[Losses]) -> None:
         self.errors += td_errors
         self.losses += [each.click for each in losses]
 

@@ -1,6 +1,6 @@
 """Slates and rows that are learned together or record by record: the same model, the same alarms, the same losses."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import msgspec
@@ -25,7 +25,7 @@ class Told(Observer):
     def drifted(self, model: str, answer: str) -> None:
         self.alarms.append((model, answer))
 
-    def learned(self, td_errors: Sequence[float], losses: Sequence[Losses]) -> None:
+    def learned(self, td_errors: Sequence[float], losses: Iterable[Losses]) -> None:
         self.errors += td_errors
         self.losses += losses
 
@@ -78,6 +78,18 @@ def test_messages_of_any_size_teach_the_same(policy: Any) -> None:
                     key: array.tobytes() for key, array in parts[name].items()
                 }, name
         assert (same.alarms, same.errors, same.losses, same.skips) == (told.alarms, told.errors, told.losses, [])
+
+
+def test_sources_are_taught_at_the_pace_that_drift_has_set() -> None:
+    config = Config(slate=Slate(slots=4), drift=Drift(delta=0.9, cool_down=40.0))
+    told = Told()
+    together, apart = Model(config, told), Model(config)
+    apart.teach_apart()
+    for n, message in enumerate(log(config)):
+        together.fold(message, n)
+        apart.fold(message, n)
+    assert "shorter_half_life" in {answer for _, answer in told.alarms}
+    assert together.fingerprint() == apart.fingerprint()
 
 
 def test_a_record_that_the_ranking_refuses_is_skipped_and_the_others_are_learned() -> None:

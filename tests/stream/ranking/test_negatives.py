@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from stream.ranking.features import OWN
-from stream.ranking.negatives import TRIES, Offered, pack_offered, packed_bytes, rows_of, sample
+from stream.ranking.negatives import TRIES, Offered, pack_offered, packed_bytes, rows_of, sample, write_rows
 
 SCORES = np.array([0.1, 0.9, 0.5, 0.7, 0.3], np.float32)
 
@@ -52,6 +52,14 @@ def offered(n: int, spare: int = 0) -> np.ndarray[tuple[int], np.dtype[np.uint8]
 def test_the_row_of_the_item_taken_comes_first(n: int, item: int, rows: list[int], taken: bool, others: int) -> None:
     found, was_taken, count = rows_of(offered(n, 9), item, 0, uniforms(0.0, 0.99), 1, 60.0, 1e9)
     assert (found[:, 0].tolist(), was_taken, count) == (rows, taken, others)
+
+
+def test_rows_are_written_as_bytes() -> None:
+    bits = np.array([0, 2**31, 2**32 - 1], np.uint32)
+    rows, taken, others = rows_of(offered(5), 12, 0, uniforms(*bits * 2.0**-32), 1, 60.0, 1e9)
+    out = np.full(rows.size + 9, 77, np.uint8)
+    assert write_rows(offered(5), 12, 0, bits, 1, 60.0, 1e9, out) == (rows.size, taken, others)
+    assert out.tobytes() == rows.tobytes() + bytes([77] * 9)
 
 
 def test_rows_are_dated_now() -> None:

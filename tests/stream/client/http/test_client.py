@@ -1,7 +1,11 @@
 """Both clients against a server that fails in every way, by a script."""
 
 import asyncio
+import shutil
+import ssl
+import subprocess
 import time
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -105,6 +109,44 @@ def test_a_call_ends_in_time(make: Any) -> None:
                     await client.get_item("mug")
                 assert time.monotonic() - began < 1.4
                 assert caught.value.sent
+
+    asyncio.run(use())
+
+
+def test_a_body_in_drops_is_bounded_too(make: Any) -> None:
+    drops = Step(pieces=(b" ",) * 100)  # each of them comes in time
+
+    async def use() -> None:
+        with scripted(drops) as server:
+            async with make(server.url, patience=Patience(timeout_s=0.5)) as client:
+                began = time.monotonic()
+                with pytest.raises(NoAnswerError):
+                    await client.get_item("mug")
+                assert time.monotonic() - began < 1.6
+
+    asyncio.run(use())
+
+
+def test_certificates_are_checked(make: Any, tmp_path: Path) -> None:
+    if shutil.which("openssl") is None:
+        pytest.skip("openssl is not here")
+    key, certificate = tmp_path / "key", tmp_path / "certificate"
+    subprocess.run(
+        ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2",
+         "-subj", "/CN=gateway", "-addext", "subjectAltName=IP:127.0.0.1", "-keyout", key, "-out", certificate],
+        check=True, capture_output=True, timeout=60,
+    )  # fmt: skip
+    served = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    served.load_cert_chain(certificate, key)
+
+    async def use() -> None:
+        with scripted(MUG, tls=served) as server:
+            trusting = ssl.create_default_context(cafile=str(certificate))
+            async with make(server.url, ssl_context=trusting) as client:
+                assert (await client.get_item("mug")).record.price == 8.5
+            async with make(server.url, patience=Patience(retries=0)) as client:
+                with pytest.raises(NoAnswerError, match=r"(?i)certificate"):
+                    await client.get_item("mug")
 
     asyncio.run(use())
 

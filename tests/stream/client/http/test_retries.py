@@ -28,6 +28,7 @@ def problem(status: int, retry_after_s: float | None = None) -> ProblemError:
         (problem(504), True, False),
         (problem(500), False, False),
         (problem(404), False, False),
+        (problem(409, 1.0), True, False),  # it is under way
         (problem(422), False, False),
         (NoAnswerError("", sent=False), True, True),
         (NoAnswerError("", sent=True), True, False),

@@ -21,7 +21,7 @@ ASKED = [
     "/v1/users/ada/recommendations?fields=price,tags,available&lang=en&k=40",
     "/v1/users/ada/recommendations?after=e&k=2",
     "/v1/users?limit=1", "/v1/users?cursor=wrong", "/v1/items?limit=2", "/v1/items?limit=2&fields=price,images",
-    "/v1/items?query=a&fields=categories,text,attributes,link", "/v1/items/a/similar?fields=vectors,list_price",
+    "/v1/items?query=a&fields=categories,text,attributes,link", "/v1/items/a/similar?fields=images,list_price",
     "/v1/users/ada", "/v1/users/u0", "/v1/users/nobody", "/v1/users/%ff/recommendations",
     "/v1/items", "/v1/items?query=a&k=2", "/v1/items/a", "/v1/items/none", "/v1/items/a/similar?k=3",
     "/v1/items/none/similar", "/v1/stream?topics=all", "/healthz", "/readyz", "/metrics", "/openapi.json",
