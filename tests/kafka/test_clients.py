@@ -9,7 +9,7 @@ import subprocess
 import sys
 import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Coroutine, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -86,26 +86,38 @@ async def eventually(ask: Any, fits: Any, within_s: float = 30.0) -> Any:
         await asyncio.sleep(0.05)
 
 
+async def meanwhile(
+    listening: Coroutine[Any, Any, Any], do: Callable[[], Awaitable[None]], within_s: float = 30.0
+) -> Any:
+    """What a stream brings, while something is done again and again: the first time may be before it is open."""
+    task, ends = asyncio.create_task(listening), time.monotonic() + within_s
+    while not task.done():
+        assert time.monotonic() < ends, "must be heard"
+        await do()
+        await asyncio.wait({task}, timeout=0.5)
+    return task.result()
+
+
 @pytest.mark.parametrize("make", CLIENTS, ids=lambda make: make.__name__)
 def test_every_request(place: Place, make: Any) -> None:
     shopper = make.__name__
 
     async def use() -> None:
         async with make(place.locked.pages, KEY) as client:
-            heard = asyncio.create_task(first(client.stream(["event", "slate"], user=shopper), 2))
-            figures = asyncio.create_task(first(client.stream(["stats"]), 1))
-            await asyncio.sleep(1.0)
+
+            async def click() -> None:
+                await client.write_events(event(shopper, "oolong", type="click"))
+
             one = event(shopper, "teapot")
             assert (await client.write_events(one, event(shopper, "cups", timestamp=one.timestamp + 1))).accepted == 2
             slate = await eventually(lambda: client.recommendations(shopper), lambda found: not found.fallback)
             assert {item.item_id for item in slate.items} <= {"teapot", "oolong", "cups", "mug, blue"}
             assert (await client.recommendations(shopper, k=1, exclude=["cups", "a,b"])).left_out.excluded <= 1
-            assert {type(each) for each in await asyncio.wait_for(heard, 30)} <= {StreamedEvent, ServedSlate}
-            assert isinstance((await asyncio.wait_for(figures, 30))[0], Figures)
-            outcome = asyncio.create_task(first(client.stream(["outcome"], user=shopper), 1))
-            await asyncio.sleep(0.5)
-            await client.write_events(event(shopper, "oolong", type="click", decision_id=slate.decision_id))
-            assert isinstance((await asyncio.wait_for(outcome, 30))[0], StreamedOutcome)
+            heard = await meanwhile(first(client.stream(["event", "slate"], user=shopper), 2), click)
+            assert {type(each) for each in heard} <= {StreamedEvent, ServedSlate}
+            assert isinstance((await meanwhile(first(client.stream(["stats"]), 1), click))[0], Figures)
+            settled = await meanwhile(first(client.stream(["outcome"], user=shopper), 1), click)
+            assert isinstance(settled[0], StreamedOutcome)
             last = event(shopper, "cups")
             await client.write_events(last, idempotency_key=last.event_id)
             asked = await client.recommendations(shopper, fields=["price", "available"], after=last.event_id, lang="en")
