@@ -138,6 +138,8 @@ class Engine:
         if before.late:
             self.observer.late()
         settled = self._settle(user.open, event, same_session=before.same_session > 0) if user.open else None  # 2
+        if not shard.deferred:  # else there is no time
+            self.shown.renew(user_id, user, event)
         rows = self.shown.rows(user_id, user, event)  # 3
         item = self.model.vocabulary.index(event.item_id)
         ended = before.profile and not before.same_session
@@ -246,10 +248,7 @@ class Engine:
         return [step for step in self.answer(shard, asked) if step.decision is not None]
 
     def refresh(self, shard: Shard, most: int) -> Batch | None:
-        """Replace open slates with withdrawn items, then those that have grown stale, at most so many; None: no slate.
-
-        Each record closes the open decision as replaced, and opens the new one.
-        """
+        """Replace open slates with withdrawn items, then stale ones, at most so many; None: no slate."""
         slate, now, steps = self.config.slate, shard.watermark, list[Record]()
         self.model.prepare(ROWS_AHEAD)
         limits = Limits(
@@ -258,14 +257,26 @@ class Engine:
         most = most if slate.refresh_s > 0 else 0
         found = shard.withdrawn.take(self.model.catalogue, self.model.vocabulary, most) if most else []
         for user_id in dict.fromkeys([*found, *stale(shard.ageing, limits, most - len(found))]):
-            user = shard.users[user_id]
-            asked = SlateRequest(user_id, user, now, f"{shard.epoch}.{shard.seq}.{len(steps)}")
-            decision = self._decide(asked, *self.draw([asked]))
-            if decision is None or user.open is None:
-                continue
-            step = Step.without_event(user_id, settled=replaced(user.open, now), decision=decision)
-            self.observer.settled(replaced(user.open, now))
-            shard.apply(step)
-            shard.opened(user_id, decision, now)
-            steps.append(step)
+            if shard.users[user_id].open is not None:
+                steps += self._renew(shard, user_id, now, len(steps))
         return shard.message(steps, {}, last=True) if steps else None
+
+    def ask(self, shard: Shard, user_id: str, now: float) -> Batch | None:
+        """Make a slate for a user who asks at event time `now`; None: they are unknown, or it would be empty."""
+        steps = self._renew(shard, user_id, now, 0) if user_id in shard.users else []
+        return shard.message([*steps], {}, last=True) if steps else None
+
+    def _renew(self, shard: Shard, user_id: str, now: float, place: int) -> list[Step]:
+        """A new slate as of `now`: the record closes the open decision, if there is one, as replaced."""
+        open_, user = shard.users[user_id].open, shard.users[user_id].as_of(now, self._session_gap_s)
+        request = SlateRequest(user_id, user, now, f"{shard.epoch}.{shard.seq}.{place}")
+        decision = self._decide(request, *self.draw([request]))
+        if decision is None:
+            return []
+        settled = None if open_ is None else replaced(open_, now)
+        if settled is not None:
+            self.observer.settled(settled)
+        step = Step.without_event(user_id, settled=settled, decision=decision)
+        shard.apply(step)
+        shard.opened(user_id, decision, now)
+        return [step]
