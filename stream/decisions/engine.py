@@ -13,7 +13,7 @@ from typing import NamedTuple
 import msgspec
 
 from stream.config import Config
-from stream.decisions.arrivals import Arrival, UserEvent
+from stream.decisions.arrivals import Answer, Arrival, Change, SlateAsked, UserEvent
 from stream.decisions.refresh import Limits, stale
 from stream.decisions.settlement import replaced, settle, silence
 from stream.decisions.shard import Shard
@@ -22,9 +22,11 @@ from stream.decisions.slates import DrawnSlate, SlateRequest, Slates
 from stream.model.fold import SEGMENT, Model
 from stream.observe import Observer
 from stream.records.log import Batch, Decision, LoggedEvent, ProfileChange, Record, SessionEnd, Settlement, Step
+from stream.records.requests import Request, ResponseStatus
 from stream.state.user import NOBODY, User
 
 ROWS_AHEAD = 20  # made in an idle moment, for slates to come: 2 to 20 ms
+EMPTY: tuple[ResponseStatus, str] = "empty", "no item may be shown to this user now"
 AT_ONCE = 32  # slates made step by step together; their features, some 0.5 MB, should stay in a cache
 
 
@@ -34,6 +36,7 @@ class Taking(NamedTuple):
     made: list[list[Record]]  # by message
     next: list[dict[str, int]]  # by message: the shard's positions after it
     newest: dict[str, tuple[int, int, Step]]  # every user's newest step, the newest last: message, place
+    answers: list[list[Answer]]  # by message: to what was asked for
 
 
 class Engine:
@@ -58,12 +61,17 @@ class Engine:
 
     def take_in(self, shard: Shard, parts: Sequence[tuple[Sequence[Arrival], dict[str, int]]]) -> Taking:
         """Make records of what arrived and apply them; `decide` makes slates and messages of them."""
-        taking = Taking([], [next_ for _, next_ in parts], {})
+        taking = Taking([], [next_ for _, next_ in parts], {}, [])
         for n, (arrivals, _) in enumerate(parts):
             records: list[Record] = []
             taking.made.append(records)
+            taking.answers.append([])
             for arrival in arrivals:
-                record = self._take(shard, arrival)
+                if isinstance(arrival, SlateAsked):
+                    name = f"{shard.epoch}.{shard.seq + n}.{len(records)}"
+                    record: Record | None = self._answer_request(shard, arrival, name, taking)
+                else:
+                    record = self._take(shard, arrival)
                 if isinstance(record, Step) and record.event is not None and not record.event.returned:
                     taking.newest.pop(record.user_id, None)
                     taking.newest[record.user_id] = n, len(records), record
@@ -111,7 +119,21 @@ class Engine:
             for n, (records, next_) in enumerate(zip(made, taking.next, strict=True))
         ]
 
-    def _take(self, shard: Shard, arrival: Arrival) -> Record | None:
+    def _answer_request(self, shard: Shard, asked: SlateAsked, name: str, taking: Taking) -> Step | None:
+        """Make a slate at once, in place of the open and of a deferred one; the same request again gets it again."""
+        user_id, request = asked.user_id, asked.request
+        user = shard.users.get(user_id, NOBODY)
+        step, decision = None, user.open
+        if decision is None or decision.request_id != request.request_id:
+            step = self._renew(shard, user_id, max(asked.now, user.time), name, request)
+            decision = None if step is None else step.decision
+        if step is not None:
+            taking.newest.pop(user_id, None)
+            shard.deferred.discard(user_id)
+        taking.answers[-1].append(Answer(asked, decision) if decision else Answer(asked, None, *EMPTY))
+        return step
+
+    def _take(self, shard: Shard, arrival: UserEvent | Change) -> Record | None:
         if isinstance(arrival, UserEvent):
             return self.step(shard, arrival.user_id, arrival.event, arrival.units)
         if isinstance(arrival, ProfileChange):
@@ -258,25 +280,21 @@ class Engine:
         found = shard.withdrawn.take(self.model.catalogue, self.model.vocabulary, most) if most else []
         for user_id in dict.fromkeys([*found, *stale(shard.ageing, limits, most - len(found))]):
             if shard.users[user_id].open is not None:
-                steps += self._renew(shard, user_id, now, len(steps))
+                step = self._renew(shard, user_id, now, f"{shard.epoch}.{shard.seq}.{len(steps)}")
+                steps += [] if step is None else [step]
         return shard.message(steps, {}, last=True) if steps else None
 
-    def ask(self, shard: Shard, user_id: str, now: float) -> Batch | None:
-        """Make a slate for a user who asks at event time `now`; None: they are unknown, or it would be empty."""
-        steps = self._renew(shard, user_id, now, 0) if user_id in shard.users else []
-        return shard.message([*steps], {}, last=True) if steps else None
-
-    def _renew(self, shard: Shard, user_id: str, now: float, place: int) -> list[Step]:
+    def _renew(self, shard: Shard, user_id: str, now: float, name: str, of: Request | None = None) -> Step | None:
         """A new slate as of `now`: the record closes the open decision, if there is one, as replaced."""
-        open_, user = shard.users[user_id].open, shard.users[user_id].as_of(now, self._session_gap_s)
-        request = SlateRequest(user_id, user, now, f"{shard.epoch}.{shard.seq}.{place}")
-        decision = self._decide(request, *self.draw([request]))
+        user = shard.users.get(user_id, NOBODY)
+        asked = SlateRequest(user_id, user.as_of(now, self._session_gap_s), now, name, of=of)
+        decision = self._decide(asked, *self.draw([asked]))
         if decision is None:
-            return []
-        settled = None if open_ is None else replaced(open_, now)
+            return None
+        settled = None if user.open is None else replaced(user.open, now)
         if settled is not None:
             self.observer.settled(settled)
         step = Step.without_event(user_id, settled=settled, decision=decision)
         shard.apply(step)
         shard.opened(user_id, decision, now)
-        return [step]
+        return step

@@ -14,7 +14,7 @@ from bandits import PINNED
 from learners import PURCHASE
 from learners.metrics.calibration import Calibration
 from stream.config import Config
-from stream.decisions.arrivals import Arrival
+from stream.decisions.arrivals import Arrival, SlateAsked
 from stream.decisions.local import LocalWorker
 from stream.evaluation.baselines import ALL, ENGINE, Baselines, invite, pairs
 from stream.evaluation.journal import Coming, Journal, Steps, Use
@@ -25,6 +25,7 @@ from stream.evaluation.stopwatch import Stopwatch
 from stream.evaluation.waiting import Predicted, Recorder, Shown, WaitingLists
 from stream.model.fold import Model
 from stream.records.log import ItemChange, LoggedEvent, Step
+from stream.records.requests import Request
 
 __all__ = ["Entry", "Evaluation", "Lists", "Protocol"]
 
@@ -167,11 +168,11 @@ class Evaluation:
         if user is None or user.events == 0 or user.knows_event(event.event_id):
             return
         self.engine.take()
-        batch = self.engine.ask(self.worker.shard, event.user_id, event.timestamp)
+        request = Request(request_id=event.event_id, user_id=event.user_id)
+        batch = self.worker.propose(SlateAsked(request, event.timestamp, event.timestamp))
         if planned.measured:
             self.waiting.keep(self.engine.take(), users, event.timestamp, self._fresh)
-        if batch is not None:
-            self.worker.fold(batch)
+        self.worker.fold(batch)
 
     def _test(self, planned: Planned, event: LoggedEvent) -> None:
         user_id = planned.event.user_id

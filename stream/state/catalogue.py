@@ -98,6 +98,16 @@ class Catalogue:
         finally:
             self._mask[items] = self.blocked[items]
 
+    @contextmanager
+    def without(self, items: NDArray[np.int32]) -> Iterator[None]:
+        """Within the `with` block, some known items are on no list."""
+        levels = self.blocked[items]
+        self.blocked[items] = self._mask[items] = INELIGIBLE
+        try:
+            yield
+        finally:
+            self.blocked[items] = self._mask[items] = levels
+
     def arrays(self) -> tuple[NDArray[Any], ...]:
         """What compiled code reads of all items; all are replaced together."""
         return self.blocked, self._mask, self.expires, self.category, self.born, self.used, self.since

@@ -201,6 +201,11 @@ class User(Struct, eq=False, gc=False):
         return Counts._make(_COUNTS.unpack_from(self.block.data, INTS_AT))
 
     @property
+    def unknown(self) -> bool:
+        """Whether nothing is known of the user, and no slate of theirs is open."""
+        return self.open is None and self.events == 0 and not self.attributes
+
+    @property
     def events(self) -> int:
         """So far."""
         return _COUNTS.unpack_from(self.block.data, INTS_AT)[0]  # type: ignore[no-any-return]

@@ -105,34 +105,6 @@ def decision(name: str) -> Decision:
     return Decision(name, 0.0, "ranked", 0.0, 0, 0, [], b"", b"", b"", b"", b"")
 
 
-# Requests
-
-
-def test_a_request_replaces_the_open_slate_by_one_as_of_now_and_the_next_event_settles_that() -> None:
-    there = site()
-    there.take(did("u", "a"))
-    at_the_end(there, 200)  # the slate of then is settled by silence
-    asked = [there.engine.ask(there.shard, "u", T + minutes * MINUTE) for minutes in (300, 301)]
-    first, second = (steps(batch)[0] for batch in asked if batch is not None)
-    assert first.settled is None
-    assert settlement_of(second).decision_id == decision_of(first).decision_id
-    assert settlement_of(second).outcome == "replaced"
-    assert decision_of(second).time == T + 301 * MINUTE
-    assert (second.event, second.rows) == (None, None)
-    for batch in asked:
-        assert batch is not None
-        there.fold(batch)
-    settled = settlement_of(steps(there.take(did("u", "b", T + 301 * MINUTE)))[0])  # then others, by silence
-    assert (settled.decision_id, settled.outcome) == (decision_of(second).decision_id, "hit")
-
-
-def test_a_request_of_an_unknown_user_or_in_an_empty_site_makes_nothing() -> None:
-    assert site().engine.ask(site().shard, "stranger", T) is None
-    empty = Site()
-    empty.take(ProfileChange("u", {"country": "NL"}))
-    assert empty.engine.ask(empty.shard, "u", T) is None
-
-
 # Settlement
 
 

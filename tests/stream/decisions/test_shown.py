@@ -13,7 +13,7 @@ from stream.decisions.shown import SHOWN_USERS, Shown
 from stream.ranking.negatives import offered_bytes, pack_offered
 from stream.records.log import Rows
 from stream.state.user import User
-from tests.support.site import Site, T, decision_of, did, shown, steps
+from tests.support.site import Site, T, asked, decision_of, did, shown, steps
 
 NO_PAST = np.full(5, -1, np.int32), np.empty(0)
 
@@ -131,9 +131,7 @@ def test_within_a_session_after_a_request_and_while_slates_are_deferred_no_list_
     for user in "uvw":
         site.take(did(user, "a"))
     assert column(site, did("u", "a", T + 1800), "depth") > 0
-    batch = site.engine.ask(site.shard, "v", T + HOURS)
-    assert batch is not None
-    site.fold(batch)
+    site.take(asked("v", T + HOURS))
     crowd(site, T + HOURS)
     assert column(site, did("v", "a", T + HOURS + 60), "popularity_value") == 255, "as it was asked for"
     site.shard.deferred.add("crowd", at=0.0)
