@@ -5,7 +5,9 @@ from collections.abc import Iterator
 import numpy as np
 
 from bandits import PINNED
+from stream.decisions.arrivals import Answer
 from stream.records.log import Batch, Decision, ProfileChange, Settlement, Step
+from stream.records.requests import Response
 from stream.records.schemas import Outcome, Recommendation, Slot
 
 
@@ -34,6 +36,16 @@ def recommendation(
                 decision.slate, scores, decision.sources, propensities, strict=True
             )
         ],
+    )  # fmt: skip
+
+
+def response(answer: Answer, epoch: int, lists: tuple[str, ...]) -> Response:
+    """The answer to a request as it is published."""
+    (request, *_), decision = answer.asked, answer.decision
+    slate = None if decision is None else recommendation(request.user_id, decision, None, epoch, lists)
+    return Response(
+        request_id=request.request_id, user_id=request.user_id, status=answer.status, recommendation=slate,
+        reason=answer.reason,
     )  # fmt: skip
 
 

@@ -36,7 +36,6 @@ from stream.records.topics import (
     INPUT_TOPICS,
     LOG,
     MODEL_SNAPSHOTS,
-    REQUESTS,
     TOPICS,
     USER_SNAPSHOTS,
     Topic,
@@ -95,7 +94,6 @@ EXAMPLES: tuple[Struct, ...] = (
     ),
 )  # fmt: skip
 
-RECEIVED = (*INPUT_TOPICS, REQUESTS)
 OWN = (LOG, USER_SNAPSHOTS, MODEL_SNAPSHOTS)  # written and read by workers only
 
 
@@ -162,7 +160,7 @@ def _channel(topic: Topic) -> dict[str, object]:
 
 def _operations() -> Iterator[tuple[str, dict[str, object]]]:
     for topic in TOPICS:
-        for action in ("receive",) if topic in RECEIVED else ("send", "receive") if topic in OWN else ("send",):
+        for action in ("receive",) if topic in INPUT_TOPICS else ("send", "receive") if topic in OWN else ("send",):
             yield (
                 f"{action}-{topic.name}",
                 {

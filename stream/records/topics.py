@@ -80,23 +80,17 @@ MODEL_SNAPSHOTS = Topic(
 
 EVENT_TOPICS: dict[EventType, Topic] = {"view": VIEWS, "click": CLICKS, "purchase": PURCHASES}
 EVENT_KINDS: dict[str, EventType] = {topic.name: kind for kind, topic in EVENT_TOPICS.items()}
-USER_TOPICS = (VIEWS, CLICKS, PURCHASES, USERS)  # one shard = the same partition of these four
+USER_TOPICS = (VIEWS, CLICKS, PURCHASES, USERS, REQUESTS)  # one shard = the same partition of these five
 INPUT_TOPICS = (*USER_TOPICS, ITEMS, EXPERIMENTS)
-KEYED_BY_USER = (
-    *USER_TOPICS,
-    RECOMMENDATIONS,
-    OUTCOMES,
-    USER_SNAPSHOTS,
-    REQUESTS,
-    RESPONSES,
-)  # must have equal partition counts
-TOPICS = (*INPUT_TOPICS, RECOMMENDATIONS, OUTCOMES, DEAD, LOG, USER_SNAPSHOTS, MODEL_SNAPSHOTS, REQUESTS, RESPONSES)
+KEYED_BY_USER = (*USER_TOPICS, RECOMMENDATIONS, RESPONSES, OUTCOMES, USER_SNAPSHOTS)  # must have equal partition counts
+TOPICS = (*INPUT_TOPICS, RECOMMENDATIONS, RESPONSES, OUTCOMES, DEAD, LOG, USER_SNAPSHOTS, MODEL_SNAPSHOTS)
+BRIEF = (REQUESTS,)  # input that is worth nothing once nobody waits for it: deleted unread, nothing is lost
 NUMBER = "@topic"  # in a shard's positions, behind a topic's name: the number of the topic that the position is in
 SNAPSHOT_SHARD = "users/0"  # the owner of this shard takes the snapshots of the model and cuts the log
 
 
 class ShardId(NamedTuple):
-    """One numbered stream of input: partition p of the four user topics, of the catalogue, or of the experiments.
+    """One numbered stream of input: partition p of the five user topics, of the catalogue, or of the experiments.
 
     >>> str(ShardId("users", 3)), ShardId.parse("items/0")
     ('users/3', ShardId(group='items', partition=0))
