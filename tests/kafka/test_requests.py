@@ -1,7 +1,9 @@
-"""Slates that are asked for over HTTP, with a real Kafka; the worker's side is a `Responder`."""
+"""Slates that are asked for, over HTTP, with a real Kafka and a real worker: made as of now, settled once, in time."""
 
+import signal
 import time
-from collections.abc import Iterable, Iterator
+from collections import Counter
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -10,299 +12,174 @@ import msgspec
 import pytest
 
 from stream.config import Gateway
-from stream.gateway.guard.keys import new_key
 from stream.processes.broker import Broker
-from stream.processes.servers import GatewayProcess
-from stream.records.codec import encode
-from stream.records.requests import Request, Response
-from stream.records.schemas import Item, Recommendation
-from stream.records.topics import ITEMS, RECOMMENDATIONS, RESPONSES
+from stream.processes.servers import GatewayProcess, WorkerProcess
+from stream.records.requests import Response
+from stream.records.schemas import Event, EventType, Item, Outcome, Recommendation
+from stream.records.topics import ITEMS, OUTCOMES, RECOMMENDATIONS, RESPONSES
 from tests.support.gateway import ask_json
-from tests.support.kafka_site import Site, event, until
-from tests.support.responder import Responder, answer, fresh, made, nothing
+from tests.support.kafka_site import Site, event, read, until, walk
 
 pytestmark = pytest.mark.kafka
-KEY, LINE = new_key("shop", "slates+admin")
 PATH = "/v1/recommendations"
-OLD_S, STALE_S = 1_000.0, 500.0
+DAYS_S = 3 * 86_400.0
+AGO = [event("ada", f"first-{n}", f"ada-{n}") for n in range(3)]
+WITHIN_MS = 9_000
 
 
 class Running(NamedTuple):
-    """A site with a gateway with keys, an open one that has old slates made anew, and somebody who answers."""
+    """A site with a worker that has learned, and a gateway that has slates of more than an hour made anew."""
 
     site: Site
-    locked: GatewayProcess
-    open: GatewayProcess
-    responder: Responder
+    gateway: GatewayProcess
 
-    def ask(self, body: Any, key: str = KEY, **headers: str) -> tuple[int, Any, dict[str, str]]:
-        sent = {"authorization": f"Bearer {key}"} | {name.replace("_", "-"): value for name, value in headers.items()}
-        return ask_json(self.locked.port, "POST", PATH, body, sent)
+    def ask(self, user: str, **fields: Any) -> tuple[int, Any]:
+        body = {"user_id": user, "deadline_ms": WITHIN_MS} | fields
+        return ask_json(self.gateway.port, "POST", PATH, body, {})[:2]
 
-    def get(self, user: str, query: str = "", **headers: str) -> tuple[int, Any, dict[str, str]]:
-        return ask_json(self.open.port, "GET", f"/v1/users/{user}/recommendations{query}", None, headers)
+    def get(self, user: str, query: str = "") -> tuple[int, Any]:
+        return ask_json(self.gateway.port, "GET", f"/v1/users/{user}/recommendations{query}", None, {})[:2]
 
-    def get_user(self, user: str) -> Any:
-        return ask_json(self.open.port, "GET", f"/v1/users/{user}", None, {})[1]
+    def newest(self, user: str = "ada") -> Any:
+        """The decision of a user's newest slate; None: there is none."""
+        return ask_json(self.gateway.port, "GET", f"/v1/users/{user}", None, {})[1].get("decision_id")
 
-    def publish(self, user: str, version: int = 10, age_s: float = OLD_S, items: str = "ab") -> Recommendation:
-        """A slate on the topic, as both gateways have it when this returns."""
-        request = Request(request_id="-", user_id=user, timestamp=time.time() - age_s)
-        slate = made(request, version, items=items)
-        self.site.write(RECOMMENDATIONS, user.encode(), encode(slate))
-        self.site.producer.flush(10)
-        for gateway, headers in ((self.open, {}), (self.locked, {"authorization": f"Bearer {KEY}"})):
-            until(lambda: ask_json(gateway.port, "GET", f"/v1/users/{user}", None, headers)[0] == 200, "slate")  # noqa: B023
-        return slate
+    def published(self, decision_id: str) -> Recommendation:
+        """A slate on `recommendations`."""
+        found = self.site.wait_for(RECOMMENDATIONS, lambda all_: [r for r in all_ if is_of(r, decision_id)], "slate")
+        return next(slate for slate in read(found, Recommendation) if slate.decision_id == decision_id)
+
+    def outcomes(self, *decisions: str) -> dict[str, Outcome]:
+        """What became of decisions; all copies of an outcome are identical."""
+        wanted = set(decisions)
+
+        def look(all_: list[Any]) -> bool:
+            return wanted <= {each.decision_id for each in read(all_, Outcome)}
+
+        found = read(self.site.wait_for(OUTCOMES, look, "outcomes"), Outcome)
+        unique = {msgspec.json.encode(each): each for each in found if each.decision_id in wanted}
+        assert len(unique) == len(wanted)
+        return {each.decision_id: each for each in unique.values()}
+
+
+def is_of(record: Any, decision_id: str) -> bool:
+    return record.value is not None and f'"{decision_id}"'.encode() in record.value
 
 
 @pytest.fixture(scope="module")
-def site_with_gateways(broker: Broker, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
-    folder = tmp_path_factory.mktemp("requests")
-    site = Site(broker.address, "requests")
-    for name in "abcde":
-        item = Item(item_id=name, title=f"Item {name}", price=9.5, available=name != "e")
-        site.write(ITEMS, name.encode(), msgspec.json.encode(item))
+def running(broker: Broker, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+    folder = tmp_path_factory.mktemp("asked")
+    site = Site(broker.address, "asked")
+    for n in range(20):
+        for kind in ("first", "second"):
+            site.write(ITEMS, f"{kind}-{n}".encode(), msgspec.json.encode(Item(item_id=f"{kind}-{n}")))
     site.producer.flush(30)
-    locked = Gateway(keys=LINE, token_secret="s" * 32, request_ms=5_000, max_waiting=3, rate=10.0, burst=2_000.0)
-    anew = Gateway(stale_s=STALE_S, request_ms=300)
+    events: list[tuple[EventType, Event]] = [*walk("asked", 30, 300), *(("click", each) for each in AGO)]
+    settings = Gateway(stale_s=3_600.0, request_ms=WITHIN_MS, rate=1e6, burst=1e6)
     with (
-        GatewayProcess(msgspec.structs.replace(site.config, gateway=locked), folder / "locked") as shut,
-        GatewayProcess(msgspec.structs.replace(site.config, gateway=anew), folder / "open") as ajar,
-        Responder(site) as responder,
+        WorkerProcess(site.config, folder / "worker") as worker,
+        GatewayProcess(msgspec.structs.replace(site.config, gateway=settings), folder / "gateway") as gateway,
     ):
-        for process in (shut, ajar):
+        for process in (worker, gateway):
             process.wait_ready()
-        yield Running(site, shut, ajar, responder)
+        for kind, each in events:
+            site.send((kind, msgspec.structs.replace(each, timestamp=each.timestamp - DAYS_S)))
+        site.send(("view", event("ben", "first-1", "ben-1")))  # somebody is here now: else the site is a replay
+        site.learned([*(each.event_id for each in AGO), "ben-1"], 60.0)
+        place = Running(site, gateway)
+        until(place.newest, "the old slate", 60.0)
+        until(lambda: place.newest("ben"), "the slate of now")
+        yield place
     site.close()
 
 
-@pytest.fixture
-def running(site_with_gateways: Running) -> Running:
-    site_with_gateways.responder.answers = fresh
-    return site_with_gateways
+def test_who_comes_back_after_days_gets_a_slate_of_now_and_their_event_settles_it_once(running: Running) -> None:
+    old = running.newest()
+    status, found = running.ask("ada", k=5, exclude=["second-0", "second-1"])
+    assert (status, found["status"]) == (200, "fresh")
+    assert abs(found["timestamp"] - time.time()) < 60
+    assert found["event_id"] is None
+    shown = [item["item_id"] for item in found["items"]]
+    assert len(shown) == len(set(shown)) == 5
+    assert not {"second-0", "second-1"} & set(shown)
+    assert all(0 < item["propensity"] <= 1 and item["source"] != "fill" for item in found["items"])
+    assert [slot.item_id for slot in running.published(found["decision_id"]).slots] == shown
+
+    click = event("ada", shown[1], "ada-back", decision_id=found["decision_id"])
+    running.site.send(("click", click))
+    outcomes = running.outcomes(old, found["decision_id"])
+    assert outcomes[old].outcome == "replaced"
+    asked = outcomes[found["decision_id"]]
+    assert (asked.outcome, asked.hit, asked.items, asked.event_id) == ("hit", 1, shown, "ada-back")
+    running.site.learned(["ada-back"]).check()
 
 
-def refusing(status: Any, reason: str) -> Any:
-    def answers(request: Request) -> Iterable[Response]:
-        yield Response(request_id=request.request_id, user_id=request.user_id, status=status, reason=reason)
-
-    return answers
-
-
-def test_a_slate_is_made_when_it_is_asked_for(running: Running) -> None:
-    running.responder.answers = lambda request: [answer(request, made(request, items="abce"))]
-    before = time.time()
-    status, found, headers = running.ask({"user_id": "new", "k": 3, "exclude": ["b"], "fields": ["price"]})
-    assert (status, found["status"], found["stale"]) == (200, "fresh", None)
-    assert headers["Content-Language"] == "en"
-    assert headers["Cache-Control"] == "no-store"
-    assert [item["item_id"] for item in found["items"]][:2] == ["a", "c"]
-    assert "e" not in [item["item_id"] for item in found["items"]], "it is not available"
-    assert found["left_out"] == {"excluded": 0, "withdrawn": 1}
-    assert found["items"][0] == {
-        "item_id": "a", "title": "Item a", "score": 0.5, "source": "ranked", "propensity": 0.25, "price": 9.5,
-        "reason": found["items"][0]["reason"],
-    }  # fmt: skip
-    (request,) = running.responder.of("new")
-    assert (request.k, request.exclude, request.deadline_ms) == (3, ["b"], 5_000)
-    assert before - 1 <= (request.timestamp or 0.0) <= time.time()
+def test_a_read_has_the_slate_of_days_ago_made_anew(running: Running) -> None:
+    user = next(each.user_id for _, each in walk("asked", 30, 300))
+    with ThreadPoolExecutor(4) as pool:
+        found = [each.result() for each in [pool.submit(running.get, user, "?k=4") for _ in range(4)]]
+    assert {status for status, _ in found} == {200}
+    assert {each["status"] for _, each in found} == {None}
+    (decision,) = {each["decision_id"] for _, each in found}
+    slate = running.published(decision)
+    assert (slate.event_id, abs(slate.timestamp - time.time()) < 60) == (None, True)
+    assert running.get(user)[1]["decision_id"] == decision, "it is new"
 
 
-def test_another_request_is_another_slate(running: Running) -> None:
-    versions = iter(range(500, 600))
-    running.responder.answers = lambda request: [answer(request, made(request, next(versions)))]
-    found = [running.ask({"user_id": "twice"})[1]["decision_id"] for _ in range(2)]
-    assert found == ["5.500.0", "5.501.0"]
-    assert len({each.request_id for each in running.responder.of("twice")}) == 2
+def test_who_has_done_nothing_yet_is_served_by_the_model(running: Running) -> None:
+    status, found = running.ask("stranger", k=3)
+    assert (status, found["status"], found["fallback"], len(found["items"])) == (200, "fresh", None, 3)
+    running.site.send(("view", event("stranger", found["items"][0]["item_id"], "first-visit")))
+    assert running.outcomes(found["decision_id"])[found["decision_id"]].hit == 0
 
 
-def test_without_an_answer_in_time_the_last_slate_is_given_and_says_so(running: Running) -> None:
-    slate = running.publish("slow")
-    running.responder.answers = nothing
-    begun = time.monotonic()
-    status, found, _ = running.ask({"user_id": "slow", "deadline_ms": 200})
-    assert 0.2 <= time.monotonic() - begun < 4.0
-    assert (status, found["status"], found["decision_id"]) == (200, "last", slate.decision_id)
-    assert found["stale"] == "no worker has answered within 200 ms"
-    assert running.responder.of("slow")[0].deadline_ms == 200
-    status, problem, headers = running.ask({"user_id": "slow-and-new", "deadline_ms": 200})
-    assert (status, problem["reason"], headers["Retry-After"]) == (503, "late", "1")
-    assert "there is no older one" in problem["detail"]
+def test_asked_again_before_anything_happens_the_first_is_replaced(running: Running) -> None:
+    first, second = (running.ask("twice", k=2)[1]["decision_id"] for _ in range(2))
+    assert first != second
+    assert running.outcomes(first)[first].outcome == "replaced"
 
 
-@pytest.mark.parametrize("status", ["busy", "late", "refused"])
-def test_who_is_told_that_none_is_made_does_not_wait(running: Running, status: str) -> None:
-    slate = running.publish(f"told-{status}")
-    running.responder.answers = refusing(status, "too many wait")
-    begun = time.monotonic()
-    _, found, _ = running.ask({"user_id": f"told-{status}", "deadline_ms": 9_000})
-    assert (found["status"], found["stale"], found["decision_id"]) == ("last", "too many wait", slate.decision_id)
-    assert running.ask({"user_id": "unknown", "deadline_ms": 9_000})[1]["reason"] == status
-    assert time.monotonic() - begun < 8.0
+def test_many_at_once_are_answered_each_once(running: Running) -> None:
+    users = [f"many-{n}" for n in range(60)]
+    with ThreadPoolExecutor(20) as pool:
+        found = [each.result() for each in [pool.submit(running.ask, user, k=2) for user in users]]
+    assert {status for status, _ in found} == {200}
+    assert {each["status"] for _, each in found} == {"fresh"}
+    assert [each["user_id"] for _, each in found] == users
+    responses = read(running.site.records(RESPONSES), Response)
+    assert max(Counter(each.request_id for each in responses).values()) == 1
+    assert len({each.recommendation.decision_id for each in responses if each.recommendation}) == len(responses)
 
 
-def test_nothing_to_show(running: Running) -> None:
-    running.responder.answers = refusing("empty", "no item may be shown")
-    status, found, _ = running.ask({"user_id": "bored", "k": 2})
-    assert (status, found["status"], found["fallback"], found["decision_id"]) == (200, "empty", "trending", None)
-
-
-def test_several_are_answered_each_by_itself(running: Running) -> None:
-    running.responder.answers = lambda request: fresh(request) if request.user_id == "ada" else ()
-    bodies = [{"user_id": "ada", "k": 1}, {"user_id": "ben", "deadline_ms": 100}, {"user_id": "ada", "k": 0}]
-    status, found, _ = running.ask({"requests": bodies})
-    assert status == 207
-    slate, late, wrong = found["answers"]
-    assert (slate["problem"], slate["slate"]["user_id"], len(slate["slate"]["items"])) == (None, "ada", 1)
-    assert (late["slate"], late["problem"]["status"], late["problem"]["reason"]) == (None, 503, "late")
-    assert (wrong["slate"], wrong["problem"]["status"]) == (None, 422)
-    status, found, headers = running.ask({"requests": bodies[:1] * 2}, accept_language="en")
-    assert (status, headers["Content-Language"]) == (200, "en")
-    assert [each["slate"]["status"] for each in found["answers"]] == ["fresh", "fresh"]
-
-
-def test_a_token_asks_for_its_user_only(running: Running) -> None:
-    headers = {"authorization": f"Bearer {KEY}"}
-    signed = ask_json(running.locked.port, "POST", "/v1/tokens", {"user_id": "ada"}, headers)[1]["token"]
-    assert running.ask({"user_id": "ada"}, key=signed)[0] == 200
-    status, problem, _ = running.ask({"user_id": "ben"}, key=signed)
-    assert (status, "signed for another user" in problem["detail"]) == (403, True)
-    _, found, _ = running.ask({"requests": [{"user_id": "ada"}, {"user_id": "ben"}]}, key=signed)
-    assert [each["problem"] and each["problem"]["status"] for each in found["answers"]] == [None, 403]
-    assert not running.responder.of("ben")[1:], "nothing is asked for others"
-
-
-def test_more_than_may_wait_are_refused_at_once(running: Running) -> None:
-    running.responder.answers = nothing
-    with ThreadPoolExecutor(3) as pool:
-        waiting = [pool.submit(running.ask, {"user_id": f"w{n}", "deadline_ms": 3_000}) for n in range(3)]
-        until(lambda: all(running.responder.of(f"w{n}") for n in range(3)), "three that wait")
-        begun = time.monotonic()
-        status, problem, headers = running.ask({"user_id": "one-more"})
-        assert (status, problem["reason"], headers["Retry-After"]) == (429, "full", "1")
-        assert time.monotonic() - begun < 1.0
-        assert [each.result()[0] for each in waiting] == [503] * 3
-    running.responder.answers = fresh
-    assert running.ask({"user_id": "one-more"})[0] == 200
-    assert len(running.responder.of("one-more")) == 1
-
-
-def test_it_counts_as_ten_reads(running: Running) -> None:
-    def left(headers: dict[str, str]) -> int:
-        return int(headers["RateLimit"].partition("r=")[2].partition(";")[0])
-
-    first = left(running.ask({"user_id": "ada"})[2])
-    second = left(running.ask({"requests": [{"user_id": "ada"}] * 3})[2])
-    assert 10 <= first - second <= 30  # ten come back in a second
-    assert left(running.ask({"requests": [{"user_id": "ada"}] * 20})[2]) < second - 100
-
-
-def test_answers_of_others_and_what_is_none_change_nothing(running: Running) -> None:
-    def answers(request: Request) -> Iterable[Response]:
-        for value in (b"\xff", b"{", b'{"request_id": "%s"}' % request.request_id.encode(), None):
-            running.site.write(RESPONSES, b"ada", value)
-        yield Response(request_id=f"other{request.request_id}", user_id="ada", status="busy")
-        yield from fresh(request)
-        yield from refusing("busy", "twice")(request)
-
-    running.responder.answers = answers
-    for _ in range(2):
-        assert running.ask({"user_id": "ada"})[1]["status"] == "fresh"
-
-
-def test_a_fenced_owner_is_not_heard(running: Running) -> None:
-    running.publish("moved")  # of epoch 5
-
-    def answers(request: Request) -> Iterable[Response]:
-        yield answer(request, made(request, 2_000, epoch=4, items="d"))
-        yield answer(request, made(request, 1_500, epoch=6, items="c"))
-
-    running.responder.answers = answers
-    found = running.ask({"user_id": "moved", "k": 1})[1]
-    assert (found["decision_id"], [item["item_id"] for item in found["items"]]) == ("6.1500.0", ["c"])
-
-
-def test_an_event_that_came_meanwhile_has_the_newer_slate(running: Running) -> None:
-    def answers(request: Request) -> Iterable[Response]:
-        newer = running.publish("quick", 3_000, age_s=0.0)
-        assert newer.model_version == 3_000
-        yield answer(request, made(request, 2_000))
-
-    running.publish("quick", 10)
-    running.responder.answers = answers
-    until(lambda: running.ask({"user_id": "quick"})[1]["decision_id"] == "5.3000.0", "the newer one")
-
-
-def test_a_read_has_an_old_slate_made_anew(running: Running) -> None:
-    def published(request: Request) -> Iterable[Response]:  # as a worker does
-        slate = made(request)
-        running.site.write(RECOMMENDATIONS, request.user_id.encode(), encode(slate))
-        yield answer(request, slate)
-
-    slate = running.publish("back")
-    running.responder.answers = published
-    status, found, headers = running.get("back", "?k=1")
-    assert (status, found["status"], found["stale"]) == (200, None, None)
-    assert found["decision_id"] != slate.decision_id
-    assert [each.k for each in running.responder.of("back")] == [None], "for all who read: as many slots as usual"
-
-    def held() -> bool:
-        return bool(running.get_user("back")["decision_id"] == found["decision_id"])
-
-    until(held, "the new slate")
-    assert running.get("back", "?k=1", **{"if-none-match": headers["ETag"]})[0] == 304
-    assert len(running.responder.of("back")) == 1, "it is new"
-
-
-def test_a_read_of_a_new_slate_asks_for_nothing(running: Running) -> None:
-    running.publish("here", age_s=STALE_S / 2)
-    assert running.get("here")[1]["status"] is None
-    assert running.get("nobody")[1]["fallback"] == "trending"
-    assert not running.responder.of("here")
-    assert not running.responder.of("nobody")
-
-
-def test_a_read_gives_the_old_slate_if_a_new_one_takes_too_long(running: Running) -> None:
-    slate = running.publish("waits")
-    running.responder.answers = nothing
-    status, found, headers = running.get("waits")
-    assert (status, found["status"], found["decision_id"]) == (200, "last", slate.decision_id)
-    assert found["stale"] == "no worker has answered within 300 ms"
-    assert running.get("waits", **{"if-none-match": headers["ETag"]})[0] == 304
-    asked = len(running.responder.of("waits"))
-    with ThreadPoolExecutor(8) as pool:
-        found = [each.result()[1]["status"] for each in [pool.submit(running.get, "waits") for _ in range(8)]]
-    assert set(found) == {"last"}
-    assert 1 <= len(running.responder.of("waits")) - asked < 8, "those who ask meanwhile wait for the same answer"
-
-
-def test_after_and_age_together(running: Running) -> None:
-    running.publish("both")
-    mine = event("both", "a", "mine")
-    running.site.send(("view", mine))
-    until(lambda: running.get("both")[0] == 200, "it")
-    slate = msgspec.structs.replace(running.publish("both", 4_000, age_s=0.0), event_id="mine", model_version=4_001)
-    running.site.write(RECOMMENDATIONS, b"both", encode(slate))
-    asked = len(running.responder.of("both"))
-    _, found, _ = running.get("both", "?after=mine")
-    assert found["after"] == {"event_id": "mine", "known": True}
-    assert len(running.responder.of("both")) == asked, "a slate of this moment"
-
-
-def test_metrics(running: Running) -> None:
-    running.ask({"user_id": "counted"})
-    page = running.locked.page("/metrics")[1]
-    for status in ("fresh", "late", "busy", "refused", "empty", "full"):
-        assert float(page.partition(f'headwater_gateway_asked_total{{status="{status}"}} ')[2].split()[0]) > 0, status
-    assert "headwater_gateway_waiting 0.0" in page
-    assert 'headwater_gateway_unreadable_total{topic="responses"} 2.0' in page
-
-
-def test_a_gateway_that_starts_again_forgets_what_waited(running: Running, tmp_path: Path) -> None:
-    with GatewayProcess(running.site.config, tmp_path / "again") as gateway:
-        gateway.wait_ready()
-        status, found, _ = ask_json(gateway.port, "POST", PATH, {"user_id": "ada"}, {})
-        assert (status, found["status"]) == (200, "fresh")
-    prefixes = {each.request_id.partition("-")[0] for each in running.responder.of("ada")}
-    assert len(prefixes) >= 2
+def test_while_no_worker_runs_the_last_slate_is_given_and_nobody_is_answered_later(
+    broker: Broker, tmp_path: Path
+) -> None:
+    site = Site(broker.address, "asked-kill")
+    mine = event("ada", "a", "kill-1")
+    for item in "abc":
+        site.write(ITEMS, item.encode(), msgspec.json.encode(Item(item_id=item)))
+    with GatewayProcess(site.config, tmp_path / "gateway") as gateway:
+        place = Running(site, gateway)
+        with WorkerProcess(site.config, tmp_path / "first") as worker:
+            for process in (worker, gateway):
+                process.wait_ready()
+            site.send(("view", mine))
+            slate = site.slate("kill-1")
+            assert place.ask("ada")[1]["status"] == "fresh"
+            worker.kill(signal.SIGKILL)
+        last = place.ask("ada", deadline_ms=200)
+        assert (last[0], last[1]["status"], last[1]["user_id"]) == (200, "last", "ada")
+        assert last[1]["decision_id"] != slate.decision_id, "the one that was asked for before"
+        assert place.ask("nobody", deadline_ms=200)[0] == 503
+        with WorkerProcess(site.config, tmp_path / "second") as worker:
+            worker.wait_ready()
+            until(lambda: place.ask("nobody", deadline_ms=2_000)[0] == 200, "the next worker", 60.0)
+            late = [each for each in read(site.records(RESPONSES), Response) if each.status == "late"]
+            assert {each.user_id for each in late} >= {"ada", "nobody"}
+            assert all(each.recommendation is None for each in late)
+            site.send(("click", event("ada", "b", "kill-2")))
+            place.outcomes(last[1]["decision_id"])
+            folded = site.learned(["kill-2"])
+            folded.check()
+            assert folded.settled[last[1]["decision_id"]] == 1
+    site.close()
