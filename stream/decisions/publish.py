@@ -6,8 +6,10 @@ from functools import lru_cache
 import numpy as np
 
 from bandits import PINNED
+from stream.decisions.arrivals import Answer
 from stream.ranking.reasons import reason_names
 from stream.records.log import Batch, Decision, ProfileChange, Settlement, Step
+from stream.records.requests import Response
 from stream.records.schemas import Outcome, Recommendation, Slot
 
 
@@ -43,6 +45,16 @@ def recommendation(
 @lru_cache(8)
 def _reason_names(lists: tuple[str, ...]) -> tuple[str, ...]:
     return reason_names(lists[1:])
+
+
+def response(answer: Answer, epoch: int, lists: tuple[str, ...]) -> Response:
+    """The answer to a request as it is published."""
+    (request, *_), decision = answer.asked, answer.decision
+    slate = None if decision is None else recommendation(request.user_id, decision, None, epoch, lists)
+    return Response(
+        request_id=request.request_id, user_id=request.user_id, status=answer.status, recommendation=slate,
+        reason=answer.reason,
+    )  # fmt: skip
 
 
 def source_name(source: int, lists: tuple[str, ...]) -> str:
