@@ -10,6 +10,7 @@ from msgspec import Struct
 
 from stream.records import amounts, ids, times
 from stream.records.limits import MAX_DEPTH, MAX_ITEM_BYTES, MAX_PROFILE_BYTES, excess, too_deep
+from stream.records.requests import MAX_REQUEST_BYTES, Request
 from stream.records.schemas import KINDS, MAX_EVENT_BYTES, MAX_ID_BYTES, Event, EventType, Experiment, Item, Profile
 from stream.records.unknown import unknown_fields, wrapped
 
@@ -31,7 +32,7 @@ class _Typed(Struct):
     type: str | None = None
 
 
-R = TypeVar("R", Event, Item, Profile, Experiment)
+R = TypeVar("R", Event, Item, Profile, Experiment, Request)
 _EVENT = msgspec.json.Decoder(Event)
 _KNOWN_EVENT = msgspec.json.Decoder(_KnownEvent)
 _TYPED = msgspec.json.Decoder(_Typed)
@@ -48,10 +49,13 @@ NO_JSON = {  # first bytes -> what to do
     b"\xac\xed": ": it looks like an object of Java: send JSON in UTF-8",
 }
 _NAN = re.compile(rb"[:,\[]\s*-?(?:NaN|Infinity)\b")
+_REQUEST = msgspec.json.Decoder(Request)
 _AT = re.compile(r" - at `\$\.?([^`]*)`$")
 _UNKNOWN = re.compile(r"^Object contains unknown field `(.*)`$", re.DOTALL)
 # By their names in sentences.
-RECORDS: dict[str, type[Struct]] = {"event": Event, "item": Item, "user": Profile, "experiment": Experiment}
+RECORDS: dict[str, type[Struct]] = {
+    "event": Event, "item": Item, "user": Profile, "experiment": Experiment, "request": Request,
+}  # fmt: skip
 
 
 class Rejection(NamedTuple):
@@ -147,6 +151,26 @@ def decode_experiment(key: bytes | None, value: bytes) -> Experiment | Rejection
     return (
         _check_planned("experiment", "starts_at", found.starts_at)
         or _check_key("experiment", "name", found.name, key)
+        or found
+    )
+
+
+def decode_request(key: bytes | None, value: bytes | None, now: float) -> Request | Rejection:
+    """Read one record of requests; `now` in unix seconds bounds its timestamp from above."""
+    if value is None:
+        return Rejection("empty", "request: the record has no value; send a JSON object")
+    if len(value) > MAX_REQUEST_BYTES:
+        return Rejection("too_large", f"request: must have at most {MAX_REQUEST_BYTES} bytes; got {len(value)}")
+    found = _decode(_REQUEST, "request", value)
+    if isinstance(found, Rejection):
+        return found
+    wrong = "" if found.timestamp is None else times.fault(found.timestamp, now)
+    if wrong:
+        return Rejection("bad_timestamp", f"request: `timestamp` {wrong}")
+    return (
+        _check_ids("request", {"request_id": found.request_id, "user_id": found.user_id})
+        or next(filter(None, (_check_ids("request", {"exclude": each}) for each in found.exclude)), None)
+        or _check_key("request", "user_id", found.user_id, key)
         or found
     )
 

@@ -7,12 +7,14 @@ from itertools import islice
 
 import msgspec
 
+from stream.records.requests import Request
 from stream.records.schemas import Event, Experiment, Guard, Item, Profile, Variant
 
 SHOWN = 60  # characters of a name
 MOST = 20  # names of one record
 CALLED: dict[type[msgspec.Struct], str] = {
     Event: "events", Item: "items", Profile: "users", Experiment: "experiments", Variant: "variants", Guard: "guards",
+    Request: "requests",
 }  # fmt: skip
 WITHIN: dict[type[msgspec.Struct], dict[str, type[msgspec.Struct]]] = {  # fields that are lists of records
     Experiment: {"variants": Variant, "guards": Guard}

@@ -11,7 +11,7 @@ from kafka.partitioner.default import murmur2
 from msgspec import Struct
 
 from stream.config import Config
-from stream.decisions.arrivals import Arrival, UserEvent
+from stream.decisions.arrivals import Arrival, SlateAsked, UserEvent
 from stream.errors import UsageError
 from stream.experiments.definition import check
 from stream.kafka.polls import Poll
@@ -24,11 +24,24 @@ from stream.records.codec import (
     decode_experiment,
     decode_item,
     decode_profile,
+    decode_request,
     decode_tombstone,
 )
 from stream.records.log import ExperimentChange, ItemChange, ProfileChange, logged_event
+from stream.records.requests import Request
 from stream.records.schemas import DeadLetter, Event, Experiment, Item, Profile
-from stream.records.topics import EVENT_KINDS, EXPERIMENTS, INPUT_TOPICS, ITEMS, USERS, ShardId, Topic, prefixed
+from stream.records.topics import (
+    BRIEF,
+    EVENT_KINDS,
+    EXPERIMENTS,
+    INPUT_TOPICS,
+    ITEMS,
+    REQUESTS,
+    USERS,
+    ShardId,
+    Topic,
+    prefixed,
+)
 from stream.records.unknown import sentence, unknown_fields
 
 HASHES = 65_536  # keys whose hash is remembered: it takes some microseconds, and most keys come again
@@ -36,7 +49,9 @@ UNREAD_S = 10.0  # between two lines about fields that are not read
 MAX_UNREAD = 100  # names that are reported, each once: further ones are counted only
 BATCH_RECORDS = 200  # of one log message: fits topics.LOG_BYTES even if all ids are as long as they may be
 # What topics hold that have no events.
-DESCRIBED: dict[str, type[Struct]] = {ITEMS.name: Item, USERS.name: Profile, EXPERIMENTS.name: Experiment}
+DESCRIBED: dict[str, type[Struct]] = {
+    ITEMS.name: Item, USERS.name: Profile, EXPERIMENTS.name: Experiment, REQUESTS.name: Request,
+}  # fmt: skip
 log = logging.getLogger(__name__)
 
 
@@ -74,6 +89,7 @@ class Intake:
         self.traits = config.sources.traits.split(",")
         self.topics = {prefixed(config.kafka.namespace, topic): topic for topic in INPUT_TOPICS}
         # The newest gap: a position, the offset of the next record, and how many records between were deleted.
+        self._brief = {prefixed(config.kafka.namespace, topic) for topic in BRIEF}
         self.partitions: Mapping[str, int] = {}  # of each topic, by name without the namespace; not known: unchecked
         self._misplaced: set[str] = set()  # topics with keys on a wrong partition, said once
         self._unread: set[tuple[str, str]] = set()  # topics, and sentences about fields that are not read
@@ -156,7 +172,7 @@ class Intake:
             return []
         if first > wanted:
             self.observer.skipped_offsets(first - wanted)
-            if deleted:
+            if deleted and tp.topic not in self._brief:
                 self.observer.lost(deleted)
                 log.error("%s/%d: %d records from %d on were deleted before they were read", *tp, deleted, wanted)
         return records
@@ -203,6 +219,8 @@ class Intake:
             self._note_unread(topic, record, found, now)
         if topic is ITEMS:
             return _item_change(record)
+        if topic is REQUESTS:
+            return _asked(record, now)
         return _profile_change(record) if topic is USERS else self._experiment_change(record)
 
     def _event(self, topic: Topic, record: Any, now: float) -> UserEvent | Rejection:
@@ -251,6 +269,13 @@ def _item_change(record: Any) -> ItemChange | Rejection:
         return item if isinstance(item, Rejection) else ItemChange(item.item_id, item)
     item_id = decode_tombstone("item", record.key)
     return item_id if isinstance(item_id, Rejection) else ItemChange(item_id, None)
+
+
+def _asked(record: Any, now: float) -> SlateAsked | Rejection:
+    request, written = decode_request(record.key, record.value, now), record.timestamp / 1000
+    if isinstance(request, Rejection):
+        return request
+    return SlateAsked(request, written if request.timestamp is None else request.timestamp, written)
 
 
 def _profile_change(record: Any) -> ProfileChange | Rejection:
