@@ -118,5 +118,8 @@ class Observer:
     def lost(self, count: int) -> None:
         """Input records that were deleted before they were taken in: retention was too short."""
 
+    def responded(self, status: str, seconds: float) -> None:
+        """A request was answered, with or without a slate, so many seconds after it was written."""
+
     def published(self, seconds: float) -> None:
         """A recommendation was acknowledged so many seconds after its event was written."""

@@ -133,6 +133,10 @@ class Ranking(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     units: Annotated[int, _doc("hidden units of the mixer; 0: linear, a third of the cost", ge=0, le=256)] = 16
     head_learning_rate: Annotated[float, _doc("step of the heads for click and purchase (SGD)", gt=0)] = 0.05
     negatives: Annotated[int, _doc("candidates not taken that each step teaches, half of them hard", ge=2, le=64)] = 16
+    asked_share: Annotated[
+        float, _doc("share of users back after their session of whom a list made then is learned, not the old one; as "
+        "dear as a slate each; not while slates are deferred", ge=0, le=1)
+    ] = 1.0  # fmt: skip
     next_weight: Annotated[float, _doc("worth of being the candidate that is taken next", ge=0)] = 1.0
     click_weight: Annotated[float, _doc("worth of a click on the item, by the click head", ge=0)] = 0.0
     purchase_weight: Annotated[float, _doc("worth of a purchase of the item", ge=0)] = 0.0
@@ -287,6 +291,9 @@ class Gateway(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     after_s: Annotated[
         float, _doc("seconds that a request with `after` waits at most for a slate that knows the event", ge=0, le=30)
     ] = 2.0
+    request_ms: Annotated[int, _doc("milliseconds for a new slate; then the last is the answer", ge=1, le=10_000)] = 250
+    max_waiting: Annotated[int, _doc("requests for new slates at once; one more is refused", ge=1, le=100_000)] = 500
+    stale_s: Annotated[float, _doc("age of a slate from which a read has a new one made; 0: never", ge=0)] = 0.0
     cors_origins: Annotated[str, _doc("origins whose pages may call it, separated by commas; empty: none")] = ""
     recent_events: Annotated[
         int, _doc("events of each type read at the start, for trending and similar items", ge=0)

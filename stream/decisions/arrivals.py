@@ -1,8 +1,9 @@
-"""What arrives at a shard: events of its users, and changes of users, items and experiments."""
+"""What arrives at a shard: events and requests of its users, and changes of users, items and experiments."""
 
 from typing import NamedTuple
 
-from stream.records.log import ExperimentChange, ItemChange, LoggedEvent, ProfileChange
+from stream.records.log import Decision, ExperimentChange, ItemChange, LoggedEvent, ProfileChange
+from stream.records.requests import Request, ResponseStatus
 
 
 class UserEvent(NamedTuple):
@@ -13,4 +14,27 @@ class UserEvent(NamedTuple):
     units: float = 1.0  # that were bought: the event's price is that of all of them
 
 
-Arrival = UserEvent | ProfileChange | ItemChange | ExperimentChange
+class SlateAsked(NamedTuple):
+    """A request for a slate of a user, as of event time `now`."""
+
+    request: Request
+    now: float
+    written: float  # when it was written to Kafka, unix seconds
+
+    @property
+    def user_id(self) -> str:
+        """Whose slate it is."""
+        return self.request.user_id
+
+
+class Answer(NamedTuple):
+    """What a request got; without a decision, the reason."""
+
+    asked: SlateAsked
+    decision: Decision | None
+    status: ResponseStatus = "fresh"
+    reason: str = ""
+
+
+Change = ProfileChange | ItemChange | ExperimentChange
+Arrival = UserEvent | SlateAsked | Change

@@ -13,7 +13,7 @@ from typing import NamedTuple
 import msgspec
 
 from stream.config import Config
-from stream.decisions.arrivals import Arrival, UserEvent
+from stream.decisions.arrivals import Answer, Arrival, Change, SlateAsked, UserEvent
 from stream.decisions.refresh import Limits, stale
 from stream.decisions.settlement import replaced, settle, silence
 from stream.decisions.shard import Shard
@@ -22,9 +22,11 @@ from stream.decisions.slates import DrawnSlate, SlateRequest, Slates
 from stream.model.fold import SEGMENT, Model
 from stream.observe import Observer
 from stream.records.log import Batch, Decision, LoggedEvent, ProfileChange, Record, SessionEnd, Settlement, Step
+from stream.records.requests import Request, ResponseStatus
 from stream.state.user import NOBODY, User
 
 ROWS_AHEAD = 20  # made in an idle moment, for slates to come: 2 to 20 ms
+EMPTY: tuple[ResponseStatus, str] = "empty", "no item may be shown to this user now"
 AT_ONCE = 32  # slates made step by step together; their features, some 0.5 MB, should stay in a cache
 
 
@@ -34,6 +36,7 @@ class Taking(NamedTuple):
     made: list[list[Record]]  # by message
     next: list[dict[str, int]]  # by message: the shard's positions after it
     newest: dict[str, tuple[int, int, Step]]  # every user's newest step, the newest last: message, place
+    answers: list[list[Answer]]  # by message: to what was asked for
 
 
 class Engine:
@@ -58,12 +61,17 @@ class Engine:
 
     def take_in(self, shard: Shard, parts: Sequence[tuple[Sequence[Arrival], dict[str, int]]]) -> Taking:
         """Make records of what arrived and apply them; `decide` makes slates and messages of them."""
-        taking = Taking([], [next_ for _, next_ in parts], {})
+        taking = Taking([], [next_ for _, next_ in parts], {}, [])
         for n, (arrivals, _) in enumerate(parts):
             records: list[Record] = []
             taking.made.append(records)
+            taking.answers.append([])
             for arrival in arrivals:
-                record = self._take(shard, arrival)
+                if isinstance(arrival, SlateAsked):
+                    name = f"{shard.epoch}.{shard.seq + n}.{len(records)}"
+                    record: Record | None = self._answer_request(shard, arrival, name, taking)
+                else:
+                    record = self._take(shard, arrival)
                 if isinstance(record, Step) and record.event is not None and not record.event.returned:
                     taking.newest.pop(record.user_id, None)
                     taking.newest[record.user_id] = n, len(records), record
@@ -111,7 +119,21 @@ class Engine:
             for n, (records, next_) in enumerate(zip(made, taking.next, strict=True))
         ]
 
-    def _take(self, shard: Shard, arrival: Arrival) -> Record | None:
+    def _answer_request(self, shard: Shard, asked: SlateAsked, name: str, taking: Taking) -> Step | None:
+        """Make a slate at once, in place of the open and of a deferred one; the same request again gets it again."""
+        user_id, request = asked.user_id, asked.request
+        user = shard.users.get(user_id, NOBODY)
+        step, decision = None, user.open
+        if decision is None or decision.request_id != request.request_id:
+            step = self._renew(shard, user_id, max(asked.now, user.time), name, request)
+            decision = None if step is None else step.decision
+        if step is not None:
+            taking.newest.pop(user_id, None)
+            shard.deferred.discard(user_id)
+        taking.answers[-1].append(Answer(asked, decision) if decision else Answer(asked, None, *EMPTY))
+        return step
+
+    def _take(self, shard: Shard, arrival: UserEvent | Change) -> Record | None:
         if isinstance(arrival, UserEvent):
             return self.step(shard, arrival.user_id, arrival.event, arrival.units)
         if isinstance(arrival, ProfileChange):
@@ -138,6 +160,8 @@ class Engine:
         if before.late:
             self.observer.late()
         settled = self._settle(user.open, event, same_session=before.same_session > 0) if user.open else None  # 2
+        if not shard.deferred:  # else there is no time
+            self.shown.renew(user_id, user, event)
         rows = self.shown.rows(user_id, user, event)  # 3
         item = self.model.vocabulary.index(event.item_id)
         ended = before.profile and not before.same_session
@@ -246,10 +270,7 @@ class Engine:
         return [step for step in self.answer(shard, asked) if step.decision is not None]
 
     def refresh(self, shard: Shard, most: int) -> Batch | None:
-        """Replace open slates with withdrawn items, then those that have grown stale, at most so many; None: no slate.
-
-        Each record closes the open decision as replaced, and opens the new one.
-        """
+        """Replace open slates with withdrawn items, then stale ones, at most so many; None: no slate."""
         slate, now, steps = self.config.slate, shard.watermark, list[Record]()
         self.model.prepare(ROWS_AHEAD)
         limits = Limits(
@@ -258,14 +279,22 @@ class Engine:
         most = most if slate.refresh_s > 0 else 0
         found = shard.withdrawn.take(self.model.catalogue, self.model.vocabulary, most) if most else []
         for user_id in dict.fromkeys([*found, *stale(shard.ageing, limits, most - len(found))]):
-            user = shard.users[user_id]
-            asked = SlateRequest(user_id, user, now, f"{shard.epoch}.{shard.seq}.{len(steps)}")
-            decision = self._decide(asked, *self.draw([asked]))
-            if decision is None or user.open is None:
-                continue
-            step = Step.without_event(user_id, settled=replaced(user.open, now), decision=decision)
-            self.observer.settled(replaced(user.open, now))
-            shard.apply(step)
-            shard.opened(user_id, decision, now)
-            steps.append(step)
+            if shard.users[user_id].open is not None:
+                step = self._renew(shard, user_id, now, f"{shard.epoch}.{shard.seq}.{len(steps)}")
+                steps += [] if step is None else [step]
         return shard.message(steps, {}, last=True) if steps else None
+
+    def _renew(self, shard: Shard, user_id: str, now: float, name: str, of: Request | None = None) -> Step | None:
+        """A new slate as of `now`: the record closes the open decision, if there is one, as replaced."""
+        user = shard.users.get(user_id, NOBODY)
+        asked = SlateRequest(user_id, user.as_of(now, self._session_gap_s), now, name, of=of)
+        decision = self._decide(asked, *self.draw([asked]))
+        if decision is None:
+            return None
+        settled = None if user.open is None else replaced(user.open, now)
+        if settled is not None:
+            self.observer.settled(settled)
+        step = Step.without_event(user_id, settled=settled, decision=decision)
+        shard.apply(step)
+        shard.opened(user_id, decision, now)
+        return step

@@ -51,9 +51,9 @@ class LocalWorker:
         logged = logged_event(event, kind, self.events - 1, self.engine.traits)
         return UserEvent(event.user_id, logged, units(event, kind))
 
-    def propose(self, *arrivals: Arrival) -> Batch:
-        """Make one message of what arrives."""
-        return self.engine.batch(self.shard, list(arrivals), {})
+    def propose(self, *arrivals: Arrival, room: int | None = None) -> Batch:
+        """Make one message of what arrives, with at most `room` slates; None: with all."""
+        return self.engine.batches(self.shard, [(arrivals, {})], room)[0]
 
     def fold(self, message: Message) -> Verdict:
         """Fold a message as the log's next."""

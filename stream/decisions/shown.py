@@ -1,6 +1,10 @@
 """The candidates of every user's last slate: the ranker learns which of them was taken.
 
 They are not part of the users' state: after a crash, the ranker learns nothing from a user's first step.
+
+The slate of a user who went away is old when they come back: other items are popular by then, and what the ranker
+learns from it does not hold for a slate that is made when they ask. So of a share of them (`ranking.asked_share`) it
+learns from the candidates that they would have got then.
 """
 
 from collections import OrderedDict
@@ -10,9 +14,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stream.config import Config
-from stream.decisions.uniforms import random_bits
+from stream.decisions.uniforms import random_bits, uniforms
 from stream.model.fold import Model
-from stream.ranking.negatives import TRIES, write_rows
+from stream.ranking.candidates import CandidateRequest
+from stream.ranking.negatives import TRIES, offered_bytes, pack_offered, write_rows
 from stream.records.log import LoggedEvent, Rows
 from stream.state.user import User
 
@@ -24,7 +29,7 @@ class Shown(NamedTuple):
     """The candidates that a user's last slate was made from."""
 
     time: float  # event time of the slate
-    decision_id: str
+    name: str  # decides which of them are learned
     slot: NDArray[np.uint8]  # see `Offered`
 
 
@@ -32,10 +37,10 @@ class ShownCandidates:
     """Those of the last `SHOWN_USERS` users, in slots that are used again, the last one freed first."""
 
     def __init__(self, config: Config, model: Model) -> None:
-        self.model = model
+        self.model, self._slots, self._session_gap_s = model, config.slate.slots, config.rewards.session_gap_s
         self._hard = config.ranking.negatives // 2
         self._uniform = config.ranking.negatives - self._hard
-        self._name = f"{config.policy.seed}/rows/"
+        self._seed, self._share = config.policy.seed, config.ranking.asked_share
         self._rows = np.empty((1 + config.ranking.negatives) * len(model.ranking.columns), np.uint8)
         self._kept: OrderedDict[str, Shown] = OrderedDict()
         self._free: list[NDArray[np.uint8]] = []
@@ -53,6 +58,26 @@ class ShownCandidates:
         if kept is not None:
             self._free.append(kept.slot)
 
+    def renew(self, user_id: str, user: User, event: LoggedEvent) -> None:
+        """Before an event: where a silence that ends sessions lies between the user's last list and now, make one now.
+
+        Of which events is decided by their ids. Without such a silence the two lists would hardly differ.
+        """
+        kept, name = self._kept.get(user_id), f"asked/{event.event_id}"
+        made = user.time if kept is None else max(kept.time, user.time)
+        if not user.events or event.time - made <= self._session_gap_s or not self._drawn(name):
+            return
+        ranker = self.model.variants.of(user_id, event.time).ranker
+        request = CandidateRequest(user_id, user.as_of(event.time, self._session_gap_s), event.time)
+        found = ranker.candidates_for(request, self._slots)
+        slot = self.slot(offered_bytes(len(found.items), found.features.shape[1], len(found.times)))
+        pack_offered(slot, found.items, found.features, found.scores, found.places, found.times)
+        self.keep(user_id, Shown(event.time, name, slot))
+
+    def _drawn(self, name: str) -> bool:
+        share = self._share
+        return share == 1.0 or (share > 0.0 and float(uniforms(f"{self._seed}/{name}", 1)[0]) < share)
+
     def rows(self, user_id: str, user: User, event: LoggedEvent) -> Rows | None:
         """Take out the candidate taken, a uniform sample of the others, and some of them that scored high."""
         kept = self._kept.pop(user_id, None)
@@ -61,7 +86,7 @@ class ShownCandidates:
         self._free.append(kept.slot)
         if event.time < kept.time:
             return None
-        bits = np.frombuffer(random_bits(self._name + kept.decision_id, self._uniform + self._hard * TRIES), _BITS)
+        bits = np.frombuffer(random_bits(f"{self._seed}/rows/{kept.name}", self._uniform + self._hard * TRIES), _BITS)
         size, taken, others = write_rows(
             kept.slot, self.model.vocabulary.index(event.item_id), self._hard, bits, self.model.ranking.own,
             event.time - user.time, event.time, self._rows,

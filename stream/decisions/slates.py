@@ -19,6 +19,7 @@ from stream.ranking.candidates import CandidateRequest, Ranked
 from stream.ranking.negatives import Offered, unpack_offered
 from stream.ranking.pack import Packed, Sheet
 from stream.records.log import Decision
+from stream.records.requests import Request
 from stream.state.user import User
 from stream.state.users import enrolment
 
@@ -31,6 +32,7 @@ class SlateRequest(NamedTuple):
     now: float  # event time
     name: str  # of the decision to be; decides the random numbers
     novel: bool = False  # whether what the user has touched is left out
+    of: Request | None = None  # that is answered
 
 
 class DrawnSlate(NamedTuple):
@@ -91,8 +93,7 @@ class Slates:
 
     def _draw_one(self, asked: SlateRequest, treatment: Treatment) -> DrawnSlate:
         """Rank, draw and write down, with all that is needed to learn from it."""
-        request = CandidateRequest(asked.user_id, asked.user, asked.now, asked.novel)
-        return self._draw_ranked(asked, treatment, treatment.ranker.rank(request, self.config.slate.slots))
+        return self._draw_ranked(asked, treatment, self._rank(asked, treatment))
 
     def _draw_ranked(self, asked: SlateRequest, treatment: Treatment, ranked: Ranked) -> DrawnSlate:
         model, policy, user = self.model, treatment.policy, asked.user
@@ -113,11 +114,22 @@ class Slates:
         decision = Decision(
             name, asked.now, policy.name, epsilon, model.offset, state,
             list(map(model.vocabulary.ids.__getitem__, packed.items)), packed.sources, packed.offered_ranks,
-            packed.propensities, packed.scores, packed.lists,
+            packed.propensities, packed.scores, packed.lists, reasons=packed.reasons,
         )  # fmt: skip
         if model.variants.experiment is not None:
             decision = self._enrol(user, decision, treatment, ranked)
+        if asked.of is not None:
+            decision = asked_for(decision, asked.of)
         return DrawnSlate(decision, packed, slot)
+
+    def _rank(self, asked: SlateRequest, treatment: Treatment) -> Ranked:
+        """Rank all items but those that a request does not want."""
+        candidates = CandidateRequest(asked.user_id, asked.user, asked.now, asked.novel)
+        if asked.of is None or not asked.of.exclude:
+            return treatment.ranker.rank(candidates, self.config.slate.slots)
+        numbers = np.array([self.model.vocabulary.index(item_id) for item_id in asked.of.exclude], np.int32)
+        with self.model.catalogue.without(numbers[numbers >= 0]):
+            return treatment.ranker.rank(candidates, self.config.slate.slots)
 
     def _enrol(self, user: User, decision: Decision, treatment: Treatment, ranked: Ranked) -> Decision:
         """Note the variant that made a decision, and what the shadow policy would have shown in its place."""
@@ -137,3 +149,15 @@ class Slates:
 
     def _seed(self, name: str) -> str:
         return f"{self.config.policy.seed}/policy/{name}"
+
+
+def asked_for(decision: Decision, request: Request) -> Decision:
+    """The decision as the answer to a request: its first `k` slots, which were drawn without looking further down."""
+    slots = len(decision.sources)
+    k = min(slots, request.k or slots)
+    width = len(decision.offered_ranks) // max(1, slots)
+    return msgspec.structs.replace(
+        decision, sources=decision.sources[:k], offered_ranks=decision.offered_ranks[: k * width],
+        propensities=decision.propensities[: 4 * k], scores=decision.scores[: 4 * k], shadow=decision.shadow[:k],
+        request_id=request.request_id,
+    )  # fmt: skip

@@ -14,7 +14,7 @@ from bandits import PINNED
 from learners import PURCHASE
 from learners.metrics.calibration import Calibration
 from stream.config import Config
-from stream.decisions.arrivals import Arrival
+from stream.decisions.arrivals import Arrival, SlateAsked
 from stream.decisions.local import LocalWorker
 from stream.evaluation.baselines import ALL, ENGINE, Baselines, invite, pairs
 from stream.evaluation.journal import Coming, Journal, Steps, Use
@@ -25,6 +25,7 @@ from stream.evaluation.stopwatch import Stopwatch
 from stream.evaluation.waiting import Predicted, Recorder, Shown, WaitingLists
 from stream.model.fold import Model
 from stream.records.log import ItemChange, LoggedEvent, Step
+from stream.records.requests import Request
 
 __all__ = ["Entry", "Evaluation", "Lists", "Protocol"]
 
@@ -94,21 +95,24 @@ class Evaluation:
     def step(self, planned: Planned) -> None:
         """Take one event.
 
-        1. look its item up in the lists of its user
-        2. learn it (frozen: only the user's own state changes)
-        3. make new lists, unless they are made when the next event arrives
+        1. asked lists: make them, as if the user had asked for them just before
+        2. look its item up in the lists of its user
+        3. learn it (frozen: only the user's own state changes)
+        4. make new lists, unless they are made when the next event arrives
 
         A file describes an item where it is first mentioned. Learned before the test, that would leak the answer, so
-        it is learned between 1 and 2.
+        it is learned between 2 and 3.
         """
         event, frozen = planned.event, self.protocol.freeze and planned.measured
         arrival = self.worker.arrival(planned.kind, event)
-        if planned.measured:  # 1
+        if self.protocol.lists == "asked":  # 1
+            self._ask(planned)
+        if planned.measured:  # 2
             self._test(planned, arrival.event)
         self.rating_errors.update(
             event.event_id, event.user_id, event.item_id, measured=planned.measured, learned=not frozen
         )
-        if frozen:  # 2
+        if frozen:  # 3
             self.engine.step(self.worker.shard, *arrival)
         else:
             for item in planned.about:
@@ -157,6 +161,19 @@ class Evaluation:
             "fingerprint": model.fingerprint(),
         }  # fmt: skip
 
+    def _ask(self, planned: Planned) -> None:
+        """Let the user ask for a slate, which is settled by the event then."""
+        event, users = planned.event, self.worker.shard.users
+        user = users.get(event.user_id)
+        if user is None or user.events == 0 or user.knows_event(event.event_id):
+            return
+        self.engine.take()
+        request = Request(request_id=event.event_id, user_id=event.user_id)
+        batch = self.worker.propose(SlateAsked(request, event.timestamp, event.timestamp))
+        if planned.measured:
+            self.waiting.keep(self.engine.take(), users, event.timestamp, self._fresh)
+        self.worker.fold(batch)
+
     def _test(self, planned: Planned, event: LoggedEvent) -> None:
         user_id = planned.event.user_id
         user = self.worker.shard.users.get(user_id)
@@ -199,9 +216,10 @@ class Evaluation:
 
     def _learn(self, arrival: Arrival, planned: Planned | None = None) -> None:
         self.engine.take()
-        batch = self.worker.propose(arrival)
+        batch = self.worker.propose(arrival, room=0 if self.protocol.lists == "asked" else None)
+        self.worker.shard.deferred.clear()  # nobody waits for a slate after the event
         drawn = self.engine.take()
-        if planned is not None and planned.awaited and self.protocol.lists != "fresh":
+        if planned is not None and planned.awaited and self.protocol.lists in ("published", "refreshed"):
             users = self.worker.shard.users
             self.waiting.keep(drawn, users, users[planned.event.user_id].time, self._fresh)
         with self.stopwatch.time(ENGINE, "learn"):

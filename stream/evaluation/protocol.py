@@ -18,7 +18,7 @@ from stream.records.schemas import Event, EventType, Item
 
 Entry = Item | tuple[EventType, Event]
 Typed = tuple[EventType, Event]  # an event and its type
-Lists = Literal["published", "refreshed", "fresh"]
+Lists = Literal["published", "refreshed", "asked", "fresh"]
 Grouping = Literal["user", "session"]
 Scope = Literal["all", "novel"]
 
@@ -32,7 +32,8 @@ class Protocol(NamedTuple):
 
     ks: tuple[int, ...] = (1, 5, 10, 20)  # list lengths to measure; the longest one is the lists' length
     lists: Lists = "published"  # as made after the user's event before; refreshed: stale ones are replaced, as an
-    # idle worker does; fresh: as made when the event arrives
+    # idle worker does; asked: as made when the event arrives, served and learned as such; fresh: the same, but measured
+    # alone, while published lists are served
     train_events: int = 0  # so many events at the start are learned, but not measured
     train_fraction: float = 0.0  # the same as a share of all events, in [0, 1)
     train_until: float | None = None  # the same as a time, unix seconds: what is earlier is for training

@@ -84,6 +84,7 @@ class WaitingLists:
     def ask(self, user_id: str, user: User, now: float, name: str, drawn: DrawnSlate | None = None) -> None:
         """Make all lists for a user at event time `now`; the engine's is drawn, as `name`, if it is not given."""
         model = self.engine.model
+        user = user.as_of(now, self.engine.config.rewards.session_gap_s)
         if drawn is None:
             (drawn,) = self.engine.draw([SlateRequest(user_id, user, now, name, self.novel)])
         found = drawn.candidates()

@@ -16,6 +16,7 @@ from stream.metrics.slates import SlateMetrics
 from stream.observe import Losses, Mix, Observer, Step
 from stream.records.codec import REASONS
 from stream.records.log import Decision, LoggedEvent, Settlement
+from stream.records.requests import ResponseStatus
 from stream.records.schemas import KINDS
 from stream.records.topics import INPUT_TOPICS
 
@@ -85,6 +86,13 @@ class PrometheusObserver(Observer):
             "event_to_recommendation_seconds", "from an event's Kafka timestamp to its acknowledged slate",
             LATENCY_BUCKETS_S,
         )  # fmt: skip
+        self._response = declare.histogram(
+            "request_to_response_seconds", "from a request's Kafka timestamp until its answer was sent",
+            LATENCY_BUCKETS_S,
+        )  # fmt: skip
+        self._responses = declare.counter("responses", "answers to requests", "status")
+        for status in get_args(ResponseStatus):
+            self._responses.labels(status)
 
     def _declare_state(self, declare: Declare) -> None:
         """Recoveries, snapshots and fingerprints."""
@@ -228,6 +236,10 @@ class PrometheusObserver(Observer):
 
     def disagreed(self) -> None:
         self._disagreements.inc()
+
+    def responded(self, status: str, seconds: float) -> None:
+        self._responses.labels(status).inc()
+        self._response.observe(max(0.0, seconds))
 
     def published(self, seconds: float) -> None:
         self._latency.observe(max(0.0, seconds))

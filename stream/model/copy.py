@@ -41,6 +41,16 @@ class ModelCopy(NamedTuple):
                 digest.update(np.ascontiguousarray(array).data)
         return digest.hexdigest()
 
+    def widened(self, names: Sequence[str]) -> Self:
+        """If it is from before the last feature of `names`: the same, with weights of 0 for it."""
+        mixer, last = self.parts.get("mixer", {}), len(names) - 1
+        if "linear" not in mixer or mixer["linear"].shape[1] != last:
+            return self
+        wider = {
+            name: np.insert(mixer[name], last, 0, axis=1) for name in ("linear", "hidden")
+        }  # here the bias is last
+        return self._replace(parts={**self.parts, "mixer": {**mixer, **wider}})
+
     def restore(self, parts: Mapping[str, Part]) -> None:
         """Restore the parts of a model.
 

@@ -24,7 +24,7 @@ from stream.observe import Observer
 from stream.ranking.candidates import CandidateRanker
 from stream.ranking.score import Ranking
 from stream.records.acceptance import Acceptance, Verdict
-from stream.records.log import Batch, ExperimentChange, ItemChange, Message, Record, Step
+from stream.records.log import LOG_VERSION, Batch, ExperimentChange, ItemChange, Message, Record, Step
 from stream.rules.file import load_rules, parse_rules
 from stream.state.catalogue import Catalogue
 from stream.state.users import number
@@ -64,6 +64,7 @@ class Model:
         self._lessons = Lessons(self.vocabulary, self.sources, self.board)  # events that wait for the sources
         self.offset = 0  # of the next log message to fold
         self.skipped = 0  # records that raised
+        self._narrow = False  # whether the message has rows of a log of version 4
 
     def _make_treatment(self, config: Config, rules_text: str) -> Treatment:
         """One way to make a slate; without a text, the rules are those of the workers' own file."""
@@ -84,6 +85,7 @@ class Model:
         """Fold the log message at `offset`; returns whether it was accepted, or why not."""
         verdict = self.acceptance.judge(message, offset)
         if verdict == "accepted" and isinstance(message, Batch):
+            self._narrow = message.version < LOG_VERSION
             for record in message.records:
                 self.learn(record, offset)
             self._teach(offset)
@@ -173,7 +175,7 @@ class Model:
             return
         if "experiment" in saved.parts:
             self._resume(saved.parts["experiment"])
-        saved.restore(self._parts())
+        saved.widened(self.ranking.mixer.names).restore(self._parts())
         self.acceptance.restore(saved.acceptance)
         self.offset, self.skipped = saved.offset, saved.skipped
 
@@ -218,10 +220,11 @@ class Model:
         if event is None:
             return
         if step.rows is not None:  # 2
-            self._practice.rank(step.rows, purchased=event.kind == PURCHASE)
+            rows = self.ranking.widened(step.rows) if self._narrow else step.rows
+            self._practice.rank(rows, purchased=event.kind == PURCHASE)
         if not event.returned:  # 3
             self._practice.tick()
-            item = self._intern(event.item_id)
+            item = self._intern(event.item_id, event.time)
             if item < 0:
                 return
             self._lessons.add(step, event, item)
@@ -230,29 +233,29 @@ class Model:
             self.catalogue.touch(item)
 
     def _describe(self, change: ItemChange) -> None:
-        item = self._intern(change.item_id)
+        item = self._intern(change.item_id, self.acceptance.watermark)
         if item < 0:
             return
         if change.item is not None and self.catalogue.starts_afresh(item) and self._renews():
             item = self.vocabulary.renew(change.item_id, self.acceptance.watermark)
-            self._add_item(item)
+            self._add_item(item, self.acceptance.watermark)
         self.catalogue.describe(item, change.item)
         self.categories.put(item, int(self.catalogue.category[item]))
         for source in self.sources:
             source.describe(item, about(change.item))
 
-    def _intern(self, item_id: str) -> int:
-        """Number of an item, a new one for a new item; -1 when there is no room for it."""
+    def _intern(self, item_id: str, time: float) -> int:
+        """Number of an item, a new one for one that is new at event time `time`; -1 when there is no room for it."""
         item = self.vocabulary.index(item_id)
         if item < 0 and len(self.vocabulary) >= self.config.sources.max_items:
             self.observer.no_room()
         elif item < 0:
             item = self.vocabulary.intern(item_id)
-            self._add_item(item)
+            self._add_item(item, time)
         return item
 
-    def _add_item(self, item: int) -> None:
-        self.catalogue.add_item(item)
+    def _add_item(self, item: int, time: float) -> None:
+        self.catalogue.add_item(item, time)
         for source in self.sources:
             source.add_item(item)
 

@@ -37,6 +37,7 @@ class Shelf(NamedTuple):
     category: NDArray[np.int32]  # 0: unknown
     born: NDArray[np.int64]  # events before the item's first mention
     used: NDArray[np.int64]  # events until its last event, -1: none
+    since: NDArray[np.float64]  # event time of its first mention
 
 
 class Room(NamedTuple):

@@ -1,7 +1,9 @@
 """Features of candidate × user × context, all within [0, 1]: the input of the ranker.
 
 Every candidate is described by each source's score and rank, by its place in the user's history, by its category and
-by its age. Times are counted in events where possible: logs differ by orders of magnitude in events per hour.
+by its age. Times are counted in events where possible: logs differ by orders of magnitude in events per hour. What is
+new since the user was last there (`NEW_SINCE`) tells a list made as they come back from one made when they left: both
+are learned by one mixer; neither weights of their own nor a plain column that says which one it is are as good.
 """
 
 from math import log
@@ -16,12 +18,13 @@ from learners import NEVER
 from stream.ranking.levels import SHIFT, tabulate
 
 PER_SOURCE = ("value", "rank", "log_value")
+NEW_SINCE = "new_since"  # not in rows of a log of version 4
 OWN = (
     "seen", "seen_times", "seen_rank", "seen_bought", "seen_clicked", "seen_early", "seen_in_session",
     "seen_x_repeat_rate", "last", "last_x_click", "last_x_purchase", "last_x_twice", "last_x_immediate_rate",
     "seen_recency", "seen_x_gap", "last_x_gap", "gap",
     "same_category", "category_share", "age", "idle", "trend", "agreement",
-    "history", "depth", "repeat_rate", "after_click", "after_purchase",
+    "history", "depth", "repeat_rate", "after_click", "after_purchase", NEW_SINCE,
 )  # fmt: skip
 CROWD = ("popularity", "categories", "trending", "new_items")  # names of sources that score by what many users like
 # Their columns are zero for items that the user has touched: there they mostly count the user's own events, which the
@@ -57,6 +60,7 @@ class Known(NamedTuple):
     category: NDArray[np.int32]  # 0: unknown
     born: NDArray[np.int64]  # events before the item's first mention
     used: NDArray[np.int64]  # events until its last event, -1: none
+    since: NDArray[np.float64]  # event time of its first mention, unix seconds
     events: int  # so far
 
 
@@ -236,6 +240,7 @@ def describe(
     _source_columns(ranks, scores, out, agreeing)
     retime(past.times, places, moment.gap, moment.now, out[:, first:])
     category, born, used, events = known.category, known.born, known.used, known.events + 1
+    left = moment.now - moment.gap if moment.events > 0 else moment.now  # when the user was last there
     tastes = category[recent]
     shares, agreement = _shares(tastes), np.empty(sources + 1, np.uint8)
     for s in range(sources + 1):
@@ -252,6 +257,7 @@ def describe(
                     out[c, first + 17], out[c, first + 18] = 255 * (q == 0), shares[q]
                     break
         out[c, first + 19], out[c, first + 22] = age[c], agreement[agreeing[c]]
+        out[c, first + 28] = 255 * (known.since[items[c]] > left)
         if places[c] >= 0:
             _seen_columns(past, places[c], moment, out[c, first:])
             for s in zero_if_seen:

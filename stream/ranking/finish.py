@@ -29,7 +29,7 @@ def finish(held: Any, past: Past, moment: Moment, events: int, weight: float, pl
     items, rows, scores = room.items[:count], room.rows[:count], room.ranking[:count]
     describe(
         Joined(items, room.ranks, room.scores, room.places[:count]), past, past.items[:CATEGORY_ITEMS],
-        Known(shelf.category, shelf.born, shelf.used, events), moment, desk.zero_if_seen, rows,
+        Known(shelf.category, shelf.born, shelf.used, shelf.since, events), moment, desk.zero_if_seen, rows,
     )  # fmt: skip
     scores[:] = score_rows(desk.net.it, rows, weight)
     if plain:

@@ -5,6 +5,7 @@ from math import isnan, log
 from typing import Any, NamedTuple, Self
 
 import numpy as np
+from msgspec.structs import replace
 from numba import njit
 from numpy.typing import NDArray
 
@@ -13,7 +14,7 @@ from learners.ranking.heads import PURCHASE_HEAD, Heads, learn_rows
 from learners.ranking.mixer import Net, learn_list, shares_of
 from stream import config
 from stream.observe import Losses
-from stream.ranking.features import SCORE, byte, feature_names, initial_weights
+from stream.ranking.features import NEW_SINCE, SCORE, byte, feature_names, initial_weights
 from stream.records.log import Rows
 
 HEAD_FEATURES = (
@@ -141,6 +142,12 @@ class Ranking:
         learn_step(self.arrays, features, rows.taken, rows.uniform, rows.rate, purchased, learned)
         self.heads.outdate()
         return losses(learned.tolist(), taken=rows.taken, purchased=purchased)
+
+    def widened(self, rows: Rows) -> Rows:
+        """Rows of a log of version 4, which have no column `NEW_SINCE`: nothing is new."""
+        narrow = np.frombuffer(rows.features, np.uint8).reshape(-1, len(self.columns) - 1)
+        features = np.insert(narrow, self.columns.index(NEW_SINCE), 0, axis=1)
+        return replace(rows, features=features.tobytes())
 
     def check(self, rows: Rows) -> None:
         """Refuse what `learn_one` cannot learn, with a ValueError."""

@@ -16,7 +16,8 @@ from stream.records import amounts
 from stream.records.schemas import KINDS, Event, EventType, Experiment, Item, OutcomeType, Scalar
 from stream.records.topics import EVENT_TOPICS, USER_TOPICS
 
-LOG_VERSION = 4
+LOG_VERSION = 5
+READABLE = (4, 5)  # rows of version 4 have a feature less: `Ranking.widened`
 
 
 class LoggedEvent(Struct, frozen=True, array_like=True, gc=False):
@@ -92,6 +93,8 @@ class Decision(Struct, frozen=True, array_like=True, gc=False):
     variant: str = ""  # of the experiment, that made the slate
     enrols: bool = False  # whether it is the user's first of this variant
     shadow: list[str] = []  # slate of the shadow policy, which is not shown
+    reasons: bytes = b""  # uint8 [slots]: what contributes most to the item's score, see `note_reasons`
+    request_id: str = ""  # that it answers
 
     @property
     def slate(self) -> list[str]:
@@ -259,6 +262,7 @@ _SEALED: msgspec.msgpack.Decoder[Message] = msgspec.msgpack.Decoder(
 )
 _DECISION: msgspec.msgpack.Decoder[Decision | None] = msgspec.msgpack.Decoder(Decision | None)
 _ENCODER = msgspec.msgpack.Encoder()
+_VERSIONS = " or ".join(map(str, READABLE))
 
 
 class ForeignLogError(RuntimeError):
@@ -283,12 +287,12 @@ def decode_message(data: bytes, offset: int, *, sealed: bool = False) -> Message
         message = (_SEALED if sealed else _DECODER).decode(data)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise ForeignLogError(
-            f"headwater.log offset {offset}: must hold messages of version {LOG_VERSION}; got {data[:24]!r} ({error}); "
+            f"headwater.log offset {offset}: must hold messages of version {_VERSIONS}; got {data[:24]!r} ({error}); "
             "run the headwater version that wrote it, or start with an empty log under another namespace"
         ) from error
-    if message.version != LOG_VERSION:
+    if message.version not in READABLE:
         raise ForeignLogError(
-            f"headwater.log offset {offset}: must be of version {LOG_VERSION}; got {message.version}; "
+            f"headwater.log offset {offset}: must be of version {_VERSIONS}; got {message.version}; "
             "run the headwater version that wrote it"
         )
     return message

@@ -1,9 +1,9 @@
-"""Every record on headwater's public topics, as JSON.
+"""The records on headwater's public topics, as JSON; those of slates that are asked for are in `requests.py`.
 
 Producers write `Event`, `Item` and `Profile`, `headwater experiment` writes `Experiment`; workers write
 `Recommendation`, `Outcome` and `DeadLetter`. Each carries `schema_version`; unknown fields are ignored, so a newer
 producer does not break an older worker. The JSON Schemas under `deploy/schemas` and `deploy/asyncapi.yaml` are
-generated from this file and `topics.py`.
+generated from this file, `requests.py` and `topics.py`.
 """
 
 from typing import Annotated, Literal
@@ -152,6 +152,13 @@ class Slot(Struct, frozen=True, gc=False):
     score: Annotated[float, Meta(description="the ranking score; comparable within one slate only")]
     source: Annotated[str, Meta(description="the source that filled the slot: ranked, popularity, ...")]
     propensity: Annotated[Probability, Meta(description="P(this item here | the items above it), as drawn")]
+    because: Annotated[
+        str,
+        Meta(
+            description="what contributes most to the score: a source or a feature of which the item has more than the "
+            "other candidates, or, after `less `, less; empty if nothing speaks for it but what filled the slot"
+        ),
+    ] = ""
 
 
 class Recommendation(Struct, frozen=True, kw_only=True):
@@ -256,9 +263,6 @@ class DeadLetter(Struct, frozen=True, kw_only=True):
     key: Annotated[bytes | None, Meta(description="original key, base64")]
     value: Annotated[bytes | None, Meta(description="original bytes, base64")]
     schema_version: Version = 1
-
-
-WIRE_RECORDS: tuple[type[Struct], ...] = (Event, Item, Profile, Recommendation, Outcome, Experiment, DeadLetter)
 
 
 def json_schema(record: type[Struct]) -> dict[str, object]:

@@ -4,9 +4,11 @@ from typing import Any, Literal, NamedTuple, cast
 
 from msgspec import Struct
 
+from stream.records.requests import Request, Response
 from stream.records.schemas import DeadLetter, Event, EventType, Experiment, Item, Outcome, Profile, Recommendation
 
 DAY_MS = 24 * 3600 * 1000
+HOUR_MS = 3600 * 1000
 DEFAULT_PARTITIONS = 8
 
 
@@ -26,6 +28,7 @@ def _keep(days: int) -> dict[str, str]:
 
 
 COMPACT = {"cleanup.policy": "compact"}
+BRIEFLY = {"cleanup.policy": "delete", "retention.ms": str(HOUR_MS)}  # nobody waits longer
 CHUNK_LIMIT = 4 * 1024 * 1024  # of a snapshot; chunks are made much smaller
 DEAD_BYTES = 2 * 1024 * 1024  # a dead letter wraps up to 1 MiB in base64
 # A log message packs up to 200 records, each with up to 8 lists of 40 items of 256 bytes.
@@ -47,6 +50,8 @@ DEAD = Topic(
     _keep(30) | {"max.message.bytes": str(DEAD_BYTES)},
     1,
 )
+REQUESTS = Topic("requests", "user_id", Request, "somebody asks for a user's slate as of now", BRIEFLY)
+RESPONSES = Topic("responses", "user_id", Response, "answers to requests", BRIEFLY)
 FOREVER = {"cleanup.policy": "delete", "retention.ms": "-1", "retention.bytes": "-1"}
 LOG = Topic(
     "headwater.log",
@@ -75,16 +80,17 @@ MODEL_SNAPSHOTS = Topic(
 
 EVENT_TOPICS: dict[EventType, Topic] = {"view": VIEWS, "click": CLICKS, "purchase": PURCHASES}
 EVENT_KINDS: dict[str, EventType] = {topic.name: kind for kind, topic in EVENT_TOPICS.items()}
-USER_TOPICS = (VIEWS, CLICKS, PURCHASES, USERS)  # one shard = the same partition of these four
+USER_TOPICS = (VIEWS, CLICKS, PURCHASES, USERS, REQUESTS)  # one shard = the same partition of these five
 INPUT_TOPICS = (*USER_TOPICS, ITEMS, EXPERIMENTS)
-KEYED_BY_USER = (*USER_TOPICS, RECOMMENDATIONS, OUTCOMES, USER_SNAPSHOTS)  # must have equal partition counts
-TOPICS = (*INPUT_TOPICS, RECOMMENDATIONS, OUTCOMES, DEAD, LOG, USER_SNAPSHOTS, MODEL_SNAPSHOTS)
+KEYED_BY_USER = (*USER_TOPICS, RECOMMENDATIONS, RESPONSES, OUTCOMES, USER_SNAPSHOTS)  # must have equal partition counts
+TOPICS = (*INPUT_TOPICS, RECOMMENDATIONS, RESPONSES, OUTCOMES, DEAD, LOG, USER_SNAPSHOTS, MODEL_SNAPSHOTS)
+BRIEF = (REQUESTS,)  # input that is worth nothing once nobody waits for it: deleted unread, nothing is lost
 NUMBER = "@topic"  # in a shard's positions, behind a topic's name: the number of the topic that the position is in
 SNAPSHOT_SHARD = "users/0"  # the owner of this shard takes the snapshots of the model and cuts the log
 
 
 class ShardId(NamedTuple):
-    """One numbered stream of input: partition p of the four user topics, of the catalogue, or of the experiments.
+    """One numbered stream of input: partition p of the five user topics, of the catalogue, or of the experiments.
 
     >>> str(ShardId("users", 3)), ShardId.parse("items/0")
     ('users/3', ShardId(group='items', partition=0))

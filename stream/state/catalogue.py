@@ -39,13 +39,14 @@ class Catalogue:
         self.category: NDArray[np.int32] = np.empty(0, np.int32)  # index of the item's first category
         self.born: NDArray[np.int64] = np.empty(0, np.int64)  # `events` at the item's first mention
         self.used: NDArray[np.int64] = np.empty(0, np.int64)  # `events` at the item's last event, -1 before it
+        self.since: NDArray[np.float64] = np.empty(0)  # event time of the item's first mention, 0: not known
         self._expiring: list[tuple[float, int]] = []  # heap of (event time, item)
         self.categories: dict[str, int] = {}
         self.price: NDArray[np.float64] = np.empty(0)  # UNPRICED: unknown
         self.facts = Facts()  # categories, price and attributes, for rules
 
-    def add_item(self, item: int) -> None:
-        """Make room for a new item index; nothing is known of it yet."""
+    def add_item(self, item: int, time: float = 0.0) -> None:
+        """Make room for a new item index, first mentioned at event time `time`; nothing else is known of it yet."""
         if item >= len(self.blocked):
             room = max(1024, 2 * (item + 1))
             self.blocked = grown(self.blocked, room, ELIGIBLE)
@@ -54,11 +55,12 @@ class Catalogue:
             self.category = grown(self.category, room, NO_CATEGORY)
             self.born = grown(self.born, room)
             self.used = grown(self.used, room, -1)
+            self.since = grown(self.since, room)
             self.price = grown(self.price, room, UNPRICED)
             self.facts.make_room(room)
         self.size = max(self.size, item + 1)
         self._block(item, ELIGIBLE if self.allow_unknown else INELIGIBLE)
-        self.born[item] = self.events
+        self.born[item], self.since[item] = self.events, time
 
     def describe(self, item: int, record: Item | None) -> None:
         """Take a catalogue record into account; None is the item's end."""
@@ -96,9 +98,19 @@ class Catalogue:
         finally:
             self._mask[items] = self.blocked[items]
 
+    @contextmanager
+    def without(self, items: NDArray[np.int32]) -> Iterator[None]:
+        """Within the `with` block, some known items are on no list."""
+        levels = self.blocked[items]
+        self.blocked[items] = self._mask[items] = INELIGIBLE
+        try:
+            yield
+        finally:
+            self.blocked[items] = self._mask[items] = levels
+
     def arrays(self) -> tuple[NDArray[Any], ...]:
         """What compiled code reads of all items; all are replaced together."""
-        return self.blocked, self._mask, self.expires, self.category, self.born, self.used
+        return self.blocked, self._mask, self.expires, self.category, self.born, self.used, self.since
 
     def starts_afresh(self, item: int) -> bool:
         """Whether an item was removed, and there is something of it to be left behind."""
@@ -124,7 +136,8 @@ class Catalogue:
         n = self.size
         return {
             "blocked": self.blocked[:n], "expires": self.expires[:n], "category": self.category[:n],
-            "born": self.born[:n], "used": self.used[:n], "price": self.price[:n], "events": np.array([self.events]),
+            "born": self.born[:n], "used": self.used[:n], "price": self.price[:n], "since": self.since[:n],
+            "events": np.array([self.events]),
             "categories": np.frombuffer(msgspec.msgpack.encode(list(self.categories)), np.uint8),
             **self.facts.state(n),
         }  # fmt: skip
@@ -139,6 +152,7 @@ class Catalogue:
         self.used = np.array(state["used"], np.int64)
         self.price = np.array(state["price"], np.float64)
         self.size, self.events = len(self.blocked), int(state["events"][0])
+        self.since = np.array(state.get("since", np.zeros(self.size)), np.float64)  # not in older snapshots
         names = msgspec.msgpack.decode(state["categories"].tobytes(), type=list[str])
         self.categories = {name: number for number, name in enumerate(names, start=1)}
         self.facts.restore(state["facts"], state["fact_counts"])

@@ -8,6 +8,7 @@ from typing import Any, Final, NamedTuple
 
 import numpy as np
 from msgspec import Struct, field
+from msgspec.structs import replace
 from numpy.typing import NDArray
 
 from learners import NEVER
@@ -18,6 +19,7 @@ from stream.state.item_numbers import ItemNumbers
 from stream.state.user_block import (
     COLUMNS_AT,
     CONTEXT_ITEMS,
+    DEPTH,
     INTS_AT,
     PAST,
     PROFILE_AT,
@@ -151,6 +153,15 @@ class User(Struct, eq=False, gc=False):
             self.block = grown(self.block)
             note(self.block, event_id)
 
+    def as_of(self, now: float, session_gap_s: float) -> "User":
+        """The user as they come back at event time `now`: no session is under way after a longer silence."""
+        if self.depth == 0 or now - self.time <= session_gap_s:
+            return self
+        block = self.block.copy()
+        _ROWS.pack_into(block.data, INTS_AT + 4 * DEPTH, 0)
+        _ROWS.pack_into(block.data, INTS_AT + 4 * SESSION, 0)
+        return replace(self, block=block)
+
     def leave(self) -> None:
         """Release the items: nobody holds this user any more."""
         for number in self.items().tolist():
@@ -188,6 +199,11 @@ class User(Struct, eq=False, gc=False):
     def counts(self) -> Counts:
         """The user's events in numbers."""
         return Counts._make(_COUNTS.unpack_from(self.block.data, INTS_AT))
+
+    @property
+    def unknown(self) -> bool:
+        """Whether nothing is known of the user, and no slate of theirs is open."""
+        return self.open is None and self.events == 0 and not self.attributes
 
     @property
     def events(self) -> int:

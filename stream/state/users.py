@@ -41,6 +41,7 @@ def apply(users: Users, record: Step | ProfileChange, session_gap_s: float) -> N
     2. close the open decision if the record settles it
     3. take the event into history and session
     4. open the new decision
+    5. forget who has done nothing and is waited for no more: a slate was made for a stranger, and silence settled it
     """
     if isinstance(record, ProfileChange):  # 1
         if record.attributes is None:
@@ -63,6 +64,8 @@ def apply(users: Users, record: Step | ProfileChange, session_gap_s: float) -> N
         user.open = record.decision
         if record.decision.enrols:
             user.enrolled = enrolment(record.decision)
+    elif record.event is None and user.unknown:  # 5
+        users.drop(record.user_id)
 
 
 def enrolment(decision: Decision) -> str:

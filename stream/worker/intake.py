@@ -11,7 +11,7 @@ from kafka.partitioner.default import murmur2
 from msgspec import Struct
 
 from stream.config import Config
-from stream.decisions.arrivals import Arrival, UserEvent
+from stream.decisions.arrivals import Arrival, SlateAsked, UserEvent
 from stream.errors import UsageError
 from stream.experiments.definition import check
 from stream.kafka.polls import Poll
@@ -24,11 +24,24 @@ from stream.records.codec import (
     decode_experiment,
     decode_item,
     decode_profile,
+    decode_request,
     decode_tombstone,
 )
 from stream.records.log import ExperimentChange, ItemChange, ProfileChange, logged_event
+from stream.records.requests import Request
 from stream.records.schemas import DeadLetter, Event, Experiment, Item, Profile
-from stream.records.topics import EVENT_KINDS, EXPERIMENTS, INPUT_TOPICS, ITEMS, USERS, ShardId, Topic, prefixed
+from stream.records.topics import (
+    BRIEF,
+    EVENT_KINDS,
+    EXPERIMENTS,
+    INPUT_TOPICS,
+    ITEMS,
+    REQUESTS,
+    USERS,
+    ShardId,
+    Topic,
+    prefixed,
+)
 from stream.records.unknown import sentence, unknown_fields
 
 HASHES = 65_536  # keys whose hash is remembered: it takes some microseconds, and most keys come again
@@ -36,7 +49,9 @@ UNREAD_S = 10.0  # between two lines about fields that are not read
 MAX_UNREAD = 100  # names that are reported, each once: further ones are counted only
 BATCH_RECORDS = 200  # of one log message: fits topics.LOG_BYTES even if all ids are as long as they may be
 # What topics hold that have no events.
-DESCRIBED: dict[str, type[Struct]] = {ITEMS.name: Item, USERS.name: Profile, EXPERIMENTS.name: Experiment}
+DESCRIBED: dict[str, type[Struct]] = {
+    ITEMS.name: Item, USERS.name: Profile, EXPERIMENTS.name: Experiment, REQUESTS.name: Request,
+}  # fmt: skip
 log = logging.getLogger(__name__)
 
 
@@ -74,11 +89,12 @@ class Intake:
         self.traits = config.sources.traits.split(",")
         self.topics = {prefixed(config.kafka.namespace, topic): topic for topic in INPUT_TOPICS}
         # The newest gap: a position, the offset of the next record, and how many records between were deleted.
+        self._brief = {prefixed(config.kafka.namespace, topic) for topic in BRIEF}
         self.partitions: Mapping[str, int] = {}  # of each topic, by name without the namespace; not known: unchecked
         self._misplaced: set[str] = set()  # topics with keys on a wrong partition, said once
         self._unread: set[tuple[str, str]] = set()  # topics, and sentences about fields that are not read
         self._names = list[str]()  # of such fields of the event that is being decoded
-        self._unread_at = -UNREAD_S  # when the newest of these was said
+        self._unread_at = dict[str, float]()  # when the newest of these was said, by topic
         self._gaps: dict[TP, tuple[int, int, int]] = {}
 
     def shard_of(self, tp: TP) -> str:
@@ -156,7 +172,7 @@ class Intake:
             return []
         if first > wanted:
             self.observer.skipped_offsets(first - wanted)
-            if deleted:
+            if deleted and tp.topic not in self._brief:
                 self.observer.lost(deleted)
                 log.error("%s/%d: %d records from %d on were deleted before they were read", *tp, deleted, wanted)
         return records
@@ -176,17 +192,21 @@ class Intake:
                 record.topic, record.partition, record.offset, record.key, _hash(record.key) % count, count,
             )  # fmt: skip
 
-    def _note_unread(self, topic: Topic, record: Any, said: str, now: float) -> None:
-        """Count a record with a field that nobody reads; report each name once, one in ten seconds."""
+    def _note_unread(self, topic: Topic, record: Any, said: list[str], now: float) -> None:
+        """Count a record with fields that nobody reads; report each name once, one record in ten seconds a topic."""
         self.observer.unread(topic.name)
-        about = topic.name, said
-        if about in self._unread or len(self._unread) >= MAX_UNREAD or 0.0 <= now - self._unread_at < UNREAD_S:
+        if len(self._unread) >= MAX_UNREAD or all((topic.name, each) in self._unread for each in said):
             return
-        self._unread.add(about)
-        self._unread_at = now
+        if 0.0 <= now - self._unread_at.get(topic.name, -UNREAD_S) < UNREAD_S:
+            return
+        self._unread_at[topic.name] = now
+        if topic.name in EVENT_KINDS:
+            said = unknown_fields(Event, record.value) or said  # decoding an event stops at the first
+        new = [each for each in said if (topic.name, each) not in self._unread][: MAX_UNREAD - len(self._unread)]
+        self._unread.update((topic.name, each) for each in new)
         log.warning(
             "%s/%d offset %d: a field is not read (headwater_unknown_fields_total counts such records): %s",
-            record.topic, record.partition, record.offset, said,
+            record.topic, record.partition, record.offset, "; ".join(new),
         )  # fmt: skip
 
     def _decode(self, topic: Topic, record: Any, now: float) -> Arrival | Rejection:
@@ -196,9 +216,11 @@ class Intake:
         if topic.name in EVENT_KINDS:
             return self._event(topic, record, now)
         if record.value and (found := unknown_fields(DESCRIBED[topic.name], record.value)):
-            self._note_unread(topic, record, found[0], now)
+            self._note_unread(topic, record, found, now)
         if topic is ITEMS:
             return _item_change(record)
+        if topic is REQUESTS:
+            return _asked(record, now)
         return _profile_change(record) if topic is USERS else self._experiment_change(record)
 
     def _event(self, topic: Topic, record: Any, now: float) -> UserEvent | Rejection:
@@ -207,7 +229,7 @@ class Intake:
         kind = EVENT_KINDS[topic.name]
         event = decode_event(kind, record.key, record.value, now, self._names.append)
         if self._names:
-            self._note_unread(topic, record, sentence(Event, self._names.pop()), now)
+            self._note_unread(topic, record, [sentence(Event, self._names.pop())], now)
         if isinstance(event, Rejection):
             return event
         return UserEvent(event.user_id, logged_event(event, kind, record.offset, self.traits), units(event, kind))
@@ -247,6 +269,13 @@ def _item_change(record: Any) -> ItemChange | Rejection:
         return item if isinstance(item, Rejection) else ItemChange(item.item_id, item)
     item_id = decode_tombstone("item", record.key)
     return item_id if isinstance(item_id, Rejection) else ItemChange(item_id, None)
+
+
+def _asked(record: Any, now: float) -> SlateAsked | Rejection:
+    request, written = decode_request(record.key, record.value, now), record.timestamp / 1000
+    if isinstance(request, Rejection):
+        return request
+    return SlateAsked(request, written if request.timestamp is None else request.timestamp, written)
 
 
 def _profile_change(record: Any) -> ProfileChange | Rejection:

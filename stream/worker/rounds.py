@@ -6,10 +6,12 @@ Measures what each part costs, so that `Pace` can say how many slates fit, and s
 import logging
 import math
 from collections.abc import Callable, Mapping, Sequence
+from itertools import chain
 from typing import Any, TypeVar
 
 from faust.types import TP
 
+from stream.decisions.arrivals import Answer
 from stream.decisions.engine import Engine, Taking
 from stream.decisions.shard import Shard
 from stream.kafka.polls import Poll
@@ -17,6 +19,7 @@ from stream.observe import Step
 from stream.records.topics import DEAD
 from stream.worker.intake import Intake, Reading
 from stream.worker.pace import OVERDUE_S, PAUSE, Pace, Round
+from stream.worker.requests import refuse, response_records
 from stream.worker.writer import OutgoingRecord, Writer, slate_records, written_at
 
 AT_ONCE = 200  # deferred slates of a shard in one message: as many as `intake.BATCH_RECORDS`
@@ -91,7 +94,10 @@ class Rounds:
         reading = self.intake.read(shard.next, fetched, self.clock())
         shard.outcomes_acked = max(shard.outcomes_acked, self.writer.outcomes_acked.get(shard.id, 0))
         decoded = self.timer()
+        fits = self.pace.room(decoded, round_, share)
+        refused = refuse([part.arrivals for part in reading.parts], self.clock(), fits)
         taking = self.engine.take_in(shard, [(part.arrivals, part.next) for part in reading.parts])  # 1
+        asked = sum(map(len, taking.answers))
         taken = self.timer()
         room = self.pace.room(taken, round_, share)
         room = None if room is None else self.pace.least(room, taken - began)
@@ -100,9 +106,11 @@ class Rounds:
             room -= len(late)
         batches = self.engine.decide(shard, taking, room, deferred=[user_id for user_id, _ in late], arrived=arrived)
         drawn = self.timer()
-        for part, batch in zip(reading.parts, batches, strict=True):
+        lists = self.engine.model.lists
+        for part, batch, *answers in zip(reading.parts, batches, taking.answers, refused, strict=True):
             outgoing = [OutgoingRecord(DEAD, key, record) for key, record in part.dead]
-            outgoing += slate_records(batch, self.engine.model.lists)
+            outgoing += slate_records(batch, lists)
+            outgoing += self._respond(shard, [*chain(*answers)])
             await self.writer.submit(batch, outgoing, written_at(batch, part.written_at))  # 2, 3
         sent = self.timer()
         self._busy("decode", decoded - began)
@@ -111,11 +119,18 @@ class Rounds:
         events = sum(len(part.arrivals) for part in reading.parts)
         slates = len(taking.newest) if room is None else min(room, len(taking.newest))
         self.pace.rate.add(sent, events)
-        self.pace.events.add((taken if slates or late else sent) - began, events)
+        spent = (taken if slates or late else sent) - began
+        self.pace.events.add(max(0.0, spent - asked * self.pace.slates.each_s), events)
         self.pace.slates.add(sent - taken, slates + len(late))
         self.observer.waited(sent - arrived, slates)
         self._waited(sent, late)
         return reading
+
+    def _respond(self, shard: Shard, answers: Sequence[Answer]) -> list[OutgoingRecord]:
+        now = self.clock()
+        for answer in answers:
+            self.observer.responded(answer.status, now - answer.asked.written)
+        return response_records(shard, answers, self.engine.model.lists)
 
     def _late(self, shard: Shard, taking: Taking, room: int | None) -> list[tuple[str, float]]:
         """Take out who gets a deferred slate in this round: for whom there is room, and in turn who waited too long."""

@@ -14,11 +14,12 @@ from kafka.errors import KafkaError
 
 from stream.kafka.topic_facts import REAL, TopicFacts
 from stream.observe import Observer
-from stream.records.topics import EXPERIMENTS, ITEMS, KEYED_BY_USER, NUMBER, Topic
+from stream.records.topics import BRIEF, EXPERIMENTS, ITEMS, KEYED_BY_USER, NUMBER, Topic
 
 log = logging.getLogger(__name__)
 
 WATCHED = (*KEYED_BY_USER, ITEMS, EXPERIMENTS)  # all input, and what has a partition for each shard of users
+_BRIEF = {topic.name for topic in BRIEF}
 RUNBOOK = 'see deploy/README.md, "Partitions were added to a topic"'
 
 
@@ -58,7 +59,7 @@ def start_of(logged: Mapping[str, int], limits: Mapping[str, Limits]) -> Start:
             next_[name] = limit.first
         else:
             next_[name] = max(position, limit.first)
-            lost += next_[name] - position
+            lost += next_[name] - position if name not in _BRIEF else 0
         if another or behind:
             remade.append(name)
             sure = sure and another

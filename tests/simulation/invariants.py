@@ -14,6 +14,7 @@ from stream.records.acceptance import ShardState
 from stream.records.codec import encode
 from stream.records.log import (
     Batch,
+    Decision,
     ExperimentChange,
     FingerprintReport,
     ItemChange,
@@ -23,6 +24,7 @@ from stream.records.log import (
     Step,
     decode_message,
 )
+from stream.records.requests import Request, Response
 from stream.records.topics import (
     DEAD,
     EVENT_TOPICS,
@@ -33,6 +35,8 @@ from stream.records.topics import (
     NUMBER,
     OUTCOMES,
     RECOMMENDATIONS,
+    REQUESTS,
+    RESPONSES,
     USER_SNAPSHOTS,
     USER_TOPICS,
     USERS,
@@ -43,6 +47,7 @@ from stream.state.stored_users import read_users, stored
 from stream.state.users import Users, apply, close
 from tests.simulation.kafka import Cluster, Written
 from tests.simulation.members import SHARDS, Member
+from tests.simulation.schedule import PARTITIONS
 
 RULES = {
     1: "accepted shard offsets: no repeat, no gap, in order",
@@ -54,7 +59,8 @@ RULES = {
     7: "everything is accepted in the end, all models are equal, nobody ends by an error",
     8: "what a recovery needs is never deleted",
     9: "what retention took unread is reported as lost, and nothing else is left out",
-    10: "idle users leave by the fold's rule, and only they",
+    10: "idle users leave by the fold's rule, and strangers whose slate is settled by silence, and only they",
+    11: "a request is decided at most once, and answered before the log has its slate, or without one",
 }
 
 
@@ -98,6 +104,9 @@ class Checker:
         self._published: dict[str, bytes] = {}
         self._answered: set[str] = set()  # decisions on outcomes
         self._open: dict[str, str] = {}
+        self._responses: dict[str, set[str]] = {}  # request -> decisions that answer it; "": none was made
+        self._decided: set[str] = set()  # requests with a decision in the log
+        self._described: set[str] = set()  # users of whom the catalogue says something
         self._known: dict[str, set[str]] = {}  # user -> accepted event ids since the user was forgotten, or left
         self._touched: dict[str, dict[str, float]] = {shard_id: {} for shard_id in SHARDS}  # user -> watermark then
         self._ever: set[str] = set()
@@ -117,6 +126,8 @@ class Checker:
                 self._fold(decode_message(value, record.offset), record.offset)
             elif record.topic == RECOMMENDATIONS.name and record.value is not None:
                 self._publish(msgspec.json.decode(value)["decision_id"], value)
+            elif record.topic == RESPONSES.name:
+                self._respond(msgspec.json.decode(value, type=Response))
             elif record.topic == OUTCOMES.name:
                 self._answer(msgspec.json.decode(value)["decision_id"], value)
             elif record.topic == DEAD.name:
@@ -184,15 +195,26 @@ class Checker:
         for record in batch.records:
             if isinstance(record, ProfileChange) and record.attributes is None:
                 touched.pop(record.user_id, None)
+                self._described.discard(record.user_id)
             elif isinstance(record, Step | ProfileChange):
                 touched[record.user_id] = batch.watermark
+                if isinstance(record, ProfileChange):
+                    self._described.add(record.user_id)
+                elif self._ends_stranger(record):
+                    del touched[record.user_id]
         for user_id in [user_id for user_id, at in touched.items() if at < batch.idle_before]:
             del touched[user_id]
             self._known.pop(user_id, None)
             self._open.pop(user_id, None)
+            self._described.discard(user_id)
             self.left += 1
         if touched.keys() != users.keys():
             raise Violation(10, f"log offset {offset}: {sorted(touched)} must be there; got {sorted(users)}")
+
+    def _ends_stranger(self, step: Step) -> bool:
+        """Whether silence settles a slate of somebody of whom nothing else is known."""
+        silent = step.event is None and step.decision is None
+        return silent and not self._known.get(step.user_id) and step.user_id not in self._described
 
     def _users_at(self, shard_id: str, offset: int) -> bytes:
         history = self._histories[shard_id]
@@ -304,10 +326,26 @@ class Checker:
                 if record.user_id in self._open:
                     raise Violation(5, f"log offset {offset}: {record.user_id} has two open decisions")
                 self._open[record.user_id] = record.decision.decision_id
+                self._check_request(record.decision, offset)
         for outcome in outcomes(batch, self.model.lists):
             if outcome.decision_id in self.settled:
                 raise Violation(5, f"log offset {offset}: {outcome.decision_id} is settled twice")
             self.settled[outcome.decision_id] = encode(outcome)
+
+    def _check_request(self, decision: Decision, offset: int) -> None:
+        request = decision.request_id
+        if request in self._decided:
+            raise Violation(11, f"log offset {offset}: request {request} is decided twice")
+        if request:
+            self._decided.add(request)
+            if decision.decision_id not in self._responses.get(request, set()):
+                raise Violation(11, f"log offset {offset}: {decision.decision_id} was not sent to request {request}")
+
+    def _respond(self, response: Response) -> None:
+        slate = response.recommendation
+        if (slate is None) != (response.status != "fresh"):
+            raise Violation(11, f"response to {response.request_id} is {response.status}, with slate {slate}")
+        self._responses.setdefault(response.request_id, set()).add("" if slate is None else slate.decision_id)
 
     def _answer(self, decision_id: str, value: bytes) -> None:
         if self.settled.get(decision_id) != value:
@@ -453,6 +491,11 @@ class Checker:
         """Everything has been read, nothing is under way."""
         if self.reported < self.lost:
             raise Violation(9, f"{self.lost} records were deleted unread; the workers report {self.reported}")
+        for log in (self.cluster.partitions[REQUESTS.name, partition] for partition in range(PARTITIONS)):
+            for record in log.records[log.start :]:
+                request = msgspec.json.decode(record.value or b"", type=Request)
+                if request.request_id not in self._responses:
+                    raise Violation(11, f"request {request.request_id} was not answered")
         for shard_id, touched in self._touched.items():
             state = self.model.acceptance.shards.get(shard_id)
             limit = 0.0 if state is None else state.watermark - self.config.rewards.idle_s

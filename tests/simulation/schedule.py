@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 from typing import Literal, NamedTuple
 
 from stream.records.codec import encode
+from stream.records.requests import Request
 from stream.records.schemas import KINDS, Event, Experiment, Item, Profile, Settings, Variant
 from stream.records.topics import (
     EVENT_TOPICS,
@@ -14,6 +15,8 @@ from stream.records.topics import (
     MODEL_SNAPSHOTS,
     OUTCOMES,
     RECOMMENDATIONS,
+    REQUESTS,
+    RESPONSES,
     USER_SNAPSHOTS,
     USER_TOPICS,
     USERS,
@@ -26,6 +29,7 @@ INPUT_S = 20.0  # input arrives for so long
 FAULTS_S = 25.0  # and faults happen for so long
 WINDOW_S, GAP_S = 6.0, 9.0  # of the rewards: short, so that silence and the ends of sessions occur
 IDLE_S = 8.0  # and so that users leave
+KEPT = (*(topic for topic in USER_TOPICS if topic is not REQUESTS), ITEMS)  # what must be read before it is deleted
 AWAY_S = (3.0, 16.0)  # in some schedules a user is away so long
 
 
@@ -133,7 +137,7 @@ def dry(seed: int) -> Schedule:
         pauses += [ProcessFault(at, "pause", slot, 2.0 + 2.0 * rng.random()) for slot in range(schedule.workers)]
         deletions += [
             Deletion(at + 0.5 + 1.4 * rng.random(), topic.name, partition, rng.choice((0.9, 1.0, 1.0)))
-            for topic in (*USER_TOPICS, ITEMS)
+            for topic in KEPT
             for partition in range(1 if topic is ITEMS else PARTITIONS)
             if rng.random() < 0.6
         ]
@@ -143,7 +147,7 @@ def dry(seed: int) -> Schedule:
 
 
 def _more_send_faults(rng: random.Random) -> Iterator[SendFault]:
-    topics = (LOG, LOG, RECOMMENDATIONS, OUTCOMES, USER_SNAPSHOTS, MODEL_SNAPSHOTS)
+    topics = (LOG, LOG, RECOMMENDATIONS, RESPONSES, OUTCOMES, USER_SNAPSHOTS, MODEL_SNAPSHOTS)
     for _ in range(14):
         how = rng.choice(("lost", "late", "twice", "unacknowledged"))
         yield SendFault(rng.choice(topics).name, rng.randrange(80), how, rng.choice((0.01, 0.3, 2.0, 8.0)))  # type: ignore[arg-type]
@@ -166,7 +170,7 @@ def _more_process_faults(rng: random.Random, sort: str, workers: int) -> Iterato
 def _with_leave(seed: int) -> list[Input]:
     """The inputs; in some schedules a user is away for a while, and perhaps comes back."""
     rng = random.Random(f"{seed}/leave")
-    inputs = sorted((*_inputs(seed), *_experiments(seed)), key=lambda entry: entry.at)
+    inputs = sorted((*_inputs(seed), *_experiments(seed), *_requests(seed)), key=lambda entry: entry.at)
     if rng.random() < 0.6:
         return inputs
     away, (start, end) = f"u{rng.randrange(2)}".encode(), AWAY_S
@@ -181,7 +185,7 @@ def _deletions(seed: int, faults: tuple[ProcessFault, ...]) -> Iterator[Deletion
     for _ in range(rng.randint(1, 4)):
         fault = rng.choice([None, *faults])
         at = rng.random() * INPUT_S if fault is None else fault.at + rng.random() * 3.0
-        topic = rng.choice((*USER_TOPICS, ITEMS))
+        topic = rng.choice(KEPT)
         yield Deletion(at, topic.name, 0 if topic is ITEMS else rng.randrange(PARTITIONS), rng.choice((0.5, 0.9, 1.0)))
 
 
@@ -217,6 +221,20 @@ def _inputs(seed: int) -> Iterator[Input]:
             event = Event(event_id=f"e{n}", user_id=user, item_id=rng.choice(items), timestamp=time, session_id=session)
             events.append(Input(at, EVENT_TOPICS[kind].name, partition, user.encode(), encode(event)))
             yield events[-1]
+
+
+def _requests(seed: int) -> Iterator[Input]:
+    """In most schedules: users ask for slates, and strangers do, who may never do anything."""
+    rng = random.Random(f"{seed}/requests")
+    if rng.random() < 0.3:
+        return
+    for n in range(rng.randint(4, 16)):
+        at, number = rng.random() * INPUT_S, rng.randrange(8)
+        request = Request(
+            request_id=f"r{n}", user_id=f"u{number}", k=rng.choice((None, None, 1)), exclude=rng.choice(([], ["i0"])),
+            deadline_ms=rng.choice((None, None, 300)), timestamp=rng.choice((None, EPOCH + at)),
+        )  # fmt: skip
+        yield Input(at, REQUESTS.name, number % PARTITIONS, request.user_id.encode(), encode(request))
 
 
 def _experiments(seed: int) -> Iterator[Input]:

@@ -65,6 +65,7 @@ class Folded:
     offered: dict[str, list[str]] = field(default_factory=dict)  # event id -> the user's own list after it
     decisions: Counter[str] = field(default_factory=Counter)
     settled: Counter[str] = field(default_factory=Counter)
+    requests: dict[str, list[str]] = field(default_factory=dict)  # request id -> decisions made for it
     changes: dict[str, int] = field(default_factory=dict)  # item or user of the catalogue -> log offset of the newest
     records: int = 0
     rules: Acceptance = field(default_factory=Acceptance)
@@ -94,6 +95,8 @@ class Folded:
             self.settled[record.settled.decision_id] += 1
         if record.decision is not None:
             self.decisions[record.decision.decision_id] += 1
+            if record.decision.request_id:
+                self.requests.setdefault(record.decision.request_id, []).append(record.decision.decision_id)
             if record.event is not None:
                 self.offered[record.event.event_id] = own_list(record.decision)
 

@@ -4,7 +4,7 @@ from collections import Counter
 from typing import Any
 
 from stream.config import Config, Slate
-from stream.decisions.arrivals import UserEvent
+from stream.decisions.arrivals import SlateAsked, UserEvent
 from stream.decisions.engine import Engine
 from stream.decisions.local import LocalWorker
 from stream.decisions.slates import DrawnSlate, SlateRequest
@@ -12,6 +12,7 @@ from stream.model.fold import Model
 from stream.observe import Mix, Observer
 from stream.records.acceptance import Verdict
 from stream.records.log import Batch, Decision, ItemChange, LoggedEvent, Message, Settlement, Step
+from stream.records.requests import Request
 from stream.records.schemas import Item
 from stream.state.user import User
 
@@ -81,6 +82,12 @@ def did(user: str, item: str, time: float = T, kind: int = VIEW, **fields: Any) 
     event_id = fields.pop("event_id", f"{user}-{item}-{time}")
     session_id, decision_id = fields.pop("session_id", None), fields.get("decision_id")
     return UserEvent(user, LoggedEvent(0, 0, event_id, item, kind, time, session_id, decision_id))
+
+
+def asked(user: str, now: float = T, **fields: Any) -> SlateAsked:
+    """A user's request as of `now`."""
+    request_id = fields.pop("request_id", f"{user}-{now}")
+    return SlateAsked(Request(request_id=request_id, user_id=user, **fields), now, now)
 
 
 def steps(batch: Batch) -> list[Step]:

@@ -88,7 +88,8 @@ class Options:
 @click.option(
     "--lists", type=click.Choice(get_args(Lists)), default="published", show_default=True,
     help="published: as made after the user's previous event; refreshed: the same, but old lists are refreshed as the "
-    "worker does it; fresh: as made when the event arrives.",
+    "worker does it; asked: as made when the event arrives, as if its user had just asked for it, and learned as such; "
+    "fresh: the same to be measured alone, while published ones are served.",
 )  # fmt: skip
 @click.option(
     "--refreshes", type=click.FloatRange(0), default=1.0, show_default=True,

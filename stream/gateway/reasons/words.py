@@ -15,7 +15,7 @@ ENGLISH: dict[str, str] = {  # by feature, for an item that has more of it than 
     "covisitation": "it goes with what you looked at", "sequential_rules": "it follows what you looked at",
     "same_category": "it is of the kind that you looked at last", "category_share": "it is of a kind that you like",
     "age": "it is new", "idle": "many look at it right now", "trend": "it is on the rise",
-    "agreement": "many signs speak for it", "seen": SEEN,
+    "new_since": "it is new since you were last here", "agreement": "many signs speak for it", "seen": SEEN,
     "unseen": "you have not looked at it yet", "no_longer_new": "it has been here for long",
     "little_known": "few know it yet", "less": "it has less {feature} than the others",
     "other": "{feature} speaks for it", "goes_with": "goes with {title}",

@@ -7,12 +7,13 @@ import numpy as np
 import pytest
 
 from stream.config import Ranking
+from stream.decisions.arrivals import UserEvent
 from stream.decisions.engine import Engine
 from stream.decisions.shown import SHOWN_USERS, Shown
 from stream.ranking.negatives import offered_bytes, pack_offered
 from stream.records.log import Rows
 from stream.state.user import User
-from tests.support.site import Site, T, decision_of, did, shown, steps
+from tests.support.site import Site, T, asked, decision_of, did, shown, steps
 
 NO_PAST = np.full(5, -1, np.int32), np.empty(0)
 
@@ -82,6 +83,59 @@ def test_an_event_from_before_the_slate_teaches_the_ranker_nothing() -> None:
     site = Site("abcd")
     shown(site)
     assert site.step(did("u", "b", T - 1)).rows is None
+
+
+HOURS = 7200.0  # of silence; a session ends after 1800 s
+
+
+def column(site: Site, event: UserEvent, name: str) -> int:
+    """Of the item taken, in the rows of an event, which may be the one that settles other slates by silence."""
+    rows = steps(site.take(event))[0].rows
+    assert rows is not None
+    assert rows.taken
+    return int(np.frombuffer(rows.features, np.uint8)[site.model.ranking.columns.index(name)])
+
+
+def crowd(site: Site, time: float) -> None:
+    """Many take `c`."""
+    for n in range(40):
+        site.take(did("crowd", "c", time + n))
+
+
+@pytest.mark.parametrize(("share", "popularity"), [(0.0, 255), (1.0, round(255 * 5 / 41))])
+def test_who_comes_back_teaches_a_list_as_of_now(share: float, popularity: int) -> None:
+    """`b` was the most popular item when u and v left; `c` is when they come back to `b`."""
+    site = Site("abcd", ranking=Ranking(asked_share=share))
+    site.take(*(did(f"other{n}", "b", T - 9) for n in range(5)))
+    site.take(did("u", "c"), did("v", "c"))
+    crowd(site, T + 10)
+    assert abs(column(site, did("u", "b", T + HOURS), "popularity_value") - popularity) <= 3
+    assert (column(site, did("v", "b", T + HOURS), "depth") == 0) == (share == 1.0), "their session is over"
+    assert site.model.skipped == 0
+
+
+def test_the_share_is_drawn_by_the_ids_of_events() -> None:
+    def renewed() -> list[bool]:
+        site = Site("abcd", ranking=Ranking(asked_share=0.5))
+        for n in range(60):
+            site.take(did(f"u{n}", "a", T + n))
+        return [column(site, did(f"u{n}", "a", T + HOURS + n), "depth") == 0 for n in range(60)]
+
+    drawn = renewed()
+    assert 11 <= sum(drawn) <= 49, "within five standard deviations"
+    assert renewed() == drawn
+
+
+def test_within_a_session_after_a_request_and_while_slates_are_deferred_no_list_is_made_to_learn_from() -> None:
+    site = Site("abcd")
+    for user in "uvw":
+        site.take(did(user, "a"))
+    assert column(site, did("u", "a", T + 1800), "depth") > 0
+    site.take(asked("v", T + HOURS))
+    crowd(site, T + HOURS)
+    assert column(site, did("v", "a", T + HOURS + 60), "popularity_value") == 255, "as it was asked for"
+    site.shard.deferred.add("crowd", at=0.0)
+    assert column(site, did("w", "a", T + HOURS + 60), "depth") > 0
 
 
 def test_what_was_shown_is_kept_for_a_bounded_number_of_users(monkeypatch: pytest.MonkeyPatch) -> None:

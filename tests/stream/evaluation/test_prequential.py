@@ -62,7 +62,7 @@ def test_two_tastes_are_learned() -> None:
     assert engine < 0.55, "42 % is the most that can be known"
 
 
-@pytest.mark.parametrize("lists", ["published", "fresh"])
+@pytest.mark.parametrize("lists", ["published", "fresh", "asked"])
 def test_new_and_seen_items_are_measured_separately(lists: Lists) -> None:
     report = evaluated(tastes(300), lists=lists)
     for learner in ("engine", "popularity"):
@@ -75,11 +75,30 @@ def test_new_and_seen_items_are_measured_separately(lists: Lists) -> None:
 def test_a_published_list_is_as_old_as_the_users_last_event_and_a_fresh_one_is_not() -> None:
     """u comes to an empty site and has no list; when u comes back, v has made b known."""
     entries = [event(0, "u", "a"), event(1, "v", "b"), event(2, "u", "b")]
-    published, fresh = (evaluated(entries, lists=lists) for lists in ("published", "fresh"))
-    assert (published["steps"], fresh["steps"]) == (0, 1)
-    assert score(fresh)["hit_rate@5"] == 1.0
+    published, fresh, asked = (evaluated(entries, lists=lists) for lists in ("published", "fresh", "asked"))
+    assert (published["steps"], fresh["steps"], asked["steps"]) == (0, 1, 1)
+    assert score(fresh)["hit_rate@5"] == score(asked)["hit_rate@5"] == 1.0
+    assert (asked["lists"], asked["mean_list_age_s"]) == ("asked", 0.0)
     assert (published["events"], published["known_items"]) == (3, 2)
     assert published["lists"] == "published"
+
+
+def news(days: int = 40) -> list[Entry]:
+    """A paper: what five people read today is what the other five, who come back after a day, will read, too."""
+    found: list[Entry] = []
+    for day in range(days):
+        for n in range(10):
+            found.append(event(len(found), f"u{(n + 5 * (day % 2)) % 10}", f"i{day}", time=T + 86_400 * day + 60 * n))
+    return found
+
+
+def test_a_ranking_that_learns_from_lists_as_they_are_asked_for_knows_what_is_new() -> None:
+    """A list of yesterday never holds what is new today; of one as of now, it is at the top for nine of ten."""
+    published, asked = (evaluated(news(), ks=(1,), train_events=200, lists=lists) for lists in ("published", "asked"))
+    assert score(published)["hit_rate@1"] == 0.0
+    assert score(asked)["hit_rate@1"] > 0.8
+    assert asked["sources"]["ranked"]["hit_rate"] > 0.8, "the policy has learned from the same lists"
+    assert asked["skipped_records"] == 0
 
 
 def test_only_steps_after_the_training_are_measured() -> None:

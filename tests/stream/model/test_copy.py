@@ -30,6 +30,22 @@ def test_another_configuration_is_refused() -> None:
         Model(Config(slate=Slate(slots=5), policy=Policy(name="sarsa"))).restore(saved)
 
 
+def test_a_copy_from_before_the_last_feature_is_read_and_ranks_as_it_did() -> None:
+    model = folded(LOG)
+    saved = model.copy()
+    last = len(model.ranking.mixer.names) - 1
+    mixer = saved.parts["mixer"]
+    narrow = {name: np.delete(mixer[name], last, axis=1) for name in ("linear", "hidden")}
+    catalogue = {name: array for name, array in saved.parts["catalogue"].items() if name != "since"}
+    heir = Model(model.config)
+    heir.restore(saved._replace(parts={**saved.parts, "mixer": {**mixer, **narrow}, "catalogue": catalogue}))
+    rows = np.random.default_rng(1).integers(0, 256, (9, last + 1), np.uint8)
+    rows[:, last] = 0
+    assert heir.ranking.mixer.score_many(rows).tolist() == model.ranking.mixer.score_many(rows).tolist()
+    assert not heir.ranking.mixer.arrays.linear[:, last].any()
+    assert not heir.catalogue.since.any()
+
+
 def test_a_copy_is_decoded_as_it_was_encoded() -> None:
     copy = folded(LOG).copy()
     again = ModelCopy.decode(copy.encode())

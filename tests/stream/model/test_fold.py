@@ -17,6 +17,7 @@ from stream.model.copy import ModelCopy
 from stream.model.fold import Model
 from stream.model.lessons import Lessons
 from stream.observe import Losses, Observer
+from stream.ranking.features import NEW_SINCE
 from stream.ranking.score import HEAD_NEGATIVES
 from stream.records.log import (
     LOG_VERSION,
@@ -190,6 +191,32 @@ def test_a_record_that_raises_is_counted_and_skipped_on_every_replica() -> None:
         np.array_equal(array, others[part][key])
         for part, arrays in folded(LOG).copy().parts.items() for key, array in arrays.items()
     ), "the other sources have learned it all"  # fmt: skip
+
+
+def test_a_log_of_the_version_before_is_learned_as_if_nothing_were_new() -> None:
+    """Its rows have a column less; the same rows of today's width with zeros there teach the same."""
+    columns = Model(CONFIG).ranking.columns
+    place = columns.index(NEW_SINCE)
+
+    def told(version: int) -> Model:
+        model = Model(CONFIG)
+        for n, data in enumerate(LOG):
+            message = msgspec.structs.replace(decode_message(data, n), version=version)
+            records = message.records if isinstance(message, Batch) else []
+            for at, step in enumerate(records):
+                if isinstance(step, Step) and step.rows is not None:
+                    rows = np.frombuffer(step.rows.features, np.uint8).reshape(-1, len(columns)).copy()
+                    rows[:, place] = 0
+                    rows = np.delete(rows, place, axis=1) if version == 4 else rows
+                    kept = msgspec.structs.replace(step.rows, features=rows.tobytes())
+                    records[at] = msgspec.structs.replace(step, rows=kept)
+            model.fold(message, n)
+        return model
+
+    old, new = told(4), told(LOG_VERSION)
+    assert old.skipped == new.skipped == 0
+    assert old.ranking.mixer.loss > 0
+    assert old.fingerprint() == new.fingerprint()
 
 
 def test_of_a_source_that_learns_one_by_one_only_the_event_that_raises_is_skipped() -> None:

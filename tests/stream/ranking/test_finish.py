@@ -32,7 +32,7 @@ def test_rows_scores_and_list_0_are_those_of_the_parts(weights: dict[str, float]
     describe(
         Joined(found.items, room.ranks[:count], room.scores[:, :count].copy(), found.places), past,
         past.items[:CATEGORY_ITEMS],
-        Known(catalogue.category, catalogue.born, catalogue.used, catalogue.events),
+        Known(catalogue.category, catalogue.born, catalogue.used, catalogue.since, catalogue.events),
         Moment(
             VIEW, bool(counts.twice), (counts.repeats + 1.5) / (counts.events + 5),
             (counts.immediate + 1.0) / (counts.events + 5), float(counts.events), float(counts.depth),

@@ -11,7 +11,7 @@ from river import linear_model, utils
 
 from learners.ranking.heads import Head
 from stream import config
-from stream.ranking.features import OWN, SCORE, feature_names
+from stream.ranking.features import NEW_SINCE, OWN, SCORE, feature_names
 from stream.ranking.score import HEAD_FEATURES, HEAD_NEGATIVES, SCORE_RANGE, Ranking, Weights
 from stream.records.log import Rows
 
@@ -95,6 +95,18 @@ def test_from_a_miss_only_the_heads_learn() -> None:
     assert losses.click > 0
     assert np.array_equal(found.mixer.state()["linear"], before)
     assert found.heads.state()["steps"].tolist() == [HEAD_NEGATIVES, 0]
+
+
+def test_rows_of_an_older_log_teach_as_if_nothing_were_new() -> None:
+    found, twin = ranking(), ranking()
+    _, rows = found.score_many(features(9), WEIGHTS)
+    place = found.columns.index(NEW_SINCE)
+    rows[:, place] = 0
+    narrow = Rows(np.delete(rows, place, axis=1).tobytes(), True, 4, 0.5)
+    with pytest.raises(ValueError, match="rows must be of"):
+        found.check(narrow)
+    learned = found.learn_one(found.widened(narrow), purchased=False)
+    assert learned == twin.learn_one(Rows(rows.tobytes(), True, 4, 0.5), purchased=False)
 
 
 def test_losses_fall() -> None:

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from stream.records.log import (
     LOG_VERSION,
+    READABLE,
     Batch,
     Claim,
     Decision,
@@ -31,6 +32,7 @@ from stream.records.schemas import Item, OutcomeType
 FLOATS = st.floats(allow_nan=False)
 INTS = st.integers(-(2**31), 2**40)
 OTHER = LOG_VERSION + 1
+VERSIONS = " or ".join(map(str, READABLE))
 TEXT = st.text(max_size=8)
 BYTES = st.binary(max_size=12)
 IDS = st.lists(TEXT, max_size=3)
@@ -117,16 +119,22 @@ def test_foreign_bytes_are_refused_or_decoded(data: bytes) -> None:
 )
 def test_unreadable_bytes_stop_the_fold_with_their_offset(data: bytes) -> None:
     with pytest.raises(
-        ForeignLogError, match=rf"headwater.log offset 91: must hold messages of version {LOG_VERSION}; got b'.*run the"
+        ForeignLogError, match=rf"headwater.log offset 91: must hold messages of version {VERSIONS}; got b'.*run the"
     ):
         decode_message(data, 91)
+
+
+@pytest.mark.parametrize("version", [4, LOG_VERSION])
+def test_logs_of_the_version_before_are_read(version: int) -> None:
+    claim = Claim(version, "users/0", "t")
+    assert decode_message(encode_message(claim), 91) == claim
 
 
 @pytest.mark.parametrize("message", [Claim(OTHER, "users/0", "t"), Batch(OTHER, "users/0", 0, 0, {}, 0.0, [])])
 def test_another_version_is_refused(message: Message) -> None:
     with pytest.raises(
         ForeignLogError,
-        match=rf"headwater\.log offset 91: must be of version {LOG_VERSION}; got {OTHER}; run the",
+        match=rf"headwater\.log offset 91: must be of version {VERSIONS}; got {OTHER}; run the",
     ):
         decode_message(encode_message(message), 91)
 

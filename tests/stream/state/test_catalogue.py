@@ -147,6 +147,16 @@ def test_facts_described_again_and_again_are_kept_in_bounded_room(changes: list[
     }
 
 
+def test_the_time_of_the_first_mention_is_kept_and_is_unknown_in_snapshots_without_it() -> None:
+    found, twin, heir = Catalogue(), Catalogue(), Catalogue()
+    found.add_item(0, 5.0)
+    found.add_item(1, 7.0)
+    found.touch(0)
+    twin.restore(found.state())
+    heir.restore({name: array for name, array in found.state().items() if name != "since"})
+    assert [each.since[:2].tolist() for each in (found, twin, heir)] == [[5.0, 7.0], [5.0, 7.0], [0.0, 0.0]]
+
+
 def test_a_mask_differs_for_its_items_only_and_ends_with_its_block() -> None:
     found = Catalogue()
     for item in range(3):

@@ -25,6 +25,16 @@ def test_counts_of_a_short_life() -> None:
     assert live(event("b", T), event("a", T + 1), event("a", T + 2)).counts.twice
 
 
+def test_a_silence_ends_the_session_of_a_user_who_comes_back() -> None:
+    user = live(event("a", T), event("b", T + 1, CLICK), event("a", T + 2))
+    assert user.as_of(T + 2 + GAP, GAP) is user
+    back = user.as_of(T + 3 + GAP, GAP)
+    assert (back.depth, back.session, back.events, back.time) == (0, [], 3, T + 2)
+    assert (back.seen, back.numbers) == (user.seen, user.numbers)
+    assert (user.depth, user.session) == (3, ["a", "b", "a"]), "the user themselves has not changed"
+    assert NOBODY.as_of(T, GAP) is NOBODY
+
+
 def test_a_purchase_is_remembered_after_a_view() -> None:
     user = live(event("a", T, PURCHASE), event("b", T), event("a", T + 1))
     assert user.seen["a"] == Seen(2, True, VIEW, T + 1, T)

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from stream.client.watch import partition_of
 from stream.config import Config, Kafka, Rewards
-from stream.decisions.arrivals import Arrival
+from stream.decisions.arrivals import Arrival, SlateAsked, UserEvent
 from stream.decisions.shard import Shard
 from stream.kafka.polls import Poll
 from stream.kafka.unreadable import Unreadable
@@ -74,8 +74,8 @@ class Reader:
         self.seen = Tally()
         self.intake = Intake(Config(), self.seen)
         self.shard = Shard(shard, 0, Rewards())
-        names = ("events.view", "events.click", "events.purchase", "catalog.users", "catalog.items")
-        self.shard.next = {name: positions.get(name.split(".")[1], 0) for name in names}
+        names = ("events.view", "events.click", "events.purchase", "catalog.users", "catalog.items", "requests")
+        self.shard.next = {name: positions.get(name.split(".")[-1], 0) for name in names}
 
     def read(self, *fetched: tuple[TP, list[Record]]) -> Seen:
         reading = self.intake.read(self.shard.next, fetched, T + 1000)
@@ -86,7 +86,7 @@ class Reader:
 
 
 def offsets(taken: Seen) -> list[int]:
-    return [arrival[1].offset for arrival in taken.arrivals if isinstance(arrival, tuple)]
+    return [arrival.event.offset for arrival in taken.arrivals if isinstance(arrival, UserEvent)]
 
 
 def test_older_offsets_are_dropped() -> None:
@@ -132,7 +132,7 @@ def test_the_order_is_that_of_writing_then_that_of_event_time() -> None:
     ]
     clicks.append(view(2, written=T + 3, time=T + 8, item="d", tp=CLICKS))
     taken = reader.read((VIEWS, views), (CLICKS, clicks))
-    assert [arrival[1].item_id for arrival in taken.arrivals if isinstance(arrival, tuple)] == list("abcde")
+    assert [arrival.event.item_id for arrival in taken.arrivals if isinstance(arrival, UserEvent)] == list("abcde")
 
 
 def test_equal_times_keep_the_order_of_the_topic() -> None:
@@ -143,10 +143,27 @@ def test_an_event_says_where_it_came_from() -> None:
     reader = Reader()
     taken = reader.read((CLICKS, [view(0, written=T + 1.5, tp=CLICKS)]))
     (arrival,) = taken.arrivals
-    assert isinstance(arrival, tuple)
+    assert isinstance(arrival, UserEvent)
     user, event, _ = arrival
     assert (user, event.topic, event.offset, event.kind, event.item_id, event.time) == ("u", 1, 0, 1, "a", T)
     assert taken.written_at == {(1, 0): T + 1.5}
+
+
+def test_a_request_is_asked_as_of_its_time_or_of_its_record() -> None:
+    tp = TP("requests", 0)
+    values = [
+        b'{"request_id": "r0", "user_id": "u", "timestamp": 1690000000.5, "exclude": ["a"], "k": 3}',
+        b'{"request_id": "r1", "user_id": "u"}',
+        b'{"request_id": "r2", "user_id": "another"}',
+        b"",
+    ]
+    reader = Reader()
+    taken = reader.read((tp, [raw(tp, n, b"u", value) for n, value in enumerate(values)]))
+    assert [(each.now, each.written, each.user_id) for each in taken.arrivals if isinstance(each, SlateAsked)] == [
+        (1_690_000_000.5, T, "u"), (T, T, "u"),
+    ]  # fmt: skip
+    assert reader.seen.reasons == ["wrong_key", "not_json"]
+    assert taken.next == {"requests": 4}
 
 
 def test_a_dead_letter_holds_the_original() -> None:
@@ -223,13 +240,15 @@ def test_a_large_poll_is_split_into_messages_without_losing_the_order_of_time() 
     reader = Reader()
     reading = reader.intake.read(reader.shard.next, [(VIEWS, views), (CLICKS, clicks)], T + 1000)
     assert [len(part.arrivals) for part in reading.parts] == [200] * 4 + [190]
-    times = [arrival[1].time for part in reading.parts for arrival in part.arrivals if isinstance(arrival, tuple)]
+    times = [
+        arrival.event.time for part in reading.parts for arrival in part.arrivals if isinstance(arrival, UserEvent)
+    ]
     assert times == sorted(times)
     position = {"events.view": 0, "events.click": 0}
     for part in reading.parts:  # each message is complete in itself: its positions follow from what it holds
         for arrival in part.arrivals:
-            assert isinstance(arrival, tuple)
-            position[("events.view", "events.click")[arrival[1].topic]] += 1
+            assert isinstance(arrival, UserEvent)
+            position[("events.view", "events.click")[arrival.event.topic]] += 1
         assert position == position | part.next
     assert position == {"events.view": 900, "events.click": 90}
     assert BATCH_RECORDS == 200
@@ -240,7 +259,11 @@ def test_a_large_poll_is_split_into_messages_without_losing_the_order_of_time() 
 def test_a_topic_stays_in_the_order_of_its_offsets_whatever_the_clocks_say(times: list[tuple[int, int]]) -> None:
     records = [view(n, written=T + written, time=T + time) for n, (written, time) in enumerate(times)]
     found = Reader().read((VIEWS, records), (CLICKS, [view(0, written=T + 1, tp=CLICKS)])) if records else None
-    own = [] if found is None else [a[1].offset for a in found.arrivals if isinstance(a, tuple) and a[1].topic == 0]
+    own = (
+        []
+        if found is None
+        else [a.event.offset for a in found.arrivals if isinstance(a, UserEvent) and a.event.topic == 0]
+    )
     assert own == list(range(len(records)))
 
 
@@ -328,6 +351,20 @@ def test_fields_that_nobody_reads_are_counted_and_each_name_is_said_once(caplog:
     for name in ("title", "attributes", "settings"):
         assert caplog.text.count(f"did you mean {name!r}?") == 1
     assert ": desicion_id: is no field of events" in caplog.text
+
+
+def test_all_names_of_a_record_are_said_and_a_topic_does_not_wait_for_another(caplog: pytest.LogCaptureFixture) -> None:
+    """What is sent once, such as a catalogue, comes within the ten seconds of another topic's line."""
+    items, users = TP("catalog.items", 0), TP("catalog.users", 0)
+    Intake(Config(), Observer()).read({"events.view": 0, "catalog.items": 0, "catalog.users": 0}, [
+        (VIEWS, [with_fields(VIEWS, 0, b"u", "{" + EVENT % 0 + ', "desicion_id": "1", "pirce": 3}')]),
+        (items, [with_fields(items, 0, b"a", '{"item_id": "a", "titel": "Mug", "pricee": 3}')]),
+        (users, [with_fields(users, 0, b"u", '{"user_id": "u", "atributes": {}}')]),
+    ], T)  # fmt: skip
+    for name in ("decision_id", "title", "attributes"):
+        assert caplog.text.count(f"did you mean {name!r}?") == 1
+    assert caplog.text.count("did you mean 'price'?") == 2
+    assert len(caplog.records) == 3
 
 
 def test_an_event_with_an_unknown_field_is_taken_in_like_any_other() -> None:

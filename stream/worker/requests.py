@@ -1,0 +1,52 @@
+"""Requests in a round: those that nobody waits for any more, and those for which there is no time, get no slate."""
+
+from collections.abc import Iterable, Sequence
+
+from stream.decisions.arrivals import Answer, Arrival, SlateAsked
+from stream.decisions.publish import response
+from stream.decisions.shard import Shard
+from stream.records.topics import RESPONSES, ShardId
+from stream.worker.writer import OutgoingRecord
+
+LEAST = 1  # requests of a shard that a round answers, however little time there is
+
+
+def refuse(parts: Sequence[list[Arrival]], now: float, room: int | None) -> list[list[Answer]]:
+    """Take requests out of the parts of a poll: those past their deadline, and those beyond the room for slates.
+
+    Parameters
+    ----------
+    now : unix seconds, by the clock that deadlines are judged by
+    room : slates for which there is time; None: any number
+    """
+    left = None if room is None else max(LEAST, room)
+    refused = list[list[Answer]]()
+    for arrivals in parts:
+        found, kept = list[Answer](), list[Arrival]()
+        for each in arrivals:
+            if not isinstance(each, SlateAsked):
+                kept.append(each)
+            elif (late_s := _late_s(each, now)) > 0:
+                found.append(Answer(each, None, "late", f"the deadline had passed {1000 * late_s:.0f} ms ago"))
+            elif left == 0:
+                found.append(Answer(each, None, "busy", "there is no time for as many slates as are asked for"))
+            else:
+                kept.append(each)
+                left = None if left is None else left - 1
+        arrivals[:] = kept
+        refused.append(found)
+    return refused
+
+
+def response_records(shard: Shard, answers: Iterable[Answer], lists: tuple[str, ...]) -> list[OutgoingRecord]:
+    """Records of `responses`, to a shard's requests."""
+    partition = ShardId.parse(shard.id).partition
+    return [
+        OutgoingRecord(RESPONSES, answer.asked.user_id.encode(), response(answer, shard.epoch, lists), partition)
+        for answer in answers
+    ]
+
+
+def _late_s(asked: SlateAsked, now: float) -> float:
+    deadline_ms = asked.request.deadline_ms
+    return 0.0 if deadline_ms is None else now - asked.written - deadline_ms / 1000
