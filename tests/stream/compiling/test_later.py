@@ -65,11 +65,12 @@ def test_one_child_beside_compiles_what_is_missing_once(folder: Path, monkeypatc
         later = Later(Config())
         later.start()
         await asyncio.sleep(0.3)
-        assert not later.there
+        before = later.there
         await compiler.end()
         async with asyncio.timeout(60.0):
             while not later.there:
                 await asyncio.sleep(0.01)
+        assert not before
         again = Later(Config())
         again.start()
         assert again.there
