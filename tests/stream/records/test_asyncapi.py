@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from stream.records.asyncapi import DEPLOY, EXAMPLES, NOON, OWN, WIRE_RECORDS, document, files, to_yaml
 from stream.records.codec import decode_event, decode_item, decode_profile, encode
 from stream.records.schemas import Event, Item, Profile, json_schema
-from stream.records.topics import DEAD, EVENT_TOPICS, EXPERIMENTS, LOG, MODEL_SNAPSHOTS, REQUESTS, TOPICS
+from stream.records.topics import DEAD, EVENT_TOPICS, EXPERIMENTS, INPUT_TOPICS, LOG, MODEL_SNAPSHOTS, TOPICS
 
 DOCUMENT: Any = yaml.safe_load((DEPLOY / "asyncapi.yaml").read_text("utf-8"))
 TEXT = st.text(alphabet="ab é 0:#-$'\"\n\\{[&*!|>%@`,", min_size=1, max_size=6)
@@ -100,10 +100,7 @@ def test_channel_is_the_topic(topic: Any) -> None:
     settings = {key: ",".join(v) if isinstance(v, list) else str(v) for key, v in kafka["topicConfiguration"].items()}
     assert settings == topic.config
     actions = [o["action"] for o in DOCUMENT["operations"].values() if o["channel"]["$ref"].endswith(f"/{topic.name}")]
-    receives, sends = (
-        topic.name.startswith(("events.", "catalog.", "experiments", "requests")) and topic is not DEAD,
-        topic in TOPICS[6:] and topic is not REQUESTS,
-    )
+    receives, sends = topic in INPUT_TOPICS, topic not in INPUT_TOPICS
     assert actions == ["send"] * sends + ["receive"] * (receives or topic in OWN)
 
 
