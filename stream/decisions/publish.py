@@ -1,10 +1,12 @@
 """From log records to what others read: recommendations before the log has them, outcomes after."""
 
 from collections.abc import Iterator
+from functools import lru_cache
 
 import numpy as np
 
 from bandits import PINNED
+from stream.ranking.reasons import reason_names
 from stream.records.log import Batch, Decision, ProfileChange, Settlement, Step
 from stream.records.schemas import Outcome, Recommendation, Slot
 
@@ -24,17 +26,23 @@ def recommendation(
 ) -> Recommendation:
     """One slate as it is published."""
     scores, propensities = _floats(decision.scores), _floats(decision.propensities)
+    names, reasons = _reason_names(lists), decision.reasons or bytes(len(scores))  # an old decision has none
     return Recommendation(
         user_id=user_id, decision_id=decision.decision_id, event_id=event_id, timestamp=decision.time,
         model_version=decision.model_version, epoch=epoch, policy=decision.policy,
         experiment=decision.experiment, variant=decision.variant,
         slots=[
-            Slot(item, score, source_name(source, lists), propensity)
-            for item, score, source, propensity in zip(
-                decision.slate, scores, decision.sources, propensities, strict=True
+            Slot(item, score, source_name(source, lists), propensity, names[reason])
+            for item, score, source, propensity, reason in zip(
+                decision.slate, scores, decision.sources, propensities, reasons, strict=True
             )
         ],
     )  # fmt: skip
+
+
+@lru_cache(8)
+def _reason_names(lists: tuple[str, ...]) -> tuple[str, ...]:
+    return reason_names(lists[1:])
 
 
 def source_name(source: int, lists: tuple[str, ...]) -> str:

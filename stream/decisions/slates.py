@@ -105,7 +105,7 @@ class Slates:
         decision = Decision(
             name, asked.now, policy.name, epsilon, model.offset, state,
             list(map(model.vocabulary.ids.__getitem__, packed.items)), packed.sources, packed.offered_ranks,
-            packed.propensities, packed.scores, packed.lists,
+            packed.propensities, packed.scores, packed.lists, reasons=packed.reasons,
         )  # fmt: skip
         if model.variants.experiment is not None:
             decision = self._enrol(user, decision, treatment, ranked)
