@@ -10,6 +10,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+from learners.arrays.handle import same_arrays
 from learners.base import Source
 from learners.board import SEATS, Board
 from learners.interactions import Interactions
@@ -106,6 +107,7 @@ class Teacher:
         self._content = self._seated["content"]  # it learns nothing, but is told
         self._answering = [sessions, users]  # they remember their last answer
         self._into: Learned | None = None  # as it was last
+        self._outdated = True
         self._size = 0  # items that there were then
         self.paces = Paces(np.ones(len(_PACED)), sessions.limits, users.limits)
         self.learned = np.zeros(len(_STOPS), np.int64)  # see `teach`
@@ -116,24 +118,29 @@ class Teacher:
 
     def outdate(self) -> None:
         """Expect that sources have other arrays or another pace: something else than an event has changed them."""
-        self._into = None
+        self._outdated = True
 
     def ready(self, items: Sequence[int], size: int) -> Learned:
         """Return what `teach` takes, to teach events on these of so many items at the pace that is set by now.
 
-        Arrays and pace are read anew where there are more items than before, and after `outdate`.
+        Arrays and pace are read anew where there are more items than before, and after `outdate`. Where the arrays are
+        the same, as with most new items, so is what is returned: to pass others to compiled code takes long.
         """
         self._content.catch_up(items)
         for source in self._answering:
             source.make_ready()
-        if self._into is None or size != self._size:
+        into = self._into
+        if into is None or self._outdated or size != self._size:
             self.paces.growths[:] = [source.growth for source in self._paced]
             popular, fast, near, following, sessions, users, shelves, _, repeats = self.board.seated
-            self._into, self._size = Learned(
+            now = Learned(
                 popular.arrays, fast.arrays, near.links, following.links, sessions.sessions, users.users,
                 shelves.arrays, repeats.tables,
-            ), size  # fmt: skip
-        return self._into
+            )  # fmt: skip
+            if into is None or not same_arrays(into, now):
+                into = self._into = now
+            self._size, self._outdated = size, False
+        return into
 
     def finish(self, events: Interactions) -> None:
         """Let the sources that stopped half-way learn the rest."""

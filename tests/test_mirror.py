@@ -44,7 +44,6 @@ EXEMPT: dict[str, str] = {  # source file -> what it is, and where it is tested
     "stream/compiling/__main__.py": "a child process: tests/stream/compiling/test_children.py starts it",
     "stream/datasets/catalogues.py": "files beside a log: tests/stream/datasets/test_ready.py reads each kind",
     "stream/datasets/objects.py": "tests/stream/datasets/test_ready.py reads each kind of object",
-    "stream/datasets/parquet.py": "tests/stream/datasets/test_ready.py reads parquet, with and without its library",
     "stream/datasets/raw/bad.py": "tests/stream/commands/test_options.py: what is said of lines left out",
     "stream/datasets/raw/text.py": "encodings, line ends: tests/stream/datasets/test_sniff.py",
     "stream/datasets/raw/unpack.py": "packed files: tests/stream/datasets/test_sniff.py reads each kind",

@@ -65,6 +65,19 @@ def _hold(it: Any) -> Any:
     return _Held(_lent(it))  # type: ignore[call-arg]  # compiled code does not pass the first argument
 
 
+def same_arrays(one: Any, other: Any) -> bool:
+    """Whether two tuples, of tuples and arrays, hold the same arrays: not equal ones, the very same.
+
+    >>> import numpy as np
+    >>> held = np.zeros(2)
+    >>> same_arrays((held, (held, 1)), (held, (held, 1))), same_arrays((held,), (held.copy(),))
+    (True, False)
+    """
+    if isinstance(one, tuple):
+        return len(one) == len(other) and all(map(same_arrays, one, other))
+    return one is other or (isinstance(one, int | float) and one == other)
+
+
 class Handle:
     """The newest tuple of arrays that a learner computes with, for compiled code.
 

@@ -104,7 +104,7 @@ def _id(name: str, text: str) -> str:
 
 def _number(name: str, text: str, low: float = 0.0) -> float:
     try:
-        return number(text.strip(" \t"), low)
+        return number(text, low)
     except ValueError as error:
         raise ValueError(f"`{name}` {error}") from None
 
@@ -193,7 +193,8 @@ def parser(
 
     def parse(fields: Sequence[str]) -> Line | None:
         user, item, time, event, session, price, quantity, stars, *about = fields
-        rating = _number(rating_name, stars) if starred else _finite(stars) if stars else None
+        price, quantity = price.strip(" \t"), quantity.strip(" \t")
+        rating = _number(rating_name, stars.strip(" \t")) if starred else _finite(stars) if stars else None
         kind = kind_of(event, rating)
         if kind is None or (item and item == layout.unset):
             return None

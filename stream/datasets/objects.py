@@ -19,6 +19,7 @@ Object = Mapping[str, Any]
 ParseObject = Callable[[Object], list[Line]]
 ParseText = Callable[[str], list[Line]]
 _SPACES = re.compile(r"[\s,]*")
+_NEXT = re.compile(r"[ \t,]*\{")  # on the same line
 _DECODER = json.JSONDecoder()
 
 
@@ -79,6 +80,8 @@ def text_of(value: Any) -> str:
         return "true" if value else "false"
     if isinstance(value, float) and value.is_integer() and abs(value) < 1e15:
         return str(int(value))
+    if isinstance(value, bytes):
+        raise ValueError(f"must be text in UTF-8; got {value[:40]!r}")
     if isinstance(value, Mapping | list):
         raise ValueError(f"must be text or a number, not {'a list' if isinstance(value, list) else 'an object'}")
     return str(value)
@@ -169,7 +172,7 @@ def wire_parser(layout: Layout, unit: str | None, has_event: bool) -> ParseText:
 def rows(lines: Iterator[Physical], parse: ParseText) -> Iterator[Row]:
     """What came of each line, blank ones left out."""
     for line in lines:
-        text = line.text.strip()
+        text = line.text.strip().removesuffix(",")  # of an array without its brackets
         if line.fault:
             yield Row(line, text, ValueError(line.fault))
         elif text:
@@ -198,12 +201,16 @@ def _checked(decode: Callable[[str], Any], text: str) -> Any:
 
 
 def spans_lines(text: str) -> bool:
-    """True if a text begins with an object that takes more than its first line."""
+    r"""True if a text begins with an object that takes more than its first line, or that has another one behind it.
+
+    >>> spans_lines('{"a":\n1}'), spans_lines('{"a": 1}{"a": 2}'), spans_lines('{"a": 1}\n{"a": 2}')
+    (True, True, False)
+    """
     try:
         _, end = _DECODER.raw_decode(text)
     except (ValueError, RecursionError):
         return False
-    return "\n" in text[:end].strip()
+    return "\n" in text[:end].strip() or _NEXT.match(text, end) is not None
 
 
 def elements(text: str) -> Iterator[Physical]:
@@ -216,7 +223,7 @@ def elements(text: str) -> Iterator[Physical]:
     """
     place, number = (1 if text.startswith("[") else 0), 1
     counted = 0
-    begin = re.compile(r"\n(?=" + _indentation(text, place) + r"\{)|\}\s*,[ \t]*(?=\{)")
+    begin = re.compile(r"\n(?=" + _indentation(text, place) + r"\{)|\}\s*,?[ \t]*(?=\{)")
     while True:
         place = cast("re.Match[str]", _SPACES.match(text, place)).end()
         number += text.count("\n", counted, place)

@@ -33,7 +33,8 @@ def head_of(file: Bytes, path: Path) -> Head:
     """Names of the columns and the first rows."""
     table = _opened(file, path)
     first = next(iter(table.iter_batches(batch_size=1000)), None)
-    return Head(list(table.schema_arrow.names), [] if first is None else [_plain(row) for row in first.to_pylist()])
+    found = [] if first is None else [row for row in _objects(first) if not isinstance(row, ValueError)]
+    return Head(list(table.schema_arrow.names), found)
 
 
 def rows(file: Bytes, path: Path, paths: set[str], parse: ParseObject) -> Iterator[Row]:
@@ -43,14 +44,31 @@ def rows(file: Bytes, path: Path, paths: set[str], parse: ParseObject) -> Iterat
     columns = [name for name in table.schema_arrow.names if name in first]
     number = 0
     for batch in table.iter_batches(batch_size=BATCH, columns=columns):
-        for row in batch.to_pylist():
+        for row in _objects(batch):
             number += 1
-            plain = _plain(row)
             line = Physical(number, "\n")
             try:
-                yield Row(line, str(plain), parse(plain))
+                if isinstance(row, ValueError):
+                    raise row
+                yield Row(line, str(row), parse(row))
             except ValueError as error:
                 yield Row(line, "", error)
+
+
+def _objects(batch: Any) -> Iterator[Object | ValueError]:
+    """The rows; an error in place of one with a value that Python does not have, such as a time after the year 9999."""
+    for place, field in enumerate(batch.schema):
+        if str(field.type).startswith("timestamp[ns"):  # Python's times have microseconds
+            microseconds = importlib.import_module("pyarrow").timestamp("us", field.type.tz)
+            batch = batch.set_column(place, field.name, batch.column(place).cast(microseconds, safe=False))
+    try:
+        yield from map(_plain, batch.to_pylist())
+    except (ValueError, OverflowError):
+        for n in range(len(batch)):
+            try:
+                yield _plain(batch.slice(n, 1).to_pylist()[0])
+            except (ValueError, OverflowError) as error:
+                yield ValueError(f"holds a value that cannot be read: {error}")
 
 
 def _opened(file: Bytes, path: Path) -> Any:
@@ -72,5 +90,14 @@ def _plain_file(file: Bytes) -> bool:
 
 
 def _plain(row: Object) -> Object:
-    """Times as ISO 8601."""
-    return {name: value.isoformat() if isinstance(value, date | datetime) else value for name, value in row.items()}
+    """Times as ISO 8601, and bytes as the text that they are: many writers do not say that a column is text."""
+    return {name: _plain_value(value) for name, value in row.items()}
+
+
+def _plain_value(value: Any) -> Any:
+    if isinstance(value, date | datetime):
+        return value.isoformat()
+    try:
+        return value.decode() if isinstance(value, bytes) else value
+    except UnicodeDecodeError:
+        return value

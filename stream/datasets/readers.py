@@ -22,6 +22,7 @@ ends within an invalid line, it was cut off there: the line is left out with a w
 
 import logging
 import math
+import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -29,17 +30,23 @@ from stream.datasets import catalogues, objects, parquet, table
 from stream.datasets.catalogues import films, ratings_of
 from stream.datasets.file_events import FileEvents
 from stream.datasets.how import How, Plan
-from stream.datasets.layouts import ROLES, UNITS, Line, describe, parser
+from stream.datasets.layouts import REQUIRED, ROLES, UNITS, Line, describe, parser
 from stream.datasets.raw.bad import FormatError, LeftOut, OnBad, at, stop
-from stream.datasets.raw.text import CP1252, lines
-from stream.datasets.raw.unpack import Bytes, opened
+from stream.datasets.raw.text import CP1252, Physical, lines
+from stream.datasets.raw.unpack import DAMAGED, Bytes, opened, pieces
 from stream.datasets.ready import FORMATS
 from stream.datasets.sniff import plan
 from stream.datasets.table import Row
+from stream.records.numbers import with_point
 from stream.records.schemas import Event, EventType, Item
 
 __all__ = ["FORMATS", "Entry", "FormatError", "How", "LeftOut", "films", "guess", "ratings", "read"]
 Entry = Item | tuple[EventType, Event]
+# What databases, pandas and spreadsheets write where there is nothing; as an id it would be one user for all unknown.
+MISSING = frozenset({"NULL", "null", "\\N", "NaN", "nan", "None", "<NA>", "#N/A"})
+ROUNDED = re.compile(r"[0-9](?:[.,][0-9]+)?E\+[0-9]+")  # Python and databases write `e+`
+BY_A_SPREADSHEET = "which a spreadsheet has rounded: format the column as text there and export it again"
+
 log = logging.getLogger(__name__)
 
 
@@ -154,13 +161,35 @@ def _rows(file: Bytes, path: Path, planned: Plan) -> Iterator[Row]:
         objects.wire_parser(layout, unit, has_event) if planned.name == "jsonl" else objects.line_parser(parse_object)
     )
     if planned.form == "array":
-        return objects.rows(objects.elements(_text(file, planned.encoding)), parse)
+        return objects.rows(_elements(file, planned.encoding), parse)
     return objects.rows(lines(file, planned.encoding, planned.sample), parse)
 
 
-def _text(file: Bytes, encoding: str) -> str:
-    """All of a file; what is not of its encoding becomes a sign that JSON may hold only in text."""
-    return file.read().decode(encoding, "replace").lstrip("\ufeff")
+def _elements(file: Bytes, encoding: str) -> Iterator[Physical]:
+    """The objects of a file that must be read as a whole; what damaged bytes hide is one element with a fault.
+
+    What is not of its encoding becomes a sign that JSON may hold only in text.
+    """
+    found, number, fault = bytearray(), 0, ""
+    try:
+        for piece in pieces(file):
+            found += piece
+    except DAMAGED as error:
+        fault = f"the file cannot be read from here on; got {error}"
+    for element in objects.elements(found.decode(encoding, "replace").lstrip("\ufeff")):
+        number = element.number
+        yield element
+    if fault:
+        yield Physical(number + 1, "", fault)
+
+
+def _present(text: str, role: str, name: str) -> str:
+    """A field, or nothing where it holds what stands for nothing; user and item must be there."""
+    if text not in MISSING or role in {"event", "time"}:  # what they must hold is said where they are read
+        return text
+    if role in {"user", "item"}:
+        raise ValueError(f"`{name}` must not be empty; got {text!r}")
+    return ""
 
 
 def _fields(planned: Plan) -> table.Parse:
@@ -171,6 +200,8 @@ def _fields(planned: Plan) -> table.Parse:
     firsts = [each[0] if each else width for each in planned.places]
     decimal = planned.separator == ";"
     numbers = [n for n, role in enumerate(ROLES) if role in {"price", "quantity", "rating"}]
+
+    called = [planned.names.get(role, role) for role in ROLES]
 
     def parse_fields(fields: list[str]) -> list[Line]:
         if len(fields) != width:
@@ -183,9 +214,14 @@ def _fields(planned: Plan) -> table.Parse:
             ]
         else:
             chosen = [fields[place] for place in firsts]
-        if decimal:  # 9,90 is a number where commas do not separate
+        if not MISSING.isdisjoint(chosen):
+            chosen = [_present(text, role, name) for text, role, name in zip(chosen, ROLES, called)]
+        for n in range(len(REQUIRED)):
+            if "E+" in chosen[n] and ROUNDED.fullmatch(chosen[n].strip()):
+                raise ValueError(f"`{called[n]}` must be written out; got {chosen[n]!r}, {BY_A_SPREADSHEET}")
+        if decimal:  # 9,90 and 1.234,50 are numbers where commas do not separate
             for n in numbers:
-                chosen[n] = chosen[n].replace(",", ".")
+                chosen[n] = with_point(chosen[n].strip(" \t"))
         line = parse(chosen)
         return [] if line is None else [line]
 

@@ -33,9 +33,11 @@ def plan(path: Path, how: How) -> Plan:
     if parquet.is_parquet(data):
         with opened(path) as file:
             head = parquet.head_of(file, path)
+        if not head.rows:
+            raise FormatError(f"{path}: is empty: it must hold at least one event")
         return plan_of_objects(path, how, "parquet", head.rows, data)
     encoding = how.encoding or encoding_of(data)
-    text = data.decode(encoding, "replace").lstrip("\ufeff\r\n\t ")
+    text = data.decode(encoding, "replace").lstrip("\ufeff\x1e\r\n\t ")
     if text.startswith("[") or (text.startswith("{") and spans_lines(text)):
         return plan_of_objects(path, how, "array", list(readable(each.text for each in elements(text))), data)._replace(
             encoding=encoding

@@ -58,7 +58,7 @@ def _layout_of(path: Path, how: How, form: Form, objects: list[Object], data: by
     if not objects:
         raise FormatError(
             f"{path} line 1: no JSON object can be read; there must be one a line, or an array of them; got "
-            f"{data[:80].decode('utf-8', 'replace')!r}"
+            f"{data[:80].decode('utf-8', 'replace')!r}{_why(data)}"
         )
     names = list(_keys(objects))
     raise FormatError(
@@ -67,6 +67,17 @@ def _layout_of(path: Path, how: How, form: Form, objects: list[Object], data: by
         f"{', '.join(FORMATS)} with --format, or the columns"
         + suggestion(path, how.command, names, [[_shown(each, name) for name in names] for each in objects[:200]])
     )
+
+
+def _why(data: bytes) -> str:
+    """What is wrong with the first line, if it is JSON nearly."""
+    line = data.decode("utf-8", "replace").lstrip("\ufeff\x1e[ \t\r\n").partition("\n")[0].strip().removesuffix(",")
+    try:
+        if line.startswith("{"):
+            decoded(line)
+    except ValueError as error:
+        return f"; {str(error).partition('; got ')[0]}"
+    return ""
 
 
 def _shown(value: Object, path: str) -> str:

@@ -10,7 +10,8 @@ from bandits.slates.disagreement.policy import draw_by
 from stream.observe import NEW_EVENTS
 from stream.ranking.desk import CANDIDATES, PAST, lists_of
 from stream.ranking.negatives import pack_offered
-from stream.ranking.pack import pack
+from stream.ranking.pack import find_candidates, pack
+from stream.ranking.reasons import note_reasons
 
 
 @njit(cache=True)
@@ -48,7 +49,12 @@ def write_down(
     count, past = room.counts[CANDIDATES], room.counts[PAST]
     known, scores = room.items[:count], room.ranking[:count]
     categories, new = _count_mix(shelf.category, shelf.born, events - NEW_EVENTS, items)
-    pack(sheet, items, sources, offered_ranks, propensities, lists_of(room), known, scores, room.place, categories, new)
+    at, reasons = find_candidates(items, known, room.place), np.empty(len(items), np.uint8)
+    note_reasons(held.it.net.it, len(room.lengths), room.rows[:count], at, sources, reasons)
+    pack(
+        sheet, items, sources, offered_ranks, propensities, lists_of(room), at, scores, reasons, room.place, categories,
+        new,
+    )  # fmt: skip
     pack_offered(slot, known, room.rows[:count], scores, room.places[:count], room.times[:past])
 
 

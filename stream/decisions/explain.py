@@ -16,13 +16,12 @@ from learners import Query
 from stream.decisions.publish import source_name
 from stream.model.fold import Model
 from stream.ranking.candidates import Candidates
-from stream.ranking.features import OWN, PER_SOURCE
+from stream.ranking.reasons import groups
 from stream.state.user import User
 
 MAX_PARTS, MAX_PULLS = 8, 3  # contributions and items listed for a slot
 LINKS = ("covisitation", "sequential_rules")  # sources whose score is a sum over the user's items
 ASKED = 10  # newest items of the user that are tried
-USER_COLUMNS = ("gap", "history", "depth", "repeat_rate", "after_click", "after_purchase")  # equal for all candidates
 
 
 def explain(model: Model, user_id: str, user: User) -> dict[str, Any] | None:
@@ -103,18 +102,6 @@ def _why(source: Any, query: Query, item: int, lent: Mapping[str, NDArray[np.flo
         return []
     scores = lent[source.name]
     return [int(query.recent[n]) for n in np.argsort(-scores, kind="stable").tolist() if scores[n] > 0]
-
-
-def groups(sources: Sequence[str]) -> dict[str, list[int]]:
-    """Columns that are reported together: those of a source, and each of the user's own.
-
-    >>> groups(["popularity"])["popularity"], groups(["popularity"])["seen"]
-    ([0, 1, 2], [3])
-    """
-    width = len(PER_SOURCE)
-    found = {source: list(range(width * n, width * n + width)) for n, source in enumerate(sources)}
-    own = {name: [width * len(sources) + n] for n, name in enumerate(OWN) if name not in USER_COLUMNS}
-    return found | own
 
 
 class _Ablation:

@@ -1,11 +1,13 @@
 """From log records to what others read: recommendations before the log has them, outcomes after."""
 
 from collections.abc import Iterator
+from functools import lru_cache
 
 import numpy as np
 
 from bandits import PINNED
 from stream.decisions.arrivals import Answer
+from stream.ranking.reasons import reason_names
 from stream.records.log import Batch, Decision, ProfileChange, Settlement, Step
 from stream.records.requests import Response
 from stream.records.schemas import Outcome, Recommendation, Slot
@@ -26,14 +28,15 @@ def recommendation(
 ) -> Recommendation:
     """One slate as it is published."""
     scores, propensities = _floats(decision.scores), _floats(decision.propensities)
+    names, reasons = _reason_names(lists), decision.reasons or bytes(len(scores))  # an old decision has none
     return Recommendation(
         user_id=user_id, decision_id=decision.decision_id, event_id=event_id, timestamp=decision.time,
         model_version=decision.model_version, epoch=epoch, policy=decision.policy,
         experiment=decision.experiment, variant=decision.variant,
         slots=[
-            Slot(item, score, source_name(source, lists), propensity)
-            for item, score, source, propensity in zip(
-                decision.slate, scores, decision.sources, propensities, strict=True
+            Slot(item, score, source_name(source, lists), propensity, names[reason])
+            for item, score, source, propensity, reason in zip(
+                decision.slate, scores, decision.sources, propensities, reasons, strict=True
             )
         ],
     )  # fmt: skip
@@ -47,6 +50,11 @@ def response(answer: Answer, epoch: int, lists: tuple[str, ...]) -> Response:
         request_id=request.request_id, user_id=request.user_id, status=answer.status, recommendation=slate,
         reason=answer.reason,
     )  # fmt: skip
+
+
+@lru_cache(8)
+def _reason_names(lists: tuple[str, ...]) -> tuple[str, ...]:
+    return reason_names(lists[1:])
 
 
 def source_name(source: int, lists: tuple[str, ...]) -> str:

@@ -105,7 +105,7 @@ class Slates:
         decision = Decision(
             name, asked.now, policy.name, epsilon, model.offset, state,
             list(map(model.vocabulary.ids.__getitem__, packed.items)), packed.sources, packed.offered_ranks,
-            packed.propensities, packed.scores, packed.lists,
+            packed.propensities, packed.scores, packed.lists, reasons=packed.reasons,
         )  # fmt: skip
         if model.variants.experiment is not None:
             decision = self._enrol(user, decision, treatment, ranked)
@@ -150,5 +150,5 @@ def asked_for(decision: Decision, request: Request) -> Decision:
     return msgspec.structs.replace(
         decision, sources=decision.sources[:k], offered_ranks=decision.offered_ranks[: k * width],
         propensities=decision.propensities[: 4 * k], scores=decision.scores[: 4 * k], shadow=decision.shadow[:k],
-        request_id=request.request_id,
+        reasons=decision.reasons[:k], request_id=request.request_id,
     )  # fmt: skip

@@ -8,7 +8,7 @@ import msgspec
 
 from stream.gateway.fields.chosen import View, described
 from stream.gateway.read_model import ReadModel
-from stream.gateway.reasons.why import LISTED, RISING, filled_by, reason_of
+from stream.gateway.reasons.why import LISTED, RISING, noted, reason_of
 from stream.gateway.reasons.words import Words
 from stream.records.schemas import Recommendation
 
@@ -27,7 +27,7 @@ def slate_document(
 ) -> dict[str, Any]:  # fmt: skip
     """A slate with titles and reasons, without what was excluded or withdrawn since; filled up with trending items.
 
-    A reason is that of the slate's explanation, if it has been asked for; until then it says who filled the slot.
+    A reason is what contributes most to the score: as the slate says, or its explanation, once that has been asked for.
 
     Parameters
     ----------
@@ -49,7 +49,8 @@ def slate_document(
         "items": [
             item_document(
                 slot.item_id, read_model, view.fields, score=slot.score, source=slot.source,
-                propensity=slot.propensity, reason=view.words.say(told.get(slot.item_id) or filled_by(slot.source)),
+                propensity=slot.propensity,
+                reason=view.words.say(told.get(slot.item_id) or noted(slot.source, slot.because)),
             )
             for slot in slots
         ] + _fillers(fill, read_model, view, FILL),

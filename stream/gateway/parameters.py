@@ -85,7 +85,7 @@ def checked_id(text: str, name: str, fault: Callable[[str], str] = ids.fault) ->
 
 
 def text_of(request: web.Request, name: str, default: str = "") -> str:
-    """A parameter of the query, which may be given once."""
+    """A parameter of the query, which may be given once; where it is absent, the default."""
     _require_text(request)
     given = request.query.getall(name, [default])
     if len(given) > 1:
@@ -106,13 +106,16 @@ def searched(request: web.Request) -> str:
 
 def count_of(request: web.Request, limit: int) -> int:
     """The parameter `k`: how many items."""
-    text = text_of(request, "k")
-    if not text:
-        return min(20, limit)
+    return whole_of(request, "k", limit, min(20, limit))
+
+
+def whole_of(request: web.Request, name: str, most: int, usual: int) -> int:
+    """A parameter that is a whole number from 1 to `most`; `usual` where it is absent, but not where it is empty."""
+    text = text_of(request, name, str(usual))
     try:
-        return whole(text, 1, limit)
+        return whole(text, 1, most)
     except ValueError as error:
-        raise Problem(422, f"k: {error}") from None
+        raise Problem(422, f"{name}: {error}" + ("" if text else f": leave {name} out for {usual}")) from None
 
 
 def excluded(request: web.Request, known: Callable[[str], bool]) -> frozenset[str]:

@@ -25,7 +25,9 @@ POLL_MS = 200
 MAX_RECORDS = 500  # of one poll
 TURN_S = 0.002  # of reading, then requests are served
 RETRY_S = 1.0
+TOPICS_S = 5.0  # between two looks at the number of partitions
 STOP_S = 5.0  # to disconnect
+RUNBOOK = 'and users change their partition; see deploy/README.md, "Partitions were added to a topic"'
 READ = (*EVENT_TOPICS.values(), ITEMS, USERS, RECOMMENDATIONS, OUTCOMES)
 _OUTCOME = msgspec.json.Decoder(Outcome)
 
@@ -48,6 +50,7 @@ class Reader:
         self.config, self.read_model, self.feed, self._unreadable = config, read_model, feed, unreadable
         self.ready = asyncio.Event()
         self.progress = 0.0  # share of what was there at the start, in [0, 1]
+        self.problem = ""  # why it does not see all users
         self._partitions = partitions
         self._take: dict[str, Callable[[Any], None]] = {
             prefixed(config.kafka.namespace, ITEMS): self._item,
@@ -69,7 +72,7 @@ class Reader:
         self._consumer = AIOKafkaConsumer(
             **aiokafka_options(self.config.kafka), group_id=None, enable_auto_commit=False,
             auto_offset_reset="earliest", fetch_max_wait_ms=POLL_MS, isolation_level="read_committed",
-            value_deserializer=keep_unreadable,
+            value_deserializer=keep_unreadable, metadata_max_age_ms=int(1000 * TOPICS_S),
         )  # fmt: skip
         await self._consumer.start()
         self._task = asyncio.create_task(self._run(), name="gateway reader")
@@ -85,6 +88,7 @@ class Reader:
         left = await self._begin()
         total = max(1, sum(left.values()))
         while True:
+            self._look()
             try:
                 polled = await self._consumer.getmany(timeout_ms=POLL_MS, max_records=MAX_RECORDS)
             except KafkaError as error:
@@ -106,6 +110,18 @@ class Reader:
                 if not left:
                     self.ready.set()
             await asyncio.sleep(0)
+
+    def _look(self) -> None:
+        """Notice, and say once, that a topic has other partitions than at the start: those are not read."""
+        changed = [
+            f"{name} has {len(now)} instead of {self._partitions[name]}"
+            for name in self._names
+            if (now := self._consumer.partitions_for_topic(name)) and len(now) != self._partitions[name]
+        ]
+        found = f"partitions were changed: {', '.join(changed)}; those are not read, {RUNBOOK}" if changed else ""
+        if found and found != self.problem:
+            log.error("%s", found)
+        self.problem = found
 
     async def _begin(self) -> dict[TopicPartition, int]:
         """Seek to where reading begins; return the end offsets that must be reached before the gateway is ready."""

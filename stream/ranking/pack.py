@@ -21,6 +21,7 @@ class Packed(NamedTuple):
     lists: bytes  # uint16 [lists, width] indices into `items`, 65535 pads
     sources: bytes  # uint8 [slots]
     offered_ranks: bytes  # uint8 [slots, lists]
+    reasons: bytes  # uint8 [slots], see `note_reasons`
 
 
 class Sheet:
@@ -40,35 +41,52 @@ class Sheet:
     def read(self) -> Packed:
         """Copy what was written."""
         slots, items, one, other = self._numbers[:_HEAD].tolist()
-        a, b, c, d, e, f = _ends(slots, items, self._lists, self._width)
-        data = self._bytes[:f].tobytes()
+        a, b, c, d, e, f, g = _ends(slots, items, self._lists, self._width)
+        data = self._bytes[:g].tobytes()
         return Packed(
             self._numbers[_HEAD : _HEAD + items].tolist(), (one, other), data[a:b], data[b:c], data[c:d], data[d:e],
-            data[e:f],
+            data[e:f], data[f:g],
         )  # fmt: skip
 
 
 @register_jitable
-def _ends(slots: int, items: int, lists: int, width: int) -> tuple[int, int, int, int, int, int]:
+def _ends(slots: int, items: int, lists: int, width: int) -> tuple[int, int, int, int, int, int, int]:
     """Where the items of a sheet end, and each of its parts after them: bytes."""
     a = 4 * (_HEAD + items)
     b = a + 4 * slots
     c = b + 4 * slots
     d = c + 2 * lists * width
     e = d + slots
-    return a, b, c, d, e, e + slots * lists
+    f = e + slots * lists
+    return a, b, c, d, e, f, f + slots
+
+
+@njit(cache=True)
+def find_candidates(
+    slate: NDArray[np.int32], known: NDArray[np.int32], place: NDArray[np.int32]
+) -> NDArray[np.int32]:  # fmt: skip
+    """Which of the items `known` each slot shows, -1: none. `place`: scratch for all items, -1 before and after."""
+    at = np.full(len(slate), -1, np.int32)
+    for n, item in enumerate(slate):
+        place[item] = n
+    for position in range(len(known)):
+        if place[known[position]] >= 0:
+            at[place[known[position]]] = position
+    for item in slate:
+        place[item] = -1
+    return at
 
 
 @njit(cache=True)
 def pack(
     sheet: NDArray[np.uint8], slate: NDArray[np.int32], sources: NDArray[np.uint8], offered_ranks: NDArray[np.uint8],
-    propensities: NDArray[np.float32], lists: NDArray[np.int32], known: NDArray[np.int32], scores: NDArray[np.float32],
-    place: NDArray[np.int32], one: int, other: int,
+    propensities: NDArray[np.float32], lists: NDArray[np.int32], at: NDArray[np.int32], scores: NDArray[np.float32],
+    reasons: NDArray[np.uint8], place: NDArray[np.int32], one: int, other: int,
 ) -> None:  # fmt: skip
     """Write a slate, see `Packed`.
 
-    `scores` are those of the items `known`; `place` is scratch for all items, all -1 before and after; the last two
-    are counts to be read again.
+    `scores` are those of the candidates, `at` says which of them each slot shows, see `find_candidates`; `place` is
+    scratch for all items, all -1 before and after; the last two are counts to be read again.
     """
     numbers, n = sheet.view(np.int32), 0
     items = numbers[_HEAD:]
@@ -81,14 +99,13 @@ def pack(
                 place[item], items[n] = n, item
                 n += 1
     numbers[0], numbers[1], numbers[2], numbers[3] = len(slate), n, one, other
-    a, b, c, d, e, f = _ends(len(slate), n, lists.shape[0], lists.shape[1])
+    a, b, c, d, e, f, g = _ends(len(slate), n, lists.shape[0], lists.shape[1])
     shown, packed = sheet[b:c].view(np.float32), sheet[c:d].view(np.uint16)
-    sheet[a:b].view(np.float32)[:], sheet[d:e], sheet[e:f] = propensities, sources, offered_ranks.ravel()
-    shown[:] = 0.0
-    for position in range(len(known)):
-        at = place[known[position]]
-        if 0 <= at < len(slate):
-            shown[at] = scores[position]
+    sheet[a:b].view(np.float32)[:], sheet[d:e], sheet[e:f], sheet[f:g] = (
+        propensities, sources, offered_ranks.ravel(), reasons
+    )  # fmt: skip
+    for slot in range(len(slate)):
+        shown[slot] = scores[at[slot]] if at[slot] >= 0 else 0.0
     n = 0
     for s in range(lists.shape[0]):
         for item in lists[s]:

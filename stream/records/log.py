@@ -93,6 +93,7 @@ class Decision(Struct, frozen=True, array_like=True, gc=False):
     variant: str = ""  # of the experiment, that made the slate
     enrols: bool = False  # whether it is the user's first of this variant
     shadow: list[str] = []  # slate of the shadow policy, which is not shown
+    reasons: bytes = b""  # uint8 [slots]: what contributes most to the item's score, see `note_reasons`
     request_id: str = ""  # that it answers
 
     @property

@@ -10,6 +10,10 @@ import re
 
 _NUMBER = re.compile(r"-?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")
 _WHOLE = re.compile(r"-?[0-9]{1,18}")
+_COMMA = re.compile(r"-?[0-9]+,(?:[0-9]{1,2}|[0-9]{4,})")  # three digits behind it may be thousands
+_GROUPED = re.compile(r"-?[0-9]{1,3}(?:([.,' \xa0\u202f])[0-9]{3})(?:\1[0-9]{3})*(?:[.,][0-9]+)?")
+_DECIMAL_COMMA = re.compile(r"-?(?:[0-9]*|[0-9]{1,3}(?:([.' \xa0\u202f])[0-9]{3})(?:\1[0-9]{3})*),[0-9]+")
+CURRENCIES = "€$£¥ "
 SHOWN = 40  # characters of what came, in an error
 
 
@@ -28,6 +32,18 @@ def number(text: str, low: float = -math.inf, high: float = math.inf) -> float:
     if math.isfinite(found) and low <= found <= high:
         return found
     raise ValueError(f"must be a number{_range(low, high)}; got {text[:SHOWN]!r}{hint(text)}")
+
+
+def with_point(text: str) -> str:
+    """A number that has a comma before its fraction, with a point; any other text as it is.
+
+    >>> with_point("9,90"), with_point("1.234,50"), with_point("-0,5"), with_point("1.5"), with_point("1,2,3")
+    ('9.90', '1234.50', '-0.5', '1.5', '1,2,3')
+    """
+    if "," not in text or not _DECIMAL_COMMA.fullmatch(text):
+        return text
+    before, _, fraction = text.partition(",")
+    return "".join(sign for sign in before if sign in "-0123456789") + "." + fraction
 
 
 def whole(text: str, low: float = -math.inf, high: float = math.inf) -> int:
@@ -61,4 +77,10 @@ def hint(text: str) -> str:
         return ": write digits only, without `_`"
     if not text.isascii() and text.replace(".", "", 1).isdigit():
         return ": write the digits 0 to 9"
+    if _COMMA.fullmatch(text):
+        return f": write {text.replace(',', '.')}, with a point"
+    if _GROUPED.fullmatch(text):
+        return ": leave out the signs between thousands, and write a point before the fraction"
+    if text.strip(CURRENCIES) != text and _NUMBER.fullmatch(text.strip(CURRENCIES)):
+        return ": leave out the sign of the currency"
     return ": leave out the plus" if text.startswith("+") else ""

@@ -152,6 +152,13 @@ class Slot(Struct, frozen=True, gc=False):
     score: Annotated[float, Meta(description="the ranking score; comparable within one slate only")]
     source: Annotated[str, Meta(description="the source that filled the slot: ranked, popularity, ...")]
     propensity: Annotated[Probability, Meta(description="P(this item here | the items above it), as drawn")]
+    because: Annotated[
+        str,
+        Meta(
+            description="what contributes most to the score: a source or a feature of which the item has more than the "
+            "other candidates, or, after `less `, less; empty if nothing speaks for it but what filled the slot"
+        ),
+    ] = ""
 
 
 class Recommendation(Struct, frozen=True, kw_only=True):

@@ -5,7 +5,8 @@ ahead of now. What is planned (the expiry of an item, the start of an experiment
 
 On topics and over HTTP a time is a JSON number of seconds; anything else is refused, with the unit that it looks like.
 In files and options it may be text, see `seconds`: numbers of seconds, milliseconds, microseconds or nanoseconds, told
-apart by their size, which no two units share from 1990 to 2100, and ISO 8601. All numbers of a column have one unit.
+apart by their size, which no two units share from 1990 to 2100 (nanoseconds of early 1990 are ticks of .NET), and
+ISO 8601, also with slashes in its date, or ` UTC`, ` GMT` or `[UTC]` behind it. All numbers of a column have one unit.
 """
 
 import re
@@ -20,11 +21,14 @@ MAX_AHEAD_S = 300.0  # clocks differ; a later event would close the sessions of 
 LATEST_S = 4_102_444_800.0  # 2100: where no clock says what now is
 END_S = 253_402_300_800.0  # the year 10000: "never", as many shops write it
 UNITS = {"seconds": 1, "milliseconds": 1_000, "microseconds": 1_000_000, "nanoseconds": 1_000_000_000}
+# Of 1995 to 2060: what would be nanoseconds of 1990 is ticks of today.
+TICKS, FILETIME = (6.2925e17, 6.5e17), (1.24e17, 1.45e17)
 _DIGITS = re.compile(r"[0-9]+(?:\.0*)?")
 _DATES = {4: "%Y", 6: "%Y%m", 8: "%Y%m%d", 10: "%Y%m%d%H", 12: "%Y%m%d%H%M", 14: "%Y%m%d%H%M%S"}
 _WRITTEN = {6: "YYYYMM", 8: "YYYYMMDD", 10: "YYYYMMDDHH", 12: "YYYYMMDDHHMM", 14: "YYYYMMDDHHMMSS"}
 _BASIC = re.compile(r"([0-9]{8})T[0-9]{2,6}(?:\.[0-9]+)?(?:Z|[+-][0-9:]{2,5})?")
-_DASHED = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
+_DASHED = re.compile(r"[0-9]{4}([-/])[0-9]{2}\1[0-9]{2}")
+_UTC = re.compile(r"(?: (?:UTC|GMT)|\[UTC\])$")  # what is without a zone is in UTC
 
 
 class Seconds(float):
@@ -88,10 +92,15 @@ def looks_like(value: float, now: float) -> str:
     """Name what a number is that is no plausible time in seconds, and what to do about it; empty if it is not known.
 
     >>> looks_like(20_210_131, 1.8e9)
-    'it looks like a date YYYYMMDD: send 1612051200, its midnight in UTC, or 2021-01-31 in a file'
+    'it looks like a date YYYYMMDD: send 1612051200, its midnight in UTC, or 2021-01-31 in a file \
+(--time-unit date reads a column of them)'
     >>> looks_like(829, 1.8e9)
     'it looks like a time of day, or cut off: seconds since 1970 have 10 digits'
     """
+    if TICKS[0] <= value < TICKS[1]:
+        return "it looks like ticks of .NET: subtract 621355968000000000, then divide by 10,000,000"
+    if FILETIME[0] <= value < FILETIME[1]:
+        return "it looks like a FILETIME of Windows: divide by 10,000,000, then subtract 11644473600"
     for unit, divisor in UNITS.items():
         if divisor > 1 and EARLIEST_S <= value / divisor <= now + MAX_AHEAD_S:
             return f"it looks like {unit}: divide by {divisor:,}"
@@ -104,8 +113,10 @@ def looks_like(value: float, now: float) -> str:
         else:
             what = "a date" if len(digits) <= 8 else "a date and time"
             at = f"{found.timestamp():.0f}"
-            send = f"{at}, its midnight in UTC, or {found:%Y-%m-%d}" if len(digits) == 8 else f"{at}, or {found:%FT%TZ}"
-            return f"it looks like {what} {_WRITTEN[len(digits)]}: send {send} in a file"
+            send = f"{at}, or {found:%FT%TZ} in a file"
+            if len(digits) == 8:
+                send = f"{at}, its midnight in UTC, or {found:%F} in a file (--time-unit date reads a column of them)"
+            return f"it looks like {what} {_WRITTEN[len(digits)]}: send {send}"
     if 30_000 <= value < 80_000:
         return "it looks like a spreadsheet's number of a day, or cut off: send seconds since 1970"
     if digits and len(digits) <= 4:
@@ -135,11 +146,11 @@ def seconds(text: str) -> float:
     try:
         value = number(text)
     except ValueError:
-        raise ValueError(f"the time must be unix seconds or ISO 8601; got {text[:40]!r}{number_hint(text)}") from None
+        raise ValueError(_no_time(text, number_hint(text))) from None
     if EARLIEST_S <= value < LATEST_S:
         return value
     for unit, divisor in UNITS.items():
-        if EARLIEST_S <= value / divisor < LATEST_S:
+        if EARLIEST_S <= value / divisor < LATEST_S and not TICKS[0] <= value < TICKS[1]:
             # An integer keeps its last digits: a double has 15 or 16, nanoseconds have 19.
             found = Seconds((int(text) if text.isdigit() else value) / divisor)
             found.unit = unit
@@ -187,16 +198,29 @@ def _numeric(text: str) -> bool:
     return not _BASIC.fullmatch(text) and not _DASHED.match(text)
 
 
+def _plainly(text: str) -> str:
+    """A time as ISO 8601 has it, if it is that but for slashes in its date or another name of its zone."""
+    text = _UTC.sub("", text)
+    text = text[:-1] + "Z" if text.endswith("z") else text
+    return text.replace("/", "-", 2) if "/" in text[:8] else text
+
+
 @lru_cache(maxsize=4096)  # consecutive lines often have the same second
 def _iso_seconds(text: str) -> float:
     try:
-        time = datetime.fromisoformat(text.removesuffix(" UTC"))
+        time = datetime.fromisoformat(_plainly(text))
     except ValueError:
-        raise ValueError(f"the time must be unix seconds or ISO 8601; got {text[:40]!r}") from None
+        raise ValueError(_no_time(text, "")) from None
     found = (time if time.tzinfo else time.replace(tzinfo=UTC)).timestamp()
     if EARLIEST_S <= found < LATEST_S:
         return found
     raise ValueError(f"the time must be from 1990 to now; got {text[:40]!r}")
+
+
+def _no_time(text: str, hint: str) -> str:
+    """What is wrong with text that is no time, and how to write it."""
+    example = ": write it as 2023-11-14T22:13:20Z" if not hint and any(map(str.isdigit, text)) else hint
+    return f"the time must be unix seconds or ISO 8601; got {text[:40]!r}{example}"
 
 
 def _plain(time: float) -> str:

@@ -94,7 +94,7 @@ class Intake:
         self._misplaced: set[str] = set()  # topics with keys on a wrong partition, said once
         self._unread: set[tuple[str, str]] = set()  # topics, and sentences about fields that are not read
         self._names = list[str]()  # of such fields of the event that is being decoded
-        self._unread_at = -UNREAD_S  # when the newest of these was said
+        self._unread_at = dict[str, float]()  # when the newest of these was said, by topic
         self._gaps: dict[TP, tuple[int, int, int]] = {}
 
     def shard_of(self, tp: TP) -> str:
@@ -192,17 +192,21 @@ class Intake:
                 record.topic, record.partition, record.offset, record.key, _hash(record.key) % count, count,
             )  # fmt: skip
 
-    def _note_unread(self, topic: Topic, record: Any, said: str, now: float) -> None:
-        """Count a record with a field that nobody reads; report each name once, one in ten seconds."""
+    def _note_unread(self, topic: Topic, record: Any, said: list[str], now: float) -> None:
+        """Count a record with fields that nobody reads; report each name once, one record in ten seconds a topic."""
         self.observer.unread(topic.name)
-        about = topic.name, said
-        if about in self._unread or len(self._unread) >= MAX_UNREAD or 0.0 <= now - self._unread_at < UNREAD_S:
+        if len(self._unread) >= MAX_UNREAD or all((topic.name, each) in self._unread for each in said):
             return
-        self._unread.add(about)
-        self._unread_at = now
+        if 0.0 <= now - self._unread_at.get(topic.name, -UNREAD_S) < UNREAD_S:
+            return
+        self._unread_at[topic.name] = now
+        if topic.name in EVENT_KINDS:
+            said = unknown_fields(Event, record.value) or said  # decoding an event stops at the first
+        new = [each for each in said if (topic.name, each) not in self._unread][: MAX_UNREAD - len(self._unread)]
+        self._unread.update((topic.name, each) for each in new)
         log.warning(
             "%s/%d offset %d: a field is not read (headwater_unknown_fields_total counts such records): %s",
-            record.topic, record.partition, record.offset, said,
+            record.topic, record.partition, record.offset, "; ".join(new),
         )  # fmt: skip
 
     def _decode(self, topic: Topic, record: Any, now: float) -> Arrival | Rejection:
@@ -212,7 +216,7 @@ class Intake:
         if topic.name in EVENT_KINDS:
             return self._event(topic, record, now)
         if record.value and (found := unknown_fields(DESCRIBED[topic.name], record.value)):
-            self._note_unread(topic, record, found[0], now)
+            self._note_unread(topic, record, found, now)
         if topic is ITEMS:
             return _item_change(record)
         if topic is REQUESTS:
@@ -225,7 +229,7 @@ class Intake:
         kind = EVENT_KINDS[topic.name]
         event = decode_event(kind, record.key, record.value, now, self._names.append)
         if self._names:
-            self._note_unread(topic, record, sentence(Event, self._names.pop()), now)
+            self._note_unread(topic, record, [sentence(Event, self._names.pop())], now)
         if isinstance(event, Rejection):
             return event
         return UserEvent(event.user_id, logged_event(event, kind, record.offset, self.traits), units(event, kind))

@@ -8,8 +8,8 @@ import pytest
 from kafka import KafkaAdminClient
 
 from stream.processes.broker import Broker
-from stream.processes.servers import WorkerProcess
-from stream.records.topics import CLICKS, KEYED_BY_USER, Topic
+from stream.processes.servers import GatewayProcess, WorkerProcess
+from stream.records.topics import CLICKS, KEYED_BY_USER, RECOMMENDATIONS, Topic
 from tests.support.kafka_site import PARTITIONS, Site, event, until
 
 pytestmark = pytest.mark.kafka
@@ -94,3 +94,18 @@ def test_partitions_that_were_added_are_said_at_once(broker: Broker, namespace: 
         time.sleep(6)  # another look
         assert log.read_text().count("partitions were changed") == 1
         assert CLICKS in KEYED_BY_USER
+
+
+def test_a_gateway_says_that_partitions_were_added_and_goes_on(broker: Broker, namespace: str, tmp_path: Path) -> None:
+    log = tmp_path / "log"
+    with closing(Site(broker.address, namespace)) as site, GatewayProcess(site.config, log) as gateway:
+        gateway.wait_ready()
+        assert "partitions" not in gateway.page("/readyz")[1]
+        with KafkaAdminClient(bootstrap_servers=broker.address) as admin:
+            admin.create_partitions({site.name(RECOMMENDATIONS): PARTITIONS + 2})
+        until(lambda: "partitions were changed" in gateway.page("/readyz")[1], "the reason")
+        status, said = gateway.page("/readyz")
+        assert f"{site.name(RECOMMENDATIONS)} has 6 instead of 4" in said
+        assert status == 200
+        time.sleep(6)  # another look
+        assert log.read_text().count("partitions were changed") == 1

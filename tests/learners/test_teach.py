@@ -1,5 +1,6 @@
 """The compiled call against each source's own learning; tests/stream/model/test_lessons.py has many events of users."""
 
+from operator import is_, is_not
 from typing import Any
 
 import numpy as np
@@ -40,3 +41,19 @@ def test_a_source_that_is_missing_leaves_all_to_python() -> None:
     teacher = Teacher(some, Board(some))
     assert not teacher.compiled
     assert teacher.others == some
+
+
+def test_new_items_that_have_room_leave_the_arrays_as_they_are() -> None:
+    sources = nine()
+    teacher = Teacher(sources, Board(sources))
+    taken = []
+    for item in range(200):
+        for source in sources:
+            source.add_item(item)
+        teacher.outdate()  # as after an item's description
+        into = teacher.ready([item], item + 1)
+        popular = sources[list(SEATS).index("popularity")].arrays
+        assert all(map(is_, into.popularity, popular)), "never arrays that were left behind"
+        taken.append(into)
+    others = sum(map(is_not, taken, taken[1:]))
+    assert 0 < others < 20, "to pass other arrays to compiled code takes as long as a slate"

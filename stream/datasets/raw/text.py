@@ -5,7 +5,7 @@ import io
 from collections.abc import Iterator
 from typing import NamedTuple, cast
 
-from stream.datasets.raw.unpack import DAMAGED, Bytes
+from stream.datasets.raw.unpack import DAMAGED, Bytes, pieces
 
 MAX_LINE_BYTES = (
     1 << 20
@@ -155,6 +155,6 @@ def _converted(file: Bytes, encoding: str, returns: bool) -> Iterator[bytes]:
         decoder = cast("codecs.IncrementalDecoder", io.IncrementalNewlineDecoder(decoder, translate=True))
     out = UTF8 if encoding.startswith("utf-16") else encoding
     errors = "surrogatepass" if out == UTF8 else "strict"
-    while piece := file.read(1 << 16):
+    for piece in pieces(file):
         yield decoder.decode(piece).encode(out, errors)
     yield decoder.decode(b"").encode(out, errors)

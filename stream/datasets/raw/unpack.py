@@ -44,16 +44,38 @@ def opened(path: Path) -> Iterator[Bytes]:
 def sample(path: Path) -> bytes:
     """The first bytes of a file, unpacked; what is there before the damage if it is damaged."""
     with opened(path) as file:
-        pieces: list[bytes] = []
-        size = 0
+        found = b""
         try:
-            while size < SAMPLE_BYTES and (piece := file.read(min(8192, SAMPLE_BYTES - size))):
-                pieces.append(piece)
-                size += len(piece)
+            for piece in pieces(file):
+                found += piece
+                if len(found) >= SAMPLE_BYTES:
+                    break
         except DAMAGED:
-            if not pieces:
+            if not found:
                 raise
-    return b"".join(pieces)
+    return found[:SAMPLE_BYTES]
+
+
+def pieces(file: Bytes) -> Iterator[bytes]:
+    """The bytes of a file piece by piece; all that lie before the damage if it is damaged."""
+    while piece := cast("io.BufferedReader", file).read1(1 << 16):
+        yield piece
+
+
+class _Unpacked(io.RawIOBase):
+    """What a packing holds, as it comes: readers of `gzip` and others throw away what they have when they raise."""
+
+    def __init__(self, packing: object) -> None:
+        self._packing = cast("io.BufferedReader", packing)
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: object) -> int:
+        view = memoryview(cast("bytearray", buffer))
+        piece = self._packing.read1(len(view))
+        view[: len(piece)] = piece
+        return len(piece)
 
 
 def unpacked(file: Bytes, path: Path) -> Bytes:
@@ -64,8 +86,43 @@ def unpacked(file: Bytes, path: Path) -> Bytes:
         unpack = next((unpack for magic, unpack in PACKINGS.items() if head.startswith(magic)), None)
         if unpack is None:
             return file
-        file = cast("Bytes", io.BufferedReader(cast("io.RawIOBase", unpack(file, path)), 1 << 16))
+        file = cast("Bytes", io.BufferedReader(_Unpacked(unpack(file, path)), 1 << 16))
     raise FormatError(f"{path}: is packed more than {DEEPEST} times; unpack it first")
+
+
+class _Zstd:
+    """Frames of zstd, one after the other; the library's own reader takes a file that was cut for one that ends."""
+
+    def __init__(self, file: Bytes) -> None:
+        self._file, self._frame, self._rest = file, zstandard.ZstdDecompressor().decompressobj(), b""
+        self._within = False  # a frame
+        self._damage: zstandard.ZstdError | None = None  # behind what is at rest
+
+    def read1(self, size: int) -> bytes:
+        """Unpacked bytes, at most `size`; none at the end."""
+        while not self._rest:
+            if self._damage is not None:
+                raise self._damage
+            packed = self._file.read(1 << 15)
+            if not packed and self._within:
+                raise EOFError("Compressed file ended before the end of a zstd frame")
+            if not packed:
+                return b""
+            found = []
+            while packed:
+                self._within = True
+                try:
+                    found.append(self._frame.decompress(packed))
+                except zstandard.ZstdError as error:
+                    self._damage = error
+                    break
+                packed = b""
+                if self._frame.eof:
+                    packed, self._within = self._frame.unused_data, False
+                    self._frame = zstandard.ZstdDecompressor().decompressobj()
+            self._rest = b"".join(found)
+        piece, self._rest = self._rest[:size], self._rest[size:]
+        return piece
 
 
 def _gzip(file: Bytes, _: Path) -> object:
@@ -81,7 +138,7 @@ def _xz(file: Bytes, _: Path) -> object:
 
 
 def _zstd(file: Bytes, _: Path) -> object:
-    return zstandard.ZstdDecompressor().stream_reader(file, read_across_frames=True)
+    return _Zstd(file)
 
 
 def _zip(file: Bytes, path: Path) -> object:

@@ -5,10 +5,9 @@ import binascii
 
 from aiohttp import web
 
-from stream.gateway.parameters import text_of
+from stream.gateway.parameters import text_of, whole_of
 from stream.gateway.problems import Problem
 from stream.records.ids import length_fault
-from stream.records.numbers import whole
 
 USUAL, MOST = 100, 500  # entries of a page
 MOST_BYTES = 1_000_000  # of a page, beyond which it ends early: an item may have 256 KiB
@@ -44,9 +43,4 @@ def read_cursor(kind: str, text: str) -> str:
 
 def page_of(request: web.Request, kind: str) -> tuple[str, int]:
     """After which id the page begins that a request asks for, and how many entries it has at most."""
-    text = text_of(request, "limit")
-    try:
-        most = whole(text, 1, MOST) if text else USUAL
-    except ValueError as error:
-        raise Problem(422, f"limit: {error}") from None
-    return read_cursor(kind, text_of(request, "cursor")), most
+    return read_cursor(kind, text_of(request, "cursor")), whole_of(request, "limit", MOST, USUAL)

@@ -7,6 +7,7 @@ import hashlib
 import logging
 import re
 import secrets
+import time
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import NamedTuple
@@ -66,7 +67,9 @@ def new_key(name: str, scopes: str, expires: str = "") -> tuple[str, str]:
         raise UsageError(f"--scopes: must be of {', '.join(SCOPES)}, joined by +; got {scopes[:70]!r}")
     key = PREFIX + secrets.token_urlsafe(32)
     line = f"{name}:{scopes}:sha256-{digest(key).hex()}" + (f":{expires}" if expires else "")
-    _parse(line, "--expires")
+    made = _parse(line, "--expires")
+    if made.expires is not None and made.expires <= time.time():
+        raise UsageError(f"--expires: must lie ahead, or the key admits nobody; got {expires}")
     return key, line
 
 

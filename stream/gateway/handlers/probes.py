@@ -13,7 +13,7 @@ async def healthz(_: web.Request) -> web.Response:
 
 
 async def readyz(request: web.Request) -> web.Response:
-    """Whether it serves: 503 until the topics are read, and when it stops."""
+    """Whether it serves: 503 until the topics are read, and when it stops. What it does not see is said behind it."""
     reader = request.app[READER]
     if request.app[STOPPING].is_set():
         raise Problem(503, "stopping")
@@ -21,7 +21,8 @@ async def readyz(request: web.Request) -> web.Response:
         raise Problem(503, "the topics are read no more: the log says why")
     if not reader.ready.is_set():
         raise Problem(503, f"reading the topics: {reader.progress:.0%}", headers={"Retry-After": "1"})
-    return web.Response(text=f"serving {len(request.app[READ_MODEL].slates)} users")
+    problem = f"; {reader.problem}" if reader.problem else ""  # no 503: it has slates, and a restart would refuse
+    return web.Response(text=f"serving {len(request.app[READ_MODEL].slates)} users{problem}")
 
 
 async def metrics(request: web.Request) -> web.Response:

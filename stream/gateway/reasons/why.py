@@ -1,6 +1,6 @@
-"""Why an item is on a slate: what the explanation found, or, until it was asked for, who filled the slot."""
+"""Why an item is on a slate: what contributes most to its score, or, where nothing does, who filled the slot."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from typing import Any, NamedTuple
 
@@ -9,6 +9,7 @@ LESS = {
     "repeats": "unseen", "recently_seen": "unseen", "age": "no_longer_new", "new_since": "no_longer_new",
     "popularity": "little_known",
 }  # fmt: skip
+LESS_OF = "less "  # before a feature in `Slot.because`
 GROUP = "popularity_by_"  # the beginning of the name of a popularity in a group of users
 
 
@@ -24,7 +25,7 @@ RISING, LISTED = Reason("trending"), Reason("in_catalogue")  # of items that no 
 
 @lru_cache(1_000)
 def filled_by(source: str) -> Reason:
-    """What is known of a slot before its explanation.
+    """What is known of a slot when nothing speaks for its item.
 
     >>> filled_by("ranked"), filled_by("user_neighbours")
     (Reason(template='by_ranking', value=''), Reason(template='by_source', value='user neighbours'))
@@ -50,16 +51,39 @@ def reason_of(slot: Mapping[str, Any]) -> Reason:
     Reason(template='goes_with', value='Cup')
     """
     best = max(slot["contributions"], key=lambda part: float(part["nats"]), default=None)
-    if slot["source"] == "pinned" or best is None or best["nats"] <= 0:
+    if best is None or best["nats"] <= 0:
         return filled_by(slot["source"])
-    feature, above = str(best["feature"]), bool(best["above"])
+    pulled = [pull["title"] for pull in slot["pulled_by"] if pull["source"] == best["feature"]]
+    return _spoken(slot["source"], best["feature"], above=bool(best["above"]), pulled=pulled)
+
+
+@lru_cache(1_000)
+def noted(source: str, because: str) -> Reason:
+    """Why an item is there, by what its slate says of the slot, see `Slot`.
+
+    >>> noted("ranked", "seen"), noted("ranked", "less age")
+    (Reason(template='seen', value=''), Reason(template='no_longer_new', value=''))
+    """
+    feature = because.removeprefix(LESS_OF)
+    return _spoken(source, feature, above=feature == because) if because else filled_by(source)
+
+
+def _spoken(source: str, feature: str, *, above: bool, pulled: Sequence[str] = ()) -> Reason:
+    """The reason of a slot to which a group of features contributes most.
+
+    Parameters
+    ----------
+    above : whether the item has more of it than the average candidate
+    pulled : titles of the user's items that raised its score in the source of this name
+    """
+    if source == "pinned":
+        return filled_by(source)
     if feature.startswith(("seen", "last")):
         return Reason("seen" if above else "unseen")
     if not above:
         return Reason(LESS[feature]) if feature in LESS else Reason("less", feature.replace("_", " "))
-    titles = [pull["title"] for pull in slot["pulled_by"] if pull["source"] == feature]
-    if feature in LINKS and titles:
-        return Reason("goes_with", titles[0])
+    if feature in LINKS and pulled:
+        return Reason("goes_with", pulled[0])
     if feature.startswith(GROUP):
         return Reason("group", feature.removeprefix(GROUP))
     return Reason(feature)

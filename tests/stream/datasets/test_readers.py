@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stream.datasets.readers import FORMATS, Entry, FormatError, guess, read
+from stream.datasets.readers import FORMATS, Entry, FormatError, LeftOut, guess, read
 from stream.records.schemas import Event, Item
 
 SHARED = Path(__file__).resolve().parents[4] / "shared" / "data"
@@ -241,6 +241,60 @@ def test_unreadable_files(tmp_path: Path, name: str, data: bytes | None, says: s
     with pytest.raises(FormatError, match=says) as caught:
         list(read(path))
     assert str(path) in str(caught.value)
+
+
+def test_decimal_commas_and_what_is_said_of_other_numbers(tmp_path: Path) -> None:
+    """An error shows the number as the file has it, and what to write."""
+    path, left_out = tmp_path / "log.csv", LeftOut()
+    prices = ["9,90", "1.234,50", "1.234.567,8", "1\u202f234,50", "9.90", "1,234.50", "1,2,3", "€5"]
+    rows = "".join(f"u;i{n};purchase;{1_700_000_000 + n};{price}\n" for n, price in enumerate(prices))
+    path.write_text("user_id;item_id;event;timestamp;price\n" + rows)
+    found = [each[1].price for each in read(path, on_bad=left_out) if not isinstance(each, Item)]
+    assert found == [9.9, 1234.5, 1234567.8, 1234.5, 9.9]
+    assert [str(each).partition("; got ")[2] for each in left_out.first] == [
+        "'1,234.50': leave out the signs between thousands, and write a point before the fraction",
+        "'1,2,3'", "'€5': leave out the sign of the currency",
+    ]  # fmt: skip
+
+
+def test_what_stands_for_nothing_is_no_user_and_no_amount(tmp_path: Path) -> None:
+    """Else `nan` would be one user with the events of all whose id is not known."""
+    path, left_out = tmp_path / "log.csv", LeftOut()
+    head = "user_id,item_id,event,timestamp,session_id,price,quantity\n"
+    nothing = ["NULL", "null", "\\N", "NaN", "nan", "None", "<NA>", "#N/A"]
+    path.write_text(
+        head + "".join(f"{each},i,view,1700000000,,,\nu,{each},view,1700000000,,,\n" for each in nothing)
+        + "".join(f"u,i,purchase,{1_700_000_001 + n},{each},{each},{each}\n" for n, each in enumerate([*nothing, " "]))
+    )  # fmt: skip
+    found = [each[1] for each in read(path, on_bad=left_out) if not isinstance(each, Item)]
+    assert [(event.session_id, event.price, event.quantity) for event in found] == [(None, None, None)] * 9
+    assert len(left_out) == 2 * len(nothing)
+    assert str(left_out.first[0]).endswith("line 2: `user_id` must not be empty; got 'NULL'")
+
+
+def test_what_a_spreadsheet_has_rounded_is_refused(tmp_path: Path) -> None:
+    """All ids and times of a column would be the same."""
+    path, left_out = tmp_path / "log.csv", LeftOut()
+    path.write_text(
+        HEADER + "4.00639E+12,i,view,1700000000\nu,4.00639E+12,view,1700000000\nu,i,view,1.70E+12\nu,E+1,view,1.7e9\n"
+    )
+    assert [each[1].item_id for each in read(path, on_bad=left_out) if not isinstance(each, Item)] == ["E+1"]
+    assert str(left_out.first[2]).endswith(
+        "line 4: `timestamp` must be written out; got '1.70E+12', which a spreadsheet has rounded: "
+        "format the column as text there and export it again"
+    )
+
+
+def test_what_is_wrong_with_a_first_object_is_said(tmp_path: Path) -> None:
+    path = tmp_path / "log"
+    for text, says in (
+        ('{"user_id": "u", "price": NaN}\n', r"invalid character \(byte 26\)"),
+        ("{'user_id': 'u'}\n", "object keys must be strings"),
+        ('[{"user_id": "u", "price": NaN},\n{"user_id": NaN}]', "invalid character"),
+    ):
+        path.write_text(text)
+        with pytest.raises(FormatError, match=f"no JSON object can be read.*; JSON is malformed: {says}"):
+            list(read(path))
 
 
 def test_an_unknown_format_is_refused(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 import bz2
 import gzip
 import io
+import json
 import logging
 import lzma
 import shlex
@@ -84,6 +85,48 @@ def test_what_is_before_the_damage_is_read(tmp_path: Path) -> None:
     assert "cannot be read from here on" in str(left_out.first[-1])
     with pytest.raises(FormatError, match="cannot be read from here on"):
         list(read(path))
+
+
+@pytest.mark.parametrize("packing", ["gzip", "zstd", "xz"])
+def test_a_packed_file_that_was_cut_says_so_and_keeps_what_it_has(tmp_path: Path, packing: str) -> None:
+    """A gzip of a few KB is one block, and zstd's own reader takes a cut file for one that ends."""
+    rows = "".join(f"u{n % 7},i{n * 7919 % 1000},view,{1_700_000_000 + n * 37}\n" for n in range(60_000))
+    for text, share in ((CSV + rows[:4_000], 0.9), (CSV + rows, 0.7)):
+        path, whole, left_out = tmp_path / "log", PACKED[packing](text.encode()), LeftOut()
+        path.write_bytes(whole[: int(len(whole) * share)])
+        if packing == "zstd" and len(text) < 10_000:  # one block
+            with pytest.raises(FormatError, match="cannot be read: Compressed file ended before the end"):
+                list(read(path, on_bad=left_out))
+        else:
+            assert len(list(read(path, on_bad=left_out))) > 0.5 * share * text.count("\n")
+            assert "cannot be read from here on; got Compressed file ended before" in str(left_out.first[-1])
+
+
+def test_what_stands_behind_a_packed_file_costs_itself(tmp_path: Path) -> None:
+    for packing in ("gzip", "zstd"):
+        path, left_out = tmp_path / packing, LeftOut()
+        path.write_bytes(PACKED[packing](CSV.encode()) + b"junk")
+        assert brief([each for each in read(path, on_bad=left_out) if not isinstance(each, Item)]) == EXPECTED
+        assert len(left_out) == 1
+
+
+@pytest.mark.parametrize("between", ["", " ", ", ", ",\n", "\n\x1e", "\n"])
+def test_objects_may_follow_each_other_in_any_way(tmp_path: Path, between: str) -> None:
+    objects = [f'{{"user_id": "u{n}", "item_id": "i", "timestamp": {1_700_000_000 + n}}}' for n in range(5)]
+    path, left_out = tmp_path / "log", LeftOut()
+    path.write_text(between.strip(" ,\n") + between.join(objects))
+    assert len(list(read(path, on_bad=left_out))) == 5
+    path.write_text(between.strip(" ,\n") + between.join([*objects[:2], '{"user_id": oops}', *objects[2:]]))
+    assert len(list(read(path, on_bad=left_out))) == 5
+    assert len(left_out) == 1
+
+
+def test_a_packed_array_that_was_cut_keeps_what_it_has(tmp_path: Path) -> None:
+    path, left_out = tmp_path / "log", LeftOut()
+    rows = [{"user_id": f"u{n}", "item_id": f"i{n * 7919 % 1000}", "timestamp": 1.7e9 + n} for n in range(100)]
+    path.write_bytes(gzip.compress(json.dumps(rows).encode())[:-200])
+    assert len(list(read(path, on_bad=left_out))) > 50
+    assert "cannot be read from here on" in str(left_out)
 
 
 @pytest.mark.parametrize(

@@ -1,10 +1,13 @@
 """Explanations: what was drawn, which items raised a score, and what each group of features contributes."""
 
+import msgspec
 import numpy as np
 import pytest
 
 from stream.config import Slate
-from stream.decisions.explain import MAX_PARTS, USER_COLUMNS, explain
+from stream.decisions.explain import MAX_PARTS, explain
+from stream.decisions.publish import recommendation
+from stream.ranking.reasons import USER_COLUMNS, reason_names
 from stream.records.log import ItemChange
 from stream.records.schemas import Item
 from stream.state.user import User
@@ -77,3 +80,28 @@ def test_an_item_that_is_no_candidate_any_more_has_no_contributions(site: Site) 
         slot["item_id"]: slot["item_id"] != "b" for slot in found["slots"]
     }
     assert "b" in {slot["item_id"] for slot in found["slots"]}
+
+
+@pytest.mark.parametrize("user", ["u", "v0", "v5"])
+def test_what_a_slate_notes_is_the_largest_contribution_of_its_explanation(site: Site, user: str) -> None:
+    for n in range(40):
+        site.take(did("uvw"[n % 3], "abcdef"[n * n % 5], T + 2000 + n))
+    known = site.shard.users[user]
+    drawn = site.drawn(user, known.time)
+    known.open = drawn.decision  # explained as of the moment at which it was made, and with the same model
+    found = explain(site.model, user, known)
+    assert found is not None
+    names, noted = reason_names(site.model.lists[1:]), drawn.decision.reasons
+    assert len(noted) == len(found["slots"]) > 0
+    for reason, slot in zip(noted, found["slots"], strict=True):
+        best = max(slot["contributions"], key=lambda part: part["nats"], default=None)
+        if best is None or best["nats"] <= 0:
+            assert names[reason] == ""
+        else:
+            assert names[reason] == (best["feature"] if best["above"] else f"less {best['feature']}")
+
+
+def test_old_decisions_have_no_reasons(site: Site) -> None:
+    """A log of before has none; the slots say nothing then."""
+    decision = msgspec.structs.replace(site.drawn("u").decision, reasons=b"")
+    assert {slot.because for slot in recommendation("u", decision, None, 0, site.model.lists).slots} == {""}

@@ -23,7 +23,19 @@ def floats(*values: float) -> bytes:
 
 EVENT = LoggedEvent(1, 7, "e7", "x", 1, T, None, None)
 DECISION = Decision(
-    "3.0.0", T, "sarsa", 0.1, 12, 4, ["a", "b", "c"], bytes([2, 0]), b"", floats(0.5, 1.0), floats(0.75, 0.25), b""
+    "3.0.0",
+    T,
+    "sarsa",
+    0.1,
+    12,
+    4,
+    ["a", "b", "c"],
+    bytes([2, 0]),
+    b"",
+    floats(0.5, 1.0),
+    floats(0.75, 0.25),
+    b"",
+    reasons=bytes([0, 4]),
 )
 
 
@@ -61,9 +73,12 @@ def test_a_slate_as_it_is_published() -> None:
     ((_, found),) = recommendations(batch(Step("u", EVENT, [], 0, None, DECISION, None)), LISTS)
     assert found == Recommendation(
         user_id="u", decision_id="3.0.0", event_id="e7", timestamp=T, model_version=12, epoch=3, policy="sarsa",
-        slots=[Slot("a", 0.75, "recently_seen", 0.5), Slot("b", 0.25, "ranked", 1.0)],
+        slots=[Slot("a", 0.75, "recently_seen", 0.5), Slot("b", 0.25, "ranked", 1.0, "recently_seen")],
     )  # fmt: skip
-    assert valid(found)["slots"][1] == {"item_id": "b", "score": 0.25, "source": "ranked", "propensity": 1.0}
+    assert valid(found)["slots"][1] == {
+        "item_id": "b", "score": 0.25, "source": "ranked", "propensity": 1.0,
+        "because": "recently_seen",
+    }  # fmt: skip
 
 
 def test_a_slate_can_be_published_again_unchanged_without_its_event() -> None:

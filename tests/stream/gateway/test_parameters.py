@@ -32,10 +32,12 @@ def refusal(call: Any, *arguments: Any) -> Problem:
 
 
 def test_counts_are_looked_at_whole() -> None:
-    assert [count_of(asked(query), 40) for query in ("", "?k=", "?k=1", "?k=07", "?k=40")] == [20, 20, 1, 7, 40]
+    assert [count_of(asked(query), 40) for query in ("", "?k=1", "?k=07", "?k=40")] == [20, 1, 7, 40]
     for wrong in ("0", "41", "-1", "1e1", "%2B5", "1_0", "0000000019999", "9" * 5_000, "%EF%BC%95", "5%20", "4.0"):
         assert refusal(count_of, asked(f"?k={wrong}"), 40).status == 422, wrong
     assert refusal(count_of, asked("?k=5&k=6"), 40).detail == "k: must be given once; got 2"
+    empty = "k: must be a whole number from 1 to 40; got '': leave k out for 20"
+    assert refusal(count_of, asked("?k="), 40).detail == empty
 
 
 def test_excluded_ids_are_few_and_are_ids() -> None:

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from stream.ranking.pack import PAD, Packed, Sheet, pack
+from stream.ranking.pack import PAD, Packed, Sheet, find_candidates, pack
 
 NONE = np.empty(0, np.int32)
 
@@ -13,8 +13,8 @@ def packed(sheet: Sheet, slate: list[int], lists: list[list[int]], scores: dict[
     pack(
         sheet.array, np.array(slate, np.int32), np.arange(slots, dtype=np.uint8),
         np.full((slots, len(lists)), 7, np.uint8), (1 / np.arange(1, 1 + slots)).astype(np.float32),
-        np.array(lists, np.int32), np.array([*scores], np.int32), np.array([*scores.values()], np.float32),
-        place, 3, 4,
+        np.array(lists, np.int32), find_candidates(np.array(slate, np.int32), np.array([*scores], np.int32), place),
+        np.array([*scores.values()], np.float32), np.arange(11, 11 + slots, dtype=np.uint8), place, 3, 4,
     )  # fmt: skip
     assert (place == -1).all()
     return sheet.read()
@@ -30,6 +30,7 @@ def test_by_hand() -> None:
         assert np.frombuffer(found.scores, np.float32).tolist() == [0.25, 0.0], "a pinned item has no score"
         assert np.frombuffer(found.propensities, np.float32).tolist() == [1.0, 0.5]
         assert (found.sources, found.offered_ranks) == (bytes([0, 1]), bytes([7] * 4))
+        assert found.reasons == bytes([11, 12])
         packed(sheet, [1, 2, 3], [[1, 5, 6], [2, 7, 8]], {})
 
 

@@ -1,5 +1,7 @@
 """What is a number, and what is none."""
 
+import re
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -45,6 +47,22 @@ def test_whatever_is_read_is_read_by_python_too(text: str) -> None:
         return
     assert value == float(text)
     assert text.isascii()
+
+
+@pytest.mark.parametrize(
+    ("text", "hint"),
+    [
+        ("9,90", ": write 9.90, with a point"),
+        ("1,234.50", ": leave out the signs between thousands"),
+        ("1.234.567", ": leave out the signs between thousands"),
+        ("1,234", ": leave out the signs between thousands"),
+        ("5 €", ": leave out the sign of the currency"),
+        ("+5", ": leave out the plus"),
+    ],
+)
+def test_what_to_write_instead_is_said(text: str, hint: str) -> None:
+    with pytest.raises(ValueError, match=f"; got {re.escape(repr(text) + hint)}"):
+        number(text)
 
 
 def test_ranges_are_said() -> None:

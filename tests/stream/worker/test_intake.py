@@ -353,6 +353,20 @@ def test_fields_that_nobody_reads_are_counted_and_each_name_is_said_once(caplog:
     assert ": desicion_id: is no field of events" in caplog.text
 
 
+def test_all_names_of_a_record_are_said_and_a_topic_does_not_wait_for_another(caplog: pytest.LogCaptureFixture) -> None:
+    """What is sent once, such as a catalogue, comes within the ten seconds of another topic's line."""
+    items, users = TP("catalog.items", 0), TP("catalog.users", 0)
+    Intake(Config(), Observer()).read({"events.view": 0, "catalog.items": 0, "catalog.users": 0}, [
+        (VIEWS, [with_fields(VIEWS, 0, b"u", "{" + EVENT % 0 + ', "desicion_id": "1", "pirce": 3}')]),
+        (items, [with_fields(items, 0, b"a", '{"item_id": "a", "titel": "Mug", "pricee": 3}')]),
+        (users, [with_fields(users, 0, b"u", '{"user_id": "u", "atributes": {}}')]),
+    ], T)  # fmt: skip
+    for name in ("decision_id", "title", "attributes"):
+        assert caplog.text.count(f"did you mean {name!r}?") == 1
+    assert caplog.text.count("did you mean 'price'?") == 2
+    assert len(caplog.records) == 3
+
+
 def test_an_event_with_an_unknown_field_is_taken_in_like_any_other() -> None:
     text = "{" + EVENT % 1 + ', "session_id": "s", "price": 2.5, "context": {"device": "tv"}'
     plain, odd = Reader(), Reader()

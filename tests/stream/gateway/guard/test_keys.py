@@ -25,7 +25,7 @@ def test_a_key_has_its_scopes_and_no_others() -> None:
 
 
 def test_the_configuration_does_not_reveal_a_key() -> None:
-    key, line = new_key("shop", "events", "2027-01-31")
+    key, line = new_key("shop", "events", "2127-01-31")
     assert key.startswith("hw_")
     assert len(key) > 43
     assert key not in line
@@ -51,9 +51,17 @@ def test_two_keys_of_one_name_hold_while_one_is_replaced() -> None:
     assert [found.name for found in (keys.find(old), keys.find(new)) if found] == ["shop", "shop"]
 
 
+def test_a_new_key_has_not_expired_yet() -> None:
+    with pytest.raises(UsageError, match="--expires: must lie ahead, or the key admits nobody; got 2020-01-01"):
+        new_key("shop", "events", "2020-01-01")
+    assert not Keys("shop:events:sha256-" + "0" * 64 + ":2020-01-01").find("x"), (
+        "an old line of the configuration is read"
+    )
+
+
 @pytest.mark.parametrize(
     ("expires", "at"),
-    [("2027-01-31", 1801353600.0), ("2027-01-31T12:00:00", 1801396800.0), ("2027-01-31T12:00:00+01:00", 1801393200.0)],
+    [("2127-01-31", 4957027200.0), ("2127-01-31T12:00:00", 4957070400.0), ("2127-01-31T12:00:00+01:00", 4957066800.0)],
 )
 def test_a_key_may_expire(expires: str, at: float) -> None:
     key, line = new_key("shop", "events", expires)
