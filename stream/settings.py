@@ -291,6 +291,9 @@ class Gateway(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     after_s: Annotated[
         float, _doc("seconds that a request with `after` waits at most for a slate that knows the event", ge=0, le=30)
     ] = 2.0
+    request_ms: Annotated[int, _doc("milliseconds for a new slate; then the last is the answer", ge=1, le=10_000)] = 250
+    max_waiting: Annotated[int, _doc("requests for new slates at once; one more is refused", ge=1, le=100_000)] = 500
+    stale_s: Annotated[float, _doc("age of a slate from which a read has a new one made; 0: never", ge=0)] = 0.0
     cors_origins: Annotated[str, _doc("origins whose pages may call it, separated by commas; empty: none")] = ""
     recent_events: Annotated[
         int, _doc("events of each type read at the start, for trending and similar items", ge=0)

@@ -7,6 +7,8 @@ from collections.abc import Callable, Generator, Sequence
 from itertools import count, cycle, islice, repeat
 from typing import Any
 
+import msgspec
+
 from stream.bench.site import Site
 from stream.bench.stages import Work, last_users
 from stream.decisions.arrivals import UserEvent
@@ -16,6 +18,7 @@ from stream.state.user_block import SEEN_ITEMS
 
 LONG_USERS = 16  # with full histories
 DRAWS = 2 * SEEN_ITEMS  # events of one of them, at most: the catalogue may be too small for a full history
+NEW_ITEM = 3  # one event in so many is on an item that nobody has touched
 TRIED = 20  # events looked at for one that can settle a slate
 
 
@@ -95,10 +98,21 @@ def _returning(site: Site, n: int) -> list[UserEvent]:
     return kept
 
 
-def whole_loop(at_once: int, site: Site, units: int) -> Generator[Work]:
+def on_new_items(site: Site, units: int) -> list[UserEvent]:
+    """The next events, one in three of them on an item that is new to the site."""
+    arrivals = site.arrivals(units)
+    for n in range(0, units, NEW_ITEM):
+        event = msgspec.structs.replace(arrivals[n].event, item_id=f"new-{site.events}-{n}")
+        arrivals[n] = arrivals[n]._replace(event=event)
+    return arrivals
+
+
+def whole_loop(
+    at_once: int, site: Site, units: int, arrive: Callable[[Site, int], Sequence[UserEvent]] = Site.arrivals
+) -> Generator[Work]:
     """Take in, make slates, encode, decode and fold, so many events at once."""
     while True:
-        arrivals = site.arrivals(units)
+        arrivals = arrive(site, units)
 
         def work(arrivals: Any = arrivals) -> int:
             for start in range(0, units, at_once):

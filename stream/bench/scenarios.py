@@ -86,6 +86,8 @@ def scenarios(config: Config) -> list[Scenario]:
                  online.settle_events),
         Scenario("engine/slate-long", "slate", f"engine/slate for users with {SEEN_ITEMS} items", "mixed",
                  partial(online.make_slates, online.long)),
+        Scenario("engine/each-new", "event", "engine/each, one event in three on a new item", "mixed",
+                 partial(online.whole_loop, 1, arrive=online.on_new_items)),
     ]  # fmt: skip
 
 

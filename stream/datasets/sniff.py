@@ -9,6 +9,7 @@ from stream.datasets.how import OWN, SAMPLED, How, Plan, complete
 from stream.datasets.layouts import ROLES, Layout, clock, marked, unit_of
 from stream.datasets.objects import elements, spans_lines
 from stream.datasets.raw.bad import FormatError
+from stream.datasets.raw.foreign import refuse
 from stream.datasets.raw.text import encoding_of
 from stream.datasets.raw.unpack import opened, sample
 from stream.datasets.ready import FORMATS, READY
@@ -36,6 +37,7 @@ def plan(path: Path, how: How) -> Plan:
         if not head.rows:
             raise FormatError(f"{path}: is empty: it must hold at least one event")
         return plan_of_objects(path, how, "parquet", head.rows, data)
+    refuse(path, data)
     encoding = how.encoding or encoding_of(data)
     text = data.decode(encoding, "replace").lstrip("\ufeff\x1e\r\n\t ")
     if text.startswith("[") or (text.startswith("{") and spans_lines(text)):

@@ -56,15 +56,15 @@ def rows(lines: Iterator[Physical], separator: str, parse: Parse, skipped: Conta
             yield found
 
 
-def split(text: str, separator: str) -> list[str] | None:
-    r"""The fields of one line; None if a quote is open at its end.
+def split(text: str, separator: str, literal: Container[str] = LITERAL) -> list[str] | None:
+    r"""The fields of one line; None if a quote is open at its end. Between `literal` separators quotes are signs.
 
     >>> split('a,"b, c",5" disc', ","), split('a\t"b\t""c"', "\t"), split('a,"b', ",")
     (['a', 'b, c', '5" disc'], ['a', '"b', '""c"'], None)
     """
     if '"' not in text:
         return text.split(separator)
-    if separator in LITERAL:
+    if separator in literal:
         return [_unquoted(field) for field in text.split(separator)]
     try:
         return next(csv.reader([text], delimiter=separator, strict=True))

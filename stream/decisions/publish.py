@@ -42,6 +42,11 @@ def recommendation(
     )  # fmt: skip
 
 
+@lru_cache(8)
+def _reason_names(lists: tuple[str, ...]) -> tuple[str, ...]:
+    return reason_names(lists[1:])
+
+
 def response(answer: Answer, epoch: int, lists: tuple[str, ...]) -> Response:
     """The answer to a request as it is published."""
     (request, *_), decision = answer.asked, answer.decision
@@ -50,11 +55,6 @@ def response(answer: Answer, epoch: int, lists: tuple[str, ...]) -> Response:
         request_id=request.request_id, user_id=request.user_id, status=answer.status, recommendation=slate,
         reason=answer.reason,
     )  # fmt: skip
-
-
-@lru_cache(8)
-def _reason_names(lists: tuple[str, ...]) -> tuple[str, ...]:
-    return reason_names(lists[1:])
 
 
 def source_name(source: int, lists: tuple[str, ...]) -> str:

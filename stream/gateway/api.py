@@ -16,7 +16,7 @@ from stream.gateway.fields.chosen import chosen
 from stream.gateway.fields.unknown import WARNED, warned
 from stream.gateway.guard.authorise import caller_of, required_user
 from stream.gateway.guard.tokens import MAX_S
-from stream.gateway.handlers import lists
+from stream.gateway.handlers import asked, lists
 from stream.gateway.handlers.parts import (
     CLIENT,
     FEED,
@@ -82,17 +82,19 @@ async def recommendations(request: web.Request) -> web.Response:
     """The newest slate of a user; trending items, marked by `fallback`, if there is none.
 
     `after`: the id of an event of the user: answered as soon as the slate knows it, or after `gateway.after_s`; `after`
-    of the answer says which.
+    of the answer says which. A slate older than `gateway.stale_s` is made anew, if that is set; if that takes too long,
+    it is the answer all the same, its `status` is `last`.
     """
     user_id, read_model = id_of(request, "user_id"), request.app[READ_MODEL]
     k, exclude, view = count_of(request, MAX_ITEMS), excluded(request, read_model.knows), view_of(request)
     after = await _awaited(request, user_id)
-    if (slate := read_model.newest(user_id)) is not None:
-        found = slate_document(slate, read_model, view, k if request.query.get("k") else None, exclude)
+    newest = await asked.newest(request, user_id)
+    if newest.slate is not None:
+        found = slate_document(newest.slate, read_model, view, k if request.query.get("k") else None, exclude)
     else:
         read_model.expire(time.time())
         found = trending_document(user_id, read_model.trending(k, exclude), read_model, view, k)
-    return await worded(request, found | {"after": after}, view.words)
+    return await worded(request, found | {"after": after} | newest.flags(), view.words)
 
 
 async def _awaited(request: web.Request, user_id: str) -> dict[str, Any] | None:
@@ -218,6 +220,6 @@ async def issue_token(request: web.Request) -> web.Response:
     tokens = request.app[TOKENS]
     if not tokens:
         raise Problem(501, "there are no tokens: set HEADWATER_GATEWAY_TOKEN_SECRET")
-    asked = token_request(await body(request, MAX_PROFILE_BYTES), request.app[SETTINGS].gateway.token_s, MAX_S)
-    signed = tokens.sign(asked.user_id, asked.seconds, time.time())
-    return answer(signed._asdict() | {"user_id": asked.user_id}, 201)
+    wanted = token_request(await body(request, MAX_PROFILE_BYTES), request.app[SETTINGS].gateway.token_s, MAX_S)
+    signed = tokens.sign(wanted.user_id, wanted.seconds, time.time())
+    return answer(signed._asdict() | {"user_id": wanted.user_id}, 201)

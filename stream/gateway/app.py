@@ -13,6 +13,7 @@ from aiohttp import web
 from stream.config import Config
 from stream.errors import UsageError
 from stream.gateway.answers.replays import Replays
+from stream.gateway.asking.requester import Requester
 from stream.gateway.contract.document import document
 from stream.gateway.documents import stats_document
 from stream.gateway.feed import Feed
@@ -37,6 +38,7 @@ from stream.gateway.handlers.parts import (
     READ_MODEL,
     READER,
     REPLAYS,
+    REQUESTER,
     SETTINGS,
     STOPPING,
     TOKENS,
@@ -90,10 +92,12 @@ def build(config: Config, partitions: dict[str, int]) -> web.Application:
     metrics = GatewayMetrics({
         "slates": lambda: len(read_model.slates), "items": lambda: len(read_model.items),
         "listeners": lambda: len(feed), "ready": lambda: reader.ready.is_set() and not reader.stopped,
+        "waiting": lambda: len(requester.waiting),
         "held_bytes": lambda: read_model.slates.currsize + read_model.items.currsize,
         "evicted": lambda: read_model.slates.evicted + read_model.items.evicted,
     })  # fmt: skip
     reader, writer = Reader(config, partitions, read_model, feed, metrics.unreadable), Writer(config)
+    requester = Requester(config, partitions, read_model, metrics.unreadable, metrics.asked)
     guard = Guard(keys, tokens, Buckets(gateway.rate, gateway.burst), Attempts(), Audit())
     guarded = [route for route in ROUTES if route.scope]
     app = web.Application(
@@ -109,6 +113,7 @@ def build(config: Config, partitions: dict[str, int]) -> web.Application:
     app[KEYS], app[TOKENS] = keys, tokens
     app[LANGUAGES] = read_languages(gateway.reasons, gateway.lang, config.sources.extra)
     app[SETTINGS], app[READ_MODEL], app[FEED], app[READER], app[WRITER] = config, read_model, feed, reader, writer
+    app[REQUESTER] = requester
     app[STOPPING], app[PATCHES], app[REPLAYS] = asyncio.Event(), Patches(), Replays()
     app[METRICS], app[OPENAPI] = metrics, orjson.dumps(document(version("headwater"), ROUTES))
     for route in ROUTES:
@@ -125,6 +130,7 @@ async def _running(app: web.Application) -> AsyncIterator[None]:
     await asyncio.to_thread(warm_up)
     await app[WRITER].start()
     await app[READER].start()
+    await app[REQUESTER].start()
     token = app[SETTINGS].worker.token
     headers = {"Authorization": f"Bearer {token}"} if token else None  # for the workers, whom alone it asks
     app[CLIENT] = aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=TIMEOUT_S), headers=headers)
@@ -136,6 +142,7 @@ async def _running(app: web.Application) -> AsyncIterator[None]:
     for task in tasks:
         task.cancel()
     await app[CLIENT].close()
+    await app[REQUESTER].stop()
     await app[READER].stop()
     await app[WRITER].stop()
 

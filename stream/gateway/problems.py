@@ -22,23 +22,23 @@ class Problem(Exception):  # noqa: N818  the word of the RFC
 
     def response(self) -> web.Response:
         """The response with the document."""
-        found = web.Response(body=self._body(), status=self.status, content_type=CONTENT_TYPE, headers=self.headers)
+        found = web.Response(
+            body=orjson.dumps(self.document()), status=self.status, content_type=CONTENT_TYPE, headers=self.headers
+        )
         if self.status == HTTPStatus.REQUEST_TIMEOUT:
             found.force_close()
         return found
 
     def raw(self) -> bytes:
         """The response as bytes, for a connection without a request; the connection is closed after it."""
-        body = self._body()
+        body = orjson.dumps(self.document())
         lines = [
             f"HTTP/1.1 {self.status} {HTTPStatus(self.status).phrase}", f"Content-Type: {CONTENT_TYPE}",
             f"Content-Length: {len(body)}", "Connection: close", *(f"{k}: {v}" for k, v in self.headers.items()),
         ]  # fmt: skip
         return "\r\n".join((*lines, "", "")).encode() + body
 
-    def _body(self) -> bytes:
+    def document(self) -> dict[str, Any]:
         """The document; of what came, bytes that are no text are shown as question marks."""
         detail = self.detail.encode("utf-8", "replace").decode()
-        return orjson.dumps(
-            {"title": HTTPStatus(self.status).phrase, "status": self.status, "detail": detail} | self.more
-        )
+        return {"title": HTTPStatus(self.status).phrase, "status": self.status, "detail": detail} | self.more

@@ -1,12 +1,16 @@
 """Metrics of a gateway."""
 
 from collections.abc import Callable, Mapping
+from typing import get_args
 
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 from stream.metrics.declare import Declare
-from stream.records.topics import EVENT_TOPICS, ITEMS, OUTCOMES, RECOMMENDATIONS, USERS
+from stream.records.requests import ResponseStatus
+from stream.records.topics import EVENT_TOPICS, ITEMS, OUTCOMES, RECOMMENDATIONS, RESPONSES, USERS
 
+ANSWERED: tuple[str, ...] = get_args(ResponseStatus)
+ASKED = (*ANSWERED, "full", "unsent")  # too many wait; Kafka did not take it
 REQUEST_BUCKETS_S = (0.001, 0.002, 0.005, 0.007, 0.01, 0.02, 0.05, 0.1, 0.25, 1, 5)
 
 
@@ -15,7 +19,7 @@ class GatewayMetrics:
 
     Parameters
     ----------
-    held : what some gauges read when they are scraped: slates, items, listeners, held_bytes, evicted, ready
+    held : what some gauges read when they are scraped: slates, items, listeners, waiting, held_bytes, evicted, ready
     """
 
     content_type = CONTENT_TYPE_LATEST
@@ -28,15 +32,25 @@ class GatewayMetrics:
             "gateway_request_seconds", "from a request to its answer, without streams", REQUEST_BUCKETS_S, "route"
         )
         self.limited = declare.counter("gateway_limited", "requests over the rate limit")
+        self._asked = declare.counter(
+            "gateway_asked", "slates asked for, by what came of it: fresh, empty, late, busy, refused, full, unsent",
+            "status",
+        )  # fmt: skip
+        for status in ASKED:
+            self._asked.labels(status)
+        self._asked_seconds = declare.histogram(
+            "gateway_asked_seconds", "from a request for a slate to the worker's answer", REQUEST_BUCKETS_S
+        )
         self._unreadable = declare.counter(
             "gateway_unreadable", "offsets that could not be read, stepped over, by topic", "topic"
         )
-        for topic in (*EVENT_TOPICS.values(), ITEMS, USERS, RECOMMENDATIONS, OUTCOMES):
+        for topic in (*EVENT_TOPICS.values(), ITEMS, USERS, RECOMMENDATIONS, OUTCOMES, RESPONSES):
             self._unreadable.labels(topic.name)  # there from the start, at 0
         for name, text in (
             ("slates", "users whose slates are held"),
             ("items", "items of the catalogue that are held"),
             ("listeners", "open streams"),
+            ("waiting", "requests for slates without an answer yet"),
             ("held_bytes", "of slates and items, about"),
             ("evicted", "slates and items dropped since the start because gateway.memory_mb was full"),
             ("ready", "1 when everything that was there at the start has been read"),
@@ -50,6 +64,12 @@ class GatewayMetrics:
     def unreadable(self, topic: str, offsets: int) -> None:
         """So many offsets of a topic could not be read."""
         self._unreadable.labels(topic).inc(offsets)
+
+    def asked(self, status: str, seconds: float) -> None:
+        """What came of a request for a slate."""
+        self._asked.labels(status).inc()
+        if status in ANSWERED:
+            self._asked_seconds.observe(seconds)
 
     def count(self, route: str, method: str, status: int, seconds: float) -> None:
         """One request was answered."""

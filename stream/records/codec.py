@@ -12,7 +12,7 @@ from stream.records import amounts, ids, times
 from stream.records.limits import MAX_DEPTH, MAX_ITEM_BYTES, MAX_PROFILE_BYTES, excess, too_deep
 from stream.records.requests import MAX_REQUEST_BYTES, Request
 from stream.records.schemas import KINDS, MAX_EVENT_BYTES, MAX_ID_BYTES, Event, EventType, Experiment, Item, Profile
-from stream.records.unknown import unknown_fields
+from stream.records.unknown import unknown_fields, wrapped
 
 REASONS = (
     "not_json", "missing_field", "wrong_type", "out_of_range", "id_too_long", "bad_timestamp", "unknown_event_type",
@@ -39,6 +39,16 @@ _TYPED = msgspec.json.Decoder(_Typed)
 _ITEM = msgspec.json.Decoder(Item)
 _PROFILE = msgspec.json.Decoder(Profile)
 _EXPERIMENT = msgspec.json.Decoder(Experiment)
+NO_JSON = {  # first bytes -> what to do
+    b"\0": ": it looks like a serializer with a schema registry: send plain JSON",
+    b"\xef\xbb\xbf": ": leave out the byte-order mark",
+    b"\xff\xfe": ": it looks like UTF-16: send UTF-8",
+    b"\xfe\xff": ": it looks like UTF-16: send UTF-8",
+    b"{\0": ": it looks like UTF-16: send UTF-8",
+    b"\x1f\x8b": ": it looks packed by gzip: send it as it is, with compression.type=gzip of the producer",
+    b"\xac\xed": ": it looks like an object of Java: send JSON in UTF-8",
+}
+_NAN = re.compile(rb"[:,\[]\s*-?(?:NaN|Infinity)\b")
 _REQUEST = msgspec.json.Decoder(Request)
 _AT = re.compile(r" - at `\$\.?([^`]*)`$")
 _UNKNOWN = re.compile(r"^Object contains unknown field `(.*)`$", re.DOTALL)
@@ -200,11 +210,19 @@ def _decode(decoder: "msgspec.json.Decoder[R]", name: str, value: bytes) -> R | 
     except msgspec.ValidationError as error:
         return _explain(name, str(error), value)
     except msgspec.DecodeError as error:
-        return Rejection("not_json", f"{name}: must be a JSON object in UTF-8: {error}; it begins with {value[:40]!r}")
+        says = f"{name}: must be a JSON object in UTF-8: {error}; it begins with {value[:40]!r}{_not_json(value)}"
+        return Rejection("not_json", says)
     except UnicodeDecodeError as error:
         return Rejection("not_json", f"{name}: must be UTF-8: {error.reason} at byte {error.start} of a string")
     except RecursionError:
         return Rejection("not_json", f"{name}: is nested too deeply")
+
+
+def _not_json(value: bytes) -> str:
+    """What a producer has sent in place of JSON, and what to do about it; empty if nothing comes to mind."""
+    if found := next((says for head, says in NO_JSON.items() if value.startswith(head)), ""):
+        return found
+    return ": NaN is no JSON: leave the field out" if _NAN.search(value) else ""
 
 
 def _explain(name: str, message: str, value: bytes) -> Rejection:
@@ -212,7 +230,9 @@ def _explain(name: str, message: str, value: bytes) -> Rejection:
     field = where.group(1) if where else ""
     detail = f"{name}: {message}"
     if "missing required field" in message:
-        return Rejection("missing_field", "; ".join([detail, *unknown_fields(RECORDS[name], value)[:1]]))
+        missing = message.split("`")[1]
+        about = wrapped(value, missing) or unknown_fields(RECORDS[name], value)[:1]
+        return Rejection("missing_field", "; ".join([detail, *about]))
     if field == "type" and "enum" in message:
         return Rejection("unknown_event_type", f"{detail}; must be one of {', '.join(KINDS)}")
     if field in TIMES:
@@ -221,7 +241,8 @@ def _explain(name: str, message: str, value: bytes) -> Rejection:
         return Rejection("id_too_long", f"{detail}; ids have at most {MAX_ID_BYTES} bytes")
     if "length" in message or ">" in message or "<" in message or "range" in message:
         return Rejection("out_of_range", detail)
-    return Rejection("wrong_type", detail)
+    text = "; an id is text: send it in quotes" if field.endswith("_id") and "got `int`" in message else ""
+    return Rejection("wrong_type", detail + text)
 
 
 def _text(value: bytes, field: str) -> str | None:
@@ -273,4 +294,6 @@ def _check_key(name: str, field: str, text: str, key: bytes | None) -> Rejection
     """A key that is not the id would spread one user over several partitions; no key at all is only counted."""
     if key is None or key == text.encode():
         return None
-    return Rejection("wrong_key", f"{name}: the record's key must be its `{field}` ({text!r}); got {key[:40]!r}")
+    quoted = key == b'"%b"' % text.encode()
+    hint = ": send it without quotes, by a serializer of text and not of JSON" if quoted else ""
+    return Rejection("wrong_key", f"{name}: the record's key must be its `{field}` ({text!r}); got {key[:40]!r}{hint}")

@@ -219,8 +219,11 @@ def _iso_seconds(text: str) -> float:
 
 def _no_time(text: str, hint: str) -> str:
     """What is wrong with text that is no time, and how to write it."""
-    example = ": write it as 2023-11-14T22:13:20Z" if not hint and any(map(str.isdigit, text)) else hint
-    return f"the time must be unix seconds or ISO 8601; got {text[:40]!r}{example}"
+    if _DASHED.match(text):
+        hint = ": there is no such date, time or zone"
+    elif not hint and any(map(str.isdigit, text)):
+        hint = ": write it as 2023-11-14T22:13:20Z"
+    return f"the time must be unix seconds or ISO 8601; got {text[:40]!r}{hint}"
 
 
 def _plain(time: float) -> str:

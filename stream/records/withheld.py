@@ -51,10 +51,14 @@ class Withheld:
             self.newest = event_time
             self._behind = written - event_time if written - event_time > REPLAY_S else 0.0
 
+    def event_time(self, clock: float) -> float:
+        """Event time at a time of the clock, unix seconds."""
+        return clock - self._behind
+
     def expire(self, clock: float) -> list[str]:
         """Withhold what has expired by the time of `clock`, unix seconds; returns these items."""
         found = []
-        while self._expiring and self._expiring[0][0] <= clock - self._behind:
+        while self._expiring and self._expiring[0][0] <= self.event_time(clock):
             at, item_id = heappop(self._expiring)
             if self._expires.get(item_id) == at:
                 del self._expires[item_id]

@@ -25,7 +25,7 @@ SUFFIX = re.compile(r"_(total|bucket|count|sum)$")
 
 def declared() -> set[str]:
     """Names of all metrics of worker and gateway, without suffixes."""
-    nothing = dict.fromkeys(("slates", "items", "listeners", "held_bytes", "evicted", "ready"), float)
+    nothing = dict.fromkeys(("slates", "items", "listeners", "waiting", "held_bytes", "evicted", "ready"), float)
     registries = (PrometheusObserver(("ranked",)).registry, GatewayMetrics(nothing).registry)
     return {family.name for registry in registries for family in registry.collect() if "headwater" in family.name}
 

@@ -27,7 +27,8 @@ def test_links_lead_to_files() -> None:
 def test_metrics_are_exposed() -> None:
     observer = PrometheusObserver(("ranked",))
     observer.lag.labels("events.view", 0).set(0)
-    gateway = GatewayMetrics(dict.fromkeys(("slates", "items", "listeners", "held_bytes", "evicted", "ready"), float))
+    held = ("slates", "items", "listeners", "waiting", "held_bytes", "evicted", "ready")
+    gateway = GatewayMetrics(dict.fromkeys(held, float))
     pages = (observer.render() + gateway.render()).decode()
     exposed = set(re.findall(r"^# TYPE (\w+)", pages, flags=re.MULTILINE))
     named = set(re.findall(r"headwater_\w+", TEXT))

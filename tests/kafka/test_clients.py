@@ -22,6 +22,7 @@ from stream.gateway.guard.keys import new_key
 from stream.processes.broker import Broker
 from stream.processes.servers import GatewayProcess, WorkerProcess
 from stream.records.http.answers import ServedSlate
+from stream.records.http.asked import SlateRequest
 from stream.records.http.messages import MESSAGES, Figures, StreamedEvent, StreamedOutcome
 from stream.records.schemas import Event, Item
 from stream.records.topics import ITEMS
@@ -124,6 +125,14 @@ def test_every_request(place: Place, make: Any) -> None:
             assert (asked.after.event_id, asked.after.known) == (last.event_id, True)
             assert all(item.available for item in asked.items)
             assert (await client.write_events(last, idempotency_key=last.event_id)).accepted == 1
+            now = await client.recommend(shopper, k=2, exclude=["cups"], fields=["price"], deadline_ms=5_000)
+            assert (now.status, now.stale) == ("fresh", None)
+            assert "cups" not in {item.item_id for item in now.items}
+            several = await client.recommend_several(
+                SlateRequest(user_id=shopper, k=1, deadline_ms=5_000), SlateRequest(user_id=" ")
+            )
+            assert [each.slate and each.slate.user_id for each in several.answers] == [shopper, None]
+            assert several.answers[1].problem.status == 422
             explained = await eventually(lambda: client.explanation(shopper), lambda found: found.slots)
             assert explained.user_id == shopper
 

@@ -50,6 +50,6 @@ def ask_json(
         answer = connection.getresponse()
         text = answer.read()
         check_answer(method, path, answer.status, dict(answer.headers), text)
-        return answer.status, json.loads(text), dict(answer.headers)
+        return answer.status, json.loads(text) if text else None, dict(answer.headers)
     finally:
         connection.close()

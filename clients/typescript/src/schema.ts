@@ -13,11 +13,31 @@ export interface paths {
         };
         /**
          * The newest slate of a user; trending items, marked by `fallback`, if there is none.
-         * @description `after`: the id of an event of the user: answered as soon as the slate knows it, or after `gateway.after_s`; `after` of the answer says which.
+         * @description `after`: the id of an event of the user: answered as soon as the slate knows it, or after `gateway.after_s`; `after` of the answer says which. A slate older than `gateway.stale_s` is made anew, if that is set; if that takes too long, it is the answer all the same, its `status` is `last`.
          */
         get: operations["recommendations"];
         put?: never;
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/recommendations": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * A slate made now, by the user's worker; one request, or up to 20 in `requests`, each answered by itself.
+         * @description `status` of a slate says what it is. `fresh`: made for this request, with all that is known of the user by now. `empty`: no item may be shown to them now. `last`: none was made in time, so it is the newest that there is, and `stale` says why; without any: 503. Each request counts as 10 of the rate limit.
+         */
+        post: operations["recommend"];
         delete?: never;
         options?: never;
         head?: never;
@@ -291,6 +311,22 @@ export interface components {
             event_id: string;
             /** @description false: it came too late for this answer, or nobody remembers it */
             known: boolean;
+        };
+        /**
+         * AskedSlate
+         * @description The answer to one of several requests: one of the two.
+         */
+        AskedSlate: {
+            slate: components["schemas"]["ServedSlate"] | null;
+            /** @description why there is no slate */
+            problem: components["schemas"]["ProblemDetails"] | null;
+        };
+        /**
+         * AskedSlates
+         * @description The answers to several requests, in their order.
+         */
+        AskedSlates: {
+            answers: components["schemas"]["AskedSlate"][];
         };
         /**
          * Contribution
@@ -942,6 +978,16 @@ export interface components {
              * @default null
              */
             after?: components["schemas"]["After"] | null;
+            /**
+             * @description fresh: made for this request; last: none was made in time, this is the newest that there is; empty: no item may be shown to this user now; null: the newest was asked for
+             * @default null
+             */
+            status?: ("empty" | "fresh" | "last") | null;
+            /**
+             * @description why it is the last one, in words; null: it is not
+             * @default null
+             */
+            stale?: string | null;
         };
         /**
          * SimilarItems
@@ -956,6 +1002,40 @@ export interface components {
             asked: number;
             /** @description why there are fewer items than were asked for; null: there are not */
             short: string | null;
+        };
+        /**
+         * SlateRequest
+         * @description Asks for a slate of a user as of now.
+         */
+        SlateRequest: {
+            /** @description also one who has done nothing yet */
+            user_id: string;
+            /** @default null */
+            k?: number | null;
+            /**
+             * @description items that the slate must not have
+             * @default []
+             */
+            exclude?: string[];
+            /**
+             * @description of items, beside the title
+             * @default []
+             */
+            fields?: string[];
+            /**
+             * @description language of the reasons; without it by Accept-Language
+             * @default null
+             */
+            lang?: string | null;
+            /** @default null */
+            deadline_ms?: number | null;
+        };
+        /**
+         * SlateRequests
+         * @description Asks for several slates, each by itself.
+         */
+        SlateRequests: {
+            requests: components["schemas"]["SlateRequest"][];
         };
         /**
          * StreamedEvent
@@ -1339,6 +1419,70 @@ export interface operations {
             429: components["responses"]["TooManyRequests"];
             500: components["responses"]["InternalServerError"];
             503: components["responses"]["ServiceUnavailable"];
+        };
+    };
+    recommend: {
+        parameters: {
+            query?: never;
+            header?: {
+                /**
+                 * @description which language the reasons should have
+                 * @example nl-BE, en;q=0.5
+                 */
+                "Accept-Language"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SlateRequest"] | components["schemas"]["SlateRequests"];
+            };
+        };
+        responses: {
+            /** @description the slate, or all of several */
+            200: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ServedSlate"] | components["schemas"]["AskedSlates"];
+                };
+            };
+            /** @description several, of which some have a problem in place of a slate */
+            207: {
+                headers: {
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AskedSlates"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            408: components["responses"]["RequestTimeout"];
+            413: components["responses"]["RequestEntityTooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
+            421: components["responses"]["MisdirectedRequest"];
+            422: components["responses"]["UnprocessableEntity"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["InternalServerError"];
+            /** @description no slate was made in time, and there is no older one: try again */
+            503: {
+                headers: {
+                    "Retry-After": components["headers"]["Retry-After"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
         };
     };
     explanation: {

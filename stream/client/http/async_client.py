@@ -133,6 +133,8 @@ class AsyncClient:
         )
 
     recommendations = _method(calls.recommendations)
+    recommend = _method(calls.recommend)
+    recommend_several = _method(calls.recommend_several)
     explanation = _method(calls.explanation)
     list_users = _method(calls.list_users)
     get_user = _method(calls.get_user)

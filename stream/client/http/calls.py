@@ -26,6 +26,7 @@ from stream.records.http.answers import (
     UserWritten,
     Written,
 )
+from stream.records.http.asked import AskedSlates, SlateRequest, SlateRequests
 from stream.records.schemas import Event, Item
 
 T = TypeVar("T")
@@ -80,6 +81,28 @@ def recommendations(
     """
     query = _query(k=k, exclude=exclude, fields=_joined(fields), lang=lang, after=after)
     return Call("GET", f"/v1/users/{_id(user_id)}/recommendations{query}", _as(ServedSlate))
+
+
+def recommend(
+    user_id: str, *, k: int | None = None, exclude: Iterable[str] = (), fields: Iterable[str] = (),
+    lang: str | None = None, deadline_ms: int | None = None,
+) -> Call[ServedSlate]:  # fmt: skip
+    """A slate made now; its `status` is `last` if that took too long, and a 503 says that there is none either.
+
+    Parameters
+    ----------
+    deadline_ms : for the slate, from 1 to 10,000; None: what the gateway allows. The others as for `recommendations`
+    """
+    asked = SlateRequest(
+        user_id=user_id, k=k, exclude=list(exclude), fields=list(fields), lang=lang, deadline_ms=deadline_ms
+    )
+    return Call("POST", "/v1/recommendations", _as(ServedSlate), _json(asked), _match(None), repeatable=False)
+
+
+def recommend_several(*requests: SlateRequest) -> Call[AskedSlates]:
+    """Slates made now, of up to 20 requests: each of the answers has a slate or a problem."""
+    body = _json(SlateRequests(requests=list(requests)))
+    return Call("POST", "/v1/recommendations", _as(AskedSlates), body, _match(None), repeatable=False)
 
 
 def explanation(user_id: str, *, lang: str | None = None) -> Call[Explanation]:

@@ -153,6 +153,8 @@ class Client:
         return urllib3.connection_from_url(self._exchange.origin, maxsize=most, retries=False, **secure)
 
     recommendations = _method(calls.recommendations)
+    recommend = _method(calls.recommend)
+    recommend_several = _method(calls.recommend_several)
     explanation = _method(calls.explanation)
     list_users = _method(calls.list_users)
     get_user = _method(calls.get_user)

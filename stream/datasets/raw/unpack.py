@@ -4,6 +4,7 @@ import bz2
 import gzip
 import io
 import lzma
+import tarfile
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator
@@ -19,7 +20,7 @@ SAMPLE_BYTES = 1 << 18  # enough to tell separator, encoding, header and unit of
 DEEPEST = 4  # a gzip within a zip, and so on
 ASIDE = (".md", ".pdf", ".html", ".png")  # what a zip may hold beside its data, with a README and a licence
 # What reading packed bytes raises if they are damaged, or end too early.
-DAMAGED = (OSError, EOFError, zlib.error, lzma.LZMAError, zipfile.BadZipFile, zstandard.ZstdError)
+DAMAGED = (OSError, EOFError, zlib.error, lzma.LZMAError, zipfile.BadZipFile, zstandard.ZstdError, tarfile.TarError)
 PARQUET = b"PAR1"
 
 Bytes = IO[bytes]
@@ -82,8 +83,10 @@ def unpacked(file: Bytes, path: Path) -> Bytes:
     """Take off one packing after the other."""
     for _ in range(DEEPEST):
         buffered = cast("io.BufferedReader", file)
-        head = buffered.peek(8)[:8]
+        head = buffered.peek(512)[:512]
         unpack = next((unpack for magic, unpack in PACKINGS.items() if head.startswith(magic)), None)
+        if head[257:262] == b"ustar":
+            unpack = _tar
         if unpack is None:
             return file
         file = cast("Bytes", io.BufferedReader(_Unpacked(unpack(file, path)), 1 << 16))
@@ -144,18 +147,31 @@ def _zstd(file: Bytes, _: Path) -> object:
 def _zip(file: Bytes, path: Path) -> object:
     seekable = file if file.seekable() else io.BytesIO(file.read())
     archive = zipfile.ZipFile(seekable)
-    names = [name for name in archive.namelist() if not name.endswith("/") and not _hidden(name)]
+    if "[Content_Types].xml" in archive.namelist():
+        raise FormatError(f"{path}: is a document of Office, perhaps an Excel workbook: save it there as CSV UTF-8")
+    name = _only(archive.namelist(), path, "zip", "unzip")
+    try:
+        return archive.open(name)
+    except (RuntimeError, NotImplementedError) as error:  # a password; a method that Python does not know
+        raise FormatError(f"{path}: cannot be unpacked: {error}; unpack it first") from error
+
+
+def _tar(file: Bytes, path: Path) -> object:
+    archive = tarfile.TarFile(fileobj=file if file.seekable() else io.BytesIO(b"".join(pieces(file))))
+    return archive.extractfile(_only([each.name for each in archive if each.isfile()], path, "tar", "tar xf"))
+
+
+def _only(names: list[str], path: Path, what: str, command: str) -> str:
+    """The file of events in an archive."""
+    names = [name for name in names if not name.endswith("/") and not _hidden(name)]
     data = [name for name in names if not _aside(name)]
     chosen = data if len(data) == 1 else names
     if len(chosen) != 1:
         raise FormatError(
-            f"{path}: a zip must hold one file of events; got {len(data)}: {', '.join(data[:8])}; "
-            f"unpack it and name one: unzip {path}"
+            f"{path}: a {what} must hold one file of events; got {len(data)}: {', '.join(data[:8])}; "
+            f"unpack it and name one: {command} {path}"
         )
-    try:
-        return archive.open(chosen[0])
-    except (RuntimeError, NotImplementedError) as error:  # a password; a method that Python does not know
-        raise FormatError(f"{path}: cannot be unpacked: {error}; unpack it first") from error
+    return chosen[0]
 
 
 def _hidden(name: str) -> bool:
@@ -164,7 +180,7 @@ def _hidden(name: str) -> bool:
 
 def _aside(name: str) -> bool:
     last = name.rsplit("/", 1)[-1].casefold()
-    return last.startswith(("readme", "license", "licence")) or last.endswith(ASIDE)
+    return last.startswith(("readme", "license", "licence", "thumbs.db", "desktop.ini")) or last.endswith(ASIDE)
 
 
 def _inside(path: Path) -> str:
@@ -175,6 +191,7 @@ def _inside(path: Path) -> str:
 PACKINGS: dict[bytes, Callable[[Bytes, Path], object]] = {
     b"\x1f\x8b": _gzip,
     b"PK\x03\x04": _zip,
+    b"PK\x05\x06": _zip,  # one with nothing in it
     b"\x28\xb5\x2f\xfd": _zstd,
     b"BZh": _bz2,
     b"\xfd7zXZ": _xz,

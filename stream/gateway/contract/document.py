@@ -110,8 +110,9 @@ def _parameter(part: Parameter, place: str) -> dict[str, Any]:
 
 def _body(body: Body) -> dict[str, Any]:
     one: dict[str, Any] = reference(body.schema)
-    schema = {"oneOf": [one, {"type": "array", "items": one, "minItems": 1, "maxItems": body.most}]}
-    content = {"schema": schema if body.most else one, "examples": _examples(body.examples)}
+    many: dict[str, Any] = {"type": "array", "items": one, "minItems": 1, "maxItems": body.most}
+    others = [many] * bool(body.most) + [reference(body.several)] * bool(body.several)
+    content = {"schema": {"oneOf": [one, *others]} if others else one, "examples": _examples(body.examples)}
     return {"required": True, "content": dict.fromkeys(body.contents, content)}
 
 

@@ -36,12 +36,14 @@ class Body(NamedTuple):
     schema : its name, see `contract.schemas`
     examples : by name
     most : so many of them in a list will do too; 0: one only
+    several : name of the schema of an object with several; empty: one only
     """
 
     schema: str
     examples: Mapping[str, Any]
     contents: tuple[str, ...] = (JSON,)
     most: int = 0
+    several: str = ""
 
 
 class Answer(NamedTuple):
@@ -69,6 +71,7 @@ class Route(NamedTuple):
     ----------
     scope : of the key (`a+b`: both, `a|b`: one); empty: open to all
     own : whether a token of the user concerned will do
+    weight : of a request, in the rate limit
     headers : that the handler reads
     answers : by status
     problems : status -> when; those that any request may get are added
@@ -85,6 +88,7 @@ class Route(NamedTuple):
     body: Body | None = None
     problems: Mapping[int, str] = {}
     tag: str = "service"
+    weight: float = 1.0
 
     @property
     def name(self) -> str:
@@ -94,7 +98,7 @@ class Route(NamedTuple):
     @property
     def access(self) -> Access:
         """What is needed."""
-        return Access(self.scope, self.own)
+        return Access(self.scope, self.own, self.weight)
 
     @property
     def parameters(self) -> frozenset[str]:

@@ -9,9 +9,10 @@ from msgspec import Struct
 from stream.gateway.contract.route import Route
 from stream.gateway.parameters import TokenRequest
 from stream.records.http.answers import ProblemDetails
+from stream.records.http.asked import SlateRequest, SlateRequests
 from stream.records.schemas import KINDS, Event, Item, Profile
 
-SENT: tuple[type[Struct], ...] = (Event, Item, Profile, TokenRequest)
+SENT: tuple[type[Struct], ...] = (Event, Item, Profile, TokenRequest, SlateRequest, SlateRequests)
 Schemas = dict[str, dict[str, Any]]
 
 

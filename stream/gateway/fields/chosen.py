@@ -4,11 +4,10 @@ from typing import Any, NamedTuple
 
 from stream.gateway.problems import Problem
 from stream.gateway.reasons.words import IN_ENGLISH, Words
+from stream.records.http.asked import FIELDS
 from stream.records.schemas import Item
 from stream.records.unknown import SHOWN, nearest
 
-NOT_CHOSEN = ("item_id", "schema_version", "vectors")  # always there; for programs; no page shows 8,192 numbers
-FIELDS = tuple(name for name in Item.__struct_fields__ if name not in NOT_CHOSEN)
 _UNDESCRIBED = Item(item_id="-")
 
 

@@ -29,11 +29,52 @@ class Guard(NamedTuple):
     audit: Audit
 
 
+class Charge(NamedTuple):
+    """Takes from the rate limit of a caller.
+
+    Parameters
+    ----------
+    limited : called for every request above the rate
+    """
+
+    guard: Guard
+    request: web.Request
+    name: str
+    limited: Callable[[], None]
+
+    def take(self, cost: float = 1.0) -> None:
+        """Take so many tokens.
+
+        Raises
+        ------
+        Problem
+            429 if they are not there
+        """
+        now, buckets = time.monotonic(), self.guard.buckets
+        wait = buckets.take(self.name, now, cost)
+        self.request[QUOTA] = buckets.quota(self.name, now)
+        if wait:
+            self.limited()
+            raise Problem(
+                429, f"more than {buckets.rate:g} requests a second: wait {wait:g} s",
+                headers={"Retry-After": f"{wait:g}"},
+            )  # fmt: skip
+
+
+CHARGE = web.RequestKey("charge", Charge)
+
+
 class Access(NamedTuple):
-    """What a handler needs: scopes (`a+b`: both, `a|b`: one), and whether a token of the user concerned will do."""
+    """What a handler needs: scopes (`a+b`: both, `a|b`: one), and whether a token of the user concerned will do.
+
+    Parameters
+    ----------
+    weight : of a request, in the rate limit
+    """
 
     scope: str
     own: bool = False
+    weight: float = 1.0
 
 
 def caller_of(request: web.Request) -> Caller:
@@ -71,9 +112,10 @@ def authorising(guard: Guard, needed: Mapping[Any, Access], limited: Callable[[]
         try:
             caller = _identify(guard, request, address, limited)
             name = caller.name
-            _take(guard, request, name, limited)
+            charge = Charge(guard, request, name, limited)
+            charge.take(access.weight)
             _require(caller, access, request)
-            request[CALLER] = caller
+            request[CALLER], request[CHARGE] = caller, charge
             response = await handler(request)
             status = response.status
             return response
@@ -94,7 +136,7 @@ def _identify(guard: Guard, request: web.Request, address: str, limited: Callabl
     kind, _, given = request.headers.get("Authorization", "").partition(" ")
     given = given.strip()
     if kind.lower() != "bearer" or not given:
-        _take(guard, request, f"no key, {address}", limited)
+        Charge(guard, request, f"no key, {address}", limited).take()
         raise Problem(401, "a key is needed: Authorization: Bearer KEY", headers=CHALLENGE)
     now = time.monotonic()
     wait = guard.attempts.wait(address, now)
@@ -124,19 +166,6 @@ def _identify(guard: Guard, request: web.Request, address: str, limited: Callabl
 def _too_many_wrong(wait: float, limited: Callable[[], None]) -> Problem:
     limited()
     return Problem(429, f"too many wrong keys from this address: wait {wait:g} s", headers={"Retry-After": f"{wait:g}"})
-
-
-def _take(guard: Guard, request: web.Request, name: str, limited: Callable[[], None]) -> None:
-    now = time.monotonic()
-    wait = guard.buckets.take(name, now)
-    request[QUOTA] = guard.buckets.quota(name, now)
-    if wait:
-        limited()
-        raise Problem(
-            429,
-            f"more than {guard.buckets.rate:g} requests a second: wait {wait:g} s",
-            headers={"Retry-After": f"{wait:g}"},
-        )
 
 
 def _require(caller: Caller, access: Access, request: web.Request) -> None:

@@ -14,7 +14,7 @@ TRUSTED_S = 600.0  # an address that had a right key so recently is not locked o
 
 
 class Buckets:
-    """A token bucket for each caller: `rate` tokens a second, at most `burst`; a request takes one.
+    """A token bucket for each caller: `rate` tokens a second, at most `burst`; a request takes one, or several.
 
     >>> buckets = Buckets(rate=1.0, burst=2.0)
     >>> [buckets.take("ada", now) for now in (0.0, 0.0, 0.0, 1.5)]
@@ -26,12 +26,13 @@ class Buckets:
         self.policy = f'"default";q={burst:.0f};w={max(1, math.ceil(burst / rate))}'  # see `quota`
         self._left: LRUCache[str, tuple[float, float]] = LRUCache(MAX_CALLERS)  # tokens, and when they were counted
 
-    def take(self, name: str, now: float) -> float:
-        """Take a token: 0 if there was one, else the whole seconds until there will be."""
+    def take(self, name: str, now: float, cost: float = 1.0) -> float:
+        """Take tokens, at most all: 0 if there were so many, else the whole seconds until there will be."""
+        cost = min(cost, self.burst)
         tokens, at = self._left.get(name, (self.burst, now))
         tokens = min(self.burst, tokens + (now - at) * self.rate)
-        wait = 0.0 if tokens >= 1.0 else math.ceil((1.0 - tokens) / self.rate)
-        self._left[name] = (tokens - 1.0 if wait == 0.0 else tokens), now
+        wait = 0.0 if tokens >= cost else math.ceil((cost - tokens) / self.rate)
+        self._left[name] = (tokens - cost if wait == 0.0 else tokens), now
         return float(wait)
 
     def quota(self, name: str, now: float) -> str:

@@ -11,6 +11,7 @@ from aiohttp import web
 from stream.config import Config
 from stream.gateway.answers.replays import Replays
 from stream.gateway.answers.versions import versioned
+from stream.gateway.asking.requester import Requester
 from stream.gateway.feed import Feed
 from stream.gateway.fields.chosen import View, chosen
 from stream.gateway.fields.patches import Patches
@@ -26,6 +27,7 @@ from stream.metrics.gateway import GatewayMetrics
 
 READ_MODEL = web.AppKey("read_model", ReadModel)
 READER = web.AppKey("reader", Reader)
+REQUESTER = web.AppKey("requester", Requester)
 WRITER = web.AppKey("writer", Writer)
 FEED = web.AppKey("feed", Feed)
 REPLAYS = web.AppKey("replays", Replays)

@@ -5,11 +5,11 @@ from functools import lru_cache
 from typing import Any, NamedTuple
 
 LINKS = ("covisitation", "sequential_rules", "session_neighbours", "content")  # sources that name the user's item
+LESS_OF = "less "  # before a feature in `Slot.because`
 LESS = {
     "repeats": "unseen", "recently_seen": "unseen", "age": "no_longer_new", "new_since": "no_longer_new",
     "popularity": "little_known",
 }  # fmt: skip
-LESS_OF = "less "  # before a feature in `Slot.because`
 GROUP = "popularity_by_"  # the beginning of the name of a popularity in a group of users
 
 

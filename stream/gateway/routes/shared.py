@@ -2,8 +2,8 @@
 
 from stream.gateway.answers.pages import MOST, USUAL, cursor
 from stream.gateway.contract.route import ID, Answer, Parameter, list_of, whole
-from stream.gateway.fields.chosen import FIELDS as NAMES
 from stream.gateway.parameters import MAX_EXCLUDED
+from stream.records.http.asked import FIELDS as NAMES
 
 TEXT = {"type": "string"}
 NOON = 1_767_268_800.0  # 2026-01-01 12:00 UTC, of examples

@@ -1,9 +1,11 @@
 """Requests about users: slates, explanations, attributes."""
 
+from msgspec.structs import replace
+
 from stream.gateway import api
 from stream.gateway.answers.pages import cursor
 from stream.gateway.contract.route import ID, MERGEABLE, Answer, Body, Parameter, Route, whole
-from stream.gateway.handlers import catalogue, lists
+from stream.gateway.handlers import asked, catalogue, lists
 from stream.gateway.routes.shared import (
     ACCEPT_LANGUAGE,
     EXCLUDE,
@@ -24,6 +26,7 @@ from stream.records.http.answers import (
     Forgetting,
     KnownUser,
     LeftOut,
+    ProblemDetails,
     Pull,
     RecentItem,
     ServedItem,
@@ -31,6 +34,7 @@ from stream.records.http.answers import (
     UserPage,
     UserWritten,
 )
+from stream.records.http.asked import AskedSlate, AskedSlates
 
 SLATE = ServedSlate(
     user_id="ada", decision_id="118.41.0", event_id="e-7001", timestamp=NOON, policy="disagreement", experiment="",
@@ -45,6 +49,14 @@ SLATE = ServedSlate(
             item_id="sencha", title="Sencha", score=1.5, source="fill", propensity=None, reason="it is on the rise"
         ),
     ],
+)  # fmt: skip
+FRESH = replace(SLATE, status="fresh", after=None, filled=0, asked=1, items=SLATE.items[:1])
+UNMADE = AskedSlate(
+    slate=None,
+    problem=ProblemDetails(
+        title="Service Unavailable", status=503, reason="late",
+        detail="user 'ben': no slate was made, and there is no older one: too late; try again",
+    ),
 )  # fmt: skip
 TRENDING = ServedSlate(
     user_id="nobody-yet", decision_id=None, event_id=None, timestamp=NOON, policy=None, experiment="", variant="",
@@ -91,6 +103,33 @@ USERS = (
                 ("ETag", "Content-Language"),
             )
         },
+    ),
+    Route(
+        "POST", "/v1/recommendations", asked.recommend, scope="slates", own=True, tag="users", weight=asked.WEIGHT,
+        body=Body(
+            "SlateRequest",
+            {
+                "one": {"user_id": "ada", "k": 5, "exclude": ["teapot"], "fields": ["price"], "deadline_ms": 1_000},
+                "several": {"requests": [{"user_id": "ada", "k": 2}, {"user_id": "ben", "k": 2}]},
+            },
+            several="SlateRequests",
+        ),
+        headers=(ACCEPT_LANGUAGE,),
+        answers={
+            200: Answer(
+                "the slate, or all of several", (ServedSlate, AskedSlates),
+                {
+                    "one": FRESH, "late": replace(FRESH, status="last", stale="no worker has answered within 250 ms"),
+                    "several": AskedSlates(answers=[AskedSlate(slate=FRESH, problem=None)]),
+                },
+                ("Content-Language",),
+            ),
+            207: Answer(
+                "several, of which some have a problem in place of a slate", (AskedSlates,),
+                {"some": AskedSlates(answers=[AskedSlate(slate=FRESH, problem=None), UNMADE])},
+            ),
+        },
+        problems={503: "no slate was made in time, and there is no older one: try again"},
     ),
     Route(
         "GET", "/v1/users/{user_id}/explanation", api.explanation, scope="slates", own=True, tag="users",

@@ -96,6 +96,14 @@ class ServedSlate(Struct, frozen=True, kw_only=True):
     filled: Annotated[int, Meta(ge=0, description="items that no policy drew, in place of those left out")]
     left_out: LeftOut
     after: Annotated[After | None, Meta(description="of the parameter `after`; null without it")] = None
+    status: Annotated[
+        Literal["fresh", "last", "empty"] | None,
+        Meta(
+            description="fresh: made for this request; last: none was made in time, this is the newest that there is; "
+            "empty: no item may be shown to this user now; null: the newest was asked for"
+        ),
+    ] = None
+    stale: Annotated[str | None, Meta(description="why it is the last one, in words; null: it is not")] = None
 
 
 class NamedItem(Chosen, frozen=True, kw_only=True):

@@ -79,3 +79,13 @@ def test_users_with_full_histories_are_made(site: Site) -> None:
     assert len(set(users)) == online.LONG_USERS
     assert {len(site.shard.users[user].seen) for user in users} == {SEEN_ITEMS}
     assert set(users).isdisjoint(online.long(site, 5)), "a second run has users of its own"
+
+
+def test_one_event_in_three_is_on_a_new_item(site: Site) -> None:
+    for _ in range(2):
+        known = len(site.model.vocabulary.ids)
+        arrivals = online.on_new_items(site, 9)
+        new = [n for n, each in enumerate(arrivals) if site.model.vocabulary.index(each.event.item_id) < 0]
+        assert new == [0, 3, 6]
+        site.take_in(arrivals)
+        assert len(site.model.vocabulary.ids) == known + 3

@@ -31,6 +31,7 @@ NAMES = [
     "engine/each",
     "engine/settle",
     "engine/slate-long",
+    "engine/each-new",
 ]  # fmt: skip
 
 

@@ -14,7 +14,9 @@ def samples(metrics: GatewayMetrics) -> dict[tuple[str, ...], float]:
 
 
 def test_requests_are_counted_by_method_route_and_status_and_streams_have_no_duration() -> None:
-    metrics = GatewayMetrics(dict.fromkeys(("slates", "items", "listeners", "held_bytes", "evicted", "ready"), float))
+    metrics = GatewayMetrics(
+        dict.fromkeys(("slates", "items", "listeners", "waiting", "held_bytes", "evicted", "ready"), float)
+    )
     metrics.count("/v1/events", "POST", 202, 0.004)
     metrics.count("/v1/stream", "GET", 200, 90.0)
     metrics.limited.inc()
@@ -36,6 +38,7 @@ def test_gauges_are_read_when_they_are_scraped() -> None:
             "slates": lambda: held[0],
             "items": float,
             "listeners": float,
+            "waiting": float,
             "held_bytes": float,
             "evicted": float,
             "ready": lambda: True,

@@ -62,15 +62,15 @@ TABLE: list[tuple[str, str, bytes | None, str]] = [
     ("not UTF-8", "not_json", made(item_id="X").replace(b"X", b"\xed\xa0\x80"), "must be UTF-8"),
     ("lone surrogate", "not_json", literal("event_id", '"\\ud800"'), "surrogate"),
     ("low surrogate", "not_json", literal("event_id", '"\\udc00"'), "surrogate"),
-    ("byte order mark", "not_json", b"\xef\xbb\xbf" + made(), "must be a JSON object"),
-    ("NaN", "not_json", literal("timestamp", "NaN"), "must be a JSON object"),
+    ("byte order mark", "not_json", b"\xef\xbb\xbf" + made(), ": leave out the byte-order mark"),
+    ("NaN", "not_json", literal("timestamp", "NaN"), ": NaN is no JSON: leave the field out"),
     ("Infinity", "not_json", literal("price", "Infinity"), "must be a JSON object"),
     ("deep nesting", "out_of_range", literal("more", "[" * 30_000 + "]" * 30_000), "at most 16 deep"),
     ("300 levels", "out_of_range", literal("more", '{"a":' * 300 + "1" + "}" * 300), "at most 16 deep"),
     ("array", "wrong_type", b"[]", "Expected `object`, got `array`"),
     ("number", "wrong_type", b"7", "Expected `object`, got `int`"),
     ("null", "wrong_type", b"null", "Expected `object`, got `null`"),
-    ("number as an id", "wrong_type", made(user_id=7), "Expected `str`, got `int` - at `$.user_id`"),
+    ("number as an id", "wrong_type", made(user_id=7), "got `int` - at `$.user_id`; an id is text: send it in quotes"),
     ("null as an id", "wrong_type", made(item_id=None), "`$.item_id`"),
     ("number as a type", "wrong_type", made(type=1), "`$.type`"),
     ("nested context", "wrong_type", made(context={"a": {"b": 1}}), "`$.context[...]`"),
@@ -79,6 +79,9 @@ TABLE: list[tuple[str, str, bytes | None, str]] = [
     ("no item", "missing_field", made(item_id=GONE), "missing required field `item_id`"),
     ("no event id", "missing_field", made(event_id=GONE), "missing required field `event_id`"),
     ("no time", "missing_field", made(timestamp=GONE), "missing required field `timestamp`"),
+    ("an envelope", "missing_field", b'{"op": "c", "after": ' + made() + b"}", "; `after` holds an object with it"),
+    ("a schema registry", "not_json", b"\0\0\0\0\7" + made(), ": it looks like a serializer with a schema registry"),
+    ("two bytes a sign", "not_json", made().decode().encode("utf-16-le"), ": it looks like UTF-16: send UTF-8"),
     ("nothing at all", "missing_field", b"{}", "missing required field"),
     ("negative price", "out_of_range", made(price=-1), "`price` must be at least 0"),
     ("endless price", "out_of_range", literal("price", "1e999"), "out of range - at `$.price`"),
@@ -136,6 +139,12 @@ def test_what_is_planned_may_lie_ahead(time: float, good: bool) -> None:
 
 def test_every_reason_can_happen() -> None:
     assert {row[1] for row in TABLE} == set(REASONS) - {"unreadable"}  # of whole batches, see test_intake
+
+
+def test_a_key_from_a_serializer_of_json_is_explained() -> None:
+    rejected = decode_event("view", b'"u1"', made(), NOW)
+    assert isinstance(rejected, Rejection)
+    assert rejected.detail.endswith("got b'\"u1\"': send it without quotes, by a serializer of text and not of JSON")
 
 
 def test_a_key_that_is_not_utf8_is_shown() -> None:

@@ -99,7 +99,8 @@ def test_how_a_time_may_be_written(text: str, expected: float) -> None:
         ("yesterday", "unix seconds or ISO 8601"),
         ("24/11/2017", "write it as 2023-11-14T22:13:20Z"),
         ("Nov 24, 2017", "write it as 2023-11-14T22:13:20Z"),
-        ("2017-13-01", "unix seconds or ISO 8601"),
+        ("2017-13-01", "there is no such date, time or zone"),
+        ("2017-11-24 17:21:10 CEST", "there is no such date, time or zone"),
     ],
 )
 def test_what_is_no_time(text: str, words: str) -> None:

@@ -1,5 +1,7 @@
 """Fields that a record does not have are named, with the name that was meant."""
 
+from collections.abc import Iterable
+
 import pytest
 
 from stream.records.schemas import Event, Experiment, Item, Profile
@@ -37,3 +39,19 @@ def test_however_many_and_long_they_are_few_are_named() -> None:
     (said,) = unknown_fields(Item, b'{"' + b"x" * 100_000 + b'": 1}')
     assert len(said) < 200
     assert nearest("x" * 100_000, ["xxx"]) == ""
+
+
+def test_no_more_names_are_compared_than_are_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One body of 60,000 names held a gateway, or the loop of a worker, for ten seconds."""
+    compared = list[str]()
+
+    def noted(name: str, known: Iterable[str]) -> str:
+        compared.append(name)
+        return nearest(name, known)
+
+    monkeypatch.setattr("stream.records.unknown.nearest", noted)
+    many = b"{" + b",".join(b'"many%d": 1' % n for n in range(60_000)) + b"}"
+    parts = b'{"variants": [' + b",".join([many[:900].rpartition(b",")[0] + b"}"] * 200) + b"]}"
+    for _ in range(2):  # the second time nothing is compared
+        assert len(unknown_fields(Item, many)) == len(unknown_fields(Experiment, parts)) == MOST
+        assert len(compared) <= 2 * 70

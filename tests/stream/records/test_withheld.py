@@ -30,6 +30,7 @@ def test_in_an_old_file_that_is_sent_again_items_expire_by_its_own_time() -> Non
     withheld, past = Withheld(), NOW - 1e8
     withheld.item("a", Item(item_id="a", expires_at=past + 100))
     withheld.seen(past, NOW)
+    assert (withheld.event_time(NOW + 50), Withheld().event_time(NOW)) == (past + 50, NOW)
     assert withheld.expire(NOW + 50) == []
     assert withheld.expire(NOW + 101) == ["a"]
 

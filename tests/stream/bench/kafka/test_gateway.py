@@ -53,6 +53,31 @@ def test_requests_are_counted_by_kind_and_failures_apart(read_status: int, write
     assert 0.0 < read.gateway_cpu == write.gateway_cpu < 1.0 / (199 / 400), "1 s, after the last request is due"
 
 
+@pytest.mark.parametrize(("status", "known"), [("fresh", True), ("last", False)])
+def test_a_slate_that_is_not_the_one_asked_for_is_a_failure(status: str, known: bool) -> None:
+    async def asked(request: web.Request) -> web.Response:
+        assert (await request.json())["k"] == 20
+        return web.json_response({"status": status})
+
+    async def read(request: web.Request) -> web.Response:
+        return web.json_response({"after": {"event_id": request.query["after"], "known": known}})
+
+    async def write(_: web.Request) -> web.Response:
+        return web.Response()
+
+    async def use() -> list[GatewayLoad]:
+        app = web.Application()
+        app.router.add_post("/v1/recommendations", asked)
+        app.router.add_get("/v1/users/{user}/recommendations", read)
+        app.router.add_post("/v1/events", write)
+        async with TestServer(app) as server:
+            process: Any = Process(str(server.make_url("/")))
+            return [(await _load(process, 200.0, 0.2, {kind: 1.0}))[0] for kind in ("asked", "seen")]
+
+    for load in asyncio.run(use()):
+        assert (load.answered, load.failed) == (40, 0 if known else 40)
+
+
 def test_times_are_those_of_the_stub() -> None:
     (read, _), _ = asyncio.run(loads(200, 200, 0.1))
     assert 100.0 <= read.p50_ms <= read.p90_ms <= read.p99_ms <= read.max_ms

@@ -73,7 +73,8 @@ def test_other_names_are_read_as_fields() -> None:
         ("items", b"item_id\n\xff\n", "f line 2: must be UTF-8"),
         ("items", "item_id,price\n1,2\n2,x\n", "f line 3: item: `price` must be a number; got 'x'"),
         ("items", "item_id,price\n1,2,3\n", "f line 2: item: must have 2 columns; got 3"),
-        ("items", 'item_id,title\n1,"Mug\n2,Cup\n', "f line 3: item: unexpected end of data"),
+        ("items", 'item_id,title\n1,"Mug\n2,Cup\n', "f line 2: item: a quote opens a field and must close"),
+        ("items", "item_id,title\r1,Mug\r2,Cup\r", "f line 1: lines must end with a line feed"),
     ],
 )
 def test_errors_name_line_and_column(kind: str, text: str | bytes, says: str) -> None:
@@ -88,6 +89,40 @@ def test_bad_lines_can_be_left_out() -> None:
     assert [document["item_id"] for _, document in found] == ["2", "4"]
     assert "`price` must be a number" in str(left_out)
     assert len(left_out) == 2
+
+
+@pytest.mark.parametrize("stray", ['"i,Lamp,9', 'i,"Lamp,9', 'i,La"mp",9"', 'i,Lamp,"9', 'i,"Lamp" x,9'])
+def test_a_stray_quote_costs_its_own_line(stray: str) -> None:
+    """One took all lines behind it with it, or those up to the next one, and the last of them was named."""
+    rows = [f"{n},Lamp {n},9" for n in range(30)]
+    lines = [*rows[:5], stray, *rows[5:20], stray, *rows[20:25], 'i,Lamp",9', *rows[25:]]
+    whole = read(source("item_id,title,price\n" + "\n".join(rows) + "\n"), "csv")
+    left_out = LeftOut()
+    text = "item_id,title,price\n" + "\n".join(lines) + "\n"
+    found = source(text, on_bad=left_out)
+    good = [each for each in read(found, "csv") if each[1]["item_id"] != "i"]
+    assert [each[1] for each in good] == [each[1] for each in whole]
+    assert {"f line 7", "f line 23"} >= {str(error).partition(":")[0] for error in left_out.first}
+    again = source(text, on_bad=LeftOut())
+    documents = again.documents("csv")
+    for _ in range(12):
+        last = next(documents)
+    assert last.line == again.line  # what was looked at ahead is not counted as read
+    rest = [each.text for each in source(text, on_bad=LeftOut()).documents("csv", again.line, again.digest)]
+    assert rest == [each.text for each in documents]
+
+
+def test_a_quote_that_never_closes_costs_its_own_line() -> None:
+    left_out = LeftOut()
+    assert len(read(source('item_id,title\n1,a\n2,"b\n3,c\n4,d\n', on_bad=left_out), "csv")) == 3
+    assert str(left_out.first[0]).startswith("f line 3: item: a quote opens a field")
+
+
+def test_lines_of_text_in_a_quoted_field_are_read() -> None:
+    text = 'item_id,text,price\n1,"soft, warm\nred, blue, green\nand more, ""much"" more",9\n2,x,3\n'
+    assert [each[1]["item_id"] for each in read(source(text), "csv")] == ["1", "2"]
+    assert read(source('item_id\ttext\n1\t"a\tb\nc"\n'), "csv")[0][1]["text"] == "a\tb\nc"
+    assert read(source("item_id;price\n1;1.234,50\n"), "csv")[0][1]["price"] == 1234.5
 
 
 def test_a_line_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,6 +10,7 @@ import pytest
 from stream.client import AsyncClient, Client
 from stream.client.http import calls
 from stream.client.http.calls import Call, Reply, Versioned
+from stream.records.http.asked import SlateRequest
 from stream.records.http.messages import MESSAGES, Message
 from stream.records.schemas import Event, Item
 from tests.support.contract import DOCUMENT, errors, operation_of
@@ -19,6 +20,8 @@ EVENT = Event(type="click", event_id="e", user_id=ODD, item_id="i", timestamp=1.
 MADE: list[Call[Any]] = [
     calls.recommendations(ODD), calls.recommendations(ODD, k=5, exclude=["a,b", "c"]),
     calls.recommendations(ODD, fields=["price", "image"], lang="nl", after=ODD), calls.explanation(ODD, lang="nl"),
+    calls.recommend(ODD), calls.recommend(ODD, k=5, exclude=["a,b"], fields=["price"], lang="nl", deadline_ms=100),
+    calls.recommend_several(SlateRequest(user_id=ODD, k=2), SlateRequest(user_id="ben")),
     calls.list_users(), calls.list_users(cursor="aQ", limit=500), calls.list_items(limit=7, fields=["price"]),
     calls.get_user(ODD), calls.put_user(ODD, {"age": 7}), calls.patch_user(ODD, {"age": None}, if_match='"1"'),
     calls.forget(ODD), calls.search(), calls.search("mug & cup", k=50), calls.similar(ODD, k=3, exclude=[ODD]),
@@ -54,7 +57,7 @@ def test_every_operation_has_a_method_of_both_clients() -> None:
     names = {operation["operationId"] for methods in DOCUMENT["paths"].values() for operation in methods.values()}
     for client in (Client, AsyncClient):
         methods = {name for name, _ in inspect.getmembers(client, callable) if not name.startswith("_")}
-        assert methods - {"close", "send", "list_items"} == names
+        assert methods - {"close", "send", "list_items", "recommend_several"} == names
         assert all(inspect.getdoc(getattr(client, name)) for name in names)
     assert {operation_of(call.method, call.path)[1]["operationId"] for call in MADE} == names  # type: ignore[index]
 
@@ -62,7 +65,7 @@ def test_every_operation_has_a_method_of_both_clients() -> None:
 def test_which_requests_may_be_repeated() -> None:
     once = {call.name for call in MADE if not call.repeatable}
     patches = {f"PATCH /v1/{kind}/sofa%2C%20red%2F2%20%C3%A9" for kind in ("users", "items")}
-    assert once == {"POST /v1/tokens", *patches}
+    assert once == {"POST /v1/tokens", "POST /v1/recommendations", *patches}
     assert calls.patch_item("i", {"price": 8}).repeatable, "without If-Match the same change may come twice"
 
 

@@ -6,8 +6,8 @@ import msgspec
 import pytest
 
 from stream.gateway.contract.schemas import reference
-from stream.gateway.fields.chosen import FIELDS
 from stream.records.http.answers import Chosen, ServedItem
+from stream.records.http.asked import FIELDS
 from stream.records.schemas import Event, Item, Profile
 from tests.support.contract import COMPONENTS, errors
 

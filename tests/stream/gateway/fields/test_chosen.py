@@ -2,8 +2,9 @@
 
 import pytest
 
-from stream.gateway.fields.chosen import FIELDS, chosen, described
+from stream.gateway.fields.chosen import chosen, described
 from stream.gateway.problems import Problem
+from stream.records.http.asked import FIELDS
 from stream.records.schemas import Item
 
 

@@ -20,6 +20,12 @@ def test_each_caller_has_a_bucket_that_refills() -> None:
     assert [buckets.take("ada", 100.0) for _ in range(4)] == [0.0, 0.0, 0.0, 1.0]
 
 
+def test_what_costs_more_takes_more_and_never_more_than_all() -> None:
+    buckets = Buckets(rate=2.0, burst=8.0)
+    assert [buckets.take("ada", 0.0, 5.0), buckets.take("ada", 0.0, 5.0), buckets.take("ada", 0.0, 3.0)] == [0, 1, 0]
+    assert [buckets.take("ben", 0.0, 100.0), buckets.take("ben", 0.0, 100.0)] == [0.0, 4.0]
+
+
 def test_buckets_are_bounded() -> None:
     buckets = Buckets(rate=1.0, burst=1.0)
     for n in range(MAX_CALLERS + 10):

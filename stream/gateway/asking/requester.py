@@ -1,0 +1,171 @@
+"""Asks the worker of a user for a slate as of now, over the topics `requests` and `responses`.
+
+A request is sent at once, without linger, and acknowledged by the partition's leader only: one that is lost is as late
+as one that nobody answers. `responses` is read from its end on, by a consumer of its own, which no flood of events
+delays. A gateway that starts again forgets what waited.
+"""
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable, Iterable
+from typing import Any, NamedTuple
+
+import msgspec
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
+from aiokafka.errors import KafkaError
+
+from stream.config import Config
+from stream.gateway.asking.waiting import FullError, Waiting
+from stream.gateway.read_model import ReadModel
+from stream.kafka.security import aiokafka_options
+from stream.kafka.unreadable import Unreadable, keep_unreadable
+from stream.records.codec import encode
+from stream.records.requests import Request, Response
+from stream.records.schemas import Recommendation
+from stream.records.topics import REQUESTS, RESPONSES, prefixed
+from stream.serving.ending import stop_within
+
+POLL_MS = 500
+MAX_RECORDS = 500  # of one poll
+RETRY_S = 1.0
+STOP_S = 5.0  # to disconnect
+SEND_MS = 5_000  # for Kafka to take a request, and for what is asked before the first
+_RESPONSE = msgspec.json.Decoder(Response)
+
+log = logging.getLogger(__name__)
+
+
+class Made(NamedTuple):
+    """What came of a request."""
+
+    status: str  # of `ResponseStatus`, or full: too many wait here, nothing was sent; unsent: Kafka did not take it
+    slate: Recommendation | None = None
+    reason: str = ""  # why there is no slate, in words
+
+
+class Requester:
+    """One producer and one consumer for all requests.
+
+    Parameters
+    ----------
+    partitions : number of partitions of each topic, by full name
+    unreadable : called with a topic, without the namespace, and how many of its offsets cannot be read
+    count : called with the status of each request, and the seconds that it took
+    """
+
+    def __init__(
+        self, config: Config, partitions: dict[str, int], read_model: ReadModel,
+        unreadable: Callable[[str, int], None], count: Callable[[str, float], None],
+    ) -> None:  # fmt: skip
+        self.config, self.waiting = config, Waiting(config.gateway.max_waiting)
+        self._partitions, self._read_model, self._unreadable, self._count = partitions, read_model, unreadable, count
+        self._requests, self._responses = (
+            prefixed(config.kafka.namespace, topic) for topic in (REQUESTS, RESPONSES)
+        )  # fmt: skip
+        self._mark = self.waiting.prefix.encode()
+        self._refreshing: dict[str, asyncio.Task[Made]] = {}
+        self._task: asyncio.Task[None] | None = None
+
+    async def start(self) -> None:
+        """Connect, and read the answers that come from now on."""
+        options = aiokafka_options(self.config.kafka)
+        self._producer = AIOKafkaProducer(**options, acks=1, linger_ms=0, request_timeout_ms=SEND_MS)
+        self._consumer = AIOKafkaConsumer(
+            **options, group_id=None, enable_auto_commit=False, auto_offset_reset="latest",
+            fetch_max_wait_ms=POLL_MS, isolation_level="read_committed", value_deserializer=keep_unreadable,
+        )  # fmt: skip
+        await self._producer.start()
+        await self._consumer.start()
+        tps = [TopicPartition(self._responses, n) for n in range(self._partitions[self._responses])]
+        self._consumer.assign(tps)
+        for tp, end in (await self._consumer.end_offsets(tps)).items():
+            self._consumer.seek(tp, end)
+        await self._producer.partitions_for(self._requests)  # so that the first request needs not ask for them
+        self._task = asyncio.create_task(self._run(), name="gateway responses")
+
+    async def stop(self) -> None:
+        """Disconnect."""
+        if self._task is not None:
+            tasks = self._task, *self._refreshing.values()
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+            await stop_within(self._consumer.stop(), STOP_S)
+            await stop_within(self._producer.stop(), STOP_S)
+
+    async def ask(self, user_id: str, within_ms: int, k: int | None = None, exclude: Iterable[str] = ()) -> Made:
+        """Ask for a slate, and wait for it so many milliseconds at most.
+
+        Parameters
+        ----------
+        k : slots; None: as many as published slates have
+        exclude : items that it must not have
+        """
+        begun = time.perf_counter()
+        try:
+            with self.waiting.one() as (request_id, answer):
+                request = Request(
+                    request_id=request_id, user_id=user_id, k=k, exclude=sorted(exclude), deadline_ms=within_ms,
+                    timestamp=self._read_model.withheld.event_time(time.time()),
+                )  # fmt: skip
+                made = await self._answered(request, answer, within_ms)
+        except FullError:
+            made = Made("full", reason=f"{self.waiting.most} requests for slates wait already")
+        self._count(made.status, time.perf_counter() - begun)
+        return made
+
+    async def refreshed(self, user_id: str, within_ms: int) -> Made:
+        """The same for a user whose slate is old, once for all who ask meanwhile."""
+        task = self._refreshing.get(user_id)
+        if task is None:
+            task = self._refreshing[user_id] = asyncio.create_task(self.ask(user_id, within_ms))
+            task.add_done_callback(lambda _: self._refreshing.pop(user_id, None))
+        return await asyncio.shield(task)
+
+    async def _answered(self, request: Request, answer: "asyncio.Future[Response]", within_ms: int) -> Made:
+        try:
+            async with asyncio.timeout(within_ms / 1000):
+                sent = await self._producer.send(self._requests, key=request.user_id.encode(), value=encode(request))
+                sent.add_done_callback(lambda done: _fail(answer, done))
+                response = await answer
+        except TimeoutError:
+            return Made("late", reason=f"no worker has answered within {within_ms} ms")
+        except KafkaError as error:
+            return Made("unsent", reason=f"Kafka did not take the request: {error!r}")
+        return Made(response.status, response.recommendation, response.reason)
+
+    async def _run(self) -> None:
+        while True:
+            try:
+                polled = await self._consumer.getmany(timeout_ms=POLL_MS, max_records=MAX_RECORDS)
+            except KafkaError as error:
+                log.warning("reading answers: %r; trying again", error)
+                await asyncio.sleep(RETRY_S)
+                continue
+            for records in polled.values():
+                for record in records:
+                    self._read(record)
+            await asyncio.sleep(0)
+
+    def _read(self, record: Any) -> None:
+        """Take in one answer, if it is to one of this gateway's requests."""
+        if isinstance(record.value, Unreadable):
+            self._unreadable(RESPONSES.name, record.value.last + 1 - record.value.first)
+            log.error("%s/%d: %s; stepped over", record.topic, record.partition, record.value)
+        elif self._mark in (record.value or b""):
+            try:
+                response = _RESPONSE.decode(record.value)
+            except (msgspec.DecodeError, UnicodeDecodeError) as error:
+                self._unreadable(RESPONSES.name, 1)
+                log.warning("%s/%d offset %d: cannot be read: %r", record.topic, record.partition, record.offset, error)
+                return
+            slate, epochs = response.recommendation, self._read_model.epochs
+            if slate is None or slate.epoch >= epochs.get(slate.user_id, -1):  # else of a fenced owner
+                self.waiting.answer(response)
+
+
+def _fail(answer: "asyncio.Future[Response]", sent: "asyncio.Future[Any]") -> None:
+    """A request that Kafka did not take is not waited for."""
+    if not sent.cancelled() and (error := sent.exception()) is not None and not answer.done():
+        answer.set_exception(error)

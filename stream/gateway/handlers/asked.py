@@ -1,0 +1,114 @@
+"""Slates that are made when they are asked for, over POST, and by GET where the published one is old."""
+
+import asyncio
+import time
+from typing import Any, NamedTuple
+
+from aiohttp import web
+
+from stream.gateway.asking.bodies import request_of, requests_of
+from stream.gateway.asking.requester import Made
+from stream.gateway.documents import slate_document, trending_document
+from stream.gateway.fields.chosen import View, chosen
+from stream.gateway.guard.authorise import CHARGE, caller_of, required_user
+from stream.gateway.handlers.parts import LANGUAGES, READ_MODEL, REQUESTER, SETTINGS, answer, body
+from stream.gateway.problems import Problem
+from stream.records.http.asked import SlateRequest
+from stream.records.requests import MAX_REQUEST_BYTES
+from stream.records.schemas import Recommendation
+
+WEIGHT = 10.0  # reads that a request counts as, since a worker ranks for it
+MAX_BYTES = 4 * MAX_REQUEST_BYTES
+
+
+class Newest(NamedTuple):
+    """The slate that a page gets."""
+
+    slate: Recommendation | None
+    stale: str | None = None  # why it is an old one, in words; None: it is not
+
+    def flags(self) -> dict[str, str | None]:
+        """What the answer says of it."""
+        return {"status": None if self.stale is None else "last", "stale": self.stale}
+
+
+async def recommend(request: web.Request) -> web.Response:
+    """A slate made now, by the user's worker; one request, or up to 20 in `requests`, each answered by itself.
+
+    `status` of a slate says what it is. `fresh`: made for this request, with all that is known of the user by now.
+    `empty`: no item may be shown to them now. `last`: none was made in time, so it is the newest that there is, and
+    `stale` says why; without any: 503. Each request counts as 10 of the rate limit.
+    """
+    documents, several = requests_of(await body(request, MAX_BYTES))
+    if len(documents) > 1:
+        request[CHARGE].take(WEIGHT * (len(documents) - 1))
+    found = await asyncio.gather(*(_one(request, bytes(each)) for each in documents))
+    languages = sorted({language for language, _ in found if language})
+    headers = {"Content-Language": ", ".join(languages), "Vary": "Accept-Language"} if languages else {}
+    if not several:
+        ((_, only),) = found
+        if isinstance(only, Problem):
+            raise only
+        return answer(only, 200, headers)
+    answers = [
+        {"slate": None, "problem": each.document()} if isinstance(each, Problem) else {"slate": each, "problem": None}
+        for _, each in found
+    ]
+    return answer({"answers": answers}, 207 if any(each["problem"] for each in answers) else 200, headers)
+
+
+async def newest(request: web.Request, user_id: str) -> Newest:
+    """The newest slate of a user; if it is older than `gateway.stale_s`, a new one, if that is made in time."""
+    gateway, read_model = request.app[SETTINGS].gateway, request.app[READ_MODEL]
+    slate = read_model.newest(user_id)
+    now = read_model.withheld.event_time(time.time())
+    if slate is None or not gateway.stale_s or now - slate.timestamp <= gateway.stale_s:
+        return Newest(slate)
+    made = await request.app[REQUESTER].refreshed(user_id, gateway.request_ms)
+    found = _newer(made.slate, read_model.newest(user_id))
+    return Newest(found, made.reason if found is not None and found.decision_id == slate.decision_id else None)
+
+
+async def _one(request: web.Request, document: bytes) -> tuple[str, dict[str, Any] | Problem]:
+    """The answer to one request, and its language."""
+    try:
+        asked = request_of(document)
+        required_user(caller_of(request), asked.user_id)
+        languages, accepted = request.app[LANGUAGES], request.headers.get("Accept-Language", "")
+        words = languages.named(asked.lang) if asked.lang else languages.accepted(accepted)
+        view = View(chosen(",".join(asked.fields)), words)
+        within_ms = asked.deadline_ms or request.app[SETTINGS].gateway.request_ms
+        made = await request.app[REQUESTER].ask(asked.user_id, within_ms, asked.k, asked.exclude)
+        return words.language, _document(request, asked, view, made)
+    except Problem as problem:
+        return "", problem
+
+
+def _document(request: web.Request, asked: SlateRequest, view: View, made: Made) -> dict[str, Any]:
+    read_model, exclude = request.app[READ_MODEL], frozenset(asked.exclude)
+    if made.status == "full":
+        raise Problem(429, f"{made.reason}: wait 1 s", reason="full", headers={"Retry-After": "1"})
+    flags: dict[str, Any] = {"after": None, "status": made.status, "stale": None}
+    if made.status == "empty":
+        read_model.expire(time.time())
+        found = read_model.trending(asked.k or 0, exclude)
+        return trending_document(asked.user_id, found, read_model, view, asked.k) | flags
+    slate = _newer(made.slate, read_model.newest(asked.user_id))
+    if slate is None:
+        why = f"user {asked.user_id!r}: no slate was made, and there is no older one: {made.reason}; try again"
+        raise Problem(503, why, reason=made.status, headers={"Retry-After": "1"})
+    if made.slate is None:
+        flags |= {"status": "last", "stale": made.reason}
+    return slate_document(slate, read_model, view, asked.k, exclude) | flags
+
+
+def _newer(made: Recommendation | None, known: Recommendation | None) -> Recommendation | None:
+    """Of a slate that was made for a request and the newest that is known, the later: an event may have come since."""
+    if made is None or known is None:
+        return made or known
+    return max(made, known, key=_order)
+
+
+def _order(slate: Recommendation) -> tuple[int, ...]:
+    """Decisions of a user by when they were made: their ids count up within an owner's epoch."""
+    return slate.epoch, *(int(part) for part in slate.decision_id.split(".") if part.isdecimal())
