@@ -159,5 +159,5 @@ def asked_for(decision: Decision, request: Request) -> Decision:
     return msgspec.structs.replace(
         decision, sources=decision.sources[:k], offered_ranks=decision.offered_ranks[: k * width],
         propensities=decision.propensities[: 4 * k], scores=decision.scores[: 4 * k], shadow=decision.shadow[:k],
-        request_id=request.request_id,
+        reasons=decision.reasons[:k], request_id=request.request_id,
     )  # fmt: skip

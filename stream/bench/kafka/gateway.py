@@ -26,7 +26,8 @@ from stream.records.topics import EVENT_TOPICS, prefixed
 USERS = 2_000  # who have a slate
 HISTORY = 10_000  # events before
 MIX: Mapping[str, float] = {"read": 0.9, "write": 0.1}  # shares of the requests
-ASKED_RATE = 200.0  # slates a second, made for an event or a request
+SLATES: Mapping[str, float] = {"seen": 0.5, "asked": 0.5}  # made for an event, and for a request
+SLATES_RATE = 100.0
 DEADLINE_MS = 5_000
 JSON = {"Content-Type": "application/json"}
 TICK_S = 0.002
@@ -50,7 +51,7 @@ class GatewayLoad(NamedTuple):
 
 
 async def measure_gateway(config: Config, rates: tuple[float, ...], seconds: float) -> list[GatewayLoad]:
-    """Make slates for some users, then read and write at each of the rates; then events and requests for slates."""
+    """Make slates for some users, then read and write at each of the rates; then have slates made."""
     config = prepared(config, "gateway")
     async with producer_of(config) as producer:
         partitions = len(await producer.partitions_for(prefixed(config.kafka.namespace, EVENT_TOPICS["view"])))
@@ -68,9 +69,8 @@ async def measure_gateway(config: Config, rates: tuple[float, ...], seconds: flo
         for rate in rates:
             await asyncio.sleep(DRAIN_TIMEOUT_S)
             found += await _load(process, rate, seconds)
-        for kind in ("seen", "asked"):
-            await asyncio.sleep(DRAIN_TIMEOUT_S)
-            found += await _load(process, ASKED_RATE, seconds, {kind: 1.0})
+        await asyncio.sleep(DRAIN_TIMEOUT_S)
+        found += await _load(process, SLATES_RATE, seconds, SLATES)
     return found
 
 

@@ -111,7 +111,7 @@ class Options:
 @click.option("--soak", type=click.IntRange(0), default=0, help="Only: a worker's memory for so many minutes, users "
               "and items at their bounds; at least 10 to say anything.")  # fmt: skip
 @click.option("--gateway", "only", flag_value="gateway", help="Only: a gateway, at each --rate (default: 500, "
-              "1000, 2000) of requests, of which a tenth write events; then 200 a second for new slates.")  # fmt: skip
+              "1000, 2000) of requests, of which a tenth write events; then 100 a second for new slates.")  # fmt: skip
 @click.option("--sweep", "only", flag_value="sweep", help="Only: latency at 125, 250, 500, ... events per "
               "second, until the worker does not keep up.")  # fmt: skip
 @click.option("--overload", "only", flag_value="overload", help="Only: how long events wait at 0.5, 1, 2 and 4 "
