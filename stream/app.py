@@ -19,6 +19,7 @@ import mode
 from faust.types import TP, StreamT
 
 from stream.compiling.children import prepare
+from stream.compiling.later import Later
 from stream.config import Config, Kafka, load
 from stream.decisions.explain import explanation_parts
 from stream.kafka.faust_polls import PollConsumer, PollSchema, Positions, calm_reconnect, survive_closed_transports
@@ -111,8 +112,11 @@ def _use_polls(app: faust.App, config: Config, worker: Worker, health: Health) -
 
         async def before_joining(self) -> None:
             """Load everything first: others serve this worker's shards until then."""
+            later = Later(config)
+            worker.replica.kernels = later
             try:
                 await asyncio.to_thread(prepare, config, health.tell)
+                later.start()
                 await worker.start()
                 self.add_future(health.watch())
                 await worker.replica.caught_up.wait()

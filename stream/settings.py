@@ -135,8 +135,8 @@ class Ranking(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     negatives: Annotated[int, _doc("candidates not taken that each step teaches, half of them hard", ge=2, le=64)] = 16
     asked_share: Annotated[
         float, _doc("share of users back after their session of whom a list made then is learned, not the old one; as "
-        "dear as a slate each; not while slates are deferred", ge=0, le=1)
-    ] = 1.0  # fmt: skip
+        "dear as a slate each; not while slates are deferred; a larger one ranks hardly better", ge=0, le=1)
+    ] = 0.3  # fmt: skip
     next_weight: Annotated[float, _doc("worth of being the candidate that is taken next", ge=0)] = 1.0
     click_weight: Annotated[float, _doc("worth of a click on the item, by the click head", ge=0)] = 0.0
     purchase_weight: Annotated[float, _doc("worth of a purchase of the item", ge=0)] = 0.0

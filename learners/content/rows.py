@@ -5,7 +5,7 @@ when a quarter more items are described than when it was made, since that moves 
 proposals only: they are no part of the state, and scores never depend on them.
 """
 
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 from numba import njit
@@ -19,7 +19,6 @@ from learners.content.search import search
 WIDTH: Final = 64  # items of a row
 MAX_ROWS: Final = 1 << 17  # 67 MB; beyond, the row that was made first gives way
 RATED: Final = 128  # of a query's candidates, the best by the sums of their likeness, that are scored exactly
-_NOTHING = np.empty(0, np.int32)
 
 
 @njit(cache=True)
@@ -40,7 +39,7 @@ def make_row(it: Rated, item: int, size: int, beside: NDArray[np.int32]) -> None
         it.owners[slot], it.slots[item] = item, slot
     length = begin(it, np.array([item], np.int32), size)
     items, scores = _free(it, search(it, 0.0, beside), np.empty(0, np.uint8))
-    best, likeness = best_first(items, scores, WIDTH)
+    best, likeness = best_first(items, scores, it.nearest.shape[1])
     it.nearest[slot, : len(best)], it.nearest[slot, len(best) :] = best, -1
     # The profile of several items is the sum of theirs before each is made as long as 1.
     it.likeness[slot, : len(best)] = likeness * np.float32(length if length > 0.0 else 1.0)
@@ -79,21 +78,23 @@ def propose_content(
     tokens are searched.
     """
     slots, made, described = it.slots, it.made, it.counters[DESCRIBED]
+    nothing = np.empty(0, np.int32)  # no global: that is read-only in compiled code, and made a second `search` of it
     for n in range(min(len(recent), len(it.decay))):
-        if most > 0 and 0 <= recent[n] < size and not is_current(slots, made, described, recent[n]):
-            make_row(it, recent[n], size, _NOTHING)
+        item: Any = np.int64(recent[n])  # as from Python, where `make_row` is called too
+        if most > 0 and 0 <= item < size and not is_current(slots, made, described, item):
+            make_row(it, item, size, nothing)
             most -= 1
     begin(it, recent, size)
     usual, full = usual_price(it.prices, recent, it.decay, size), _spread(it, recent, size)
     items, scores, kept = np.empty(it.counters[FOUND], np.int32), np.empty(it.counters[FOUND], np.float32), 0
     marks, prices, share = it.marks, it.prices, it.shares[2]
-    for item in it.found[: it.counters[FOUND]]:
-        if blocked[item] == 0:
-            items[kept] = item
-            scores[kept] = marks[item, 1] * closeness_of_prices(usual, prices[item], share)
+    for near in it.found[: it.counters[FOUND]]:
+        if blocked[near] == 0:
+            items[kept] = near
+            scores[kept] = marks[near, 1] * closeness_of_prices(usual, prices[near], share)
             kept += 1
     if full and 2 * kept < k:
-        items, scores = _free(it, search(it, usual, _NOTHING), blocked)
+        items, scores = _free(it, search(it, usual, nothing), blocked)
         return best_first(items, scores, k)
     if kept > max(RATED, k):
         items = best_of(items[:kept], scores[:kept], max(RATED, k))

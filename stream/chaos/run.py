@@ -80,7 +80,8 @@ async def _chaos(config: Config, settings: Settings, faults: Plan, broker: Broke
     ledger = Ledger(config)
     tail, load = Tail(config, ledger), Load(config, settings, ledger)
     async with asyncio.TaskGroup() as group:
-        reading, sending = group.create_task(tail.run()), group.create_task(load.run())
+        reading = [group.create_task(tail.read()), group.create_task(tail.run())]
+        sending = group.create_task(load.run())
         doing = [group.create_task(fleet.inject_faults(n, own)) for n, own in enumerate(faults.workers)]
         if faults.broker is not None:
             doing.append(group.create_task(fleet.restart(broker, faults.broker)))
@@ -100,5 +101,6 @@ async def _chaos(config: Config, settings: Settings, faults: Plan, broker: Broke
         log = dict(ledger.verdicts) | {"starts at offset": await tail.log_start()}
         ledger.broken["users as recovered"] = await differing_shards(config, ledger)
         ledger.close()
-        reading.cancel()
+        for task in reading:
+            task.cancel()
     return result_of(settings, ledger, fleet, equal, log)

@@ -83,29 +83,35 @@ class Tail:
         self._slates = {TopicPartition(prefixed(name, RECOMMENDATIONS), p) for p in every}
         self._outcomes = {TopicPartition(prefixed(name, OUTCOMES), p) for p in every}
         self._next = dict.fromkeys([self.log, *self._slates, *self._outcomes], 0)
+        self._unseen = asyncio.Queue[dict[TopicPartition, list[Any]]]()
         self._consumer = AIOKafkaConsumer(
             **aiokafka_options(config.kafka), group_id=None, enable_auto_commit=False, auto_offset_reset="none",
             fetch_max_wait_ms=100, max_partition_fetch_bytes=4 << 20,
         )  # fmt: skip
 
-    async def run(self) -> None:
-        """Read without end."""
+    async def read(self) -> None:
+        """Read without end, also while `run` is late: workers delete of the log what their snapshots hold."""
         await self._consumer.start()
         try:
             self._consumer.assign(list(self._next))
             for tp in self._next:
                 self._consumer.seek(tp, 0)
             while True:
-                found = await self._consumer.getmany(timeout_ms=200)
-                for tp in sorted(found, key=lambda tp: (tp == self.log, tp)):  # slates first: they were written first
-                    for n, record in enumerate(found[tp]):
-                        self._take(tp, record)
-                        if n % 50 == 49:
-                            await asyncio.sleep(0)
+                self._unseen.put_nowait(await self._consumer.getmany(timeout_ms=200))
         except OffsetOutOfRangeError as error:
             raise CheckError(f"must be read before it is deleted; it was deleted before: {error}") from error
         finally:
             await self._consumer.stop()
+
+    async def run(self) -> None:
+        """Pass on what was read, without end."""
+        while True:
+            found = await self._unseen.get()
+            for tp in sorted(found, key=lambda tp: (tp == self.log, tp)):  # slates first: they were written first
+                for n, record in enumerate(found[tp]):
+                    self._take(tp, record)
+                    if n % 50 == 49:
+                        await asyncio.sleep(0)
 
     def _take(self, tp: TopicPartition, record: Any) -> None:
         if tp in self._slates:

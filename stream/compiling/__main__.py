@@ -9,18 +9,28 @@ from pathlib import Path
 
 from numba.core.dispatcher import Dispatcher
 
-from stream.compiling.warm_up import compile_all
+from stream.compiling.warm_up import compile_all, compile_own
 from stream.config import PREFIX, load
 from stream.kernels import cache
 
+LOWEST = 19  # steps of priority down
+
 
 def main(arguments: Sequence[str]) -> None:
-    """Compile all kernels; `learning` as the argument: those that learn first."""
+    """Compile the kernels of a configuration.
+
+    Parameters
+    ----------
+    arguments : `learning`: those that learn first; `whole`: then those of any experiment; `beside`: at the lowest
+        priority, beside a worker that serves
+    """
+    if "beside" in arguments:
+        os.nice(LOWEST)
     threading.Thread(target=_end_with_parent, daemon=True).start()
     _say("functions", _functions())
     cache.watching.append(lambda name: _say("compiled", name))
     settings = {name: value for name, value in os.environ.items() if name.startswith(PREFIX)}
-    compile_all(load(None, settings), learning_first="learning" in arguments)
+    (compile_all if "whole" in arguments else compile_own)(load(None, settings), learning_first="learning" in arguments)
     _say("used", sorted(map(str, cache.used)))
 
 

@@ -32,18 +32,21 @@ class Compilation:
     Parameters
     ----------
     config : which sources, policy and rules; the children see neither the cluster nor a secret
+    whole : with what any experiment may need, or else what this configuration needs to serve and to learn
+    beside : by one child of the lowest priority, beside a worker that serves
     """
 
-    def __init__(self, config: Config) -> None:
-        self._key = record.key(config)
+    def __init__(self, config: Config, *, whole: bool = False, beside: bool = False) -> None:
+        self._key = record.key(config, whole=whole)
         self._began = time.monotonic()
         self._used: set[Path] = set()
         self._compiled: list[str] = []
         self._functions = 0
         kept = not os.environ.get(LOCATORS)  # else nothing can be written: a child would compile for itself alone
         self.needed = not getattr(numbas, "DISABLE_JIT", False) and not record.complete(self._key)
-        firsts = FIRST[: len(os.sched_getaffinity(0))] if self.needed and kept else ()
-        self._children = [_child(config, first) for first in firsts]
+        firsts = FIRST[: 1 if beside else len(os.sched_getaffinity(0))] if self.needed and kept else ()
+        words = [word for word, wanted in (("whole", whole), ("beside", beside)) if wanted]
+        self._children = [_child(config, first, *words) for first in firsts]
 
     def __enter__(self) -> Self:
         return self
@@ -54,15 +57,18 @@ class Compilation:
         for child in self._children:
             child.close(STOP_S if error is None else 0.0)
 
-    def wait(self, tell: Callable[[str], None]) -> bool:
+    def wait(self, tell: Callable[[str], None], leave: Callable[[], bool] = lambda: False) -> bool:
         """Return when the children have ended; whether all kernels are there now.
 
         Parameters
         ----------
         tell : called with a sentence on how far it is, every five seconds
+        leave : asked now and then whether to return before that
         """
         running, told = list(self._children), self._began
         while running:
+            if leave():
+                return False
             for child in list(running):
                 if line := child.read_line(CHECK_S):
                     self._take(json.loads(line))
@@ -97,7 +103,7 @@ class Compilation:
 
 
 def prepare(config: Config, tell: Callable[[str], None] = log.info) -> None:
-    """Have all kernels compiled, and load those that this configuration needs."""
+    """Have the kernels compiled that this configuration needs, and load them."""
     with Compilation(config) as compilation:
         done = compilation.wait(tell)
     if done:
@@ -107,8 +113,8 @@ def prepare(config: Config, tell: Callable[[str], None] = log.info) -> None:
         compile_all(config)
 
 
-def _child(config: Config, first: str) -> Supervised:
+def _child(config: Config, *words: str) -> Supervised:
     environment = {name: value for name, value in os.environ.items() if not name.startswith(PREFIX)}
     environment |= to_environment(record.model_settings(config))
     environment["PYTHONPATH"] = os.pathsep.join(path or os.getcwd() for path in sys.path)  # noqa: PTH109
-    return Supervised([sys.executable, "-P", "-m", "stream.compiling", first], 2, environment=environment)
+    return Supervised([sys.executable, "-P", "-m", "stream.compiling", *words], 2, environment=environment)

@@ -5,41 +5,55 @@ and holds for one version of the sources and one kind of processor only.
 """
 
 import contextlib
+import fcntl
 import json
 import os
 import sys
-from collections.abc import Iterable
+import time
+from collections.abc import Callable, Iterable, Iterator
 from hashlib import sha256
 from importlib.metadata import entry_points, version
 from pathlib import Path
+from typing import Any
 
+import msgspec
 import numba
 from numba.core.registry import cpu_target
 
 from bandits import registry as policies
 from learners import registry as learners
-from stream.config import Config, to_environment
+from stream.config import Config
 from stream.kernels.place import FOLDER, RECORD, kept_in
 from stream.kernels.sources import PACKAGES, ROOT, stamp
 
 SOURCES = stamp(ROOT / "stream" / "compiling" / "warm_up.py")  # of all that it runs
-KEPT = 16  # newest entries: of other settings, processors, versions
+CHECK_S = 0.2
+KEPT = 32  # newest entries: of other settings, processors, versions
+SECTIONS = ("slate", "rewards", "policy", "ranking", "sources", "drift")
+NUMBERS = (  # that ask for other kernels when they are zero
+    "policy.discount", "ranking.click_weight", "ranking.purchase_weight", "ranking.next_weight", "ranking.units",
+)  # fmt: skip
+TURN = "experiments.lock"  # held by the process of this machine that compiles for experiments
 
 
 def model_settings(config: Config) -> Config:
     """What decides on kernels, and nothing that is secret: all but the cluster and the servers."""
-    return Config(
-        slate=config.slate, rewards=config.rewards, policy=config.policy, ranking=config.ranking,
-        sources=config.sources, drift=config.drift,
-    )  # fmt: skip
+    return Config(**{name: getattr(config, name) for name in SECTIONS})
 
 
-def key(config: Config) -> str:
-    """A digest of all that compiled kernels depend on."""
+def key(config: Config, *, whole: bool) -> str:
+    """A digest of all that compiled kernels depend on.
+
+    Words and switches count, and whether some `NUMBERS` are positive; all other numbers are passed to the same kernels.
+
+    Parameters
+    ----------
+    whole : with the kernels of any experiment, or else those that the configuration itself needs
+    """
     processor = cpu_target.target_context.codegen().magic_tuple()  # by which numba itself knows its kernels
     versions = sys.version, numba.__version__, version("llvmlite")
-    settings = sorted(to_environment(model_settings(config)).items())
-    return sha256(SOURCES + repr((processor, versions, settings, _installed())).encode()).hexdigest()
+    parts = processor, versions, whole, sorted(_kinds(config).items()), _installed()
+    return sha256(SOURCES + repr(parts).encode()).hexdigest()
 
 
 def complete(wanted: str) -> bool:
@@ -59,6 +73,34 @@ def write(wanted: str, used: Iterable[Path]) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         part.write_text(json.dumps(dict(entries)))
         part.replace(path)
+
+
+@contextlib.contextmanager
+def turn(hurry: Callable[[], bool]) -> Iterator[None]:
+    """Wait until no other process of this machine compiles for experiments, or until there is a `hurry`.
+
+    The other may have done all of it then.
+    """
+    path = _path().with_name(TURN)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("ab") as lock:
+        while not hurry():
+            try:
+                fcntl.lockf(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except (BlockingIOError, PermissionError):  # it is taken
+                time.sleep(CHECK_S)
+            else:
+                break
+        yield
+
+
+def _kinds(config: Config) -> dict[str, Any]:
+    """What `model_settings` says of kernels, by section and name; the seed of the draws says nothing."""
+    sections = {name: msgspec.structs.asdict(getattr(config, name)) for name in SECTIONS}
+    found = {f"{section}.{name}": value for section, values in sections.items() for name, value in values.items()}
+    numbers = {name: found[name] > 0 for name in NUMBERS}
+    words = {name: value for name, value in found.items() if not isinstance(value, float) and type(value) is not int}
+    return {name: value for name, value in (words | numbers).items() if name != "policy.seed"}
 
 
 def _installed() -> list[tuple[str, str, str]]:

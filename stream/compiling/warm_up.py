@@ -1,11 +1,12 @@
 """Runs made-up events through a worker without Kafka, so that numba compiles what they ask for, or loads it.
 
-Whatever may be asked of a serving worker is done here: every kind of event, an explanation, a refreshed slate, a
-snapshot, every policy and kind of rule, since an experiment may bring each of them at any time; and what a gateway
-learns, which finds it in the image then.
+Whatever may be asked of a serving worker is done here. First what its own configuration needs until it serves and
+learns: every kind of event, an explanation, a refreshed slate, a snapshot; and what a gateway learns, which finds it in
+the image then. After that every policy and kind of rule, since an experiment may bring each of them at any time.
 """
 
 from collections.abc import Sequence
+from typing import Any
 
 import msgspec
 import numpy as np
@@ -15,10 +16,12 @@ from learners import VIEW, CoVisitation, Interaction, Query, Trending
 from stream.config import Config
 from stream.decisions.explain import explain
 from stream.decisions.local import LocalWorker
+from stream.decisions.slates import SlateRequest
 from stream.model.copy import ModelCopy
 from stream.records.log import ExperimentChange, ItemChange, ProfileChange
 from stream.records.schemas import KINDS, Event, Experiment, Item, Settings, Variant
 from stream.state.snapshot import users_of
+from stream.state.user import User
 
 ITEMS = 30
 STEPS = 40  # enough for settled decisions of every user, and a decision by every kind of list
@@ -57,24 +60,39 @@ days = 1
 
 
 def compile_all(config: Config, *, learning_first: bool = False) -> None:
-    """Ask for all kernels that a serving worker may need.
+    """Ask for all kernels that a serving worker may need: its own, and those of any experiment."""
+    compile_experiments(compile_own(config, learning_first=learning_first), last_first=learning_first)
+
+
+def compile_own(config: Config, *, learning_first: bool = False) -> LocalWorker:
+    """Ask for the kernels that this configuration needs; returns the worker that asked.
 
     Parameters
     ----------
-    learning_first : learn events before the first slate is made, as in a backlog, and take experiments from the last.
-        Two processes, one of each kind, are seldom after the same kernel
+    learning_first : begin with what a slate comes to last and with what learns. Of two processes one waits for the
+        other as soon as both are after the same kernel, and the kernel of slates has half of all others in it: one
+        process begins at its start, the other one takes what it can out of its end
     """
     worker = _stocked(config)
     if learning_first:
+        _finish_slates(worker)
+        _copy(worker)
         arrivals = [worker.arrival(KINDS[n % 3], _event(worker, f"u{n % 3}", f"i{n * n % 7}")) for n in range(STEPS)]
         for batch in worker.engine.batches(worker.shard, [(arrivals, {})], room=0):
             worker.fold(batch)
     _serve(worker)
+    if config.slate.rules:
+        _experiment(worker, [{}, {}])  # what is in the file may change, and kinds of rules with it
+    _learn_alone()
+    return worker
+
+
+def compile_experiments(worker: LocalWorker, *, last_first: bool = False) -> None:
+    """Ask for what the variants of any experiment may need besides; two processes begin at different ends."""
     settings = _settings(policy_names())
     groups = [settings[n : n + VARIANTS] for n in range(0, len(settings), VARIANTS)]
-    for group in reversed(groups) if learning_first else groups:
+    for group in reversed(groups) if last_first else groups:
         _experiment(worker, group)
-    _learn_alone()
 
 
 def load_own(config: Config) -> None:
@@ -108,6 +126,25 @@ def _serve(worker: LocalWorker) -> None:
     _visit(worker, "u2", 1)
     if (batch := worker.engine.refresh(worker.shard, 1)) is not None:
         worker.fold(batch)
+    _copy(worker)
+
+
+def _finish_slates(worker: LocalWorker) -> None:
+    """Proposals by content, the costliest, and what follows proposals: a slate of given items is drawn, and learned."""
+    seen, blocked = np.zeros(1, np.int32), worker.model.catalogue.blocked
+    for source in worker.model.sources:
+        if source.name == "content":
+            source.top_k(Query(seen, START, np.empty(0, np.int32)), ITEMS, blocked)
+    asked = SlateRequest("u0", User(), START, "first")
+    made = worker.engine.slates.draw_from(np.arange(ITEMS, dtype=np.int32), asked).decision
+    policy: Any = worker.model.policy
+    if hasattr(policy, "queue_record"):  # see `Queues`
+        policy.queue_record(made.state, made.offered_ranks, made.sources, 0, 1.0)
+        policy.learn_queued()
+
+
+def _copy(worker: LocalWorker) -> None:
+    """Snapshots, and a start from them."""
     users = worker.shard.start_copy()
     users.some(len(worker.shard.users))
     users_of(users.parts())
@@ -162,8 +199,13 @@ def _experiment(worker: LocalWorker, settings: list[Settings]) -> None:
 
 
 def _explain(worker: LocalWorker) -> None:
+    model = worker.model
     for user_id, user in worker.shard.users.items():
-        explain(worker.model, user_id, user)
+        explain(model, user_id, user)
+        query = model.ranker.query(user_id, user, user.time)
+        for source in model.sources:
+            if hasattr(source, "why"):  # an explanation asks the next one only while items are wanting
+                source.why(query, 0)
 
 
 def _visit(worker: LocalWorker, user_id: str, n: int) -> None:

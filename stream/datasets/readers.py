@@ -216,9 +216,10 @@ def _fields(planned: Plan) -> table.Parse:
             chosen = [fields[place] for place in firsts]
         if not MISSING.isdisjoint(chosen):
             chosen = [_present(text, role, name) for text, role, name in zip(chosen, ROLES, called)]
-        for n in range(len(REQUIRED)):
-            if "E+" in chosen[n] and ROUNDED.fullmatch(chosen[n].strip()):
-                raise ValueError(f"`{called[n]}` must be written out; got {chosen[n]!r}, {BY_A_SPREADSHEET}")
+        if "E+" in "".join(chosen[: len(REQUIRED)]):
+            for text, name in zip(chosen[: len(REQUIRED)], called):
+                if ROUNDED.fullmatch(text.strip()):
+                    raise ValueError(f"`{name}` must be written out; got {text!r}, {BY_A_SPREADSHEET}")
         if decimal:  # 9,90 and 1.234,50 are numbers where commas do not separate
             for n in numbers:
                 chosen[n] = with_point(chosen[n].strip(" \t"))

@@ -17,6 +17,7 @@ from stream.datasets.sniff_objects import plan_of_objects, readable
 from stream.datasets.suggest import suggestion
 from stream.datasets.table import split
 
+BEFORE = 20  # lines that may stand before a header
 SEPARATORS = ("::", "\t", ",", ";", "|")
 
 
@@ -74,8 +75,18 @@ def _of_table(path: Path, how: How, lines: list[str]) -> Plan:
     raise FormatError(
         f"{path} line 1: is no known format: {header[:80]!r}; a CSV file begins with the header "
         f"user_id,item_id,event,timestamp; or name one of {', '.join(FORMATS)} with --format, or the columns"
-        + suggestion(path, how.command, *_likeliest(heads, lines))
+        + (_late_header(how, lines, separators) or suggestion(path, how.command, *_likeliest(heads, lines)))
     )
+
+
+def _late_header(how: How, lines: list[str], separators: Sequence[str]) -> str:
+    """Advice for a file whose header has other lines before it, such as the title of a report; empty if it has none."""
+    layouts = [layout for _, layout in how.candidates("jsonl") if layout.header]
+    for line in lines[1:BEFORE]:
+        for separator in separators:
+            if separator in line and any(_fits(each, _header(line, separator), separator) for each in layouts):
+                return f"; the header seems to be {line[:80]!r}: leave out the lines before it"
+    return ""
 
 
 def _header(line: str, separator: str) -> list[str]:

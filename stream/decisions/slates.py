@@ -84,10 +84,19 @@ class Slates:
                     drawn[each.user_id] = self._draw_one(each, treatment)
         return [drawn[each.user_id] for each in asked]
 
+    def draw_from(self, items: NDArray[np.int32], asked: SlateRequest) -> DrawnSlate:
+        """Draw a slate from given items by the configured policy: no source proposes any."""
+        configured, user = self.model.variants.configured, asked.user
+        request = CandidateRequest(asked.user_id, user, asked.now)
+        ranked = configured.ranker.rank_given(request, items, self.config.slate.slots)
+        return self._draw_ranked(asked, configured, ranked)
+
     def _draw_one(self, asked: SlateRequest, treatment: Treatment) -> DrawnSlate:
         """Rank, draw and write down, with all that is needed to learn from it."""
+        return self._draw_ranked(asked, treatment, self._rank(asked, treatment))
+
+    def _draw_ranked(self, asked: SlateRequest, treatment: Treatment, ranked: Ranked) -> DrawnSlate:
         model, policy, user = self.model, treatment.policy, asked.user
-        ranked = self._rank(asked, treatment)
         slot, state, name = self._slots(ranked.size), session_state(user.depth, user.events), asked.name
         if type(policy) is Disagreement and ranked.constraints is NO_CONSTRAINTS:
             beliefs, epsilon, floor = policy.drawing()
@@ -150,5 +159,5 @@ def asked_for(decision: Decision, request: Request) -> Decision:
     return msgspec.structs.replace(
         decision, sources=decision.sources[:k], offered_ranks=decision.offered_ranks[: k * width],
         propensities=decision.propensities[: 4 * k], scores=decision.scores[: 4 * k], shadow=decision.shadow[:k],
-        request_id=request.request_id,
+        reasons=decision.reasons[:k], request_id=request.request_id,
     )  # fmt: skip

@@ -48,6 +48,7 @@ class Model:
         self.catalogue = Catalogue(allow_unknown=config.slate.allow_unknown_items)
         self.categories = Categories(half_life=config.sources.popularity_half_life)
         self.sources = make_sources(config, self.categories)
+        self._preparing = [source for source in self.sources if isinstance(source, Prepares)]  # looking is slow
         self.board = Board(self.sources)
         names = tuple(source.name for source in self.sources)
         self.lists = (RANKED, *names)  # what a slot can be drawn from
@@ -139,9 +140,8 @@ class Model:
 
     def prepare(self, most: int) -> None:
         """Let sources do ahead what slates will need, so many steps each; the state does not change."""
-        for source in self.sources:
-            if isinstance(source, Prepares):
-                source.prepare(most)
+        for source in self._preparing:
+            source.prepare(most)
 
     def teach_apart(self) -> None:
         """Teach each source by a call of its own from here on, so that it can be timed; what is learned is the same."""

@@ -127,10 +127,22 @@ class CandidateRanker:
         else:
             asker = Asker(self.past(user), self._session(user), number(asked.user_id), now)
             offer = self._gather_in_parts(held, asker, user, k, novel=asked.novel)
-            finish(held, asker.past, moment(user, now), self.catalogue.events, weights.next, plain)
-            room = self._desk.room
-            size = offered_bytes(int(room.counts[CANDIDATES]), room.rows.shape[1], len(asker.past.items))
+            size = self._describe_and_score(held, asker, user, plain=plain)
         return Ranked(held, size, NO_CONSTRAINTS if plain else self._finish_in_parts(offer, k))
+
+    def rank_given(self, asked: CandidateRequest, items: NDArray[np.int32], k: int) -> Ranked:
+        """The same for given items, as if the first source alone had proposed, and without rules."""
+        user, held, room = asked.user, self._desk.held(), self._desk.room
+        asker = Asker(self.past(user), self._session(user), number(asked.user_id), asked.now)
+        for n in range(len(self.sources)):
+            room.put(n, items if n == 0 else items[:0])
+        join(held, asker, self.catalogue.size, k)
+        return Ranked(held, self._describe_and_score(held, asker, user, plain=True), NO_CONSTRAINTS)
+
+    def _describe_and_score(self, held: Any, asker: Asker, user: User, *, plain: bool) -> int:
+        finish(held, asker.past, moment(user, asker.now), self.catalogue.events, self.weights.next, plain)
+        room = self._desk.room
+        return int(offered_bytes(int(room.counts[CANDIDATES]), room.rows.shape[1], len(asker.past.items)))
 
     def _finish_in_parts(self, offer: Offer | None, k: int) -> Constraints:
         """Let heads and rules change ranking scores and lists; return what rules demand of the slate."""

@@ -97,7 +97,10 @@ def propose(held: Any, asker: Asker, size: int, k: int) -> None:
     if rows[6] >= 0:
         _put(room, rows[6], propose_shelved(sources.categories.it, recent, size, blocked, k)[0])
     if rows[7] >= 0:
-        _put(room, rows[7], propose_content(sources.content.it, recent, size, blocked, k, ROWS_MADE)[0])
+        made = min(
+            ROWS_MADE, k
+        )  # numba would compile another `propose_content` for a constant than for Python's number
+        _put(room, rows[7], propose_content(sources.content.it, recent, size, blocked, k, made)[0])
     if rows[8] >= 0:
         chances = chances_of(sources.repeats.it.tables, recent, now, past.times, past.counts, past.kinds)
         _put(room, rows[8], propose_returns(recent, chances, size, blocked, k)[0])

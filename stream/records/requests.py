@@ -26,7 +26,7 @@ class Request(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Asks for a slate of a user as of now. Key: `user_id`, partitioned by murmur2, as events are."""
 
     request_id: Annotated[Id, Meta(description="unique per request: the same id twice is answered once or alike")]
-    user_id: Annotated[Id, Meta(description="also one without any event: the model serves them, and keeps nothing")]
+    user_id: Annotated[Id, Meta(description="also one without any event: what is kept of them goes with their slate")]
     k: Annotated[int, Meta(ge=1, le=MAX_SLOTS, description="slots; none: as many as published slates have")] | None = (
         None
     )

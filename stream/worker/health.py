@@ -74,6 +74,8 @@ class Health:
         worker = self.worker
         if not worker.started.is_set():
             return Verdict(False, f"starting: {self._starting}")
+        if worker.replica.waiting:
+            return Verdict(False, "compiling kernels: an experiment waits for those that it may need")
         if not worker.replica.caught_up.is_set():
             return Verdict(False, f"folding headwater.log: at {worker.model.offset} of {worker.replica.log_end}")
         if problem := worker.positions.watch.problem:
@@ -107,7 +109,7 @@ class Health:
     def _judge(self, lag: int) -> None:
         worker, observer = self.worker, self.observer
         progress = sum(sum(shard.next.values()) for shard in worker.shards.values())
-        if lag == 0 or progress != self._progress or not worker.shards:
+        if lag == 0 or worker.replica.waiting or progress != self._progress or not worker.shards:
             self._behind_since = None
         elif self._behind_since is None:
             self._behind_since = time.monotonic()

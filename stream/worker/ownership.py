@@ -114,7 +114,7 @@ class Ownership:
         """Lose shards whose batches have not come back from the log for too long."""
         now = asyncio.get_running_loop().time()  # the wall clock may jump
         for shard_id, shard in list(self.shards.items()):
-            if shard.pending == 0:
+            if shard.pending == 0 or self.replica.waiting:
                 self._progress_at[shard_id] = now
             elif now - self._progress_at.get(shard_id, now) > ECHO_TIMEOUT_S:
                 self.on_lost(shard_id, f"its batches have not come back from headwater.log for {ECHO_TIMEOUT_S:.0f} s")

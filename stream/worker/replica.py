@@ -1,10 +1,12 @@
 """The log reader: folds headwater.log into this worker's model, and passes on each message and its verdict once."""
 
 import asyncio
+import contextlib
 import logging
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 
+from stream.compiling.later import Later
 from stream.errors import HeadwaterError
 from stream.kafka.connections import Connections, TruncatedError
 from stream.kafka.own_messages import OwnMessages
@@ -12,7 +14,7 @@ from stream.kafka.snapshots import newest_model
 from stream.model.copy import ModelCopy
 from stream.model.fold import Model
 from stream.records.acceptance import Acceptance, Verdict
-from stream.records.log import Batch, Message
+from stream.records.log import Batch, ExperimentChange, Message
 from stream.records.topics import LOG
 
 FOLD_AT_ONCE = 100  # records folded before other tasks get their turn: some 20 ms
@@ -22,6 +24,7 @@ PROGRESS_INTERVAL_S = 5.0  # between two log lines while starting
 
 log = logging.getLogger(__name__)
 
+KERNELS_CHECK_S = 0.5  # between two signs of life while an experiment waits for its kernels
 OnLogMessage = Callable[[Message, Verdict, int], Awaitable[None]]
 
 
@@ -50,6 +53,8 @@ class Replica:
         self.own = own or OwnMessages()
         self.timer: Callable[[], float] = time.monotonic  # seconds
         self.on_fold: Callable[[float, int], None] = lambda *_: None  # called with the seconds that records took
+        self.kernels: Later | None = None  # None: all are there
+        self.waiting = False  # for kernels, with an experiment that begins
         self.on_log_message, self.on_truncation = on_log_message, on_truncation
         self.caught_up = asyncio.Event()  # the log has been folded up to its end at the start
         self.log_end = 0
@@ -110,6 +115,8 @@ class Replica:
         if offset < self.delivered_to and self._before_rebuild is None:
             self._before_rebuild = Acceptance()
             self._before_rebuild.restore(self.model.acceptance.snapshot())
+        if saved is not None and saved.parts["experiment"]["running"][0]:
+            await self._kernels_there()
         self.model.restore(saved)
         if saved is not None and saved.offset > self.delivered_to:
             self._before_rebuild = None
@@ -121,6 +128,8 @@ class Replica:
     async def _run(self) -> None:
         try:
             async for offset, message in self._messages():
+                if self.kernels is not None and begins_experiment(message):
+                    await self._kernels_there()
                 began = self.timer()
                 verdict = self.model.fold(message, offset)
                 self.on_fold(self.timer() - began, len(message.records) if isinstance(message, Batch) else 0)
@@ -132,6 +141,18 @@ class Replica:
         except Exception as error:
             self.failed(error)
             raise
+
+    async def _kernels_there(self) -> None:
+        """Wait for what an experiment may run: compiled here, it would stop everything for seconds."""
+        while self.kernels is not None:
+            if self.kernels.there:
+                self.kernels = None
+                break
+            self.waiting = True
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self.kernels.wait(), KERNELS_CHECK_S)
+            self.alive_at = time.monotonic()
+        self.waiting = False
 
     async def _messages(self) -> AsyncIterator[tuple[int, Message]]:
         logged_at = time.monotonic()
@@ -160,3 +181,9 @@ class Replica:
                 if folded >= FOLD_AT_ONCE:
                     folded = 0
                     await asyncio.sleep(0)
+
+
+def begins_experiment(message: Message) -> bool:
+    """Whether an experiment begins in a message."""
+    records = message.records if isinstance(message, Batch) else ()
+    return any(isinstance(each, ExperimentChange) and each.experiment is not None for each in records)

@@ -271,6 +271,8 @@ MUTANTS = [
         "no number check", {"stream.records.acceptance.Acceptance.judge": no_number_check}, _twice, frozenset({1, 2, 5})
     ),
     Mutant("log before recommendations", {"stream.worker.writer.Writer.submit": submit_at_once}, _any, frozenset({4})),
+    Mutant("no responses", {"stream.worker.rounds.response_records": lambda *_: []}, _any, frozenset({11})),
+    Mutant("strangers stay", {"stream.state.user.User.unknown": property(lambda _: False)}, _any, frozenset({10})),
     Mutant(
         "snapshot before acceptance",
         {"stream.worker.snapshotter.Snapshotter._accepted": accepted_at_once},

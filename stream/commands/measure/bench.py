@@ -30,6 +30,7 @@ from stream.bench.scenarios import Measured, Scenario, chosen, measure
 from stream.bench.site import Site
 from stream.bench.workloads import World
 from stream.commands.options import collected, configured, examples, picture
+from stream.compiling.children import Compilation
 from stream.config import Config
 from stream.datasets.readers import read
 from stream.errors import CheckError
@@ -162,6 +163,7 @@ def command(config: Config, options: Options) -> None:
     elif wanted:
         found = _scenarios(config, options, wanted, machine)
     else:
+        _compile(config)
         with Broker() as broker:
             found = asyncio.run(_through_kafka(_at(config, broker), options))
         if draw is not None:
@@ -245,6 +247,7 @@ def _soak(config: Config, minutes: int, rate: float, *, as_json: bool) -> None:
             f"{minute.events:,} events, {minute.waiting:,} waiting", highlight=False,
         )  # fmt: skip
 
+    _compile(config)
     with Broker(BrokerSettings(properties=SOAK_PROPERTIES)) as broker:
         soak = asyncio.run(measure_soak(_at(config, broker), minutes, rate, tell))
     if as_json:
@@ -260,6 +263,12 @@ def _soak(config: Config, minutes: int, rate: float, *, as_json: bool) -> None:
         raise CheckError(f"worker: must keep up; {soak.most_waiting:,} events were waiting: run it with a lower --rate")
     if not soak.flat:
         raise CheckError(f"memory: must stay within {GROWTH} times that of minute 5; grew to {soak.growth:.3f} times")
+
+
+def _compile(config: Config) -> None:
+    """Have all kernels compiled: nothing is to be compiled beside a worker that is measured."""
+    with Compilation(config, whole=True) as compilation:
+        compilation.wait(lambda sentence: click.echo(sentence, err=True))
 
 
 def _at(config: Config, broker: Broker) -> Config:

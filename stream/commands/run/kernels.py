@@ -13,10 +13,11 @@ from stream.errors import CheckError
 def command(config: Config) -> None:
     """Compile what is compiled, before the first worker does.
 
-    A worker does the same when it starts, and this takes about a minute where a fresh checkout or image has not done it
-    yet: in child processes, at most two and one a core, of 500 MB each. Exit code 1 if one of them fails.
+    A worker compiles what it serves with when it starts, and then, beside its work, what an experiment may need: some
+    minutes in all where a fresh checkout or image has not done it yet. Here it is done in child processes, at most two
+    and one a core, of 500 MB each. Exit code 1 if one of them fails.
     """
-    with Compilation(config) as compilation:
+    with Compilation(config, whole=True) as compilation:
         if not compilation.wait(click.echo):
             raise CheckError(
                 "headwater kernels: must be able to write compiled kernels, and child processes to end well"

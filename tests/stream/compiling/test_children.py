@@ -45,8 +45,8 @@ def speaks(folder: Path, monkeypatch: pytest.MonkeyPatch, code: int = 0) -> list
     index.touch()
     begun: list[str] = []
 
-    def child(_: Config, first: str) -> Supervised:
-        begun.append(first)
+    def child(_: Config, *words: str) -> Supervised:
+        begun.append(" ".join(words))
         return Supervised([sys.executable, "-c", CHILD.format(used=str(index), code=code)], subprocess.DEVNULL)
 
     monkeypatch.setattr(children, "_child", child)
@@ -68,6 +68,15 @@ def test_progress_is_told_and_the_next_start_has_nothing_to_do(folder: Path, mon
     assert len(begun) == 2
 
 
+def test_what_experiments_need_is_another_record(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    begun, told = speaks(folder, monkeypatch), list[str]()
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: {0, 1})
+    for whole, beside in ((False, False), (True, True), (True, False)):
+        with Compilation(Config(), whole=whole, beside=beside) as compilation:
+            assert compilation.wait(told.append)
+    assert begun == ["slates", "learning", "slates whole beside"], "the last found all, whoever had compiled it"
+
+
 def test_one_core_has_one_child(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     begun = speaks(folder, monkeypatch)
     monkeypatch.setattr(os, "sched_getaffinity", lambda _: {3})
@@ -87,7 +96,7 @@ def test_a_child_that_fails_is_told_and_not_recorded(
         prepare(Config(), list[str]().append)
     assert "exit code 0; got [9" in caplog.text
     assert calls == ["all"]
-    assert not record.complete(record.key(Config()))
+    assert not record.complete(record.key(Config(), whole=False))
 
 
 def test_where_nothing_can_be_written_no_child_is_started(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -101,7 +110,7 @@ def test_where_nothing_can_be_written_no_child_is_started(folder: Path, monkeypa
 @pytest.fixture
 def child(folder: Path) -> Iterator[Supervised]:
     """A child that compiles in earnest."""
-    process = children._child(Config(), "learning")
+    process = children._child(Config(), "learning", "beside")
     try:
         yield process
     finally:
@@ -112,6 +121,7 @@ def test_a_child_compiles_names_what_it_compiled_and_ends_with_its_parent(child:
     assert child.read_line(120.0).startswith('{"functions": ')
     assert child.read_line(120.0).startswith('{"compiled": "')
     assert list(folder.rglob("*.nbc"))
+    assert os.getpriority(os.PRIO_PROCESS, child._process.pid) == 19
     child._stdin.close()  # as the kernel does when the parent is killed
     assert child.wait(10.0)
     assert child.exit_code == 1

@@ -13,7 +13,7 @@ from stream.config import Config
 from stream.kernels.place import FOLDER, RECORD, kept_in
 
 ROOT = Path(__file__).resolve().parents[3]
-KEY = "import stream.compiling.record as r; from stream.config import Config; print(r.key(Config()))"
+KEY = "import stream.compiling.record as r; from stream.config import Config; print(r.key(Config(), whole=True))"
 
 
 @pytest.fixture
@@ -83,6 +83,27 @@ def test_settings_that_make_other_kernels_have_another_key_and_no_secret_counts(
         part = msgspec.structs.replace(getattr(Config(), section), **changed)
         return msgspec.structs.replace(Config(), **{section: part})
 
-    assert record.key(Config()) != record.key(with_("policy", name="sarsa"))
-    assert record.key(Config()) == record.key(with_("kafka", broker="kafka:9092", sasl_password="x"))
+    def key(config: Config) -> str:
+        return record.key(config, whole=False)
+
+    assert key(Config()) != record.key(Config(), whole=True)
+    assert key(Config()) != key(with_("policy", name="sarsa"))
+    assert key(Config()) != key(with_("slate", exclude_bought=True))
+    assert key(Config()) != key(with_("policy", discount=0.5)), "it has none by default, and learns otherwise with one"
+    assert key(Config()) == key(with_("policy", seed="another", epsilon=0.0))
+    assert key(Config()) == key(with_("slate", wait_ms=0.0, slots=5))
+    assert key(Config()) == key(with_("kafka", broker="kafka:9092", sasl_password="x"))
     assert record.model_settings(with_("worker", token="x")).worker.token == ""
+
+
+def test_one_process_at_a_time_compiles_for_experiments(kernel: Path) -> None:
+    code = "import stream.compiling.record as r\nwith r.turn(lambda: False): print('mine', flush=True)"
+    with record.turn(lambda: False):
+        other = subprocess.Popen([sys.executable, "-c", code], cwd=ROOT, stdout=subprocess.PIPE, text=True)
+        with pytest.raises(subprocess.TimeoutExpired):
+            other.wait(3.0)
+        hurried = subprocess.run(
+            [sys.executable, "-c", code.replace("False", "True")], cwd=ROOT, capture_output=True, text=True, check=True
+        )
+        assert hurried.stdout == "mine\n"
+    assert other.communicate(timeout=60.0)[0] == "mine\n"

@@ -10,13 +10,17 @@ import stream  # first, as a worker does: it says where kernels are kept
 import numpy as np
 from numba.core import event
 from bandits.registry import POLICIES
-from stream.compiling.children import prepare
+from stream.compiling import record
+from stream.compiling.children import Compilation, prepare
 from stream.config import Config
+from stream.kernels import cache
 from stream.decisions.explain import explain
 from stream.decisions.local import LocalWorker
 from stream.records.log import ExperimentChange, ItemChange, ProfileChange
 from stream.records.schemas import KINDS, Event, Experiment, Item, Variant
 
+with Compilation(Config(), whole=True) as compilation:
+    assert compilation.wait(lambda _: None)
 compiled = event.RecordingListener()
 event.register("numba:compile", compiled)
 prepare(Config())
@@ -51,6 +55,12 @@ def some(users, count):
             found.append(worker.arrival(KINDS[int(rng.integers(3))], event))
         worker.take(*found)
 some(20, 150)
+worker.take(ProfileChange("u1", {"country": "NL"}), ProfileChange("u2", None), ItemChange("i2", None))
+some(20, 50)
+for user_id, user in worker.shard.users.items():
+    explain(worker.model, user_id, user)
+own = {name for _, name in record._read()[record.key(Config(), whole=False)]}
+print(*sorted({path.name for path in cache.used} - own), sep="\\n", end="")  # served with, and compiled too late
 for names in (list(POLICIES)[:5], list(POLICIES)[5:]):
     variants = [Variant(name="control", share=0.1)]
     variants += [Variant(name=f"v{n}", share=0.15, settings={"policy": {"name": name}}, rules=rules)

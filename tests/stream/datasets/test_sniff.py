@@ -74,6 +74,13 @@ def test_a_zip_of_several_logs_is_refused_with_their_names(tmp_path: Path) -> No
         events(path)
 
 
+def test_a_header_behind_other_lines_is_shown(tmp_path: Path) -> None:
+    path = tmp_path / "log.csv"
+    path.write_text(f"Report of November\nmade by: us, with care\n\n{CSV}")
+    with pytest.raises(FormatError, match=r"; the header seems to be 'user.*': leave out the lines before it"):
+        list(read(path))
+
+
 def test_what_is_before_the_damage_is_read(tmp_path: Path) -> None:
     path = tmp_path / "log.csv.gz"
     rows = "".join(f"u{n % 7},i{n * 7919 % 1000},view,{1_700_000_000 + n * 37}\n" for n in range(20_000))

@@ -127,7 +127,7 @@ def test_the_share_is_drawn_by_the_ids_of_events() -> None:
 
 
 def test_within_a_session_after_a_request_and_while_slates_are_deferred_no_list_is_made_to_learn_from() -> None:
-    site = Site("abcd")
+    site = Site("abcd", ranking=Ranking(asked_share=1.0))
     for user in "uvw":
         site.take(did(user, "a"))
     assert column(site, did("u", "a", T + 1800), "depth") > 0

@@ -40,6 +40,7 @@ HOOKS: dict[str, tuple[Any, ...]] = {
     "deferred": (2,),
     "at_limit": (),
     "learned": ([-0.5], [Losses(2.0, 0.7)]),
+    "responded": ("fresh", 0.02),
     "published": (0.004,),
     "drifted": ("popularity", "shorter_half_life"),
     "no_room": (),
@@ -173,6 +174,7 @@ def test_names_keep_the_rules() -> None:
             assert set(sample.labels) <= {
                 "type",
                 "reason",
+                "status",
                 "outcome",
                 "source",
                 "topic",

@@ -21,7 +21,7 @@ def health_of(**changed: Any) -> Health:
         "config": Config(), "started": event, "assigned": {"users/0": set()},
         "shards": {"users/0": SimpleNamespace(next={"events.view": 3}, users={})},
         "replica": SimpleNamespace(
-            caught_up=event, alive_at=time.monotonic(), log_end=9, reader=SimpleNamespace(written_at=0.0)
+            caught_up=event, waiting=False, alive_at=time.monotonic(), log_end=9, reader=SimpleNamespace(written_at=0.0)
         ),
         "model": SimpleNamespace(offset=9, vocabulary=(), sizes=dict),
         "rounds": SimpleNamespace(in_flight=0, deferring=0, pace=Pace(0.05)),
@@ -51,6 +51,12 @@ def health_of(**changed: Any) -> Health:
 )
 def test_ready_gives_the_first_reason_not_to_be(changed: dict[str, Any], good: bool, reason: str) -> None:
     assert health_of(**changed).ready() == (good, reason)
+
+
+def test_a_worker_whose_experiment_waits_for_kernels_is_not_ready() -> None:
+    health = health_of()
+    health.worker.replica.waiting = True
+    assert health.ready() == (False, "compiling kernels: an experiment waits for those that it may need")
 
 
 def test_ready_says_how_far_compiling_is() -> None:

@@ -34,7 +34,7 @@ class Owner:
         self.acceptance = SimpleNamespace(shards={"users/0": SimpleNamespace(epoch=EPOCH)})
         parts: dict[str, Any] = {
             "positions": SimpleNamespace(seek=self._seek), "writer": None,
-            "replica": SimpleNamespace(acceptance=self.acceptance, caught_up=asyncio.Event()),
+            "replica": SimpleNamespace(acceptance=self.acceptance, caught_up=asyncio.Event(), waiting=False),
             "takeover": SimpleNamespace(on_log_message=lambda _, offset: self.claims.append(offset)),
         }  # fmt: skip
         config, observer = Config(), Observer()

@@ -22,7 +22,8 @@ def ends_with(code: int, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     index.touch()
     script = f"import json, sys; print(json.dumps({{'used': [{str(index)!r}]}})); sys.exit({code})"
 
-    def child(config: Config, first: str) -> Supervised:
+    def child(config: Config, *words: str) -> Supervised:
+        assert "whole" in words
         assert config.policy.name == "sarsa"
         return Supervised([sys.executable, "-c", script], subprocess.DEVNULL)
 
