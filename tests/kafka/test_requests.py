@@ -96,7 +96,7 @@ def running(broker: Broker, tmp_path_factory: pytest.TempPathFactory) -> Iterato
 def test_who_comes_back_after_days_gets_a_slate_of_now_and_their_event_settles_it_once(running: Running) -> None:
     old = running.newest()
     status, found = running.ask("ada", k=5, exclude=["second-0", "second-1"])
-    assert (status, found["status"]) == (200, "fresh")
+    assert (status, found["status"]) == (200, "fresh"), found["stale"]
     assert abs(found["timestamp"] - time.time()) < 60
     assert found["event_id"] is None
     shown = [item["item_id"] for item in found["items"]]
