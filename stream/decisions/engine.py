@@ -7,6 +7,7 @@ what it accepted is folded into the shared model (`model/fold.py`) on every work
 as the log.
 """
 
+import math
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -226,6 +227,8 @@ class Engine:
                 if decision is not None:
                     shard.apply(Step.without_event(step.user_id, decision=decision))
                     shard.opened(step.user_id, decision, shard.watermark)
+                elif self.model.catalogue.size == 0:  # the first events of a site: once an item is folded
+                    shard.deferred.add(step.user_id, -math.inf)
                 answered.append(step if decision is None else msgspec.structs.replace(step, decision=decision))
         return answered
 
@@ -241,8 +244,6 @@ class Engine:
         self.shown.keep(asked.user_id, Shown(asked.now, asked.name, drawn.slot))
         self.observer.decided(decision, drawn.mix)
         return decision
-
-    # Records without an event, in the same numbered stream
 
     def settle_silence(self, shard: Shard) -> list[Step]:
         """Settle at 0 the open decisions that the watermark has passed."""
@@ -291,8 +292,7 @@ class Engine:
         decision = self._decide(asked, *self.draw([asked]))
         if decision is None:
             return None
-        settled = None if user.open is None else replaced(user.open, now)
-        if settled is not None:
+        if (settled := None if user.open is None else replaced(user.open, now)) is not None:
             self.observer.settled(settled)
         step = Step.without_event(user_id, settled=settled, decision=decision)
         shard.apply(step)

@@ -257,6 +257,26 @@ def test_a_deferred_slate_has_the_items_that_its_event_would_have_had() -> None:
     assert {slot.item_id for slot in slate.slots} == set(open_.slate)
 
 
+def test_the_first_events_of_a_site_have_slates_as_soon_as_an_item_is_folded() -> None:
+    site = Site()
+    first = site.engine.batch(site.shard, [did("u", "a"), did("v", "b", T + 1)], {})
+    assert [step.decision for step in steps(first)] == [None, None], "no item is known yet"
+    assert site.engine.make_deferred(site.shard, ["u", "v"]) is None
+    assert len(site.shard.deferred) == 2, "they wait on"
+    site.fold(first)
+    found = site.engine.make_deferred(site.shard, [user for user, _ in site.shard.deferred.take(9, 0.0)])
+    assert found is not None
+    assert {step.user_id for step in steps(found) if step.decision is not None} == {"u", "v"}
+    assert len(site.shard.deferred) == 0
+
+
+def test_where_nothing_may_be_shown_nobody_waits() -> None:
+    site = Site()
+    site.take(ItemChange("a", Item(item_id="a", available=False)))
+    assert [step.decision for step in steps(site.take(did("u", "a")))] == [None]
+    assert len(site.shard.deferred) == 0
+
+
 def test_an_event_with_room_makes_the_deferred_slate() -> None:
     site = Site("abc")
     defer(site, "u")
