@@ -32,6 +32,7 @@ KEPT = 32  # newest entries: of other settings, processors, versions
 SECTIONS = ("slate", "rewards", "policy", "ranking", "sources", "drift")
 NUMBERS = (  # that ask for other kernels when they are zero
     "policy.discount", "ranking.click_weight", "ranking.purchase_weight", "ranking.next_weight", "ranking.units",
+    "ranking.asked_share",
 )  # fmt: skip
 TURN = "experiments.lock"  # held by the process of this machine that compiles for experiments
 

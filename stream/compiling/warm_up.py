@@ -119,6 +119,7 @@ def _serve(worker: LocalWorker) -> None:
         _visit(worker, f"u{n % 3}", n)
     worker.take(*(worker.arrival(KINDS[n % 3], _event(worker, f"u{n % 3}", f"i{n}")) for n in range(ITEMS)))
     _explain(worker)
+    _return_after_silence(worker, "u0")
     worker.take(ProfileChange("u0", {"country": "NL"}), ProfileChange("u1", None), ItemChange("i1", None))
     _visit(worker, "u1", 1)
     worker.take(ItemChange("i1", _item(1)))  # renewed: it means another thing from now on
@@ -161,6 +162,16 @@ def _learn_alone() -> None:
             source.add_item(item)
         source.learn_one(Interaction(1, VIEW, START, seen, nothing))
         source.top_k(Query(seen, START, nothing), 1, np.zeros(2, np.uint8))
+
+
+def _return_after_silence(worker: LocalWorker, user_id: str) -> None:
+    """A list is made anew before some first events of a session, drawn by their ids: see `ShownCandidates.renew`."""
+    user = worker.shard.users[user_id]
+    for n in range(STEPS):
+        event = _event(worker, user_id, "i1")
+        later = START + 10 * worker.engine.config.rewards.session_gap_s
+        event = msgspec.structs.replace(event, event_id=f"later-{n}", timestamp=later)
+        worker.engine.shown.renew(user_id, user, worker.arrival("view", event).event)
 
 
 def _return(worker: LocalWorker, user_id: str, item_id: str) -> None:
