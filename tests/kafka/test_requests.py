@@ -108,7 +108,7 @@ def test_who_comes_back_after_days_gets_a_slate_of_now_and_their_event_settles_i
     click = event("ada", shown[1], "ada-back", decision_id=found["decision_id"])
     running.site.send(("click", click))
     outcomes = running.outcomes(old, found["decision_id"])
-    assert outcomes[old].outcome == "replaced"
+    assert outcomes[old].outcome in ("replaced", "silent"), "silent, if its window was found to be over before"
     asked = outcomes[found["decision_id"]]
     assert (asked.outcome, asked.hit, asked.items, asked.event_id) == ("hit", 1, shown, "ada-back")
     running.site.learned(["ada-back"]).check()
