@@ -14,6 +14,7 @@ import msgspec
 import pytest
 import yaml
 
+from stream.client import Client
 from stream.config import Worker
 from stream.metrics.dashboards import BOARDS
 from stream.processes.broker import Broker, free_ports
@@ -51,7 +52,7 @@ class Prometheus:
 
 @pytest.fixture(scope="module")
 def prometheus(broker: Broker, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Prometheus]:
-    """Scrapes twice a second, while 600 events come in within an experiment."""
+    """Scrapes twice a second, while 600 events come in within an experiment, and slates are asked for."""
     if shutil.which("prometheus") is None:
         if os.environ.get("CI", "").lower() in {"1", "true", "yes", "on"}:
             pytest.fail("prometheus must be installed", pytrace=False)
@@ -63,7 +64,11 @@ def prometheus(broker: Broker, tmp_path_factory: pytest.TempPathFactory) -> Iter
     both = [Variant(name="control", share=0.5), Variant(name="bold", share=0.5)]
     experiment = Experiment(name="x", variants=both, starts_at=time.time() - 1.0)
     site.write(EXPERIMENTS, b"x", encode(experiment))
-    with WorkerProcess(config, folder / "worker") as worker, GatewayProcess(config, folder / "gateway") as gateway:
+    with (
+        WorkerProcess(config, folder / "worker") as worker,
+        GatewayProcess(config, folder / "gateway") as gateway,
+        Client(gateway.pages) as client,
+    ):
         settings = {
             "global": {"scrape_interval": "500ms", "evaluation_interval": "500ms"},
             "rule_files": [str(RULES)],
@@ -87,6 +92,7 @@ def prometheus(broker: Broker, tmp_path_factory: pytest.TempPathFactory) -> Iter
                 sent = walk("boards", 20, 600)
                 for n in range(0, len(sent), 20):
                     site.send(*sent[n : n + 20])
+                    client.recommend(sent[n][1].user_id)
                     time.sleep(0.3)
                 gateway.page("/v1/items")
                 found = Prometheus(port)

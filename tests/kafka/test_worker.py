@@ -387,7 +387,7 @@ def test_the_endpoints_report_the_state(worker: WorkerProcess) -> None:
         (sample.labels["topic"], sample.labels["partition"])
         for sample in families["headwater_consumer_lag_events"].samples
     ]
-    assert len(lag) == len(set(lag)) == 5 * PARTITIONS + 1
+    assert len(lag) == len(set(lag)) == 6 * PARTITIONS + 1
     if (promtool := shutil.which("promtool")) is not None:
         done = subprocess.run([promtool, "check", "metrics"], input=text, capture_output=True, text=True, check=False)
         assert (done.returncode, done.stdout + done.stderr) == (0, "")

@@ -29,8 +29,8 @@ pytestmark = pytest.mark.kafka
 
 @pytest.fixture(scope="module")
 def site(broker: Broker, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
-    site = Site(broker.address, "asked")
-    with WorkerProcess(site.config, tmp_path_factory.mktemp("asked") / "log") as worker:
+    site = Site(broker.address, "asked-worker")
+    with WorkerProcess(site.config, tmp_path_factory.mktemp("asked-worker") / "log") as worker:
         worker.wait_ready()
         days_ago = time.time() - 3 * DAY
         events = [replace(event(f"u{n}", item, f"e{n}"), timestamp=days_ago + n) for n, item in enumerate("abcd")]

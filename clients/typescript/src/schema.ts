@@ -254,7 +254,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Whether it serves: 503 until the topics are read, and when it stops. */
+        /** Whether it serves: 503 until the topics are read, and when it stops. What it does not see is said behind it. */
         get: operations["readyz"];
         put?: never;
         post?: never;

@@ -191,7 +191,8 @@ def test_a_hundred_wrong_keys_are_slowed_down_and_a_right_one_is_not() -> None:
 
 
 def test_an_expired_key_is_refused_by_name() -> None:
-    key, line = new_key("shop", "slates", "2020-01-31")
+    key, line = new_key("shop", "slates")
+    line += ":2020-01-31"
 
     async def use(site: Served) -> None:
         status, answer = await site.ask("GET", "/v1/items", bearer(key))
