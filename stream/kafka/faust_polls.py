@@ -171,6 +171,12 @@ class PollConsumer(AIOKafkaFaustConsumer):
     def on_buffer_drop(self, tp: TP) -> None:
         """Nothing, see `on_buffer_full`."""
 
+    def verify_event_path(self, now: float, tp: TP) -> None:
+        """Overridden: Faust asserts that the position is known, and ended a worker whose position was being reset.
+
+        What it would find, partitions that are not read, `stream/worker/health.py` finds.
+        """
+
     def _new_consumer_thread(self) -> AIOKafkaConsumerThread:
         return PollThread(self, loop=self.loop, beacon=self.beacon)
 

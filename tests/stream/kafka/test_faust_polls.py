@@ -69,6 +69,7 @@ PINS: dict[str, tuple[str, str]] = {
     f"{CONSUMER}._add_gap": ("1bf6f95e5293", "check PollConsumer._add_gap"),
     f"{CONSUMER}.on_buffer_full": ("b5b15b774e2e", "check PollConsumer.on_buffer_full"),
     f"{CONSUMER}.on_buffer_drop": ("66ccfbc0346b", "check PollConsumer.on_buffer_drop"),
+    f"{DRIVER}.verify_event_path": ("c0e554cd9d9e", "check PollConsumer.verify_event_path"),
     f"{CONSUMER}.perform_seek": ("45ac24891917", "check PollConsumer.getmany after a rebalance"),
     f"{CONSUMER}.seek": ("21c2d3986564", "check Positions.seek"),
     f"{DELEGATE}.subscribe": ("9aa53f8c1e80", "check PollConsumer.subscribe"),
@@ -292,6 +293,12 @@ def test_offsets_inside_a_poll_are_no_gaps_and_a_full_buffer_stops_nothing(consu
     consumer.on_buffer_drop(VIEWS)
     asyncio.get_event_loop_policy().get_event_loop().run_until_complete(consumer._add_gap(VIEWS, 1, 9))
     assert (consumer._active_partitions, consumer._buffered_partitions, dict(consumer._gap)) == ({VIEWS}, set(), {})
+
+
+def test_a_position_that_is_not_known_yet_ends_no_worker(consumer: Offline) -> None:
+    with pytest.raises(Exception, match="not yet started"):
+        super(PollConsumer, consumer).verify_event_path(0.0, VIEWS)
+    consumer.verify_event_path(0.0, VIEWS)
 
 
 def test_the_fetching_thread_is_ours(consumer: Offline) -> None:
