@@ -127,7 +127,17 @@ def _serve(worker: LocalWorker) -> None:
     _visit(worker, "u2", 1)
     if (batch := worker.engine.refresh(worker.shard, 1)) is not None:
         worker.fold(batch)
+    _list(worker)
     _copy(worker)
+
+
+def _list(worker: LocalWorker) -> None:
+    """What is asked of the model without a user."""
+    lists, first = worker.model.item_lists, np.zeros(1, np.int32)
+    for of_items in (lists.similar, lists.also_bought):
+        of_items(first, 1, START)
+    for of_all in (lists.popular, lists.rising, lists.latest):
+        of_all(1, START, "c1")
 
 
 def _finish_slates(worker: LocalWorker) -> None:
