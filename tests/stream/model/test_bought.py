@@ -29,7 +29,8 @@ def test_purchases_are_linked_in_both_directions_the_last_ones_most() -> None:
     site.take(did("u", "a", T + 3), did("u", "c", T + 4, PURCHASE))
     one, two = 1.0 / 4.0, float(np.exp(-0.2)) / 4.0  # of one purchase each: the root of 1 + 3 twice
     names, scores = zip(*bought_with(site.model, "c"), strict=True)
-    assert (names, scores) == (("b", "a"), pytest.approx((one, two), rel=1e-4))
+    assert names == ("b", "a")
+    assert scores == pytest.approx((one, two), rel=1e-4)
     assert [name for name, _ in bought_with(site.model, "a")] == ["b", "c"]
     assert bought_with(site.model, "d") == []
 
