@@ -14,11 +14,15 @@ import numpy as np
 from bandits.registry import POLICIES, policy_names
 from learners import VIEW, CoVisitation, Interaction, Query, Trending
 from stream.config import Config
+from stream.decisions.arrivals import QuestionAsked
 from stream.decisions.explain import explain
 from stream.decisions.local import LocalWorker
+from stream.decisions.questions.answers import answer_parts
 from stream.decisions.slates import SlateRequest
 from stream.model.copy import ModelCopy
 from stream.records.log import ExperimentChange, ItemChange, ProfileChange
+from stream.records.questions.records import KINDS as KINDS_ASKED
+from stream.records.questions.records import OF_ALL, Question
 from stream.records.schemas import KINDS, Event, Experiment, Item, Settings, Variant
 from stream.state.snapshot import users_of
 from stream.state.user import User
@@ -132,12 +136,11 @@ def _serve(worker: LocalWorker) -> None:
 
 
 def _list(worker: LocalWorker) -> None:
-    """What is asked of the model without a user."""
-    lists, first = worker.model.item_lists, np.zeros(1, np.int32)
-    for of_items in (lists.similar, lists.also_bought):
-        of_items(first, 1, START)
-    for of_all in (lists.popular, lists.rising, lists.latest):
-        of_all(1, START, "c1")
+    """What is asked of the model without a slate."""
+    for kind in KINDS_ASKED:
+        of = None if kind in OF_ALL else "u0" if kind == "similar_users" else "i1"
+        question = Question(request_id="warm-up", question=kind, of=of)
+        list(answer_parts(worker.model, worker.shard, QuestionAsked(question, START, START)))
 
 
 def _finish_slates(worker: LocalWorker) -> None:

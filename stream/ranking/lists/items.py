@@ -51,7 +51,7 @@ class ItemLists:
         self._slow, self._fast = cast("Popularity", named["popularity"]), cast("Popularity", named["popularity_fast"])
         self._categories = cast("Categories", named["categories"])
 
-    def similar(self, anchors: NDArray[np.int32], k: int, now: float) -> Listing:
+    def similar(self, anchors: NDArray[np.int32], k: int, now: float, *, withdrawn: bool = False) -> Listing:
         """Items that the same users interacted with, and whose descriptions are alike: to some items, the first most.
 
         The score is the sum of both similarities, that of descriptions times `ALIKE`: it decides where few events link
@@ -61,9 +61,10 @@ class ItemLists:
         ----------
         anchors : known items; they are not on the list
         now : event time, unix seconds
+        withdrawn : whether items that must not be shown are listed too, as users may have them
         """
         query = Query(anchors, now, NOTHING)
-        with self._mask(anchors, now) as mask:
+        with self._anything(anchors) if withdrawn else self._mask(anchors, now) as mask:
             found = [source.top_k(query, PROPOSED, mask)[0] for source in (self._together, self._content)]
         items = np.unique(np.concatenate(found))
         together, alike = (
@@ -145,6 +146,12 @@ class ItemLists:
         left_out = np.concatenate((without, self.catalogue.expiring(now)))
         with self.catalogue.masked(left_out, INELIGIBLE) as mask:
             yield mask
+
+    @contextmanager
+    def _anything(self, without: NDArray[np.int32]) -> Iterator[NDArray[np.uint8]]:
+        mask = np.zeros(self.catalogue.size, np.uint8)
+        mask[without] = INELIGIBLE
+        yield mask
 
 
 def _best(
