@@ -20,6 +20,7 @@ from stream.records.log import Batch
 from stream.records.topics import DEAD
 from stream.worker.intake import Intake, Reading
 from stream.worker.pace import OVERDUE_S, PAUSE, Pace, Round
+from stream.worker.questions import Questions
 from stream.worker.requests import refuse, response_records
 from stream.worker.writer import OutgoingRecord, Writer, slate_records, written_at
 
@@ -46,6 +47,7 @@ class Rounds:
     ) -> None:  # fmt: skip
         self.engine, self.intake, self.writer, self.shards = engine, intake, writer, shards
         self.clock, self.timer, self.observer = clock, timer, engine.observer
+        self.questions = Questions(engine.model, writer, clock, engine.observer)
         self.pace = Pace(engine.config.slate.wait_ms / 1000)
         self._behind = 0  # records that waited in Kafka after the newest poll
         self._rounds, self._round_s = 0, 0.0  # so far; seconds of the newest
@@ -93,6 +95,11 @@ class Rounds:
     ) -> Reading:
         began = self.timer()
         reading = self.intake.read(shard.next, fetched, self.clock())
+        self.questions.take(shard, [asked for part in reading.parts for asked in part.questions])
+        if reading.parts and not any(part.arrivals or part.dead for part in reading.parts):  # nothing for the log
+            for part in reading.parts:
+                shard.pass_over(part.next)
+            return reading
         shard.outcomes_acked = max(shard.outcomes_acked, self.writer.outcomes_acked.get(shard.id, 0))
         decoded = self.timer()
         fits = self.pace.room(decoded, round_, share)
