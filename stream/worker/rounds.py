@@ -16,6 +16,7 @@ from stream.decisions.engine import Engine, Taking
 from stream.decisions.shard import Shard
 from stream.kafka.polls import Poll
 from stream.observe import Step
+from stream.records.log import Batch
 from stream.records.topics import DEAD
 from stream.worker.asked.questions import Questions
 from stream.worker.asked.requests import refuse, response_records
@@ -117,7 +118,7 @@ class Rounds:
         for part, batch, *answers in zip(reading.parts, batches, taking.answers, refused, strict=True):
             outgoing = [OutgoingRecord(DEAD, key, record) for key, record in part.dead]
             outgoing += slate_records(batch, lists)
-            outgoing += self._respond(shard, [*chain(*answers)])
+            outgoing += self._respond(batch, [*chain(*answers)])
             await self.writer.submit(batch, outgoing, written_at(batch, part.written_at))  # 2, 3
         sent = self.timer()
         self._busy("decode", decoded - began)
@@ -133,11 +134,11 @@ class Rounds:
         self._waited(sent, late)
         return reading
 
-    def _respond(self, shard: Shard, answers: Sequence[Answer]) -> list[OutgoingRecord]:
+    def _respond(self, batch: Batch, answers: Sequence[Answer]) -> list[OutgoingRecord]:
         now = self.clock()
         for answer in answers:
             self.observer.responded(answer.status, now - answer.asked.written)
-        return response_records(shard, answers, self.engine.model.lists)
+        return response_records(batch, answers, self.engine.model.lists)
 
     def _late(self, shard: Shard, taking: Taking, room: int | None) -> list[tuple[str, float]]:
         """Take out who gets a deferred slate in this round: for whom there is room, and in turn who waited too long."""
