@@ -7,6 +7,7 @@ import numpy as np
 
 from bandits import PINNED
 from stream.decisions.arrivals import Answer
+from stream.placements import name_of, page_of
 from stream.ranking.reasons import reason_names
 from stream.records.log import Batch, Decision, ProfileChange, Settlement, Step
 from stream.records.requests import Response
@@ -14,7 +15,12 @@ from stream.records.schemas import Outcome, Recommendation, Slot
 
 
 def recommendations(batch: Batch, lists: tuple[str, ...]) -> Iterator[tuple[str, Recommendation | None]]:
-    """Users and their new slates; None for a user who is forgotten. `lists` names the sources by number."""
+    """Users and their new slates of all placements; None for a user who is forgotten.
+
+    Parameters
+    ----------
+    lists : names of the sources by number
+    """
     for record in batch.records:
         if isinstance(record, ProfileChange) and record.attributes is None:
             yield record.user_id, None
@@ -32,7 +38,8 @@ def recommendation(
     return Recommendation(
         user_id=user_id, decision_id=decision.decision_id, event_id=event_id, timestamp=decision.time,
         model_version=decision.model_version, epoch=epoch, policy=decision.policy,
-        experiment=decision.experiment, variant=decision.variant,
+        experiment=decision.experiment, variant=decision.variant, placement=name_of(decision.placement),
+        page=page_of(decision.placement),
         slots=[
             Slot(item, score, source_name(source, lists), propensity, names[reason])
             for item, score, source, propensity, reason in zip(
@@ -82,6 +89,7 @@ def _outcome(user_id: str, settled: Settlement, event_id: str | None, lists: tup
         sources=[source_name(source, lists) for source in settled.sources], propensities=_floats(settled.propensities),
         discount=settled.discount, state=settled.state, offering=list(lists), offered_ranks=settled.offered_ranks,
         lists=settled.lists, experiment=settled.experiment, variant=settled.variant, shadow=settled.shadow,
+        placement=name_of(settled.placement), page=page_of(settled.placement),
     )  # fmt: skip
 
 

@@ -109,7 +109,7 @@ class Rounds:
         lists = self.engine.model.lists
         for part, batch, *answers in zip(reading.parts, batches, taking.answers, refused, strict=True):
             outgoing = [OutgoingRecord(DEAD, key, record) for key, record in part.dead]
-            outgoing += slate_records(batch, lists)
+            outgoing += slate_records(batch, lists, self.engine.config.placements)
             outgoing += self._respond(shard, [*chain(*answers)])
             await self.writer.submit(batch, outgoing, written_at(batch, part.written_at))  # 2, 3
         sent = self.timer()
@@ -165,7 +165,8 @@ class Rounds:
         drawn = self.timer()
         self._busy("decide", drawn - began)
         if batch is not None:
-            await self.writer.submit(batch, slate_records(batch, self.engine.model.lists), [])
+            outgoing = slate_records(batch, self.engine.model.lists, self.engine.config.placements)
+            await self.writer.submit(batch, outgoing, [])
             sent = self.timer()
             self._busy("publish", sent - drawn)
             self.pace.slates.add(sent - began, len(batch.records))
