@@ -85,6 +85,11 @@ class Config(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     gateway: Gateway = Gateway()
     placements: dict[Name, Placement] = {}
 
+    @property
+    def pushed(self) -> tuple[str, ...]:
+        """Placements whose slates are published after each event, beside home's."""
+        return tuple(name for name, placement in self.placements.items() if placement.push)
+
     def at(self, placement: str) -> "Config":
         """The settings that slates of a placement are made by, as if it were home."""
         own = self.placements[placement]

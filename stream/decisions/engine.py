@@ -43,6 +43,7 @@ class Taking(NamedTuple):
     next: list[dict[str, int]]  # by message: the shard's positions after it
     newest: dict[str, tuple[int, int, Step]]  # every user's newest step, the newest last: message, place
     answers: list[list[Answer]]  # by message: to what was asked for
+    asked: set[str]  # users with an answer that is a slate of a placement beside home
 
 
 class Engine:
@@ -54,7 +55,7 @@ class Engine:
         self.slates = Slates(config, model, self.shown.slot)
         self.steps = Steps(config, model, self.shown, self.observer)
         self.traits, self._session_gap_s = self.steps.traits, config.rewards.session_gap_s
-        self._pushed = tuple(name for name, placement in config.placements.items() if placement.push)
+        self._pushed = config.pushed
 
     def batch(self, shard: Shard, arrivals: Sequence[Arrival], next_: dict[str, int]) -> Batch:
         """Records for the arrivals of a shard, applied to its users, as one message for the log."""
@@ -68,7 +69,7 @@ class Engine:
 
     def take_in(self, shard: Shard, parts: Sequence[tuple[Sequence[Arrival], dict[str, int]]]) -> Taking:
         """Make records of what arrived and apply them; `decide` makes slates and messages of them."""
-        taking = Taking([], [next_ for _, next_ in parts], {}, [])
+        taking = Taking([], [next_ for _, next_ in parts], {}, [], set())
         for n, (arrivals, _) in enumerate(parts):
             records: list[Record] = []
             taking.made.append(records)
@@ -119,7 +120,8 @@ class Engine:
         for n, place, closing in sorted(left, key=itemgetter(0, 1), reverse=True):  # from behind: places stay right
             made[n].insert(place, closing)
         for (n, _, _), (step, name) in zip(places, asked, strict=True):
-            made[n] += self._push(shard, step.user_id, name)
+            # Behind the slates that were asked for meanwhile, which may stand in later messages.
+            made[-1 if step.user_id in taking.asked else n] += self._push(shard, step.user_id, name)
         if made:
             if deferred:
                 made[-1] += self._answer_deferred(
@@ -151,6 +153,8 @@ class Engine:
         if made and not key:
             taking.newest.pop(user_id, None)
             shard.deferred.discard(user_id)
+        elif made:
+            taking.asked.add(user_id)
         taking.answers[-1].append(Answer(asked, decision) if decision else Answer(asked, None, *EMPTY))
         return made
 

@@ -86,6 +86,7 @@ class Intake:
 
     def __init__(self, config: Config, observer: Observer) -> None:
         self.config, self.observer = config, observer
+        self._slates = 1 + len(config.pushed)  # of an event
         self.traits = config.sources.traits.split(",")
         self.topics = {prefixed(config.kafka.namespace, topic): topic for topic in INPUT_TOPICS}
         # The newest gap: a position, the offset of the next record, and how many records between were deleted.
@@ -124,7 +125,7 @@ class Intake:
             for tp, records in fetched
         ]
         for n, found in enumerate(merge(*streams, key=lambda found: found[:2])):
-            if n % BATCH_RECORDS == 0:
+            if n % max(1, BATCH_RECORDS // self._slates) == 0:
                 reading.parts.append(Taken([], {}, [], {}))
             self._add(reading.parts[-1], found)
         return reading

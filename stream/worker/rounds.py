@@ -47,6 +47,8 @@ class Rounds:
         self.clock, self.timer, self.observer = clock, timer, engine.observer
         self.pace = Pace(engine.config.slate.wait_ms / 1000)
         self._behind = 0  # records that waited in Kafka after the newest poll
+        self._each = 1 + len(engine.config.pushed)  # slates of an event: of home, and of placements that push
+        self._at_once = max(1, AT_ONCE // self._each)
         self._rounds, self._round_s = 0, 0.0  # so far; seconds of the newest
         self._ended: float | None = None  # when it ended, if slates were deferred then
         self._folded_s = 0.0  # since then
@@ -141,7 +143,7 @@ class Rounds:
             shard.deferred.discard(user_id)  # they get a slate for their event
         left, overdue = room - len(newest), self.timer() - OVERDUE_S
         if left > 0:
-            return shard.deferred.take(min(left, AT_ONCE - len(taking.made[-1])), overdue)
+            return shard.deferred.take(max(0, min(left, self._at_once - len(taking.made[-1]))), overdue)
         return shard.deferred.take_overdue(room, overdue)
 
     async def catch_up(self) -> None:
@@ -150,7 +152,7 @@ class Rounds:
         least = 1
         for shard_id, shard in self._in_turn([each for each in sorted(self.shards.items()) if each[1].deferred]):
             room = self.pace.room(self.timer(), Round(began, length=PAUSE))
-            most = AT_ONCE if room is None else min(AT_ONCE, max(room, least))
+            most = self._at_once if room is None else min(self._at_once, max(room, least))
             if most == 0:
                 break
             if shard_id in self.shards:  # Kafka may have taken it away meanwhile
@@ -169,7 +171,7 @@ class Rounds:
             await self.writer.submit(batch, outgoing, [])
             sent = self.timer()
             self._busy("publish", sent - drawn)
-            self.pace.slates.add(sent - began, len(batch.records))
+            self.pace.slates.add(sent - began, max(1, len(batch.records) // self._each))
             self._waited(sent, late)
 
     def on_fold(self, seconds: float, records: int) -> None:
