@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 
 from msgspec import Meta, Struct
 
-from stream.records.schemas import Id, Recommendation, Timestamp, Version
+from stream.records.schemas import HOME, Id, Recommendation, Timestamp, Version
 
 MAX_REQUEST_BYTES = 256 * 1024  # ids of the largest size, all that there may be, take 51 KB
 MAX_SLOTS = 40  # of a slate
@@ -18,7 +18,8 @@ MAX_DEADLINE_MS = 60_000
 ResponseStatus = Literal["fresh", "empty", "late", "busy", "refused"]
 _STATUS = (
     "fresh: a slate was made; empty: no item may be shown to this user now; late: the deadline had passed, none was "
-    "made; busy: too many wait, none was made; refused: the request cannot be read, or has no user"
+    "made; busy: too many wait, none was made; refused: the request cannot be read, has no user, or names an "
+    "unknown placement"
 )
 
 
@@ -30,6 +31,9 @@ class Request(Struct, frozen=True, kw_only=True, omit_defaults=True):
     k: Annotated[int, Meta(ge=1, le=MAX_SLOTS, description="slots; none: as many as published slates have")] | None = (
         None
     )
+    placement: Annotated[
+        str, Meta(description="the place of the site that it is for, as the configuration names it")
+    ] = HOME
     exclude: Annotated[list[Id], Meta(max_length=MAX_EXCLUDED, description="items that the slate must not have")] = []
     timestamp: Annotated[
         Timestamp | None, Meta(description="event time as of which it is made; none: the time of the Kafka record")

@@ -34,6 +34,7 @@ from stream.records.topics import (
     MODEL_SNAPSHOTS,
     NUMBER,
     OUTCOMES,
+    PLACED,
     RECOMMENDATIONS,
     REQUESTS,
     RESPONSES,
@@ -54,13 +55,13 @@ RULES = {
     2: "an owner's memory is the fold of the log and its own batches under way",
     3: "a whole snapshot is the fold of the log up to its offset",
     4: "a decision in the log was published before, with the same propensities",
-    5: "a decision is settled at most once, by an event after the record that made it",
+    5: "a decision is settled at most once, by an event after the record that made it; a place has one that is open",
     6: "what is on outcomes is what the log settled, at least once, always the same",
     7: "everything is accepted in the end, all models are equal, nobody ends by an error",
     8: "what a recovery needs is never deleted",
     9: "what retention took unread is reported as lost, and nothing else is left out",
     10: "idle users leave by the fold's rule, and strangers whose slate is settled by silence, and only they",
-    11: "a request is decided at most once, and answered before the log has its slate, or without one",
+    11: "a request is decided at most once, answered before the log has its slate, or without one, by an owner once",
 }
 
 
@@ -103,8 +104,9 @@ class Checker:
         self._acceptances = [self.model.acceptance.snapshot()]
         self._published: dict[str, bytes] = {}
         self._answered: set[str] = set()  # decisions on outcomes
-        self._open: dict[str, str] = {}
-        self._responses: dict[str, set[str]] = {}  # request -> decisions that answer it; "": none was made
+        self._open: dict[str, dict[str, str]] = {}  # user -> placement -> open decision
+        # request -> epoch -> decision that answers it; -1: none was made
+        self._responses: dict[str, dict[int, str]] = {}
         self._decided: set[str] = set()  # requests with a decision in the log
         self._described: set[str] = set()  # users of whom the catalogue says something
         self._known: dict[str, set[str]] = {}  # user -> accepted event ids since the user was forgotten, or left
@@ -124,7 +126,7 @@ class Checker:
         try:
             if record.topic == LOG.name:
                 self._fold(decode_message(value, record.offset), record.offset)
-            elif record.topic == RECOMMENDATIONS.name and record.value is not None:
+            elif record.topic in (RECOMMENDATIONS.name, PLACED.name) and record.value is not None:
                 self._publish(msgspec.json.decode(value)["decision_id"], value)
             elif record.topic == RESPONSES.name:
                 self._respond(msgspec.json.decode(value, type=Response))
@@ -212,8 +214,8 @@ class Checker:
             raise Violation(10, f"log offset {offset}: {sorted(touched)} must be there; got {sorted(users)}")
 
     def _ends_stranger(self, step: Step) -> bool:
-        """Whether silence settles a slate of somebody of whom nothing else is known."""
-        silent = step.event is None and step.decision is None
+        """Whether silence settles the last slate of somebody of whom nothing else is known."""
+        silent = step.event is None and step.decision is None and not self._open.get(step.user_id)
         return silent and not self._known.get(step.user_id) and step.user_id not in self._described
 
     def _users_at(self, shard_id: str, offset: int) -> bytes:
@@ -316,16 +318,17 @@ class Checker:
             if isinstance(record, ProfileChange) and record.attributes is None:
                 self._open.pop(record.user_id, None)
             if isinstance(record, Step) and record.settled is not None:
-                wanted = self._open.pop(record.user_id, None)
+                wanted = self._open.get(record.user_id, {}).pop(record.settled.placement, None)
                 if wanted != record.settled.decision_id:
                     raise Violation(
                         5, f"log offset {offset}: {record.settled.decision_id} of {record.user_id} is settled; "
                         f"open is {wanted}",
                     )  # fmt: skip
             if isinstance(record, Step) and record.decision is not None:
-                if record.user_id in self._open:
-                    raise Violation(5, f"log offset {offset}: {record.user_id} has two open decisions")
-                self._open[record.user_id] = record.decision.decision_id
+                opened, open_ = record.decision, self._open.setdefault(record.user_id, {})
+                if opened.placement in open_:
+                    raise Violation(5, f"log offset {offset}: {record.user_id} has two open decisions of one place")
+                open_[opened.placement] = opened.decision_id
                 self._check_request(record.decision, offset)
         for outcome in outcomes(batch, self.model.lists):
             if outcome.decision_id in self.settled:
@@ -338,14 +341,17 @@ class Checker:
             raise Violation(11, f"log offset {offset}: request {request} is decided twice")
         if request:
             self._decided.add(request)
-            if decision.decision_id not in self._responses.get(request, set()):
+            if decision.decision_id not in self._responses.get(request, {}).values():
                 raise Violation(11, f"log offset {offset}: {decision.decision_id} was not sent to request {request}")
 
     def _respond(self, response: Response) -> None:
         slate = response.recommendation
         if (slate is None) != (response.status != "fresh"):
             raise Violation(11, f"response to {response.request_id} is {response.status}, with slate {slate}")
-        self._responses.setdefault(response.request_id, set()).add("" if slate is None else slate.decision_id)
+        epoch, decision_id = (-1, "") if slate is None else (slate.epoch, slate.decision_id)
+        first = self._responses.setdefault(response.request_id, {}).setdefault(epoch, decision_id)
+        if first != decision_id:
+            raise Violation(11, f"request {response.request_id} is answered by {first}, and then by {decision_id}")
 
     def _answer(self, decision_id: str, value: bytes) -> None:
         if self.settled.get(decision_id) != value:

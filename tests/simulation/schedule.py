@@ -4,10 +4,14 @@ import random
 from collections.abc import Callable, Iterator
 from typing import Literal, NamedTuple
 
+import msgspec
+from msgspec.structs import replace
+
 from stream.records.codec import encode
 from stream.records.requests import Request
 from stream.records.schemas import KINDS, Event, Experiment, Item, Profile, Settings, Variant
 from stream.records.topics import (
+    EVENT_KINDS,
     EVENT_TOPICS,
     EXPERIMENTS,
     ITEMS,
@@ -30,6 +34,7 @@ FAULTS_S = 25.0  # and faults happen for so long
 WINDOW_S, GAP_S = 6.0, 9.0  # of the rewards: short, so that silence and the ends of sessions occur
 IDLE_S = 8.0  # and so that users leave
 KEPT = (*(topic for topic in USER_TOPICS if topic is not REQUESTS), ITEMS)  # what must be read before it is deleted
+_ACTED = frozenset(topic.name for topic in EVENT_TOPICS.values())
 AWAY_S = (3.0, 16.0)  # in some schedules a user is away so long
 
 
@@ -96,6 +101,7 @@ class Schedule(NamedTuple):
     send_faults: tuple[SendFault, ...]
     deletions: tuple[Deletion, ...] = ()
     remakes: tuple[tuple[float, str], ...] = ()  # when an input topic is deleted and made again, as an empty one
+    placed: bool = False  # whether the site has placements beside home
 
     def __str__(self) -> str:
         faults = [f"  {fault}" for fault in (*self.process_faults, *self.send_faults, *self.deletions, *self.remakes)]
@@ -112,6 +118,21 @@ def draw(seed: int) -> Schedule:
         seed, workers, keeps_polls, tuple(_with_leave(seed)), faults, tuple(_send_faults(seed)),
         tuple(_deletions(seed, faults)),
     )  # fmt: skip
+
+
+def placed(seed: int) -> Schedule:
+    """The schedule of a seed, on a site with placements; events may name a decision that there is, or was."""
+    rng, schedule, inputs = random.Random(f"{seed}/placed"), draw(seed), list[Input]()
+    for each in schedule.inputs:
+        value = each.value
+        if each.topic == REQUESTS.name:
+            request = msgspec.json.decode(value or b"", type=Request)
+            value = encode(replace(request, placement=rng.choice(("home", "cart", "mail", "side", "side", "kart"))))
+        elif each.topic in EVENT_KINDS and value and rng.random() < 0.3 and value.startswith(b'{"event_id"'):
+            named = f"{rng.randrange(5)}.{rng.randrange(6)}.{rng.randrange(3)}{rng.choice(('', '', '.cart'))}"
+            value = encode(replace(msgspec.json.decode(value, type=Event), decision_id=named))
+        inputs.append(each._replace(value=value))
+    return schedule._replace(inputs=tuple(inputs), placed=True)
 
 
 def rough(seed: int) -> Schedule:
@@ -144,6 +165,26 @@ def dry(seed: int) -> Schedule:
     return schedule._replace(
         process_faults=schedule.process_faults + tuple(pauses), deletions=schedule.deletions + tuple(deletions)
     )
+
+
+def asking(seed: int) -> Schedule:
+    """The schedule of a seed, with users who ask as soon as they have acted, or a little later, and failing answers."""
+    rng = random.Random(f"{seed}/asking")
+    schedule, more = draw(seed), list[Input]()
+    for n, entry in enumerate(schedule.inputs):
+        if entry.topic in _ACTED and rng.random() < 0.5:
+            at = entry.at + rng.choice((0.0, 0.001, 0.02, 0.3, 2.0))
+            request = Request(
+                request_id=f"a{n}", user_id=(entry.key or b"").decode(), deadline_ms=rng.choice((None, None, 300)),
+                timestamp=rng.choice((None, EPOCH + at)),
+            )  # fmt: skip
+            more.append(Input(at, REQUESTS.name, entry.partition, entry.key, encode(request)))
+    faults = tuple(
+        SendFault(RESPONSES.name, rng.randrange(40), rng.choice(("lost", "unacknowledged", "late", "twice")), delay)
+        for delay in (0.01, 0.3, 2.0)
+    )
+    inputs = tuple(sorted((*schedule.inputs, *more), key=lambda entry: entry.at))
+    return schedule._replace(inputs=inputs, send_faults=schedule.send_faults + faults)
 
 
 def _more_send_faults(rng: random.Random) -> Iterator[SendFault]:
