@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.simulation.run import Result, play
-from tests.simulation.schedule import Schedule, draw, placed, rough, shortest
+from tests.simulation.schedule import Schedule, asking, draw, placed, rough, shortest
 
 SCHEDULES = int(os.environ.get("SCHEDULES", "640"))
 CHUNKS = 16
@@ -67,6 +67,15 @@ def test_every_rule_holds_with_placements(chunk: int) -> None:
         hits += result.placed_hits
     assert opened > 4 * len(range(chunk, SCHEDULES // 4, CHUNKS)), "decisions of placements are settled"
     assert hits > 0, "and some are hits"
+
+
+@pytest.mark.timeout(1200)
+@pytest.mark.parametrize("chunk", range(CHUNKS))
+def test_every_rule_holds_while_users_ask(chunk: int) -> None:
+    for seed in range(chunk, SCHEDULES // 4, CHUNKS):
+        result = play(asking(seed))
+        if result.violation is not None:
+            pytest.fail(explained(asking(seed), result), pytrace=False)
 
 
 def digest() -> str:
