@@ -15,12 +15,7 @@ from stream.records.schemas import Outcome, Recommendation, Slot
 
 
 def recommendations(batch: Batch, lists: tuple[str, ...]) -> Iterator[tuple[str, Recommendation | None]]:
-    """Users and their new slates of all placements; None for a user who is forgotten.
-
-    Parameters
-    ----------
-    lists : names of the sources by number
-    """
+    """Users and their new slates of all placements; None for who is forgotten. `lists` names the sources by number."""
     for user_id, decision, event_id in slates(batch):
         made = None if decision is None else recommendation(user_id, decision, event_id, batch.epoch, lists)
         yield user_id, made
@@ -29,23 +24,22 @@ def recommendations(batch: Batch, lists: tuple[str, ...]) -> Iterator[tuple[str,
 def slates(batch: Batch) -> Iterator[tuple[str, Decision | None, str | None]]:
     """Users, their new decisions, None for who is forgotten, and the newest event that a decision answers.
 
-    An event that a request follows at once has no slate of its own: the request's answers both. Slates of placements
-    beside home name it too.
+    A placement's first decision after an event answers it: an event that a request follows at once has no slate of its
+    own, and those that are pushed follow in records of their own.
     """
-    unanswered: dict[str, str] = {}  # user -> event
-    newest: dict[str, str] = {}
+    newest: dict[str, tuple[str, set[str]]] = {}  # user -> event, and the placements that have answered it
     for record in batch.records:
         if isinstance(record, ProfileChange) and record.attributes is None:
-            for known in (unanswered, newest):
-                known.pop(record.user_id, None)
+            newest.pop(record.user_id, None)
             yield record.user_id, None, None
         elif isinstance(record, Step):
             if record.event is not None:
-                unanswered[record.user_id] = newest[record.user_id] = record.event.event_id
-            if record.decision is not None and record.decision.placement:
-                yield record.user_id, record.decision, newest.get(record.user_id)
-            elif record.decision is not None:
-                yield record.user_id, record.decision, unanswered.pop(record.user_id, None)
+                newest[record.user_id] = record.event.event_id, set()
+            if record.decision is not None:
+                event_id, answered = newest.get(record.user_id, (None, set[str]()))
+                placement = record.decision.placement
+                yield record.user_id, record.decision, None if placement in answered else event_id
+                answered.add(placement)
 
 
 def recommendation(

@@ -51,6 +51,14 @@ class ModelCopy(NamedTuple):
         }  # here the bias is last
         return self._replace(parts={**self.parts, "mixer": {**mixer, **wider}})
 
+    def completed(self, parts: Mapping[str, Part], later: Sequence[str]) -> Self:
+        """If it is from before the parts named `later`: the same, with these as they are now."""
+        missing = {name: dict(parts[name].state()) for name in later if name not in self.parts}
+        if not missing:
+            return self
+        found, order = self.parts | missing, list(parts)
+        return self._replace(parts={name: found[name] for name in sorted(found, key=lambda name: _place(order, name))})
+
     def placed(self, parts: Mapping[str, Part], prefix: str) -> Self:
         """The same for a model with other placements: those that are new begin untrained, those that are gone go.
 
@@ -62,14 +70,6 @@ class ModelCopy(NamedTuple):
         new = {name: part.state() for name, part in parts.items() if name.startswith(prefix) and name not in kept}
         found = kept | new
         return self._replace(parts={name: found[name] for name in dict.fromkeys([*parts, *found]) if name in found})
-
-    def completed(self, parts: Mapping[str, Part], later: Sequence[str]) -> Self:
-        """If it is from before the parts named `later`: the same, with these as they are now."""
-        missing = {name: dict(parts[name].state()) for name in later if name not in self.parts}
-        if not missing:
-            return self
-        found, order = self.parts | missing, list(parts)
-        return self._replace(parts={name: found[name] for name in sorted(found, key=lambda name: _place(order, name))})
 
     def restore(self, parts: Mapping[str, Part]) -> None:
         """Restore the parts of a model.

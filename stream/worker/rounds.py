@@ -18,10 +18,10 @@ from stream.kafka.polls import Poll
 from stream.observe import Step
 from stream.records.log import Batch
 from stream.records.topics import DEAD
+from stream.worker.asking.questions import Questions
+from stream.worker.asking.requests import refuse, response_records
 from stream.worker.intake import Intake, Reading
 from stream.worker.pace import OVERDUE_S, PAUSE, Pace, Round
-from stream.worker.questions import Questions
-from stream.worker.requests import refuse, response_records
 from stream.worker.writer import OutgoingRecord, Writer, slate_records, written_at
 
 AT_ONCE = 200  # deferred slates of a shard in one message: as many as `intake.BATCH_RECORDS`

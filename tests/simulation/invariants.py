@@ -105,9 +105,8 @@ class Checker:
         self._published: dict[str, bytes] = {}
         self._answered: set[str] = set()  # decisions on outcomes
         self._open: dict[str, dict[str, str]] = {}  # user -> placement -> open decision
-        self._responses: dict[
-            str, dict[int, str]
-        ] = {}  # request -> epoch -> decision that answers it; -1: none was made
+        # request -> epoch -> decision that answers it; -1: none was made
+        self._responses: dict[str, dict[int, str]] = {}
         self._decided: set[str] = set()  # requests with a decision in the log
         self._described: set[str] = set()  # users of whom the catalogue says something
         self._known: dict[str, set[str]] = {}  # user -> accepted event ids since the user was forgotten, or left

@@ -13,9 +13,11 @@ from stream.decisions.engine import Engine, Taking
 from stream.decisions.recovery import Recovery
 from stream.decisions.settling.settlement import silence
 from stream.decisions.shard import Shard
+from stream.placements import key_of
 from stream.records.acceptance import Acceptance, Verdict
 from stream.records.log import Batch, Claim, Message, Record, SnapshotCommitted, Step
 from stream.records.topics import EVENT_TOPICS, EXPERIMENTS, ITEMS, LOG, NUMBER, REQUESTS, ShardId
+from stream.state.open_decisions import open_at
 from stream.state.snapshot import UsersCopy
 from stream.state.stored_users import encode_user
 from stream.state.user import NOBODY
@@ -217,12 +219,12 @@ def forget_requests(self: Shard, records: list[Record], next_: dict[str, int], *
 
 def answer_twice(self: Engine, shard: Shard, asked: SlateAsked, name: str, taking: Taking) -> list[Step]:
     """A request gets two answers with different slates."""
-    made = ANSWER_REQUEST(self, shard, asked, name, taking)
-    for step in made:
+    steps = ANSWER_REQUEST(self, shard, asked, name, taking)
+    for step in steps:
         if step.decision is not None:
             other = msgspec.structs.replace(step.decision, decision_id=f"{step.decision.decision_id}.again")
             taking.answers[-1].append(Answer(asked, other))
-    return made
+    return steps
 
 
 ANSWER_REQUEST = Engine._answer_request
@@ -230,13 +232,13 @@ ANSWER_REQUEST = Engine._answer_request
 
 def settle_replaced_again(self: Engine, shard: Shard, asked: SlateAsked, name: str, taking: Taking) -> list[Step]:
     """A slate that a request's has replaced is settled once more."""
-    open_ = shard.users.get(asked.user_id, NOBODY).open
-    made = ANSWER_REQUEST(self, shard, asked, name, taking)
-    if made and open_ is not None:
+    open_ = open_at(shard.users.get(asked.user_id, NOBODY), key_of(asked.request.placement))
+    steps = ANSWER_REQUEST(self, shard, asked, name, taking)
+    if steps and open_ is not None:
         settled = silence(open_, self.config.rewards)
-        made.append(Step.without_event(asked.user_id, settled=settled, decision=made[0].decision))
-        shard.apply(made[-1])
-    return made
+        steps.append(Step.without_event(asked.user_id, settled=settled, decision=steps[-1].decision))
+        shard.apply(steps[-1])
+    return steps
 
 
 def _asked(schedule: Schedule) -> bool:
