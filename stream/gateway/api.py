@@ -124,11 +124,13 @@ async def similar(request: web.Request) -> web.Response:
 
 async def explanation(request: web.Request) -> web.Response:
     """Why a user sees their slate: the explanation of the worker that serves them."""
-    user_id = id_of(request, "user_id")
-    workers = await fleet.addresses(request.app[SETTINGS].gateway.workers)
+    user_id, settings = id_of(request, "user_id"), request.app[SETTINGS]
+    placement = checked_placement(text_of(request, "placement", HOME), settings.placements)
+    workers = await fleet.addresses(settings.gateway.workers)
     if not workers:
         raise Problem(501, "no worker is known: set gateway.workers to the workers' HTTP addresses")
-    answers = await asyncio.gather(*(fleet.explanation(request.app[CLIENT], worker, user_id) for worker in workers))
+    client = request.app[CLIENT]
+    answers = await asyncio.gather(*(fleet.explanation(client, worker, user_id, placement) for worker in workers))
     found = next((answer for answer in answers if isinstance(answer, dict)), None)
     if found is None:
         silent = [worker for worker, answer in zip(workers, answers, strict=True) if answer is None]

@@ -419,6 +419,11 @@ export interface components {
             /** @description offset in headwater.log that the model had folded */
             model_version: number;
             slots: components["schemas"]["ExplainedSlot"][];
+            /**
+             * @description the place of the site that the slate is for
+             * @default home
+             */
+            placement?: string;
         };
         /**
          * Figures
@@ -1508,6 +1513,11 @@ export interface operations {
                  * @example en
                  */
                 lang?: string;
+                /**
+                 * @description the place of the site that the slate is for; without it home
+                 * @example home
+                 */
+                placement?: string;
             };
             header?: {
                 /**

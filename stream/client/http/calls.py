@@ -112,9 +112,11 @@ def recommend_several(*requests: SlateRequest) -> Call[AskedSlates]:
     return Call("POST", "/v1/recommendations", _as(AskedSlates), body, _match(None), repeatable=False)
 
 
-def explanation(user_id: str, *, lang: str | None = None) -> Call[Explanation]:
+def explanation(user_id: str, *, lang: str | None = None, placement: str | None = None) -> Call[Explanation]:
     """Why a user sees their slate, by their worker; a 404 if they have none."""
-    return Call("GET", f"/v1/users/{_id(user_id)}/explanation{_query(lang=lang)}", _as(Explanation))
+    return Call(
+        "GET", f"/v1/users/{_id(user_id)}/explanation{_query(lang=lang, placement=placement)}", _as(Explanation)
+    )
 
 
 def list_users(*, cursor: str | None = None, limit: int | None = None) -> Call[UserPage]:

@@ -194,6 +194,7 @@ class Explanation(Struct, frozen=True, kw_only=True):
     time: Annotated[Timestamp, Meta(description="event time at which the slate was made")]
     model_version: Annotated[int, Meta(ge=0, description="offset in headwater.log that the model had folded")]
     slots: list[ExplainedSlot]
+    placement: Annotated[str, Meta(description="the place of the site that the slate is for")] = HOME
 
 
 class RecentItem(Struct, frozen=True, kw_only=True):
