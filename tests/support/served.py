@@ -13,9 +13,9 @@ from stream.gateway.asking.requester import Replied
 from stream.gateway.guard.connections import ConnectionLimits, Runner
 from stream.gateway.handlers.parts import QUESTIONS
 from stream.records.questions.records import AnswerStatus, ListedItem, ListedUser, QuestionAnswer, QuestionKind
-from stream.records.topics import EVENT_TOPICS, ITEMS, OUTCOMES, RECOMMENDATIONS
+from stream.records.topics import EVENT_TOPICS, ITEMS, OUTCOMES, PLACED, RECOMMENDATIONS
 
-PARTITIONS = {topic.name: 1 for topic in (*EVENT_TOPICS.values(), ITEMS, RECOMMENDATIONS, OUTCOMES)}
+PARTITIONS = {topic.name: 1 for topic in (*EVENT_TOPICS.values(), ITEMS, RECOMMENDATIONS, PLACED, OUTCOMES)}
 
 
 class Served(NamedTuple):

@@ -33,12 +33,12 @@ from stream.records.http.answers import (
     Written,
 )
 from stream.records.http.asked import AskedSlates, SlateRequest, SlateRequests
-from stream.records.schemas import Event, Item
+from stream.records.schemas import HOME, Event, Item
 
 
 def recommendations(
     user_id: str, *, k: int | None = None, exclude: Iterable[str] = (), fields: Iterable[str] = (),
-    lang: str | None = None, after: str | None = None,
+    lang: str | None = None, after: str | None = None, placement: str | None = None,
 ) -> Call[ServedSlate]:  # fmt: skip
     """The newest slate of a user; trending items, marked by `fallback`, if there is none.
 
@@ -49,14 +49,15 @@ def recommendations(
     fields : of the items, beside the title: price, image, link, ...
     lang : of the reasons: en, ...
     after : an event of the user that the slate should know; the gateway waits for it, but not for long
+    placement : the place of the site that it is for; None: home
     """
-    query = _query(k=k, exclude=exclude, fields=_joined(fields), lang=lang, after=after)
+    query = _query(k=k, exclude=exclude, fields=_joined(fields), lang=lang, after=after, placement=placement)
     return Call("GET", f"/v1/users/{_id(user_id)}/recommendations{query}", _as(ServedSlate))
 
 
 def recommend(
     user_id: str, *, k: int | None = None, exclude: Iterable[str] = (), fields: Iterable[str] = (),
-    lang: str | None = None, deadline_ms: int | None = None,
+    lang: str | None = None, deadline_ms: int | None = None, placement: str = HOME,
 ) -> Call[ServedSlate]:  # fmt: skip
     """A slate made now; its `status` is `last` if that took too long, and a 503 says that there is none either.
 
@@ -65,7 +66,13 @@ def recommend(
     deadline_ms : for the slate, from 1 to 10,000; None: what the gateway allows. The others as for `recommendations`
     """
     asked = SlateRequest(
-        user_id=user_id, k=k, exclude=list(exclude), fields=list(fields), lang=lang, deadline_ms=deadline_ms
+        user_id=user_id,
+        k=k,
+        exclude=list(exclude),
+        fields=list(fields),
+        lang=lang,
+        deadline_ms=deadline_ms,
+        placement=placement,
     )
     return Call("POST", "/v1/recommendations", _as(ServedSlate), _json(asked), _match(None), repeatable=False)
 
@@ -76,9 +83,11 @@ def recommend_several(*requests: SlateRequest) -> Call[AskedSlates]:
     return Call("POST", "/v1/recommendations", _as(AskedSlates), body, _match(None), repeatable=False)
 
 
-def explanation(user_id: str, *, lang: str | None = None) -> Call[Explanation]:
+def explanation(user_id: str, *, lang: str | None = None, placement: str | None = None) -> Call[Explanation]:
     """Why a user sees their slate, by their worker; a 404 if they have none."""
-    return Call("GET", f"/v1/users/{_id(user_id)}/explanation{_query(lang=lang)}", _as(Explanation))
+    return Call(
+        "GET", f"/v1/users/{_id(user_id)}/explanation{_query(lang=lang, placement=placement)}", _as(Explanation)
+    )
 
 
 def list_users(*, cursor: str | None = None, limit: int | None = None) -> Call[UserPage]:

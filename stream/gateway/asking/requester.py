@@ -25,7 +25,7 @@ from stream.records.codec import encode
 from stream.records.questions.reading import decode_answer
 from stream.records.questions.records import MAX_LISTED, Question, QuestionKind
 from stream.records.requests import Request, Response
-from stream.records.schemas import Recommendation
+from stream.records.schemas import HOME, Recommendation
 from stream.records.topics import REQUESTS, RESPONSES, prefixed
 from stream.serving.ending import stop_within
 
@@ -76,7 +76,7 @@ class Requester:
             prefixed(config.kafka.namespace, topic) for topic in (REQUESTS, RESPONSES)
         )  # fmt: skip
         self._mark = self.waiting.prefix.encode()
-        self._refreshing: dict[str, asyncio.Task[Made]] = {}
+        self._refreshing: dict[tuple[str, str], asyncio.Task[Made]] = {}
         self._task: asyncio.Task[None] | None = None
 
     @property
@@ -111,7 +111,10 @@ class Requester:
             await stop_within(self._consumer.stop(), STOP_S)
             await stop_within(self._producer.stop(), STOP_S)
 
-    async def ask(self, user_id: str, within_ms: int, k: int | None = None, exclude: Iterable[str] = ()) -> Made:
+    async def ask(
+        self, user_id: str, within_ms: int, k: int | None = None, exclude: Iterable[str] = (),
+        placement: str = HOME,
+    ) -> Made:  # fmt: skip
         """Ask for a slate, and wait for it so many milliseconds at most.
 
         Parameters
@@ -124,7 +127,7 @@ class Requester:
             with self.waiting.one() as (request_id, answer):
                 request = Request(
                     request_id=request_id, user_id=user_id, k=k, exclude=sorted(exclude), deadline_ms=within_ms,
-                    timestamp=self._read_model.withheld.event_time(time.time()),
+                    timestamp=self._read_model.withheld.event_time(time.time()), placement=placement,
                 )  # fmt: skip
                 made = _made(await self._reply(answer, within_ms, request, request.user_id.encode()))
         except FullError:
@@ -132,12 +135,13 @@ class Requester:
         self._count(made.status, time.perf_counter() - begun)
         return made
 
-    async def refreshed(self, user_id: str, within_ms: int) -> Made:
-        """The same for a user whose slate is old, once for all who ask meanwhile."""
-        task = self._refreshing.get(user_id)
+    async def refreshed(self, user_id: str, within_ms: int, placement: str = HOME) -> Made:
+        """The same for a user whose slate of a placement is old, once for all who ask meanwhile."""
+        key = user_id, placement
+        task = self._refreshing.get(key)
         if task is None:
-            task = self._refreshing[user_id] = asyncio.create_task(self.ask(user_id, within_ms))
-            task.add_done_callback(lambda _: self._refreshing.pop(user_id, None))
+            task = self._refreshing[key] = asyncio.create_task(self.ask(user_id, within_ms, placement=placement))
+            task.add_done_callback(lambda _: self._refreshing.pop(key, None))
         return await asyncio.shield(task)
 
     async def question(
