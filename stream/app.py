@@ -30,6 +30,8 @@ from stream.metrics.log_lines import one_line_each
 from stream.metrics.worker import PrometheusObserver
 from stream.model.copy import ModelCopy
 from stream.model.fold import Model
+from stream.placements import key_of
+from stream.records.schemas import HOME
 from stream.records.topics import INPUT_TOPICS, prefixed
 from stream.serving.access import check, guarding
 from stream.serving.ending import end_in_time
@@ -56,7 +58,7 @@ def build(config: Config) -> faust.App:
     survive_closed_transports()
     plan_quickly()
     app = faust.App(**settings(config))
-    observer = PrometheusObserver()
+    observer = PrometheusObserver(placements=config.placements)
     positions = Positions(app)
     worker = Worker(config, observer, _ender(app), positions)
     observer.name_lists(worker.model.lists)
@@ -200,9 +202,10 @@ def _register_endpoints(app: faust.App, worker: Worker, health: Health, observer
         return view.json({"offset": copy.offset, "fingerprint": await asyncio.to_thread(copy.fingerprint)})
 
     @app.page("/explanation/{user_id}")
-    async def explanation(view: Any, _: Any, user_id: str) -> Any:
+    async def explanation(view: Any, request: Any, user_id: str) -> Any:
         user = next((p.users[user_id] for p in worker.shards.values() if user_id in p.users), None)
-        found = None if user is None else await in_turn(view, explanation_parts(worker.model, user_id, user))
+        placement = key_of(request.query.get("placement", HOME))
+        found = None if user is None else await in_turn(view, explanation_parts(worker.model, user_id, user, placement))
         if found is None:
             return view.text("no open slate of this user here", status=404)
         return view.json(found) if isinstance(found, dict) else found

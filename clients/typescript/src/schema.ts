@@ -13,7 +13,7 @@ export interface paths {
         };
         /**
          * The newest slate of a user; trending items, marked by `fallback`, if there is none.
-         * @description `after`: the id of an event of the user: answered as soon as the slate knows it, or after `gateway.after_s`; `after` of the answer says which. A slate older than `gateway.stale_s` is made anew, if that is set; if that takes too long, it is the answer all the same, its `status` is `last`.
+         * @description `after`: the id of an event of the user: answered as soon as the slate knows it, or after `gateway.after_s`; `after` of the answer says which. A slate older than `gateway.stale_s` is made anew, if that is set; if that takes too long, it is the answer all the same, its `status` is `last`. Of a placement that does not push one is always made anew.
          */
         get: operations["recommendations"];
         put?: never;
@@ -419,6 +419,11 @@ export interface components {
             /** @description offset in headwater.log that the model had folded */
             model_version: number;
             slots: components["schemas"]["ExplainedSlot"][];
+            /**
+             * @description the place of the site that the slate is for
+             * @default home
+             */
+            placement?: string;
         };
         /**
          * Figures
@@ -967,6 +972,11 @@ export interface components {
             variant: string;
             fallback: "trending" | null;
             items: components["schemas"]["ServedItem"][];
+            /**
+             * @description the place of the site that it is for
+             * @default home
+             */
+            placement?: string;
             asked: number;
             /** @description why there are fewer items than were asked for; null: there are not */
             short: string | null;
@@ -1012,6 +1022,11 @@ export interface components {
             user_id: string;
             /** @default null */
             k?: number | null;
+            /**
+             * @description the place of the site that it is for
+             * @default home
+             */
+            placement?: string;
             /**
              * @description items that the slate must not have
              * @default []
@@ -1367,6 +1382,11 @@ export interface operations {
                  * @example e-7001
                  */
                 after?: string;
+                /**
+                 * @description the place of the site that the slate is for; without it home
+                 * @example home
+                 */
+                placement?: string;
             };
             header?: {
                 /**
@@ -1493,6 +1513,11 @@ export interface operations {
                  * @example en
                  */
                 lang?: string;
+                /**
+                 * @description the place of the site that the slate is for; without it home
+                 * @example home
+                 */
+                placement?: string;
             };
             header?: {
                 /**
