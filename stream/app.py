@@ -22,7 +22,8 @@ from stream.compiling.children import prepare
 from stream.compiling.later import Later
 from stream.config import Config, Kafka, load
 from stream.decisions.explain import explanation_parts
-from stream.kafka.faust_polls import PollConsumer, PollSchema, Positions, calm_reconnect, survive_closed_transports
+from stream.kafka.aiokafka_changes import calm_reconnect, plan_quickly, survive_closed_transports
+from stream.kafka.faust_polls import PollConsumer, PollSchema, Positions
 from stream.kafka.security import addresses, joined, tls_context
 from stream.metrics.log_filter import hold_back_repeats
 from stream.metrics.log_lines import one_line_each
@@ -55,6 +56,7 @@ def build(config: Config) -> faust.App:
     hold_back_repeats()
     calm_reconnect()
     survive_closed_transports()
+    plan_quickly()
     app = faust.App(**settings(config))
     observer = PrometheusObserver(placements=config.placements)
     positions = Positions(app)

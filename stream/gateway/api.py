@@ -10,7 +10,7 @@ from aiohttp import web
 from stream.gateway import fleet
 from stream.gateway.answers.replays import key_of
 from stream.gateway.answers.versions import versioned
-from stream.gateway.documents import counts, explanation_document, item_document, slate_document, trending_document
+from stream.gateway.documents import explanation_document, item_document, slate_document, trending_document
 from stream.gateway.feed import FullError, follow
 from stream.gateway.fields.chosen import chosen
 from stream.gateway.fields.unknown import WARNED, warned
@@ -107,19 +107,6 @@ async def _awaited(request: web.Request, user_id: str) -> dict[str, Any] | None:
     checked_id(event_id, "after")
     answered, within_s = request.app[READ_MODEL].answered, request.app[SETTINGS].gateway.after_s
     return {"event_id": event_id, "known": await answered.wait(user_id, event_id, within_s)}
-
-
-async def similar(request: web.Request) -> web.Response:
-    """Items that the same users interacted with."""
-    item_id, read_model = id_of(request, "item_id"), request.app[READ_MODEL]
-    if not read_model.knows(item_id):
-        raise Problem(404, f"item {item_id!r}: must be in the catalogue or in an event; it is in neither")
-    k, fields = count_of(request, MAX_ITEMS), chosen(text_of(request, "fields"))
-    read_model.expire(time.time())
-    found = read_model.similar(item_id, k, excluded(request, read_model.knows))
-    items = [item_document(item, read_model, fields, score=score) for item, score in found]
-    about = {**item_document(item_id, read_model), "items": items, **counts(k, len(items))}
-    return await versioned(request, orjson.dumps(about))
 
 
 async def explanation(request: web.Request) -> web.Response:

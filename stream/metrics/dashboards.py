@@ -76,8 +76,9 @@ PIPELINE = Board("headwater-pipeline", "headwater: pipeline", "Does it keep up, 
           quantiles("headwater_event_to_recommendation_seconds"), 0.5),
     Panel("Waiting for a slate", "From the fetch of an event to its slate, deferred ones included; the target is "
           "slate.wait_ms.", "s", quantiles("headwater_slate_wait_seconds"), 1),
-    Panel("Requests", "Slates that are asked for on the topic requests: what each got, per second.", "reqps",
-          {"{{status}}": rate("headwater_responses_total", "status")}),
+    Panel("Requests", "Slates, and lists of the model, asked for on the topic requests: what each got, per second.",
+          "reqps", {"{{status}}": rate("headwater_responses_total", "status"),
+                    "{{question}} {{status}}": rate("headwater_questions_total", "question, status")}),
     Panel("From request to response", "Time from a request's Kafka timestamp until its answer is sent.", "s",
           quantiles("headwater_request_to_response_seconds"), 0.5),
     Panel("At the limit", "Workers that cannot make a slate for every event at once, and the share of slates that they "
@@ -193,8 +194,7 @@ LEARNING = Board("headwater-learning", "headwater: learning and bandit", "Does i
     Panel("Loss of the click head", "Running mean of the log-loss before learning, in nats.", "short",
           {"{{instance}}": "headwater_click_log_loss"}),
     Panel("Loss of the purchase head", "Running mean of the log-loss of items taken before learning, in nats.",
-          "short",
-          {"{{instance}}": "headwater_purchase_log_loss"}),
+          "short", {"{{instance}}": "headwater_purchase_log_loss"}),
     Panel("Calibration", "What the heads expected over what happened, since the start: 1 is calibrated.", "short",
           {"{{head}}": "sum by (head) (headwater_head_expected_total) / "
                        "sum by (head) (headwater_head_happened_total)"}),

@@ -136,24 +136,6 @@ class UserPage(Struct, frozen=True, kw_only=True):
     complete: Complete
 
 
-class ScoredItem(Chosen, frozen=True, kw_only=True):
-    """An item with what it was found by."""
-
-    item_id: Id
-    title: Title
-    score: ItemScore
-
-
-class SimilarItems(Struct, frozen=True, kw_only=True):
-    """Items that the same users interacted with, best first."""
-
-    item_id: Id
-    title: Title
-    items: list[ScoredItem]
-    asked: Count
-    short: Short
-
-
 class Pull(Struct, frozen=True, kw_only=True):
     """An item of the user that raised the score of a slot's item."""
 
