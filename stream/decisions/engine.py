@@ -15,6 +15,7 @@ import msgspec
 
 from stream.config import Config
 from stream.decisions.arrivals import Answer, Arrival, Change, SlateAsked, UserEvent
+from stream.decisions.asked import answered
 from stream.decisions.refresh import Limits, stale
 from stream.decisions.settlement import replaced, settle, silence
 from stream.decisions.shard import Shard
@@ -23,11 +24,10 @@ from stream.decisions.slates import DrawnSlate, SlateRequest, Slates
 from stream.model.fold import SEGMENT, Model
 from stream.observe import Observer
 from stream.records.log import Batch, Decision, LoggedEvent, ProfileChange, Record, SessionEnd, Settlement, Step
-from stream.records.requests import Request, ResponseStatus
+from stream.records.requests import Request
 from stream.state.user import NOBODY, User
 
 ROWS_AHEAD = 20  # made in an idle moment, for slates to come: 2 to 20 ms
-EMPTY: tuple[ResponseStatus, str] = "empty", "no item may be shown to this user now"
 AT_ONCE = 32  # slates made step by step together; their features, some 0.5 MB, should stay in a cache
 
 
@@ -131,7 +131,7 @@ class Engine:
         if step is not None:
             taking.newest.pop(user_id, None)
             shard.deferred.discard(user_id)
-        taking.answers[-1].append(Answer(asked, decision) if decision else Answer(asked, None, *EMPTY))
+        taking.answers[-1].append(answered(asked, decision, self.model))
         return step
 
     def _take(self, shard: Shard, arrival: UserEvent | Change) -> Record | None:

@@ -7,7 +7,7 @@ import numpy as np
 
 from bandits import PINNED
 from stream.decisions.arrivals import Answer
-from stream.ranking.reasons import reason_names
+from stream.ranking.reasons import FOLLOWS, reason_names
 from stream.records.log import Batch, Decision, ProfileChange, Settlement, Step
 from stream.records.requests import Response
 from stream.records.schemas import Outcome, Recommendation, Slot
@@ -34,7 +34,8 @@ def recommendation(
         model_version=decision.model_version, epoch=epoch, policy=decision.policy,
         experiment=decision.experiment, variant=decision.variant,
         slots=[
-            Slot(item, score, source_name(source, lists), propensity, names[reason])
+            Slot(item, score, lists[0], propensity) if reason == FOLLOWS
+            else Slot(item, score, source_name(source, lists), propensity, names[reason])
             for item, score, source, propensity, reason in zip(
                 decision.slate, scores, decision.sources, propensities, reasons, strict=True
             )

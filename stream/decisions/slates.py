@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from bandits import NO_CONSTRAINTS, Policy, Slate, session_state
 from bandits.slates.disagreement.policy import Disagreement
 from stream.config import Config
+from stream.decisions.asked import NO_REST, asked_for, rank_asked, rest_of
 from stream.decisions.draw import draw, write_down
 from stream.decisions.uniforms import random_bits, uniforms
 from stream.experiments.variants import Treatment
@@ -44,8 +45,8 @@ class DrawnSlate(NamedTuple):
 
     @property
     def items(self) -> NDArray[np.int32]:
-        """The items shown, from the top, as the model numbers them."""
-        return np.array(self.packed.items[: len(self.decision.sources)], np.int32)
+        """The items that were drawn and are shown, from the top, as the model numbers them."""
+        return np.array(self.packed.items[: min(len(self.packed.sources), len(self.decision.sources))], np.int32)
 
     @property
     def mix(self) -> Mix:
@@ -84,19 +85,9 @@ class Slates:
                     drawn[each.user_id] = self._draw_one(each, treatment)
         return [drawn[each.user_id] for each in asked]
 
-    def draw_from(self, items: NDArray[np.int32], asked: SlateRequest) -> DrawnSlate:
-        """Draw a slate from given items by the configured policy: no source proposes any."""
-        configured, user = self.model.variants.configured, asked.user
-        request = CandidateRequest(asked.user_id, user, asked.now)
-        ranked = configured.ranker.rank_given(request, items, self.config.slate.slots)
-        return self._draw_ranked(asked, configured, ranked)
-
     def _draw_one(self, asked: SlateRequest, treatment: Treatment) -> DrawnSlate:
         """Rank, draw and write down, with all that is needed to learn from it."""
-        return self._draw_ranked(asked, treatment, self._rank(asked, treatment))
-
-    def _draw_ranked(self, asked: SlateRequest, treatment: Treatment, ranked: Ranked) -> DrawnSlate:
-        model, policy, user = self.model, treatment.policy, asked.user
+        model, policy, user, ranked = self.model, treatment.policy, asked.user, self._rank(asked, treatment)
         slot, state, name = self._slots(ranked.size), session_state(user.depth, user.events), asked.name
         if type(policy) is Disagreement and ranked.constraints is NO_CONSTRAINTS:
             beliefs, epsilon, floor = policy.drawing()
@@ -119,17 +110,15 @@ class Slates:
         if model.variants.experiment is not None:
             decision = self._enrol(user, decision, treatment, ranked)
         if asked.of is not None:
-            decision = asked_for(decision, asked.of)
+            rest = rest_of(model, ranked, decision.slate, asked.of) if asked.of.candidates else NO_REST
+            decision = asked_for(decision, asked.of, len(model.lists), rest)
         return DrawnSlate(decision, packed, slot)
 
     def _rank(self, asked: SlateRequest, treatment: Treatment) -> Ranked:
-        """Rank all items but those that a request does not want."""
         candidates = CandidateRequest(asked.user_id, asked.user, asked.now, asked.novel)
-        if asked.of is None or not asked.of.exclude:
+        if asked.of is None:
             return treatment.ranker.rank(candidates, self.config.slate.slots)
-        numbers = np.array([self.model.vocabulary.index(item_id) for item_id in asked.of.exclude], np.int32)
-        with self.model.catalogue.without(numbers[numbers >= 0]):
-            return treatment.ranker.rank(candidates, self.config.slate.slots)
+        return rank_asked(self.model, treatment.ranker, candidates, asked.of, self.config.slate.slots)
 
     def _enrol(self, user: User, decision: Decision, treatment: Treatment, ranked: Ranked) -> Decision:
         """Note the variant that made a decision, and what the shadow policy would have shown in its place."""
@@ -149,15 +138,3 @@ class Slates:
 
     def _seed(self, name: str) -> str:
         return f"{self.config.policy.seed}/policy/{name}"
-
-
-def asked_for(decision: Decision, request: Request) -> Decision:
-    """The decision as the answer to a request: its first `k` slots, which were drawn without looking further down."""
-    slots = len(decision.sources)
-    k = min(slots, request.k or slots)
-    width = len(decision.offered_ranks) // max(1, slots)
-    return msgspec.structs.replace(
-        decision, sources=decision.sources[:k], offered_ranks=decision.offered_ranks[: k * width],
-        propensities=decision.propensities[: 4 * k], scores=decision.scores[: 4 * k], shadow=decision.shadow[:k],
-        reasons=decision.reasons[:k], request_id=request.request_id,
-    )  # fmt: skip

@@ -12,6 +12,7 @@ from learners import Mixer, Source
 from learners.arrays.handle import Handle
 from learners.board import Arrays, Board
 from stream.ranking.features import Past
+from stream.records.requests import MAX_CANDIDATES
 from stream.state.catalogue import Catalogue
 from stream.state.user_block import SEEN_ITEMS
 
@@ -45,13 +46,13 @@ class Room(NamedTuple):
 
     proposed: NDArray[np.int32]  # [sources, most] each source's best
     lengths: NDArray[np.int64]  # [sources]
-    items: NDArray[np.int32]  # [sources * most] candidates
-    ranks: NDArray[np.int32]  # [sources * most, sources] place in the source's own proposal, -1: not proposed
-    scores: NDArray[np.float32]  # [sources, sources * most]
-    places: NDArray[np.int32]  # [sources * most] place in the user's past, -1: never seen
+    items: NDArray[np.int32]  # [total] candidates: all that sources may propose, or all that may be given
+    ranks: NDArray[np.int32]  # [total, sources] place in the source's own proposal, -1: not proposed
+    scores: NDArray[np.float32]  # [sources, total]
+    places: NDArray[np.int32]  # [total] place in the user's past, -1: never seen
     place: NDArray[np.int32]  # [items] scratch, all -1 before and after
-    rows: NDArray[np.uint8]  # [sources * most, columns] features of the candidates, the mixer's score last
-    ranking: NDArray[np.float32]  # [sources * most] their ranking scores
+    rows: NDArray[np.uint8]  # [total, columns] features of the candidates, the mixer's score last
+    ranking: NDArray[np.float32]  # [total] their ranking scores
     lists: NDArray[np.int32]  # [(1 + sources) * DEPTH] see `lists_of`
     times: NDArray[np.float64]  # [SEEN_ITEMS] of the user's past
     counts: NDArray[np.int64]  # [3]
@@ -59,7 +60,7 @@ class Room(NamedTuple):
     @classmethod
     def of(cls, sources: int, most: int, columns: int) -> "Room":
         """Room for so many sources with so many proposals each, described by so many columns; without items."""
-        total = sources * most
+        total = max(sources * most, MAX_CANDIDATES)
         return cls(
             np.empty((sources, most), np.int32), np.zeros(sources, np.int64), np.empty(total, np.int32),
             np.empty((total, sources), np.int32), np.empty((sources, total), np.float32), np.empty(total, np.int32),

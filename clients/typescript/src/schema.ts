@@ -329,6 +329,19 @@ export interface components {
             answers: components["schemas"]["AskedSlate"][];
         };
         /**
+         * Candidate
+         * @description An item that is given to be ranked, with what is true of it now.
+         */
+        Candidate: {
+            /** @description 1 to 256 bytes of UTF-8; nothing invisible, no white space at its ends */
+            item_id: string;
+            /**
+             * @description of this moment; none: that of the catalogue
+             * @default null
+             */
+            price?: number | null;
+        };
+        /**
          * Contribution
          * @description What a group of features contributes to the ranking score of an item.
          */
@@ -816,6 +829,16 @@ export interface components {
             source: string;
         };
         /**
+         * Range
+         * @description Numbers from `min` to `max`, both included; one of the two may be left out.
+         */
+        Range: {
+            /** @default null */
+            min?: number | null;
+            /** @default null */
+            max?: number | null;
+        };
+        /**
          * RecentItem
          * @description An item that a user came to of late.
          */
@@ -1008,8 +1031,6 @@ export interface components {
          * @description Asks for a slate of a user as of now.
          */
         SlateRequest: {
-            /** @description also one who has done nothing yet */
-            user_id: string;
             /** @default null */
             k?: number | null;
             /**
@@ -1017,6 +1038,20 @@ export interface components {
              * @default []
              */
             exclude?: string[];
+            /**
+             * @description the only items to be ranked, such as the hits of a search, best first: their order decides between equals. Items that nothing is known of come last, those that may not be shown are left out
+             * @default []
+             */
+            candidates?: (string | components["schemas"]["Candidate"])[];
+            /**
+             * @description conditions on `category`, `price` and attributes of the catalogue, all of which must hold: a value, several of which one must be met, or a range; an item without the field meets none
+             * @default {}
+             */
+            filter?: {
+                [key: string]: string | number | boolean | (string | number | boolean)[] | components["schemas"]["Range"];
+            };
+            /** @description also one who has done nothing yet */
+            user_id: string;
             /**
              * @description of items, beside the title
              * @default []

@@ -8,7 +8,7 @@ delays. A gateway that starts again forgets what waited.
 import asyncio
 import logging
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import msgspec
@@ -21,7 +21,7 @@ from stream.gateway.read_model import ReadModel
 from stream.kafka.security import aiokafka_options
 from stream.kafka.unreadable import Unreadable, keep_unreadable
 from stream.records.codec import encode
-from stream.records.requests import Request, Response
+from stream.records.requests import Request, Response, Wanted
 from stream.records.schemas import Recommendation
 from stream.records.topics import REQUESTS, RESPONSES, prefixed
 from stream.serving.ending import stop_within
@@ -31,6 +31,7 @@ MAX_RECORDS = 500  # of one poll
 RETRY_S = 1.0
 STOP_S = 5.0  # to disconnect
 SEND_MS = 5_000  # for Kafka to take a request, and for what is asked before the first
+ANYTHING = Wanted()
 _RESPONSE = msgspec.json.Decoder(Response)
 
 log = logging.getLogger(__name__)
@@ -94,20 +95,15 @@ class Requester:
             await stop_within(self._consumer.stop(), STOP_S)
             await stop_within(self._producer.stop(), STOP_S)
 
-    async def ask(self, user_id: str, within_ms: int, k: int | None = None, exclude: Iterable[str] = ()) -> Made:
-        """Ask for a slate, and wait for it so many milliseconds at most.
-
-        Parameters
-        ----------
-        k : slots; None: as many as published slates have
-        exclude : items that it must not have
-        """
+    async def ask(self, user_id: str, within_ms: int, wanted: Wanted = ANYTHING) -> Made:
+        """Ask for a slate, and wait for it so many milliseconds at most."""
         begun = time.perf_counter()
         try:
             with self.waiting.one() as (request_id, answer):
                 request = Request(
-                    request_id=request_id, user_id=user_id, k=k, exclude=sorted(exclude), deadline_ms=within_ms,
+                    request_id=request_id, user_id=user_id, deadline_ms=within_ms,
                     timestamp=self._read_model.withheld.event_time(time.time()),
+                    **{name: getattr(wanted, name) for name in Wanted.__struct_fields__},
                 )  # fmt: skip
                 made = await self._answered(request, answer, within_ms)
         except FullError:

@@ -110,6 +110,8 @@ USERS = (
             "SlateRequest",
             {
                 "one": {"user_id": "ada", "k": 5, "exclude": ["teapot"], "fields": ["price"], "deadline_ms": 1_000},
+                "search": {"user_id": "ada", "candidates": ["cups", {"item_id": "teapot", "price": 24.5}, "tea"]},
+                "filter": {"user_id": "ada", "k": 5, "filter": {"price": {"max": 30}, "brand": ["Emaille", "Blau"]}},
                 "several": {"requests": [{"user_id": "ada", "k": 2}, {"user_id": "ben", "k": 2}]},
             },
             several="SlateRequests",
