@@ -118,6 +118,9 @@ class Observer:
     def lost(self, count: int) -> None:
         """Input records that were deleted before they were taken in: retention was too short."""
 
+    def questioned(self, question: str, status: str) -> None:
+        """A question to the model was answered; both as in `stream.records.questions`."""
+
     def responded(self, status: str, seconds: float) -> None:
         """A request was answered, with or without a slate, so many seconds after it was written."""
 

@@ -9,7 +9,9 @@ from numpy.typing import NDArray
 from learners.arrays.grow import grown
 from learners.base import NOBODY, State
 from learners.neighbours.histories import (
+    COUNT,
     LINK,
+    START,
     Histories,
     clear_row,
     enlist,
@@ -196,3 +198,13 @@ def restored_users(state: State) -> Users:
 
 def _with_table(users: Users) -> Users:
     return users._replace(kept=with_table(users.kept, np.arange(int(users.totals[ROWS]), dtype=np.int32)))
+
+
+def history_of(users: Users, user: int) -> NDArray[np.int32]:
+    """The distinct items kept of a user, newest first; none of one who is not known."""
+    row = find_row(users.kept.table, users.kept.owners, user)
+    if row < 0:
+        return np.empty(0, np.int32)
+    start, count = users.kept.rows[row, START], users.kept.rows[row, COUNT]
+    found: NDArray[np.int32] = users.kept.cells[start : start + 2 * count : 2][::-1].copy()
+    return found

@@ -168,6 +168,16 @@ class Categories(Impersonal):
         """All that compiled code works with; another tuple when an array has grown."""
         return self._shelves
 
+    def listed(self, category: int) -> NDArray[np.int32]:
+        """The items of a category with the most events, the first most; those without any may be among them.
+
+        >>> Categories().listed(7).tolist()
+        []
+        """
+        top = self._shelves.top
+        row = top[category] if 0 <= category < len(top) else top[0, :0]
+        return row[row >= 0]
+
     def add_item(self, item: int) -> None:
         """Make room for `item`; it is in category 0 until it is put elsewhere."""
         shelves = self._shelves

@@ -154,6 +154,16 @@ class Popularity(Impersonal):
         """All that compiled code works with; another tuple when an array has grown."""
         return self._counts
 
+    @property
+    def listed(self) -> NDArray[np.int32]:
+        """The items with the most events, the first most: a view."""
+        return self._counts.top[: min(self._size, len(self._counts.top))]
+
+    @property
+    def total(self) -> float:
+        """Decayed events of all items, in events of now."""
+        return float(self._counts.weights[: self._size].sum() / self._counts.unit[0])
+
     def add_item(self, item: int) -> None:
         """Make room for `item`, in the list too while it is short."""
         counts = self._counts

@@ -48,7 +48,10 @@ async def models_equal(fleet: Fleet, ledger: Ledger) -> list[bool]:
             fleet.remarks += [f"worker {n} has another model at log offset {offsets[n]}" for n in wrong]
             return [n not in wrong for n in range(len(found))]
         await asyncio.sleep(0.2)
-    raise CheckError(f"all workers must reach and report log offset {ledger.changed} within {STALL_S:.0f} s: {pages}")
+    raise CheckError(
+        f"all workers must reach and report log offset {ledger.changed}, and the fold here what they report, within "
+        f"{STALL_S:.0f} s; it is at {ledger.model.offset}, they say {pages}"
+    )
 
 
 async def differing_shards(config: Config, ledger: Ledger) -> int:

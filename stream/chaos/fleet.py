@@ -32,6 +32,7 @@ class Settings(NamedTuple):
     seconds: float = 60.0  # of faults
     workers: int = 3
     rate: float = 1000.0  # events per second
+    requests: float = 50.0  # per second
     static: bool = False  # membership of the workers in the group
 
 

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from stream.bench.workloads import ITEMS, USERS
 from stream.chaos.pauses import Pauses
+from stream.chaos.requests import RequestLedger
 from stream.config import Config
 from stream.decisions.publish import outcomes
 from stream.model.fold import Model
@@ -40,6 +41,7 @@ class Ledger:
         self.verdicts: Counter[str] = Counter()
         self.broken: Counter[str] = Counter()
         self.pauses = Pauses(time.time())
+        self.requests = RequestLedger(self.broken, self.pauses)
         self._sent = [array("I"), array("I")]  # user and item of each event
         self._acknowledged = array("d")  # unix seconds; 0: not, or not yet
         self._accepted = bytearray()  # how often
@@ -91,6 +93,7 @@ class Ledger:
         if step.settled is not None:
             wanted = step.settled.decision_id, step.settled.propensities
             self.broken["settled, but not open"] += self._open.pop(step.user_id, None) != wanted
+            self.requests.settle(step.settled.decision_id)
         if step.event is not None:
             n = int(step.event.event_id.rpartition("-")[2])
             self._accept(step.user_id, step.event.item_id, n)
@@ -111,6 +114,7 @@ class Ledger:
     def _decide(self, user_id: str, decision: Decision, written_ms: int) -> None:
         self.broken["opened while another was open"] += user_id in self._open
         self._open[user_id] = decision.decision_id, decision.propensities
+        self.requests.decide(decision, written_ms)
         made, published = (decision.propensities, written_ms), self._published.pop(decision.decision_id, None)
         if published is None:
             self._unpublished[decision.decision_id] = made

@@ -8,6 +8,7 @@ from typing import NamedTuple
 from stream.chaos.fleet import BROKER, BY_ITSELF, END, KILL, LONG_STOP, SHORT_STOP, Fleet, Incident, Settings
 from stream.chaos.ledger import Ledger
 from stream.chaos.pauses import SHOWN, during
+from stream.chaos.requests import Requests
 
 AFTER_S = 10.0  # a fault still has its effect so long after it is over: the group settles twice
 MAX_STANDSTILLS = 1_000  # that are judged; `SHOWN` of them are shown, and all that are too long
@@ -48,13 +49,15 @@ class Result(NamedTuple):
     workers_equal: list[bool]  # whether each worker's model is that of the uninterrupted fold
     longest_pause_s: float  # between an event's acknowledgement and its acceptance
     standstills: list[Stall]  # the longest pauses
+    requests: Requests
     log: dict[str, int]  # its messages by what became of them, and where it starts by now
     remarks: list[str]  # workers that did not end as they should
 
     @property
     def good(self) -> bool:
-        """Whether everything happened exactly once, everywhere the same, and no pause was too long."""
-        return not (self.lost or self.doubled or self.broken or self.too_long) and all(self.workers_equal)
+        """Whether everything happened exactly once, everywhere the same, was answered, and no pause was too long."""
+        wrong = self.lost or self.doubled or self.broken or self.too_long or self.requests.unanswered
+        return not wrong and all(self.workers_equal)
 
     @property
     def too_long(self) -> int:
@@ -66,11 +69,12 @@ def result_of(settings: Settings, ledger: Ledger, fleet: Fleet, equal: list[bool
     """Compare what was sent, accepted and folded, and measure the pauses."""
     accepted = ledger.accepted()
     kinds = [KILL, END, LONG_STOP, SHORT_STOP, BROKER, BY_ITSELF]
+    requests = ledger.requests.close([each.at for each in fleet.incidents if each.kind == KILL])
     rows = [_faults(kind, [each for each in fleet.incidents if each.kind == kind], ledger) for kind in kinds]
     return Result(
         settings, [row for row in rows if row.times], len(accepted), ledger.acknowledged(), ledger.missing(),
         int((accepted > 1).sum()), dict(+ledger.broken), equal, ledger.pauses.longest(0.0, time.time()),
-        _standstills(ledger, fleet), log, fleet.remarks,
+        _standstills(ledger, fleet), requests, log, fleet.remarks,
     )  # fmt: skip
 
 

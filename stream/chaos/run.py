@@ -1,8 +1,9 @@
 """Chaos: workers and a broker that end, stop and restart at random, under a steady stream whose sums are known.
 
-1. a broker, topics and workers of its own (`run`), and a producer that knows what Kafka has acknowledged (`traffic.py`)
+1. a broker, topics and workers of its own (`run`), and producers that know what Kafka has acknowledged (`traffic.py`)
 2. faults, from a seeded plan (`fleet.py`)
-3. meanwhile all that headwater writes is read once and folded without interruption (`traffic.py`, `ledger.py`)
+3. meanwhile all that headwater writes is read once and folded without interruption (`traffic.py`,
+   `ledger.py`, `requests.py`)
 4. at the end the counts, the workers' models, and the users as the next worker would recover them, must agree with it
    (`audit.py`, `results.py`)
 """
@@ -17,7 +18,7 @@ from stream.chaos.audit import differing_shards, drained, models_equal
 from stream.chaos.fleet import Fleet, Plan, Report, Settings, plan
 from stream.chaos.ledger import Ledger
 from stream.chaos.results import Result, result_of
-from stream.chaos.traffic import Load, Tail
+from stream.chaos.traffic import Load, RequestLoad, Tail
 from stream.compiling.children import Compilation
 from stream.config import Config
 from stream.kafka.admin import create_or_verify
@@ -78,10 +79,11 @@ async def _chaos(config: Config, settings: Settings, faults: Plan, broker: Broke
     assert main is not None  # noqa: S101  for the type checker
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, main.cancel)
     ledger = Ledger(config)
-    tail, load = Tail(config, ledger), Load(config, settings, ledger)
+    tail, events = Tail(config, ledger), Load(config, settings, ledger)
+    loads = events, RequestLoad(config, settings, ledger.requests)
     async with asyncio.TaskGroup() as group:
         reading = [group.create_task(tail.read()), group.create_task(tail.run())]
-        sending = group.create_task(load.run())
+        sending = [group.create_task(load.run()) for load in loads]
         doing = [group.create_task(fleet.inject_faults(n, own)) for n, own in enumerate(faults.workers)]
         if faults.broker is not None:
             doing.append(group.create_task(fleet.restart(broker, faults.broker)))
@@ -89,9 +91,11 @@ async def _chaos(config: Config, settings: Settings, faults: Plan, broker: Broke
         fleet.report("no more faults; waiting until everything is accepted and all workers serve")
         fleet.ending.set()
         await asyncio.wait(doing)
-        load.ending.set()
-        await sending
+        for load in loads:
+            load.ending.set()
+        await asyncio.wait(sending)
         await drained(ledger.missing, "events that are not accepted", fleet.report)
+        await drained(ledger.requests.unanswered, "requests that are not answered", fleet.report)
         await fleet.serve()
         await drained(ledger.unanswered, "slates or outcomes that were not read", fleet.report)
         equal = await models_equal(fleet, ledger)

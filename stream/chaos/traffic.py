@@ -1,6 +1,7 @@
-"""The events that a run of chaos sends, and all that headwater writes, read once without interruption."""
+"""The events and requests that a run of chaos sends, and all that headwater writes, read once without interruption."""
 
 import asyncio
+import random
 import time
 from collections.abc import Sequence
 from typing import Any
@@ -9,16 +10,20 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.errors import KafkaError, OffsetOutOfRangeError
 from aiokafka.partitioner import murmur2
 
-from stream.bench.workloads import workload
+from stream.bench.workloads import USERS, workload
 from stream.chaos.fleet import Settings
 from stream.chaos.ledger import Ledger
+from stream.chaos.requests import RequestLedger
 from stream.config import Config
 from stream.errors import CheckError
 from stream.kafka.security import aiokafka_options
 from stream.records.codec import encode
+from stream.records.requests import Request
 from stream.records.schemas import Event, EventType
-from stream.records.topics import EVENT_TOPICS, LOG, OUTCOMES, RECOMMENDATIONS, prefixed
+from stream.records.topics import EVENT_TOPICS, LOG, OUTCOMES, RECOMMENDATIONS, REQUESTS, RESPONSES, prefixed
 
+STRANGERS = 500  # users who never do anything, but ask
+DEADLINE_MS = 1_000
 TICK_S = 0.01  # between two requests for all partitions with the events that are due
 BURST = 5.0  # times the rate: how fast the events are sent that were due while there was no broker
 
@@ -73,6 +78,54 @@ class Load:
             self.ledger.acknowledge(numbers)
 
 
+class RequestLoad:
+    """Asks for slates at a steady rate until `ending`, for users with and without events.
+
+    Half of the requests have a deadline that a killed worker makes them miss. The producer is idempotent: a request
+    that is written twice would be decided twice.
+    """
+
+    def __init__(self, config: Config, settings: Settings, ledger: RequestLedger) -> None:
+        self.config, self.settings, self.ledger = config, settings, ledger
+        self.ending = asyncio.Event()
+        self._rng = random.Random(f"{settings.seed}/chaos/requests")
+
+    async def run(self) -> None:
+        """Send; returns when Kafka has acknowledged, or refused, everything."""
+        if self.settings.requests == 0:
+            return
+        producer = AIOKafkaProducer(**aiokafka_options(self.config.kafka), enable_idempotence=True)
+        await producer.start()
+        try:
+            topic, sent, started = prefixed(self.config.kafka.namespace, REQUESTS), 0, time.monotonic()
+            while not self.ending.is_set():
+                due = int((time.monotonic() - started) * self.settings.requests) + 1 - sent
+                for n in range(sent, sent + due):
+                    await self._send(producer, topic, n)
+                sent += due
+                await asyncio.sleep(TICK_S)
+            await producer.flush()
+        finally:
+            await producer.stop()
+
+    async def _send(self, producer: Any, topic: str, n: int) -> None:
+        rng = self._rng
+        request = Request(
+            request_id=f"chaos-{n}", user_id=f"u{int((USERS + STRANGERS) * rng.random())}", k=rng.choice((None, 5)),
+            deadline_ms=rng.choice((None, DEADLINE_MS)),
+        )  # fmt: skip
+        number = self.ledger.send(request)
+        try:
+            future = await producer.send(topic, encode(request), key=request.user_id.encode())
+        except KafkaError:
+            return  # never acknowledged
+        future.add_done_callback(lambda done: self._acknowledged(done, number))
+
+    def _acknowledged(self, done: "asyncio.Future[Any]", number: int) -> None:
+        if not done.cancelled() and done.exception() is None:
+            self.ledger.acknowledge(number)
+
+
 class Tail:
     """Reads all that headwater writes, from the beginning, before it is deleted or compacted."""
 
@@ -82,7 +135,8 @@ class Tail:
         self.log = TopicPartition(prefixed(name, LOG), 0)
         self._slates = {TopicPartition(prefixed(name, RECOMMENDATIONS), p) for p in every}
         self._outcomes = {TopicPartition(prefixed(name, OUTCOMES), p) for p in every}
-        self._next = dict.fromkeys([self.log, *self._slates, *self._outcomes], 0)
+        self._responses = {TopicPartition(prefixed(name, RESPONSES), p) for p in every}
+        self._next = dict.fromkeys([self.log, *self._slates, *self._outcomes, *self._responses], 0)
         self._unseen = asyncio.Queue[dict[TopicPartition, list[Any]]]()
         self._consumer = AIOKafkaConsumer(
             **aiokafka_options(config.kafka), group_id=None, enable_auto_commit=False, auto_offset_reset="none",
@@ -120,6 +174,8 @@ class Tail:
             raise CheckError(f"{tp.topic}: must be read as a whole; offset {self._next[tp]} has been deleted")
         elif tp in self._outcomes:
             self.ledger.outcome(record.value)
+        elif tp in self._responses:
+            self.ledger.requests.respond(record.value, tp.partition, record.timestamp)
         else:
             self.ledger.fold(record.offset, record.value, record.timestamp)
         self._next[tp] = record.offset + 1

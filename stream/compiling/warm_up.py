@@ -14,11 +14,15 @@ import numpy as np
 from bandits.registry import POLICIES, policy_names
 from learners import VIEW, CoVisitation, Interaction, Query, Trending
 from stream.config import Config
+from stream.decisions.arrivals import QuestionAsked
 from stream.decisions.explain import explain
 from stream.decisions.local import LocalWorker
+from stream.decisions.questions.answers import answer_parts
 from stream.decisions.slates import SlateRequest
 from stream.model.copy import ModelCopy
 from stream.records.log import ExperimentChange, ItemChange, ProfileChange
+from stream.records.questions.records import KINDS as KINDS_ASKED
+from stream.records.questions.records import OF_ALL, Question
 from stream.records.requests import Range, Request
 from stream.records.schemas import KINDS, Event, Experiment, Item, Settings, Variant
 from stream.state.snapshot import users_of
@@ -128,7 +132,16 @@ def _serve(worker: LocalWorker) -> None:
     _visit(worker, "u2", 1)
     if (batch := worker.engine.refresh(worker.shard, 1)) is not None:
         worker.fold(batch)
+    _list(worker)
     _copy(worker)
+
+
+def _list(worker: LocalWorker) -> None:
+    """What is asked of the model without a slate."""
+    for kind in KINDS_ASKED:
+        of = None if kind in OF_ALL else "u0" if kind == "similar_users" else "i1"
+        question = Question(request_id="warm-up", question=kind, of=of)
+        list(answer_parts(worker.model, worker.shard, QuestionAsked(question, START, START)))
 
 
 def _finish_slates(worker: LocalWorker) -> None:

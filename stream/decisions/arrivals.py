@@ -3,6 +3,7 @@
 from typing import NamedTuple
 
 from stream.records.log import Decision, ExperimentChange, ItemChange, LoggedEvent, ProfileChange
+from stream.records.questions.records import Question
 from stream.records.requests import Request, ResponseStatus
 
 
@@ -34,6 +35,14 @@ class Answer(NamedTuple):
     decision: Decision | None
     status: ResponseStatus = "fresh"
     reason: str = ""
+
+
+class QuestionAsked(NamedTuple):
+    """A question to the model, as of event time `now`; nothing is made of it but an answer."""
+
+    question: Question
+    now: float
+    written: float  # when it was written to Kafka, unix seconds
 
 
 Change = ProfileChange | ItemChange | ExperimentChange

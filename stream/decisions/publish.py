@@ -15,12 +15,26 @@ from stream.records.schemas import Outcome, Recommendation, Slot
 
 def recommendations(batch: Batch, lists: tuple[str, ...]) -> Iterator[tuple[str, Recommendation | None]]:
     """Users and their new slates; None for a user who is forgotten. `lists` names the sources by number."""
+    for user_id, decision, event_id in slates(batch):
+        made = None if decision is None else recommendation(user_id, decision, event_id, batch.epoch, lists)
+        yield user_id, made
+
+
+def slates(batch: Batch) -> Iterator[tuple[str, Decision | None, str | None]]:
+    """Users, their new decisions, None for who is forgotten, and the newest event that a decision answers.
+
+    An event that a request follows at once has no slate of its own: the request's answers both.
+    """
+    unanswered: dict[str, str] = {}  # user -> event
     for record in batch.records:
         if isinstance(record, ProfileChange) and record.attributes is None:
-            yield record.user_id, None
-        elif isinstance(record, Step) and record.decision is not None:
-            event_id = None if record.event is None else record.event.event_id
-            yield record.user_id, recommendation(record.user_id, record.decision, event_id, batch.epoch, lists)
+            unanswered.pop(record.user_id, None)
+            yield record.user_id, None, None
+        elif isinstance(record, Step):
+            if record.event is not None:
+                unanswered[record.user_id] = record.event.event_id
+            if record.decision is not None:
+                yield record.user_id, record.decision, unanswered.pop(record.user_id, None)
 
 
 def recommendation(
@@ -48,10 +62,10 @@ def _reason_names(lists: tuple[str, ...]) -> tuple[str, ...]:
     return reason_names(lists[1:])
 
 
-def response(answer: Answer, epoch: int, lists: tuple[str, ...]) -> Response:
-    """The answer to a request as it is published."""
+def response(answer: Answer, event_id: str | None, epoch: int, lists: tuple[str, ...]) -> Response:
+    """The answer to a request as it is published; `event_id` as in `slates`."""
     (request, *_), decision = answer.asked, answer.decision
-    slate = None if decision is None else recommendation(request.user_id, decision, None, epoch, lists)
+    slate = None if decision is None else recommendation(request.user_id, decision, event_id, epoch, lists)
     return Response(
         request_id=request.request_id, user_id=request.user_id, status=answer.status, recommendation=slate,
         reason=answer.reason,

@@ -98,6 +98,7 @@ class Shard:
         self.users = Users() if users is None else users
         self.watermark = watermark  # highest event time so far, unix seconds
         self.next: dict[str, int] = {}  # topic (without namespace) -> position of the next record to take
+        self._passed: dict[str, int] = {}  # positions that the log does not have yet, since there was nothing to log
         self.pending = 0  # records created, but not folded yet
         self.outcomes_acked = 0  # log offset before which all outcomes are acknowledged
         self.copy: UsersCopy | None = None  # of a snapshot under way
@@ -123,7 +124,8 @@ class Shard:
         Not earlier: records of the poll's later batches are applied already. The first batch of a claim holds its start
         in every topic: records before it were taken in, or deleted, and the next owner does not report them as lost.
         """
-        next_ = next_ if self.seq else self.next | next_
+        next_ = (self._passed if self.seq else self.next) | next_
+        self._passed = {}
         idle_before = self.watermark - self.rewards.idle_s if last else 0.0
         message = Batch(
             LOG_VERSION, self.id, self.epoch, self.seq, next_, self.watermark, records, self.outcomes_acked, idle_before
@@ -133,6 +135,11 @@ class Shard:
         self.next |= next_
         self.pending += len(records)
         return message
+
+    def pass_over(self, next_: dict[str, int]) -> None:
+        """Move the positions without a message, past records of which nothing is made; the next message logs them."""
+        self.next |= next_
+        self._passed |= next_
 
     def start_copy(self) -> UsersCopy:
         """Begin to copy all users as they are now, after the batches numbered so far."""

@@ -93,6 +93,12 @@ class PrometheusObserver(Observer):
         self._responses = declare.counter("responses", "answers to requests", "status")
         for status in get_args(ResponseStatus):
             self._responses.labels(status)
+        self._questions = declare.counter(
+            "questions",
+            "answers to questions to the model: similar items, popular ones, an audience",
+            "question",
+            "status",
+        )
 
     def _declare_state(self, declare: Declare) -> None:
         """Recoveries, snapshots and fingerprints."""
@@ -240,6 +246,9 @@ class PrometheusObserver(Observer):
     def responded(self, status: str, seconds: float) -> None:
         self._responses.labels(status).inc()
         self._response.observe(max(0.0, seconds))
+
+    def questioned(self, question: str, status: str) -> None:
+        self._questions.labels(question, status).inc()
 
     def published(self, seconds: float) -> None:
         self._latency.observe(max(0.0, seconds))

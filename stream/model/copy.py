@@ -51,6 +51,14 @@ class ModelCopy(NamedTuple):
         }  # here the bias is last
         return self._replace(parts={**self.parts, "mixer": {**mixer, **wider}})
 
+    def completed(self, parts: Mapping[str, Part], later: Sequence[str]) -> Self:
+        """If it is from before the parts named `later`: the same, with these as they are now."""
+        missing = {name: dict(parts[name].state()) for name in later if name not in self.parts}
+        if not missing:
+            return self
+        found, order = self.parts | missing, list(parts)
+        return self._replace(parts={name: found[name] for name in sorted(found, key=lambda name: _place(order, name))})
+
     def restore(self, parts: Mapping[str, Part]) -> None:
         """Restore the parts of a model.
 
@@ -93,6 +101,10 @@ class ModelCopy(NamedTuple):
             found[name][key] = np.ndarray(shape, kind, data[start : start + size])
             start += size
         return cls(header.offset, header.skipped, header.acceptance, found)
+
+
+def _place(order: Sequence[str], name: str) -> int:
+    return order.index(name) if name in order else len(order)
 
 
 class Header(Struct, frozen=True, array_like=True):

@@ -10,11 +10,12 @@ from typing import Any
 from numpy.typing import NDArray
 
 from bandits import Policy
-from learners import PURCHASE, Categories, Prepares, Segments, Vocabulary
+from learners import PURCHASE, Categories, CoVisitation, Prepares, Segments, Vocabulary
 from learners.board import Board
 from stream.config import Config
 from stream.experiments.results import Tally
 from stream.experiments.variants import Treatment, Variants
+from stream.model.bought import BOUGHT, BOUGHT_NEIGHBOURS, learn_purchase
 from stream.model.build import about, make_sources, make_treatment
 from stream.model.copy import ModelCopy, Part
 from stream.model.drift_watch import Watch
@@ -22,6 +23,7 @@ from stream.model.lessons import Lessons
 from stream.model.practice import Practice
 from stream.observe import Observer
 from stream.ranking.candidates import CandidateRanker
+from stream.ranking.lists.items import ItemLists
 from stream.ranking.score import Ranking
 from stream.records.acceptance import Acceptance, Verdict
 from stream.records.log import LOG_VERSION, Batch, ExperimentChange, ItemChange, Message, Record, Step
@@ -52,6 +54,8 @@ class Model:
         self.board = Board(self.sources)
         names = tuple(source.name for source in self.sources)
         self.lists = (RANKED, *names)  # what a slot can be drawn from
+        self.bought = CoVisitation(BOUGHT_NEIGHBOURS, half_life=config.sources.covisitation_half_life)
+        self.item_lists = ItemLists(self.catalogue, self.sources, self.bought)
         self.segments = Segments()
         self.ranking = Ranking(names, config.ranking)
         self.watch = Watch(
@@ -175,7 +179,8 @@ class Model:
             return
         if "experiment" in saved.parts:
             self._resume(saved.parts["experiment"])
-        saved.widened(self.ranking.mixer.names).restore(self._parts())
+        parts = self._parts()
+        saved.widened(self.ranking.mixer.names).completed(parts, [BOUGHT]).restore(parts)
         self.acceptance.restore(saved.acceptance)
         self.offset, self.skipped = saved.offset, saved.skipped
 
@@ -183,7 +188,7 @@ class Model:
         """All that learns, in a fixed order."""
         return {
             "vocabulary": self.vocabulary, "catalogue": self.catalogue,
-            **{source.name: source for source in self.sources},
+            **{source.name: source for source in self.sources}, BOUGHT: self.bought,
             "segments": self.segments, **self.ranking.parts(), "drift": self.watch,  # after all whose pace it sets
             "experiment": self.tally, f"policy {self.policy.name}": self.policy, **self.variants.policies(),
         }  # fmt: skip
@@ -228,6 +233,8 @@ class Model:
             if item < 0:
                 return
             self._lessons.add(step, event, item)
+            if event.kind == PURCHASE:
+                learn_purchase(self.bought, self.vocabulary, step, event, item)
             if step.ended is not None:
                 self.segments.learn_one(step.ended.profile, step.ended.attributes)
             self.catalogue.touch(item)

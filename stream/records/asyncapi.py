@@ -1,8 +1,8 @@
 """Writes the contract for other tools: `deploy/asyncapi.yaml` (AsyncAPI 3.0) and `deploy/schemas`.
 
-All of it comes from `schemas.py`, `requests.py` and `topics.py`. `python -m stream.records.asyncapi` writes the files,
-with `--check` it only compares them; the tests do the same. It needs PyYAML, a development dependency: only
-`stream.gateway.contract`, when it writes its own file, may import it.
+All of it comes from `schemas.py`, `requests.py`, `questions/records.py` and `topics.py`.
+`python -m stream.records.asyncapi` writes the files, with `--check` it only compares them; the tests do the same. It
+needs PyYAML, a development dependency: only `stream.gateway.contract`, when it writes its own file, may import it.
 """
 
 import json
@@ -17,6 +17,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from stream.records.codec import encode
+from stream.records.questions.records import ListedItem, Question, QuestionAnswer
 from stream.records.requests import Request, Response
 from stream.records.schemas import (
     DeadLetter,
@@ -45,7 +46,7 @@ DEPLOY = Path(__file__).resolve().parents[2] / "deploy"
 BINDING = "0.5.0"  # version of AsyncAPI's Kafka bindings
 LOG_MESSAGE = "LogMessage"
 WIRE_RECORDS: tuple[type[Struct], ...] = (
-    Event, Item, Profile, Recommendation, Outcome, Experiment, DeadLetter, Request, Response,
+    Event, Item, Profile, Recommendation, Outcome, Experiment, DeadLetter, Request, Response, Question, QuestionAnswer,
 )  # fmt: skip
 
 NOON = 1_767_268_800.0  # 2026-01-01 12:00 UTC
@@ -92,6 +93,11 @@ EXAMPLES: tuple[Struct, ...] = (
         request_id="shop-1-77", user_id="u-42", status="fresh",
         recommendation=replace(SLATE, decision_id="118.57.3", event_id=None, timestamp=NOON + 3600),
     ),
+    Question(request_id="shop-1-78", question="similar", of="i-9", k=12, deadline_ms=250),
+    QuestionAnswer(
+        request_id="shop-1-78", question="similar", status="answered", model_version=20_541,
+        items=[ListedItem("i-31", 0.21, "covisitation"), ListedItem("i-5", 0.04, "content")],
+    ),
 )  # fmt: skip
 
 OWN = (LOG, USER_SNAPSHOTS, MODEL_SNAPSHOTS)  # written and read by workers only
@@ -128,6 +134,7 @@ def document() -> dict[str, object]:
 
 def _message(record: type[Struct], payload: dict[str, object], example: Struct) -> dict[str, object]:
     keys = {topic.key for topic in TOPICS if topic.record is record}
+    keys |= {"none" for topic in TOPICS if topic.beside is record}
     (key,) = keys  # one record, one key: readers of several topics rely on it
     return {
         "summary": (record.__doc__ or "").splitlines()[0],
@@ -142,11 +149,10 @@ def _channel(topic: Topic) -> dict[str, object]:
     settings: dict[str, object] = {
         key: [value] if key == "cleanup.policy" else int(value) for key, value in topic.config.items()
     }
-    name = _message_name(topic)
     return {
         "address": topic.name,
         "description": topic.description,
-        "messages": {name: {"$ref": f"#/components/messages/{name}"}},
+        "messages": {name: {"$ref": f"#/components/messages/{name}"} for name in _message_names(topic)},
         "bindings": {
             "kafka": {
                 "partitions": topic.partitions or DEFAULT_PARTITIONS,
@@ -166,13 +172,17 @@ def _operations() -> Iterator[tuple[str, dict[str, object]]]:
                 {
                     "action": action,
                     "channel": {"$ref": f"#/channels/{topic.name}"},
-                    "messages": [{"$ref": f"#/channels/{topic.name}/messages/{_message_name(topic)}"}],
+                    "messages": [
+                        {"$ref": f"#/channels/{topic.name}/messages/{name}"} for name in _message_names(topic)
+                    ],
                 },
             )
 
 
-def _message_name(topic: Topic) -> str:
-    return topic.record.__name__ if topic.record else LOG_MESSAGE
+def _message_names(topic: Topic) -> list[str]:
+    if topic.record is None:
+        return [LOG_MESSAGE]
+    return [record.__name__ for record in (topic.record, topic.beside) if record is not None]
 
 
 class _Dumper(yaml.SafeDumper):

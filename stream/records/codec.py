@@ -10,6 +10,7 @@ from msgspec import Struct
 
 from stream.records import amounts, ids, times
 from stream.records.limits import MAX_DEPTH, MAX_ITEM_BYTES, MAX_PROFILE_BYTES, excess, too_deep
+from stream.records.questions.records import Question
 from stream.records.requests import MAX_REQUEST_BYTES, Request, condition_at
 from stream.records.schemas import KINDS, MAX_EVENT_BYTES, MAX_ID_BYTES, Event, EventType, Experiment, Item, Profile
 from stream.records.unknown import unknown_fields, wrapped
@@ -32,7 +33,7 @@ class _Typed(Struct):
     type: str | None = None
 
 
-R = TypeVar("R", Event, Item, Profile, Experiment, Request)
+R = TypeVar("R", bound=Struct)
 _EVENT = msgspec.json.Decoder(Event)
 _KNOWN_EVENT = msgspec.json.Decoder(_KnownEvent)
 _TYPED = msgspec.json.Decoder(_Typed)
@@ -52,9 +53,8 @@ _NAN = re.compile(rb"[:,\[]\s*-?(?:NaN|Infinity)\b")
 _REQUEST = msgspec.json.Decoder(Request)
 _AT = re.compile(r" - at `\$\.?([^`]*)`$")
 _UNKNOWN = re.compile(r"^Object contains unknown field `(.*)`$", re.DOTALL)
-# By their names in sentences.
-RECORDS: dict[str, type[Struct]] = {
-    "event": Event, "item": Item, "user": Profile, "experiment": Experiment, "request": Request,
+RECORDS: dict[str, type[Struct]] = {  # by their names in sentences
+    "event": Event, "item": Item, "user": Profile, "experiment": Experiment, "request": Request, "question": Question,
 }  # fmt: skip
 
 
@@ -82,7 +82,7 @@ def decode_event(
     if len(value) > MAX_EVENT_BYTES:
         return Rejection("too_large", f"event: must have at most {MAX_EVENT_BYTES} bytes; got {len(value)}")
     known = None if unread is None else _decode_known(value, unread)
-    event = known or _decode(_EVENT, "event", value)
+    event = known or decode_record(_EVENT, "event", value)
     if isinstance(event, Rejection):
         return event
     return _check_event(event, kind, key, now) or event
@@ -116,7 +116,7 @@ def decode_item(key: bytes | None, value: bytes) -> Item | Rejection:
     """Read one non-empty record of the catalogue."""
     if len(value) > MAX_ITEM_BYTES:
         return Rejection("too_large", f"item: must have at most {MAX_ITEM_BYTES} bytes; got {len(value)}")
-    item = _decode(_ITEM, "item", value)
+    item = decode_record(_ITEM, "item", value)
     if isinstance(item, Rejection):
         return item
     if found := excess(item):
@@ -133,7 +133,7 @@ def decode_profile(key: bytes | None, value: bytes) -> Profile | Rejection:
     """Read one non-empty record of catalog.users."""
     if len(value) > MAX_PROFILE_BYTES:
         return Rejection("too_large", f"user: must have at most {MAX_PROFILE_BYTES} bytes; got {len(value)}")
-    profile = _decode(_PROFILE, "user", value)
+    profile = decode_record(_PROFILE, "user", value)
     if isinstance(profile, Rejection):
         return profile
     return (
@@ -145,7 +145,7 @@ def decode_profile(key: bytes | None, value: bytes) -> Profile | Rejection:
 
 def decode_experiment(key: bytes | None, value: bytes) -> Experiment | Rejection:
     """Read one non-empty record of experiments."""
-    found = _decode(_EXPERIMENT, "experiment", value)
+    found = decode_record(_EXPERIMENT, "experiment", value)
     if isinstance(found, Rejection):
         return found
     return (
@@ -161,7 +161,7 @@ def decode_request(key: bytes | None, value: bytes | None, now: float) -> Reques
         return Rejection("empty", "request: the record has no value; send a JSON object")
     if len(value) > MAX_REQUEST_BYTES:
         return Rejection("too_large", f"request: must have at most {MAX_REQUEST_BYTES} bytes; got {len(value)}")
-    found = _decode(_REQUEST, "request", value)
+    found = decode_record(_REQUEST, "request", value)
     if isinstance(found, Rejection):
         return found
     wrong = "" if found.timestamp is None else times.fault(found.timestamp, now)
@@ -199,7 +199,8 @@ def _decode_known(value: bytes, unread: Callable[[str], None]) -> Event | None:
         return None
 
 
-def _decode(decoder: "msgspec.json.Decoder[R]", name: str, value: bytes) -> R | Rejection:
+def decode_record(decoder: "msgspec.json.Decoder[R]", name: str, value: bytes) -> R | Rejection:
+    """Read JSON as a record; `name` is that of `RECORDS`, for the sentence."""
     if too_deep(value):
         return Rejection("out_of_range", f"{name}: objects and lists must stand at most {MAX_DEPTH} deep in each other")
     try:

@@ -168,7 +168,7 @@ class Recommendation(Struct, frozen=True, kw_only=True):
     decision_id: Annotated[Id, Meta(description="send it back in `Event.decision_id`")]
     event_id: Annotated[
         Id | None,
-        Meta(description="the event that caused this slate; none if it was refreshed, or deferred for lack of time"),
+        Meta(description="the event that it answers; none if it was refreshed, deferred, or asked for without one"),
     ]
     timestamp: Annotated[Timestamp, Meta(description="event time at which it was made")]
     model_version: Annotated[int, Meta(ge=0, description="offset in headwater.log that the model had folded")]

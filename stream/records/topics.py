@@ -4,6 +4,7 @@ from typing import Any, Literal, NamedTuple, cast
 
 from msgspec import Struct
 
+from stream.records.questions.records import Question, QuestionAnswer
 from stream.records.requests import Request, Response
 from stream.records.schemas import DeadLetter, Event, EventType, Experiment, Item, Outcome, Profile, Recommendation
 
@@ -21,6 +22,7 @@ class Topic(NamedTuple):
     description: str
     config: dict[str, str]
     partitions: int | None = None  # None: as many as all topics keyed by user
+    beside: type[Struct] | None = None  # another record that is on it, without a key
 
 
 def _keep(days: int) -> dict[str, str]:
@@ -50,8 +52,13 @@ DEAD = Topic(
     _keep(30) | {"max.message.bytes": str(DEAD_BYTES)},
     1,
 )
-REQUESTS = Topic("requests", "user_id", Request, "somebody asks for a user's slate as of now", BRIEFLY)
-RESPONSES = Topic("responses", "user_id", Response, "answers to requests", BRIEFLY)
+REQUESTS = Topic(
+    "requests", "user_id", Request, "somebody asks for a user's slate as of now, or the model for a list", BRIEFLY,
+    beside=Question,
+)  # fmt: skip
+RESPONSES = Topic(
+    "responses", "user_id", Response, "answers to requests and questions", BRIEFLY, beside=QuestionAnswer
+)  # fmt: skip
 FOREVER = {"cleanup.policy": "delete", "retention.ms": "-1", "retention.bytes": "-1"}
 LOG = Topic(
     "headwater.log",

@@ -7,6 +7,7 @@ from itertools import islice
 
 import msgspec
 
+from stream.records.questions.records import Question
 from stream.records.requests import Request
 from stream.records.schemas import Event, Experiment, Guard, Item, Profile, Variant
 
@@ -14,7 +15,7 @@ SHOWN = 60  # characters of a name
 MOST = 20  # names of one record
 CALLED: dict[type[msgspec.Struct], str] = {
     Event: "events", Item: "items", Profile: "users", Experiment: "experiments", Variant: "variants", Guard: "guards",
-    Request: "requests",
+    Request: "requests", Question: "questions",
 }  # fmt: skip
 WITHIN: dict[type[msgspec.Struct], dict[str, type[msgspec.Struct]]] = {  # fields that are lists of records
     Experiment: {"variants": Variant, "guards": Guard}

@@ -28,14 +28,18 @@ class BusyError(HeadwaterError):
 class Turns:
     """Runs iterators part by part.
 
+    Parameters
+    ----------
+    most : requests that may wait, the one under way included
+
     Examples
     --------
     >>> asyncio.run(Turns().last(iter([1, 2, 3])))
     3
     """
 
-    def __init__(self) -> None:
-        self.waiting = 0
+    def __init__(self, most: int = WAITING) -> None:
+        self.most, self.waiting = most, 0
         self._turn = asyncio.Lock()
         self._free_at = 0.0  # monotonic: until then the loop belongs to others
 
@@ -47,7 +51,7 @@ class Turns:
         BusyError
             if the queue is full
         """
-        if self.waiting >= WAITING:
+        if self.waiting >= self.most:
             raise BusyError(f"busy: {self.waiting} requests wait already; ask again in {RETRY_S} s")
         self.waiting += 1
         try:

@@ -89,6 +89,13 @@ class Catalogue:
                 self.withdrawals += int(self.blocked[item] != INELIGIBLE)
                 self._block(item, INELIGIBLE)
 
+    def expiring(self, now: float) -> NDArray[np.int32]:
+        """Items that may be shown by the fold, but have expired by event time `now`."""
+        if not self._expiring or self._expiring[0][0] > now:
+            return np.empty(0, np.int32)
+        gone = (self.expires[: self.size] <= now) & (self.blocked[: self.size] == ELIGIBLE)
+        return np.flatnonzero(gone).astype(np.int32)
+
     @contextmanager
     def masked(self, items: NDArray[np.int32], levels: NDArray[np.uint8] | int) -> Iterator[NDArray[np.uint8]]:
         """Lend `blocked` of all known items with other levels for some; read it within the `with` block only."""

@@ -11,7 +11,7 @@ from kafka.partitioner.default import murmur2
 from msgspec import Struct
 
 from stream.config import Config
-from stream.decisions.arrivals import Arrival, SlateAsked, UserEvent
+from stream.decisions.arrivals import Arrival, QuestionAsked, SlateAsked, UserEvent
 from stream.errors import UsageError
 from stream.experiments.definition import check
 from stream.kafka.polls import Poll
@@ -28,6 +28,8 @@ from stream.records.codec import (
     decode_tombstone,
 )
 from stream.records.log import ExperimentChange, ItemChange, ProfileChange, logged_event
+from stream.records.questions.reading import decode_question, is_question
+from stream.records.questions.records import Question
 from stream.records.requests import Request
 from stream.records.schemas import DeadLetter, Event, Experiment, Item, Profile
 from stream.records.topics import (
@@ -62,6 +64,7 @@ class Taken(NamedTuple):
     next: dict[str, int]  # topic (without namespace) -> position after it
     dead: list[tuple[bytes | None, DeadLetter]]  # with the key they came with
     written_at: dict[tuple[int, int], float]  # (topic index, offset) -> when the event was written, unix seconds
+    questions: list[QuestionAsked]
 
 
 class Reading(NamedTuple):
@@ -78,7 +81,7 @@ class _Found(NamedTuple):
     time: float  # of the event, or again when it was written
     topic: Topic
     record: Any
-    arrival: Arrival | Rejection
+    arrival: Arrival | QuestionAsked | Rejection
 
 
 class Intake:
@@ -125,7 +128,7 @@ class Intake:
         ]
         for n, found in enumerate(merge(*streams, key=lambda found: found[:2])):
             if n % BATCH_RECORDS == 0:
-                reading.parts.append(Taken([], {}, [], {}))
+                reading.parts.append(Taken([], {}, [], {}, []))
             self._add(reading.parts[-1], found)
         return reading
 
@@ -151,6 +154,9 @@ class Intake:
         if isinstance(arrival, Rejection):
             self.observer.dead(arrival.reason)
             taken.dead.append((record.key, dead_letter(record, arrival)))
+            return
+        if isinstance(arrival, QuestionAsked):
+            taken.questions.append(arrival)
             return
         taken.arrivals.append(arrival)
         if isinstance(arrival, UserEvent):
@@ -209,18 +215,19 @@ class Intake:
             record.topic, record.partition, record.offset, "; ".join(new),
         )  # fmt: skip
 
-    def _decode(self, topic: Topic, record: Any, now: float) -> Arrival | Rejection:
+    def _decode(self, topic: Topic, record: Any, now: float) -> Arrival | QuestionAsked | Rejection:
         if isinstance(record.value, Unreadable):
             return Rejection("unreadable", str(record.value))
         self._check_place(topic, record)
         if topic.name in EVENT_KINDS:
             return self._event(topic, record, now)
-        if record.value and (found := unknown_fields(DESCRIBED[topic.name], record.value)):
+        described = Question if (asks := topic is REQUESTS and is_question(record.value)) else DESCRIBED[topic.name]
+        if record.value and (found := unknown_fields(described, record.value)):
             self._note_unread(topic, record, found, now)
         if topic is ITEMS:
             return _item_change(record)
         if topic is REQUESTS:
-            return _asked(record, now)
+            return _question(record, now) if asks else _asked(record, now)
         return _profile_change(record) if topic is USERS else self._experiment_change(record)
 
     def _event(self, topic: Topic, record: Any, now: float) -> UserEvent | Rejection:
@@ -276,6 +283,13 @@ def _asked(record: Any, now: float) -> SlateAsked | Rejection:
     if isinstance(request, Rejection):
         return request
     return SlateAsked(request, written if request.timestamp is None else request.timestamp, written)
+
+
+def _question(record: Any, now: float) -> QuestionAsked | Rejection:
+    question, written = decode_question(record.value, now), record.timestamp / 1000
+    if isinstance(question, Rejection):
+        return question
+    return QuestionAsked(question, written if question.timestamp is None else question.timestamp, written)
 
 
 def _profile_change(record: Any) -> ProfileChange | Rejection:

@@ -1,10 +1,10 @@
 """Requests in a round: those that nobody waits for any more, and those for which there is no time, get no slate."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 from stream.decisions.arrivals import Answer, Arrival, SlateAsked
-from stream.decisions.publish import response
-from stream.decisions.shard import Shard
+from stream.decisions.publish import response, slates
+from stream.records.log import Batch
 from stream.records.topics import RESPONSES, ShardId
 from stream.worker.writer import OutgoingRecord
 
@@ -38,12 +38,16 @@ def refuse(parts: Sequence[list[Arrival]], now: float, room: int | None) -> list
     return refused
 
 
-def response_records(shard: Shard, answers: Iterable[Answer], lists: tuple[str, ...]) -> list[OutgoingRecord]:
-    """Records of `responses`, to a shard's requests."""
-    partition = ShardId.parse(shard.id).partition
+def response_records(batch: Batch, answers: Sequence[Answer], lists: tuple[str, ...]) -> list[OutgoingRecord]:
+    """Records of `responses`, to the requests that a batch answers."""
+    if not answers:
+        return []
+    partition = ShardId.parse(batch.shard).partition
+    events = {decision.decision_id: event_id for _, decision, event_id in slates(batch) if decision is not None}
     return [
-        OutgoingRecord(RESPONSES, answer.asked.user_id.encode(), response(answer, shard.epoch, lists), partition)
-        for answer in answers
+        OutgoingRecord(RESPONSES, each.asked.user_id.encode(), response(each, event_id, batch.epoch, lists), partition)
+        for each in answers
+        for event_id in [None if each.decision is None else events.get(each.decision.decision_id)]
     ]
 
 

@@ -16,9 +16,11 @@ from stream.decisions.engine import Engine, Taking
 from stream.decisions.shard import Shard
 from stream.kafka.polls import Poll
 from stream.observe import Step
+from stream.records.log import Batch
 from stream.records.topics import DEAD
 from stream.worker.intake import Intake, Reading
 from stream.worker.pace import OVERDUE_S, PAUSE, Pace, Round
+from stream.worker.questions import Questions
 from stream.worker.requests import refuse, response_records
 from stream.worker.writer import OutgoingRecord, Writer, slate_records, written_at
 
@@ -45,6 +47,7 @@ class Rounds:
     ) -> None:  # fmt: skip
         self.engine, self.intake, self.writer, self.shards = engine, intake, writer, shards
         self.clock, self.timer, self.observer = clock, timer, engine.observer
+        self.questions = Questions(engine.model, writer, clock, engine.observer)
         self.pace = Pace(engine.config.slate.wait_ms / 1000)
         self._behind = 0  # records that waited in Kafka after the newest poll
         self._rounds, self._round_s = 0, 0.0  # so far; seconds of the newest
@@ -92,6 +95,11 @@ class Rounds:
     ) -> Reading:
         began = self.timer()
         reading = self.intake.read(shard.next, fetched, self.clock())
+        self.questions.take(shard, [asked for part in reading.parts for asked in part.questions])
+        if reading.parts and not any(part.arrivals or part.dead for part in reading.parts):  # nothing for the log
+            for part in reading.parts:
+                shard.pass_over(part.next)
+            return reading
         shard.outcomes_acked = max(shard.outcomes_acked, self.writer.outcomes_acked.get(shard.id, 0))
         decoded = self.timer()
         fits = self.pace.room(decoded, round_, share)
@@ -110,7 +118,7 @@ class Rounds:
         for part, batch, *answers in zip(reading.parts, batches, taking.answers, refused, strict=True):
             outgoing = [OutgoingRecord(DEAD, key, record) for key, record in part.dead]
             outgoing += slate_records(batch, lists)
-            outgoing += self._respond(shard, [*chain(*answers)])
+            outgoing += self._respond(batch, [*chain(*answers)])
             await self.writer.submit(batch, outgoing, written_at(batch, part.written_at))  # 2, 3
         sent = self.timer()
         self._busy("decode", decoded - began)
@@ -126,11 +134,11 @@ class Rounds:
         self._waited(sent, late)
         return reading
 
-    def _respond(self, shard: Shard, answers: Sequence[Answer]) -> list[OutgoingRecord]:
+    def _respond(self, batch: Batch, answers: Sequence[Answer]) -> list[OutgoingRecord]:
         now = self.clock()
         for answer in answers:
             self.observer.responded(answer.status, now - answer.asked.written)
-        return response_records(shard, answers, self.engine.model.lists)
+        return response_records(batch, answers, self.engine.model.lists)
 
     def _late(self, shard: Shard, taking: Taking, room: int | None) -> list[tuple[str, float]]:
         """Take out who gets a deferred slate in this round: for whom there is room, and in turn who waited too long."""

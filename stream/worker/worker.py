@@ -123,6 +123,7 @@ class Worker:
         """Write the unwritten batches, then disconnect."""
         for task in self._tasks:
             task.cancel()
+        self.rounds.questions.stop()
         await self._release(set(self.assigned), DRAIN_TIMEOUT_S)
         for stopped in (self.writer.stop(), self.replica.stop()):
             await stop_within(stopped, DRAIN_TIMEOUT_S)  # nothing is lost: the next owner goes on from the log

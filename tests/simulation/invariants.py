@@ -60,7 +60,7 @@ RULES = {
     8: "what a recovery needs is never deleted",
     9: "what retention took unread is reported as lost, and nothing else is left out",
     10: "idle users leave by the fold's rule, and strangers whose slate is settled by silence, and only they",
-    11: "a request is decided at most once, and answered before the log has its slate, or without one",
+    11: "a request is decided at most once, answered before the log has its slate, or without one, by an owner once",
 }
 
 
@@ -104,7 +104,9 @@ class Checker:
         self._published: dict[str, bytes] = {}
         self._answered: set[str] = set()  # decisions on outcomes
         self._open: dict[str, str] = {}
-        self._responses: dict[str, set[str]] = {}  # request -> decisions that answer it; "": none was made
+        self._responses: dict[
+            str, dict[int, str]
+        ] = {}  # request -> epoch -> decision that answers it; -1: none was made
         self._decided: set[str] = set()  # requests with a decision in the log
         self._described: set[str] = set()  # users of whom the catalogue says something
         self._known: dict[str, set[str]] = {}  # user -> accepted event ids since the user was forgotten, or left
@@ -338,14 +340,17 @@ class Checker:
             raise Violation(11, f"log offset {offset}: request {request} is decided twice")
         if request:
             self._decided.add(request)
-            if decision.decision_id not in self._responses.get(request, set()):
+            if decision.decision_id not in self._responses.get(request, {}).values():
                 raise Violation(11, f"log offset {offset}: {decision.decision_id} was not sent to request {request}")
 
     def _respond(self, response: Response) -> None:
         slate = response.recommendation
         if (slate is None) != (response.status != "fresh"):
             raise Violation(11, f"response to {response.request_id} is {response.status}, with slate {slate}")
-        self._responses.setdefault(response.request_id, set()).add("" if slate is None else slate.decision_id)
+        epoch, decision_id = (-1, "") if slate is None else (slate.epoch, slate.decision_id)
+        first = self._responses.setdefault(response.request_id, {}).setdefault(epoch, decision_id)
+        if first != decision_id:
+            raise Violation(11, f"request {response.request_id} is answered by {first}, and then by {decision_id}")
 
     def _answer(self, decision_id: str, value: bytes) -> None:
         if self.settled.get(decision_id) != value:

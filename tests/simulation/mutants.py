@@ -8,13 +8,17 @@ from typing import Any, NamedTuple
 import msgspec
 from faust.types import TP
 
+from stream.decisions.arrivals import Answer, SlateAsked
+from stream.decisions.engine import Engine, Taking
 from stream.decisions.recovery import Recovery
+from stream.decisions.settlement import silence
 from stream.decisions.shard import Shard
 from stream.records.acceptance import Acceptance, Verdict
-from stream.records.log import Batch, Claim, Message, Record, SnapshotCommitted
-from stream.records.topics import EVENT_TOPICS, EXPERIMENTS, ITEMS, LOG, NUMBER, ShardId
+from stream.records.log import Batch, Claim, Message, Record, SnapshotCommitted, Step
+from stream.records.topics import EVENT_TOPICS, EXPERIMENTS, ITEMS, LOG, NUMBER, REQUESTS, ShardId
 from stream.state.snapshot import UsersCopy
 from stream.state.stored_users import encode_user
+from stream.state.user import NOBODY
 from stream.state.users import Users, close
 from stream.worker.intake import Intake
 from stream.worker.ownership import Ownership
@@ -24,7 +28,7 @@ from stream.worker.topic_watch import Start
 from stream.worker.worker import Worker
 from stream.worker.writer import OutgoingRecord, Sent, Writer
 from tests.simulation.members import SESSION_S
-from tests.simulation.schedule import IDLE_S, ProcessFault, Schedule, SendFault, draw, dry
+from tests.simulation.schedule import IDLE_S, ProcessFault, Schedule, SendFault, asking, draw, dry
 
 
 class Mutant(NamedTuple):
@@ -206,6 +210,39 @@ def leave_never(self: Shard, records: list[Record], next_: dict[str, int], *, la
 MESSAGE = Shard.message
 
 
+def forget_requests(self: Shard, records: list[Record], next_: dict[str, int], *, last: bool) -> Batch:
+    """The positions of `requests` stay where they were."""
+    return MESSAGE(self, records, {name: at for name, at in next_.items() if name != REQUESTS.name}, last=last)
+
+
+def answer_twice(self: Engine, shard: Shard, asked: SlateAsked, name: str, taking: Taking) -> Step | None:
+    """A request gets two answers with different slates."""
+    step = ANSWER_REQUEST(self, shard, asked, name, taking)
+    if step is not None and step.decision is not None:
+        other = msgspec.structs.replace(step.decision, decision_id=f"{step.decision.decision_id}.again")
+        taking.answers[-1].append(Answer(asked, other))
+    return step
+
+
+ANSWER_REQUEST = Engine._answer_request
+
+
+def settle_replaced_again(self: Engine, shard: Shard, asked: SlateAsked, name: str, taking: Taking) -> Step | None:
+    """A slate that a request's has replaced is settled once more."""
+    open_ = shard.users.get(asked.user_id, NOBODY).open
+    step = ANSWER_REQUEST(self, shard, asked, name, taking)
+    if step is not None and open_ is not None:
+        again = Step.without_event(asked.user_id, settled=silence(open_, self.config.rewards), decision=step.decision)
+        taking.made[-1].append(step)
+        shard.apply(again)
+        return again
+    return step
+
+
+def _asked(schedule: Schedule) -> bool:
+    return any(entry.topic == REQUESTS.name for entry in schedule.inputs)
+
+
 def _any(schedule: Schedule) -> bool:
     return bool(schedule.inputs)
 
@@ -272,6 +309,27 @@ MUTANTS = [
     ),
     Mutant("log before recommendations", {"stream.worker.writer.Writer.submit": submit_at_once}, _any, frozenset({4})),
     Mutant("no responses", {"stream.worker.rounds.response_records": lambda *_: []}, _any, frozenset({11})),
+    Mutant(
+        "positions of requests are forgotten",
+        {"stream.decisions.shard.Shard.message": forget_requests},
+        _asked,
+        frozenset({7, 11}),
+        asking,
+    ),
+    Mutant(
+        "requests are answered twice",
+        {"stream.decisions.engine.Engine._answer_request": answer_twice},
+        _asked,
+        frozenset({11}),
+        asking,
+    ),
+    Mutant(
+        "what a request replaces is settled twice",
+        {"stream.decisions.engine.Engine._answer_request": settle_replaced_again},
+        _asked,
+        frozenset({5}),
+        asking,
+    ),
     Mutant("strangers stay", {"stream.state.user.User.unknown": property(lambda _: False)}, _any, frozenset({10})),
     Mutant(
         "snapshot before acceptance",

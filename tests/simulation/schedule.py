@@ -30,6 +30,7 @@ FAULTS_S = 25.0  # and faults happen for so long
 WINDOW_S, GAP_S = 6.0, 9.0  # of the rewards: short, so that silence and the ends of sessions occur
 IDLE_S = 8.0  # and so that users leave
 KEPT = (*(topic for topic in USER_TOPICS if topic is not REQUESTS), ITEMS)  # what must be read before it is deleted
+_ACTED = frozenset(topic.name for topic in EVENT_TOPICS.values())
 AWAY_S = (3.0, 16.0)  # in some schedules a user is away so long
 
 
@@ -144,6 +145,26 @@ def dry(seed: int) -> Schedule:
     return schedule._replace(
         process_faults=schedule.process_faults + tuple(pauses), deletions=schedule.deletions + tuple(deletions)
     )
+
+
+def asking(seed: int) -> Schedule:
+    """The schedule of a seed, with users who ask as soon as they have acted, or a little later, and failing answers."""
+    rng = random.Random(f"{seed}/asking")
+    schedule, more = draw(seed), list[Input]()
+    for n, entry in enumerate(schedule.inputs):
+        if entry.topic in _ACTED and rng.random() < 0.5:
+            at = entry.at + rng.choice((0.0, 0.001, 0.02, 0.3, 2.0))
+            request = Request(
+                request_id=f"a{n}", user_id=(entry.key or b"").decode(), deadline_ms=rng.choice((None, None, 300)),
+                timestamp=rng.choice((None, EPOCH + at)),
+            )  # fmt: skip
+            more.append(Input(at, REQUESTS.name, entry.partition, entry.key, encode(request)))
+    faults = tuple(
+        SendFault(RESPONSES.name, rng.randrange(40), rng.choice(("lost", "unacknowledged", "late", "twice")), delay)
+        for delay in (0.01, 0.3, 2.0)
+    )
+    inputs = tuple(sorted((*schedule.inputs, *more), key=lambda entry: entry.at))
+    return schedule._replace(inputs=inputs, send_faults=schedule.send_faults + faults)
 
 
 def _more_send_faults(rng: random.Random) -> Iterator[SendFault]:

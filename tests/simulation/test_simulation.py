@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.simulation.run import Result, play
-from tests.simulation.schedule import Schedule, draw, rough, shortest
+from tests.simulation.schedule import Schedule, asking, draw, rough, shortest
 
 SCHEDULES = int(os.environ.get("SCHEDULES", "640"))
 CHUNKS = 16
@@ -52,6 +52,15 @@ def test_every_rule_holds_in_rough_times(chunk: int) -> None:
         result = play(rough(seed))
         if result.violation is not None:
             pytest.fail(explained(rough(seed), result), pytrace=False)
+
+
+@pytest.mark.timeout(1200)
+@pytest.mark.parametrize("chunk", range(CHUNKS))
+def test_every_rule_holds_while_users_ask(chunk: int) -> None:
+    for seed in range(chunk, SCHEDULES // 4, CHUNKS):
+        result = play(asking(seed))
+        if result.violation is not None:
+            pytest.fail(explained(asking(seed), result), pytrace=False)
 
 
 def digest() -> str:

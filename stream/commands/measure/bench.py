@@ -58,6 +58,7 @@ class Options:
     workers: int
     rates: tuple[float, ...]
     seconds: float
+    asked: float
     restart: int
     only: str | None  # one of the measures that leave out all others
     soak: int  # minutes
@@ -85,6 +86,7 @@ class Options:
         "headwater bench --transport --rate 1000",
         "headwater bench --rebalance",
         "headwater bench --gateway --rate 1000 --seconds 10",
+        "headwater bench --gateway --rate 1000 --asked 100",
         "headwater bench --soak 30 --rate 300",
         "headwater bench --scenario 'engine/*' --scenario fold/records",
         "headwater bench --scenario engine/slate --items 100000 --profile",
@@ -112,6 +114,8 @@ class Options:
               "and items at their bounds; at least 10 to say anything.")  # fmt: skip
 @click.option("--gateway", "only", flag_value="gateway", help="Only: a gateway, at each --rate (default: 500, "
               "1000, 2000) of requests, of which a tenth write events; then 100 a second for new slates.")  # fmt: skip
+@click.option("--asked", type=click.FloatRange(0), default=0, help="With --gateway: beside reads at each --rate so "
+              "many requests for new slates per second; then twice both; then as before.")  # fmt: skip
 @click.option("--sweep", "only", flag_value="sweep", help="Only: latency at 125, 250, 500, ... events per "
               "second, until the worker does not keep up.")  # fmt: skip
 @click.option("--overload", "only", flag_value="overload", help="Only: how long events wait at 0.5, 1, 2 and 4 "
@@ -192,7 +196,7 @@ def _scenarios(config: Config, options: Options, wanted: list[Scenario], machine
 async def _through_kafka(config: Config, options: Options) -> list[Any]:
     rates, seconds = options.rates or RATES, options.seconds
     if options.only == "gateway":
-        return list(await measure_gateway(config, options.rates or GATEWAY_RATES, seconds))
+        return list(await measure_gateway(config, options.rates or GATEWAY_RATES, seconds, options.asked))
     if options.only == "transport":
         return await measure_transport(config, options.backlog, rates, seconds)
     if options.only == "start":

@@ -61,3 +61,13 @@ def test_rescaling_changes_no_score() -> None:
         source.learn_one(Interaction(n % 2, 0, 0.0, NOTHING, NOTHING))
         scores.append(source.score_many(EMPTY_QUERY, np.array([n % 2], np.int32))[0])
     assert scores[-1] == scores[500] == pytest.approx(4 / 3)  # 1 + 1/4 + 1/16 + ...
+
+
+def test_the_list_and_the_sum_of_all_are_those_of_now() -> None:
+    source = Popularity(half_life=1, top=2)
+    nothing = np.empty(0, np.int32)
+    for item in (2, 0, 1):
+        source.add_item(item)
+        source.learn_one(Interaction(item, 0, 0.0, nothing, nothing))
+    assert source.listed.tolist() == [1, 0]
+    assert source.total == 1.75

@@ -3,11 +3,16 @@
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from stream.chaos.fleet import Settings
+from stream.chaos.requests import Requests
 from stream.chaos.results import Result, Stall
 
-GOOD = Result(Settings(), [], 9, 9, 0, 0, {}, [True, True], 1.0, [Stall("events.view/0", 3.0, 9.0, 9.0, [])], {}, [])
+ASKED = Requests(4, 4, 0, {"fresh": 3, "late": 1}, 1, 3, 2, 1, 2.0)
+GOOD = Result(
+    Settings(), [], 9, 9, 0, 0, {}, [True, True], 1.0, [Stall("events.view/0", 3.0, 9.0, 9.0, [])], ASKED, {}, []
+)
 
 
 def test_a_pause_as_long_as_its_faults_allow_is_good() -> None:
@@ -20,6 +25,7 @@ def test_a_pause_as_long_as_its_faults_allow_is_good() -> None:
         {"lost": 1},
         {"doubled": 1},
         {"broken": {"settled twice": 1}},
+        {"requests": replace(ASKED, unanswered=1)},
         {"workers_equal": [True, False]},
         {"standstills": [Stall("events.view/0", 3.0, 9.1, 9.0, [])]},
     ],

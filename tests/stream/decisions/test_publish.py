@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from msgspec import Struct
 
-from stream.decisions.publish import outcomes, recommendation, recommendations
+from stream.decisions.publish import outcomes, recommendation, recommendations, slates
 from stream.records.codec import encode
 from stream.records.log import Batch, Decision, ItemChange, LoggedEvent, ProfileChange, Settlement, Step
 from stream.records.schemas import Outcome, OutcomeType, Recommendation, Slot, json_schema
@@ -116,6 +116,19 @@ def test_only_steps_are_published_in_the_order_of_the_batch() -> None:
     ], "in order, with a tombstone for who is forgotten"  # fmt: skip
     assert [outcome.user_id for outcome in outcomes(whole, LISTS)] == ["v", "u"]
     assert [*recommendations(batch(), LISTS), *outcomes(batch(), LISTS)] == []
+
+
+def test_a_slate_of_a_request_names_the_event_of_its_user_that_it_followed_in_the_batch() -> None:
+    event, asked = Step("u", EVENT, [], 0, None, None, None), Step.without_event("u", decision=DECISION)
+    others = Step("v", EVENT, [], 0, None, None, None)
+    for records, wanted in (
+        ([event, others, asked], "e7"), ([asked, event], None), ([others, asked], None),
+        ([event, ProfileChange("u", None), asked], None),
+    ):  # fmt: skip
+        (found,) = [slate for _, slate in recommendations(batch(*records), LISTS) if slate is not None]
+        assert found.event_id == wanted
+    own = Step("u", EVENT, [], 0, None, DECISION, None)
+    assert [event_id for _, _, event_id in slates(batch(own, asked))] == ["e7", None], "one that has its own slate"
 
 
 def test_repeats_are_identical() -> None:

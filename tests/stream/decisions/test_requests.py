@@ -112,7 +112,7 @@ def test_nothing_to_show_is_an_empty_answer_without_a_decision_or_a_user() -> No
     (answer,) = answers(site, asked("stranger"))
     assert (answer.decision, answer.status) == (None, "empty")
     assert not site.shard.users
-    assert response(answer, 0, site.model.lists).recommendation is None
+    assert response(answer, None, 0, site.model.lists).recommendation is None
 
 
 # What is asked for

@@ -169,3 +169,12 @@ def test_a_mask_differs_for_its_items_only_and_ends_with_its_block() -> None:
         raise ZeroDivisionError
     with found.masked(np.array([], np.int32), INELIGIBLE) as mask:
         assert mask.tolist() == found.blocked[:3].tolist()
+
+
+def test_what_expires_after_the_fold_is_known_before_the_next() -> None:
+    found = catalogue(3)
+    for item, expires_at in enumerate((T, T + 9, None)):
+        found.describe(item, Item(item_id=str(item), expires_at=expires_at))
+    assert [found.expiring(now).tolist() for now in (T - 1, T, T + 9)] == [[], [0], [0, 1]]
+    found.expire(T)
+    assert [found.expiring(now).tolist() for now in (T, T + 9)] == [[], [1]]

@@ -79,7 +79,7 @@ class Reader:
 
     def read(self, *fetched: tuple[TP, list[Record]]) -> Seen:
         reading = self.intake.read(self.shard.next, fetched, T + 1000)
-        taken = reading.parts[0] if reading.parts else Taken([], {}, [], {})
+        taken = reading.parts[0] if reading.parts else Taken([], {}, [], {}, [])
         assert len(reading.parts) <= 1
         self.shard.next |= taken.next
         return Seen(taken.arrivals, taken.next, taken.dead, reading.seek, taken.written_at)

@@ -1,6 +1,7 @@
 """Which requests of a poll get a slate, and what the others are told."""
 
 import asyncio
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
@@ -8,17 +9,19 @@ from faust.types import TP
 
 from stream.config import Slate
 from stream.decisions.arrivals import Arrival, SlateAsked
+from stream.gateway.memory.answered import Answered
 from stream.kafka.polls import Poll
 from stream.records.codec import encode
 from stream.records.log import Batch, Step
 from stream.records.requests import Request, Response
+from stream.records.schemas import Event
 from stream.worker.intake import Intake, Reading
 from stream.worker.requests import refuse
 from stream.worker.rounds import Rounds
 from tests.stream.worker.test_rounds import Record
 from tests.support.site import Site, T, did
 
-REQUESTS = TP("requests", 0)
+REQUESTS, VIEWS = TP("requests", 0), TP("events.view", 0)
 
 
 def asked(name: str, *, written: float = T, deadline_ms: int | None = None) -> SlateAsked:
@@ -57,7 +60,7 @@ class Worker:
     def __init__(self, **slate: Any) -> None:
         self.site = Site("abcdefgh", slate=Slate(slots=3, **slate))
         self.shard = self.site.shard
-        self.shard.next["requests"] = 0
+        self.shard.next |= {"events.view": 0, "requests": 0}
         self.sent, self.statuses, self.outcomes_acked = list[Any](), list[tuple[str, float]](), dict[str, int]()
         self.batches = list[Batch]()
         writer: Any = self
@@ -71,8 +74,8 @@ class Worker:
         self.batches.append(batch)
         self.site.fold(batch)
 
-    def take(self, *requests: Request) -> list[Response]:
-        """The responses to a poll of requests."""
+    def take(self, *requests: Request, events: Sequence[Event] = ()) -> list[Response]:
+        """The responses to a poll of views and of requests that were written after them."""
 
         async def seek(poll: Poll, reading: Reading) -> None:
             assert not reading.seek
@@ -82,8 +85,12 @@ class Worker:
             Record("requests", 0, first + n, int(T * 1000), each.user_id.encode(), encode(each))
             for n, each in enumerate(requests)
         ]
+        seen = [
+            Record("events.view", 0, n, int(T * 1000) - 1, each.user_id.encode(), encode(each))
+            for n, each in enumerate(events, self.shard.next["events.view"])
+        ]
         self.sent = []
-        asyncio.run(self.rounds.take(Poll([(REQUESTS, records)]), seek))
+        asyncio.run(self.rounds.take(Poll([*([(VIEWS, seen)] if seen else []), (REQUESTS, records)]), seek))
         return [each.record for each in self.sent if each.topic.name == "responses"]
 
 
@@ -116,3 +123,19 @@ def test_a_burst_is_refused_early_and_nothing_of_it_waits() -> None:
     assert statuses.count("busy") == 150 - statuses.count("fresh")
     assert worker.rounds.deferring == 0
     assert len(worker.site.shard.users) == statuses.count("fresh"), "who was refused left nothing behind"
+
+
+def test_a_request_right_after_an_event_answers_both_whoever_waits_for_the_events_slate() -> None:
+    worker = Worker(wait_ms=0)
+    mine = Event(event_id="mine", user_id="u", item_id="a", timestamp=T)
+    (found,) = worker.take(Request(request_id="r", user_id="u", timestamp=T + 30.0), events=[mine])
+    (published,) = [each.record for each in worker.sent if each.topic.name == "recommendations"]
+    assert found.recommendation == published, "the event has no slate of its own"
+    assert (published.event_id, published.timestamp) == ("mine", T + 30.0)
+    answered = Answered(10, 10)
+    answered.event(mine, T)
+    answered.slate(published)
+    assert answered.knows("u", "mine")
+    (later,) = worker.take(Request(request_id="later", user_id="u", timestamp=T + 60.0))
+    assert later.recommendation is not None
+    assert later.recommendation.event_id is None
