@@ -15,7 +15,7 @@ import msgspec
 
 from stream.config import Config
 from stream.decisions.arrivals import Answer, Arrival, Change, SlateAsked, UserEvent
-from stream.decisions.asked import answered
+from stream.decisions.asking.asked import answered
 from stream.decisions.refresh import Limits, stale
 from stream.decisions.settlement import replaced, settle, silence
 from stream.decisions.shard import Shard

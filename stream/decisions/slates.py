@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from bandits import NO_CONSTRAINTS, Policy, Slate, session_state
 from bandits.slates.disagreement.policy import Disagreement
 from stream.config import Config
-from stream.decisions.asked import NO_REST, asked_for, rank_asked, rest_of
+from stream.decisions.asking.asked import NO_REST, asked_for, rank_asked, rest_of
 from stream.decisions.draw import draw, write_down
 from stream.decisions.uniforms import random_bits, uniforms
 from stream.experiments.variants import Treatment

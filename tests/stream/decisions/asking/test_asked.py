@@ -194,7 +194,7 @@ def test_what_is_published_says_what_was_drawn_and_what_follows(site: Site) -> N
     (answer,) = site.engine.take_in(
         site.shard, [([asked("u", T + 200, candidates=[*HITS, "new"])], {"requests/0": 1})]
     ).answers[0]  # fmt: skip
-    found = response(answer, 3, site.model.lists)
+    found = response(answer, None, 3, site.model.lists)
     assert found.status == "fresh"
     assert found.recommendation is not None
     slots = found.recommendation.slots
