@@ -1,7 +1,9 @@
 """The configuration: read once at the start from a TOML file and the environment, which wins.
 
 `headwater config` prints every setting as a TOML file that can be edited. Key `slots` of section `slate` is
-`HEADWATER_SLATE_SLOTS` in the environment; `HEADWATER_BROKER` is short for `HEADWATER_KAFKA_BROKER`.
+`HEADWATER_SLATE_SLOTS` in the environment; `HEADWATER_BROKER` is short for `HEADWATER_KAFKA_BROKER`. The tables
+`[placements.NAME]` are one variable there, `HEADWATER_PLACEMENTS`: a JSON object of objects by name, in place of those
+of the file.
 """
 
 import difflib
@@ -16,6 +18,7 @@ import msgspec
 from msgspec import Meta, Struct
 
 from stream.errors import UsageError
+from stream.placements import POLICY, WEIGHTS, Name, Placement, fault
 from stream.records.numbers import number, whole
 from stream.settings import (
     Drift,
@@ -37,6 +40,7 @@ __all__ = [
     "DriftAnswer",
     "Gateway",
     "Kafka",
+    "Placement",
     "Policy",
     "Ranking",
     "Rewards",
@@ -58,6 +62,7 @@ RETIRED = {  # section, old key -> new key with another unit, where only 0 (neve
     ("slate", "backlog_s"): "wait_ms",
 }
 REMOVED_IN = "0.2.0"
+PLACEMENTS = f"{PREFIX}PLACEMENTS"
 
 log = logging.getLogger(__name__)
 
@@ -78,6 +83,26 @@ class Config(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     drift: Drift = Drift()
     worker: Worker = Worker()
     gateway: Gateway = Gateway()
+    placements: dict[Name, Placement] = {}
+
+    @property
+    def pushed(self) -> tuple[str, ...]:
+        """Placements whose slates are published after each event, beside home's."""
+        return tuple(name for name, placement in self.placements.items() if placement.push)
+
+    def at(self, placement: str) -> "Config":
+        """The settings that slates of a placement are made by, as if it were home."""
+        own = self.placements[placement]
+        policy = own.given(*POLICY) | ({"name": own.policy} if own.policy else {})
+        rules = own.rules or self.slate.rules
+        return msgspec.structs.replace(
+            self, slate=msgspec.structs.replace(self.slate, slots=own.slots, rules=rules),
+            policy=msgspec.structs.replace(self.policy, **policy, discount=0.0),
+            ranking=msgspec.structs.replace(self.ranking, **own.given(*WEIGHTS)), placements={},
+        )  # fmt: skip
+
+
+SECTIONS = tuple(name for name in Config.__struct_fields__ if name != "placements")  # those with fixed keys
 
 
 def load(path: Path | None, environment: Mapping[str, str]) -> Config:
@@ -104,6 +129,8 @@ def load(path: Path | None, environment: Mapping[str, str]) -> Config:
         if isinstance(settings.get(section), dict):
             _drop_retired(settings[section], old, new, f"{origin}: [{section}]")
     _convert(settings, origin, strict=True)  # so that a mistake in the file is reported as the file's
+    if PLACEMENTS in environment:
+        settings["placements"] = _placements(environment[PLACEMENTS])
     for section, key, value in _from_environment(environment):
         settings.setdefault(section, {})[key] = _as_number(section, key, value)
     return _convert(settings, "environment or " + origin, strict=False)
@@ -142,7 +169,8 @@ def _drop_retired(table: dict[str, Any], old: str, new: str, origin: str) -> Non
 def _from_environment(environment: Mapping[str, str]) -> list[tuple[str, str, str]]:
     """Section, key and value of every setting in the environment, by name."""
     given = {name: environment[name] for name in sorted(environment) if name.startswith(PREFIX)}
-    given.pop(f"{PREFIX}CONFIG", None)
+    for name in (f"{PREFIX}CONFIG", PLACEMENTS):
+        given.pop(name, None)
     for (section, old), new in RENAMED.items():
         take_renamed(given, _variable(section, old), _variable(section, new), "environment")
     for (section, old), new in RETIRED.items():
@@ -170,7 +198,16 @@ def _convert(settings: dict[str, dict[str, Any]], origin: str, *, strict: bool) 
         value = getattr(getattr(config, section), key)
         if isinstance(value, float) and not math.isfinite(value):  # TOML has words for it
             raise ConfigError(f"{origin}: must be a number; got {value} - at `$.{section}.{key}`")
+    if wrong := fault(config.placements, config.slate.slots):
+        raise ConfigError(f"{origin}: {wrong}")
     return config
+
+
+def _placements(text: str) -> dict[str, Any]:
+    try:
+        return msgspec.json.decode(text, type=dict[str, Any])
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise ConfigError(f"environment: {PLACEMENTS}: must be a JSON object of objects by name: {error}") from error
 
 
 def _as_number(section: str, key: str, text: str) -> str | float:
@@ -185,9 +222,7 @@ def _as_number(section: str, key: str, text: str) -> str | float:
 
 
 def _keys() -> list[tuple[str, str]]:
-    return [
-        (section, key) for section in Config.__struct_fields__ for key in getattr(Config(), section).__struct_fields__
-    ]
+    return [(section, key) for section in SECTIONS for key in getattr(Config(), section).__struct_fields__]
 
 
 def to_environment(config: Config) -> dict[str, str]:
@@ -196,7 +231,9 @@ def to_environment(config: Config) -> dict[str, str]:
     >>> to_environment(Config())["HEADWATER_SLATE_SLOTS"]
     '20'
     """
-    return {_variable(section, key): str(getattr(getattr(config, section), key)) for section, key in _keys()}
+    found = {_variable(section, key): str(getattr(getattr(config, section), key)) for section, key in _keys()}
+    placements = {PLACEMENTS: msgspec.json.encode(config.placements).decode()} if config.placements else {}
+    return found | placements
 
 
 def to_toml(config: Config) -> str:
@@ -209,8 +246,10 @@ def to_toml(config: Config) -> str:
     broker = "127.0.0.1:9092"
     """
     lines: list[str] = []
-    for section in Config.__struct_fields__:
-        values = getattr(config, section)
+    sections = {section: getattr(config, section) for section in SECTIONS}
+    for section, values in (
+        sections | {f"placements.{name}": each for name, each in config.placements.items()}
+    ).items():
         lines += [f"# {(type(values).__doc__ or '').splitlines()[0]}", f"[{section}]"]
         hints = get_type_hints(type(values), include_extras=True)
         for key in values.__struct_fields__:
@@ -218,7 +257,10 @@ def to_toml(config: Config) -> str:
             meta = getattr(hints[key], "__metadata__", (Meta(),))[0]
             if meta.description:
                 lines.append(f"# {meta.description}")
-            lines.append(f"{key} = {_toml(MASK if key in SECRETS and value else value)}")
+            if value is None:
+                lines.append(f"# {key} =")
+            else:
+                lines.append(f"{key} = {_toml(MASK if key in SECRETS and value else value)}")
         lines.append("")
     return "\n".join(lines)
 

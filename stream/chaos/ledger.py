@@ -18,6 +18,7 @@ from stream.chaos.requests import RequestLedger
 from stream.config import Config
 from stream.decisions.publish import outcomes
 from stream.model.fold import Model
+from stream.placements import key_of
 from stream.records.codec import encode
 from stream.records.log import Batch, Decision, FingerprintReport, Step, decode_message
 from stream.records.schemas import Event, Outcome, Recommendation
@@ -49,7 +50,7 @@ class Ledger:
         self._sums = np.zeros_like(self._counts)  # and of their numbers
         self._published: OrderedDict[str, tuple[bytes, int]] = OrderedDict()  # propensities, when
         self._unpublished: dict[str, tuple[bytes, int]] = {}  # accepted, but not read on `recommendations` yet
-        self._open: dict[str, tuple[str, bytes]] = {}  # user -> the decision that waits for an answer
+        self._open: dict[tuple[str, str], tuple[str, bytes]] = {}  # user, placement -> decision waiting for an answer
         self._due: dict[str, int] = {}  # accepted settlements whose outcomes have not been read yet; digests
         self._early: dict[str, int] = {}  # outcomes whose settlements have not been read yet
         self._settled: OrderedDict[str, int] = OrderedDict()
@@ -91,8 +92,8 @@ class Ledger:
 
     def _step(self, shard: str, step: Step, written_ms: int) -> None:
         if step.settled is not None:
-            wanted = step.settled.decision_id, step.settled.propensities
-            self.broken["settled, but not open"] += self._open.pop(step.user_id, None) != wanted
+            wanted, key = (step.settled.decision_id, step.settled.propensities), (step.user_id, step.settled.placement)
+            self.broken["settled, but not open"] += self._open.pop(key, None) != wanted
             self.requests.settle(step.settled.decision_id)
         if step.event is not None:
             n = int(step.event.event_id.rpartition("-")[2])
@@ -112,8 +113,8 @@ class Ledger:
             self.broken["accepted unlike sent"] += self._sent[row][n] != int(text[1:])
 
     def _decide(self, user_id: str, decision: Decision, written_ms: int) -> None:
-        self.broken["opened while another was open"] += user_id in self._open
-        self._open[user_id] = decision.decision_id, decision.propensities
+        self.broken["opened while another was open"] += (user_id, decision.placement) in self._open
+        self._open[user_id, decision.placement] = decision.decision_id, decision.propensities
         self.requests.decide(decision, written_ms)
         made, published = (decision.propensities, written_ms), self._published.pop(decision.decision_id, None)
         if published is None:
@@ -128,7 +129,7 @@ class Ledger:
         slate = msgspec.json.decode(data, type=Recommendation)
         published = np.array([slot.propensity for slot in slate.slots], np.float32).tobytes(), written_ms
         made = self._unpublished.pop(slate.decision_id, None)
-        open_id, propensities = self._open.get(slate.user_id, ("", b""))
+        open_id, propensities = self._open.get((slate.user_id, key_of(slate.placement, slate.page)), ("", b""))
         if made is not None:
             self._prove(made, published)
         elif open_id == slate.decision_id:

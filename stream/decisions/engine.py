@@ -1,6 +1,6 @@
 """START HERE. One event's journey, top to bottom: no I/O, no clock, no threads.
 
-    event ─> duplicate? ─> settle the open decision ─> update the user ─> candidates ─> slate ─> one record for the log
+    event ─> duplicate? ─> settle open decisions ─> update the user ─> candidates ─> slate ─> one record for the log
 
 The engine *creates* records from events and applies them to the users of its shard at once. The log *commits* them:
 what it accepted is folded into the shared model (`model/fold.py`) on every worker. `local.py` runs the two with a list
@@ -9,6 +9,7 @@ as the log.
 
 import math
 from collections.abc import Sequence
+from operator import itemgetter
 from typing import NamedTuple
 
 import msgspec
@@ -17,15 +18,18 @@ from stream.config import Config
 from stream.decisions.arrivals import Answer, Arrival, Change, SlateAsked, UserEvent
 from stream.decisions.asking.asked import answered
 from stream.decisions.refresh import Limits, stale
-from stream.decisions.settlement import replaced, settle, silence
+from stream.decisions.settling.settlement import replaced, silence
+from stream.decisions.settling.steps import Steps
 from stream.decisions.shard import Shard
 from stream.decisions.shown import Shown, ShownCandidates
 from stream.decisions.slates import DrawnSlate, SlateRequest, Slates
-from stream.model.fold import SEGMENT, Model
+from stream.model.fold import Model
 from stream.observe import Observer
-from stream.records.log import Batch, Decision, LoggedEvent, ProfileChange, Record, SessionEnd, Settlement, Step
-from stream.records.requests import Request
-from stream.state.user import NOBODY, User
+from stream.placements import assumes, key_of, pushes
+from stream.records.log import Batch, Decision, LoggedEvent, ProfileChange, Record, Settlement, Step
+from stream.records.schemas import HOME
+from stream.state.open_decisions import open_at
+from stream.state.user import NOBODY
 
 ROWS_AHEAD = 20  # made in an idle moment, for slates to come: 2 to 20 ms
 AT_ONCE = 32  # slates made step by step together; their features, some 0.5 MB, should stay in a cache
@@ -38,6 +42,7 @@ class Taking(NamedTuple):
     next: list[dict[str, int]]  # by message: the shard's positions after it
     newest: dict[str, tuple[int, int, Step]]  # every user's newest step, the newest last: message, place
     answers: list[list[Answer]]  # by message: to what was asked for
+    asked: set[str]  # users with an answer that is a slate of a placement beside home
 
 
 class Engine:
@@ -47,8 +52,9 @@ class Engine:
         self.config, self.model, self.observer = config, model, observer or Observer()
         self.shown = ShownCandidates(config, model)
         self.slates = Slates(config, model, self.shown.slot)
-        self.traits = tuple(filter(None, config.sources.traits.split(",")))
-        self._segmented, self._session_gap_s = SEGMENT in self.traits, config.rewards.session_gap_s
+        self.steps = Steps(config, model, self.shown, self.observer)
+        self.traits, self._session_gap_s = self.steps.traits, config.rewards.session_gap_s
+        self._pushed = config.pushed
 
     def batch(self, shard: Shard, arrivals: Sequence[Arrival], next_: dict[str, int]) -> Batch:
         """Records for the arrivals of a shard, applied to its users, as one message for the log."""
@@ -62,7 +68,7 @@ class Engine:
 
     def take_in(self, shard: Shard, parts: Sequence[tuple[Sequence[Arrival], dict[str, int]]]) -> Taking:
         """Make records of what arrived and apply them; `decide` makes slates and messages of them."""
-        taking = Taking([], [next_ for _, next_ in parts], {}, [])
+        taking = Taking([], [next_ for _, next_ in parts], {}, [], set())
         for n, (arrivals, _) in enumerate(parts):
             records: list[Record] = []
             taking.made.append(records)
@@ -70,16 +76,16 @@ class Engine:
             for arrival in arrivals:
                 if isinstance(arrival, SlateAsked):
                     name = f"{shard.epoch}.{shard.seq + n}.{len(records)}"
-                    record: Record | None = self._answer_request(shard, arrival, name, taking)
-                else:
-                    record = self._take(shard, arrival)
+                    records += self._answer_request(shard, arrival, name, taking)
+                    continue
+                made = self._take(shard, arrival)
+                record = made[-1] if made else None
+                records += made
                 if isinstance(record, Step) and record.event is not None and not record.event.returned:
                     taking.newest.pop(record.user_id, None)
-                    taking.newest[record.user_id] = n, len(records), record
+                    taking.newest[record.user_id] = n, len(records) - 1, record
                 elif isinstance(record, ProfileChange) and record.attributes is None:
                     taking.newest.pop(record.user_id, None)
-                if record is not None:
-                    records.append(record)
         return taking
 
     def decide(
@@ -107,8 +113,14 @@ class Engine:
         self.observer.deferred(later)
         places = [taking.newest[user_id] for user_id in newest[later:]]
         asked = [(step, f"{shard.epoch}.{shard.seq + n}.{place}") for n, place, step in places]
+        left = [(n, place, closing) for n, place, step in places if (closing := self._leave(shard, step.user_id))]
         for (n, place, _), step in zip(places, self.answer(shard, asked), strict=True):
             made[n][place] = step
+        for n, place, closing in sorted(left, key=itemgetter(0, 1), reverse=True):  # from behind: places stay right
+            made[n].insert(place, closing)
+        for (n, _, _), (step, name) in zip(places, asked, strict=True):
+            # Behind the slates that were asked for meanwhile, which may stand in later messages.
+            made[-1 if step.user_id in taking.asked else n] += self._push(shard, step.user_id, name)
         if made:
             if deferred:
                 made[-1] += self._answer_deferred(
@@ -120,96 +132,43 @@ class Engine:
             for n, (records, next_) in enumerate(zip(made, taking.next, strict=True))
         ]
 
-    def _answer_request(self, shard: Shard, asked: SlateAsked, name: str, taking: Taking) -> Step | None:
-        """Make a slate at once, in place of the open and of a deferred one; the same request again gets it again."""
+    def _answer_request(self, shard: Shard, asked: SlateAsked, name: str, taking: Taking) -> list[Step]:
+        """Make a slate at once, in place of the open one there; the same request again gets it again.
+
+        One of home stands for a deferred slate, too.
+        """
         user_id, request = asked.user_id, asked.request
-        user = shard.users.get(user_id, NOBODY)
-        step, decision = None, user.open
+        known = HOME, *self.config.placements
+        if request.placement not in known:
+            wrong = f"request: `placement` must be one of {', '.join(known)}; got {request.placement[:100]!r}"
+            taking.answers[-1].append(Answer(asked, None, "refused", wrong))
+            return []
+        user, key, made = shard.users.get(user_id, NOBODY), key_of(request.placement), list[Step]()
+        decision = open_at(user, key)
         if decision is None or decision.request_id != request.request_id:
-            step = self._renew(shard, user_id, max(asked.now, user.time), name, request)
-            decision = None if step is None else step.decision
-        if step is not None:
+            now = max(asked.now, user.time)
+            made = self._renew(shard, SlateRequest(user_id, user, now, name, of=request, placement=key), now)
+            decision = made[0].decision if made else None
+        if made and not key:
             taking.newest.pop(user_id, None)
             shard.deferred.discard(user_id)
+        elif made:
+            taking.asked.add(user_id)
         taking.answers[-1].append(answered(asked, decision, self.model))
-        return step
+        return made
 
-    def _take(self, shard: Shard, arrival: UserEvent | Change) -> Record | None:
+    def _take(self, shard: Shard, arrival: UserEvent | Change) -> Sequence[Record]:
         if isinstance(arrival, UserEvent):
-            return self.step(shard, arrival.user_id, arrival.event, arrival.units)
+            return self.steps.take(shard, arrival.user_id, arrival.event, arrival.units)
         if isinstance(arrival, ProfileChange):
             shard.apply(arrival)
             self.shown.forget(arrival.user_id)
-        return arrival
+        return [arrival]
 
     def step(self, shard: Shard, user_id: str, event: LoggedEvent, units: float = 1.0) -> Step | None:
-        """Take one event of one user.
-
-        1. drop it if it came before
-        2. settle the user's open decision: was it a hit?
-        3. note for the ranker which candidate was taken
-        4. take it into the user's history and session
-        """
-        user = shard.users.get(user_id, NOBODY)
-        before = user.before(event, self._session_gap_s, profiled=self._segmented)
-        if before.duplicate:  # 1
-            self.observer.duplicate()
-            return None
-        if event.returned:
-            return self._take_back(shard, user_id, user, event)
-        self.observer.event(event.kind)
-        if before.late:
-            self.observer.late()
-        settled = self._settle(user.open, event, same_session=before.same_session > 0) if user.open else None  # 2
-        if not shard.deferred:  # else there is no time
-            self.shown.renew(user_id, user, event)
-        rows = self.shown.rows(user_id, user, event)  # 3
-        item = self.model.vocabulary.index(event.item_id)
-        ended = before.profile and not before.same_session
-        step = Step(
-            user_id, event, before.recent, before.in_session, settled, None, rows,
-            self._traits(user, event, before.profile) if self.traits else {}, before.past,
-            self.model.catalogue.touched(item, None if event.price is None else event.price / units),
-            SessionEnd(before.profile, user.attributes) if ended else None,
-        )  # fmt: skip
-        shard.apply(step)  # 4
-        shard.watermark = max(shard.watermark, event.time)
-        return step
-
-    def _take_back(self, shard: Shard, user_id: str, user: User, event: LoggedEvent) -> Step:
-        """A return: takes back at most what the purchase from a slate brought in; the open slate stays open."""
-        paid = user.paid.get(event.item_id)
-        known = 0.0 if paid is None else paid.amount
-        # Without a price all of it comes back; -0.0 stays a return, of nothing that was counted.
-        amount = -min(known, -event.revenue if event.revenue else known)
-        event = msgspec.structs.replace(event, price=amount or -0.0)
-        of = {} if paid is None else {"experiment": paid.experiment, "variant": paid.variant}
-        step = Step(user_id, event, [], 0, None, None, None, of)
-        shard.apply(step)
-        self.observer.returned(event)
-        return step
-
-    def _settle(self, open_: Decision, event: LoggedEvent, *, same_session: bool) -> Settlement:
-        treatment = self.model.variants.named(open_.experiment, open_.variant)
-        settled = settle(
-            open_, event, same_session=same_session, discount=0.0 if treatment is None else treatment.discount,
-            rewards=self.config.rewards,
-        )  # fmt: skip
-        self.observer.settled(settled, event)
-        return settled
-
-    def _traits(self, user: User, event: LoggedEvent, profile: bytes) -> dict[str, str]:
-        """The user's groups: as the event says, else the account, else the event before; and their segment."""
-        traits = {}
-        for name in self.traits:
-            if name == SEGMENT:
-                segments = self.model.segments
-                number = segments.predict_one(profile) if profile else segments.predict_cold(user.attributes)
-                if number >= 0:
-                    traits[name] = str(number)
-            elif (value := event.traits.get(name) or user.attributes.get(name) or user.traits.get(name)) is not None:
-                traits[name] = str(value)
-        return traits
+        """Take one event of one user, see `Steps.take`: the event's own step; None for a duplicate."""
+        taken = self.steps.take(shard, user_id, event, units)
+        return taken[-1] if taken else None
 
     def answer(self, shard: Shard, asked: Sequence[tuple[Step, str]]) -> list[Step]:
         """Make slates for the users of steps: gather candidates, rank them, draw. The same steps, with decisions.
@@ -241,7 +200,7 @@ class Engine:
         decision = drawn.decision
         if not decision.sources:
             return None
-        self.shown.keep(asked.user_id, Shown(asked.now, asked.name, drawn.slot))
+        self.shown.keep(asked.user_id, Shown(asked.now, asked.name, drawn.slot), asked.placement)
         self.observer.decided(decision, drawn.mix)
         return decision
 
@@ -249,12 +208,20 @@ class Engine:
         """Settle at 0 the open decisions that the watermark has passed."""
         steps = []
         for user_id, open_ in shard.overdue(shard.watermark - self.config.rewards.attribution_window_s):
-            settled = silence(open_, self.config.rewards)
-            self.observer.settled(settled)
-            step = Step.without_event(user_id, settled=settled)
-            shard.apply(step)
-            steps.append(step)
+            seen = assumes(self.config.placements, open_.placement)
+            steps.append(self._close(shard, user_id, silence(open_, self.config.rewards, seen=seen)))
         return steps
+
+    def _leave(self, shard: Shard, user_id: str) -> Step | None:
+        """Close home's slate, if it is open still: the event that a new one is made for answered another placement."""
+        user = shard.users[user_id]
+        return None if user.open is None else self._close(shard, user_id, replaced(user.open, user.time))
+
+    def _close(self, shard: Shard, user_id: str, settled: Settlement) -> Step:
+        self.observer.settled(settled)
+        step = Step.without_event(user_id, settled=settled)
+        shard.apply(step)
+        return step
 
     def make_deferred(self, shard: Shard, user_ids: Sequence[str]) -> Batch | None:
         """Make the slates of users who were deferred, as a message; None: nobody needs one any more."""
@@ -263,12 +230,24 @@ class Engine:
 
     def _answer_deferred(self, shard: Shard, user_ids: Sequence[str], name: str, first: int) -> list[Step]:
         """Steps without an event; `name` and, from `first` on, a number name their decisions."""
-        asked = list[tuple[Step, str]]()
+        asked, steps = list[tuple[Step, str]](), list[Step]()
         for user_id in user_ids:
             user = shard.users.get(user_id)
-            if user is not None and user.open is None:
+            if user is not None and (user.open is None or user.open.time < user.time):
+                steps += [] if (closing := self._leave(shard, user_id)) is None else [closing]
                 asked.append((Step.without_event(user_id), f"{name}.{first + len(asked)}"))
-        return [step for step in self.answer(shard, asked) if step.decision is not None]
+        steps += [step for step in self.answer(shard, asked) if step.decision is not None]
+        for step, decision_name in asked:
+            steps += self._push(shard, step.user_id, decision_name)
+        return steps
+
+    def _push(self, shard: Shard, user_id: str, name: str) -> list[Step]:
+        """Make a slate for each placement that pushes, after home's of that name."""
+        user, made = shard.users[user_id], list[Step]()
+        for placement in self._pushed:
+            asked = SlateRequest(user_id, user, user.time, f"{name}.{placement}", placement=placement)
+            made += self._renew(shard, asked, shard.watermark)
+        return made
 
     def refresh(self, shard: Shard, most: int) -> Batch | None:
         """Replace open slates with withdrawn items, then stale ones, at most so many; None: no slate."""
@@ -279,22 +258,27 @@ class Engine:
         )
         most = most if slate.refresh_s > 0 else 0
         found = shard.withdrawn.take(self.model.catalogue, self.model.vocabulary, most) if most else []
-        for user_id in dict.fromkeys([*found, *stale(shard.ageing, limits, most - len(found))]):
-            if shard.users[user_id].open is not None:
-                step = self._renew(shard, user_id, now, f"{shard.epoch}.{shard.seq}.{len(steps)}")
-                steps += [] if step is None else [step]
+        for user_id, key in dict.fromkeys([*found, *stale(shard.ageing, limits, most - len(found))]):
+            user = shard.users[user_id]
+            if open_at(user, key) is not None and pushes(self.config.placements, key):
+                name = f"{shard.epoch}.{shard.seq}.{len(steps)}"
+                steps += self._renew(shard, SlateRequest(user_id, user, now, name, placement=key), now)
         return shard.message(steps, {}, last=True) if steps else None
 
-    def _renew(self, shard: Shard, user_id: str, now: float, name: str, of: Request | None = None) -> Step | None:
-        """A new slate as of `now`: the record closes the open decision, if there is one, as replaced."""
-        user = shard.users.get(user_id, NOBODY)
-        asked = SlateRequest(user_id, user.as_of(now, self._session_gap_s), now, name, of=of)
+    def _renew(self, shard: Shard, asked: SlateRequest, at: float) -> list[Step]:
+        """A new slate, made when the watermark stood at `at`; no record if there is nothing to show.
+
+        The record closes the decision that is open there, if there is one, as replaced.
+        """
+        user_id, now = asked.user_id, asked.now
+        open_ = open_at(asked.user, asked.placement)
+        asked = asked._replace(user=asked.user.as_of(now, self._session_gap_s))
         decision = self._decide(asked, *self.draw([asked]))
         if decision is None:
-            return None
-        if (settled := None if user.open is None else replaced(user.open, now)) is not None:
+            return []
+        if (settled := None if open_ is None else replaced(open_, now)) is not None:
             self.observer.settled(settled)
         step = Step.without_event(user_id, settled=settled, decision=decision)
         shard.apply(step)
-        shard.opened(user_id, decision, now)
-        return step
+        shard.opened(user_id, decision, at)
+        return [step]

@@ -15,9 +15,11 @@ from numpy.typing import NDArray
 from learners import Query
 from stream.decisions.publish import source_name
 from stream.model.fold import Model
+from stream.placements import name_of
 from stream.ranking.candidates import Candidates
 from stream.ranking.reasons import groups
 from stream.records.requests import MAX_SLOTS
+from stream.state.open_decisions import open_at
 from stream.state.user import User
 
 MAX_PARTS, MAX_PULLS = 8, 3  # contributions and items listed for a slot
@@ -25,24 +27,26 @@ LINKS = ("covisitation", "sequential_rules")  # sources whose score is a sum ove
 ASKED = 10  # newest items of the user that are tried
 
 
-def explain(model: Model, user_id: str, user: User) -> dict[str, Any] | None:
-    """Explain a user's open slate; None if there is none.
+def explain(model: Model, user_id: str, user: User, placement: str = "") -> dict[str, Any] | None:
+    """Explain a user's open slate of a placement (see `Decision.placement`); None if there is none.
 
     Items that the model would no longer propose have no contributions.
     """
-    *_, found = None, *explanation_parts(model, user_id, user)
+    *_, found = None, *explanation_parts(model, user_id, user, placement)
     return found
 
 
-def explanation_parts(model: Model, user_id: str, user: User) -> Iterator[dict[str, Any] | None]:
+def explanation_parts(
+    model: Model, user_id: str, user: User, placement: str = ""
+) -> Iterator[dict[str, Any] | None]:  # fmt: skip
     """The same in parts of a millisecond: None after each slot, at last the explanation.
 
     The model may learn between two parts: each slot is explained by the model as it is then.
     """
-    decision = user.open
+    decision = open_at(user, placement)
     if decision is None:
         return
-    setup = model.variants.named(decision.experiment, decision.variant) or model.variants.configured
+    setup = model.variants.named(decision) or model.variants.at(decision.placement)
     found = setup.ranker.candidates(user_id, user, user.time, min(len(decision.sources), MAX_SLOTS))
     query = setup.ranker.query(user_id, user, user.time)
     yield None
@@ -62,6 +66,7 @@ def explanation_parts(model: Model, user_id: str, user: User) -> Iterator[dict[s
     yield {
         "user_id": user_id, "decision_id": decision.decision_id, "policy": decision.policy,
         "experiment": decision.experiment, "variant": decision.variant, "time": decision.time,
+        "placement": name_of(decision.placement),
         "model_version": model.offset, "slots": slots,
     }  # fmt: skip
 

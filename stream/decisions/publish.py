@@ -7,6 +7,7 @@ import numpy as np
 
 from bandits import PINNED
 from stream.decisions.arrivals import Answer
+from stream.placements import name_of, page_of
 from stream.ranking.reasons import FOLLOWS, reason_names
 from stream.records.log import Batch, Decision, ProfileChange, Settlement, Step
 from stream.records.requests import Response
@@ -14,7 +15,7 @@ from stream.records.schemas import Outcome, Recommendation, Slot
 
 
 def recommendations(batch: Batch, lists: tuple[str, ...]) -> Iterator[tuple[str, Recommendation | None]]:
-    """Users and their new slates; None for a user who is forgotten. `lists` names the sources by number."""
+    """Users and their new slates of all placements; None for who is forgotten. `lists` names the sources by number."""
     for user_id, decision, event_id in slates(batch):
         made = None if decision is None else recommendation(user_id, decision, event_id, batch.epoch, lists)
         yield user_id, made
@@ -23,18 +24,22 @@ def recommendations(batch: Batch, lists: tuple[str, ...]) -> Iterator[tuple[str,
 def slates(batch: Batch) -> Iterator[tuple[str, Decision | None, str | None]]:
     """Users, their new decisions, None for who is forgotten, and the newest event that a decision answers.
 
-    An event that a request follows at once has no slate of its own: the request's answers both.
+    A placement's first decision after an event answers it: an event that a request follows at once has no slate of its
+    own, and those that are pushed follow in records of their own.
     """
-    unanswered: dict[str, str] = {}  # user -> event
+    newest: dict[str, tuple[str, set[str]]] = {}  # user -> event, and the placements that have answered it
     for record in batch.records:
         if isinstance(record, ProfileChange) and record.attributes is None:
-            unanswered.pop(record.user_id, None)
+            newest.pop(record.user_id, None)
             yield record.user_id, None, None
         elif isinstance(record, Step):
             if record.event is not None:
-                unanswered[record.user_id] = record.event.event_id
+                newest[record.user_id] = record.event.event_id, set()
             if record.decision is not None:
-                yield record.user_id, record.decision, unanswered.pop(record.user_id, None)
+                event_id, answered = newest.get(record.user_id, (None, set[str]()))
+                placement = record.decision.placement
+                yield record.user_id, record.decision, None if placement in answered else event_id
+                answered.add(placement)
 
 
 def recommendation(
@@ -46,7 +51,8 @@ def recommendation(
     return Recommendation(
         user_id=user_id, decision_id=decision.decision_id, event_id=event_id, timestamp=decision.time,
         model_version=decision.model_version, epoch=epoch, policy=decision.policy,
-        experiment=decision.experiment, variant=decision.variant,
+        experiment=decision.experiment, variant=decision.variant, placement=name_of(decision.placement),
+        page=page_of(decision.placement),
         slots=[
             Slot(item, score, lists[0], propensity) if reason == FOLLOWS
             else Slot(item, score, source_name(source, lists), propensity, names[reason])
@@ -97,6 +103,7 @@ def _outcome(user_id: str, settled: Settlement, event_id: str | None, lists: tup
         sources=[source_name(source, lists) for source in settled.sources], propensities=_floats(settled.propensities),
         discount=settled.discount, state=settled.state, offering=list(lists), offered_ranks=settled.offered_ranks,
         lists=settled.lists, experiment=settled.experiment, variant=settled.variant, shadow=settled.shadow,
+        placement=name_of(settled.placement), page=page_of(settled.placement),
     )  # fmt: skip
 
 

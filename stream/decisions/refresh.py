@@ -16,6 +16,7 @@ from learners import INELIGIBLE, Vocabulary
 from stream.decisions.open_slates import OpenSlates
 from stream.records.log import Decision
 from stream.state.catalogue import Catalogue
+from stream.state.open_decisions import all_open, open_at
 from stream.state.users import Users
 
 AT_ONCE = 500  # users looked at in one go, some 2 ms
@@ -29,18 +30,18 @@ class Limits(NamedTuple):
     silent_before: float  # a slate made before is settled by silence instead
 
 
-def stale(slates: OpenSlates, limits: Limits, most: int) -> list[str]:
-    """Take out users whose open slate should be refreshed, at most so many, the oldest slate first.
+def stale(slates: OpenSlates, limits: Limits, most: int) -> list[tuple[str, str]]:
+    """Take out users and placements whose open slate should be refreshed, at most so many, the oldest slate first.
 
     A user who is no longer active is dropped: only an event brings them back, and that makes a new slate, or none.
 
     >>> stale(OpenSlates({}), Limits(9.0, 0.0, 0.0), 5)
     []
     """
-    found: list[str] = []
+    found: list[tuple[str, str]] = []
     while len(found) < most and (oldest := slates.pop(limits.made_before)) is not None:
         if oldest.at >= limits.silent_before and oldest.user.time >= limits.active_since:
-            found.append(oldest.user_id)
+            found.append((oldest.user_id, oldest.decision.placement))
     return found
 
 
@@ -56,27 +57,27 @@ class Withdrawn:
         self._users = users
         self._known = -1  # withdrawals when the walk began; -1: what a former owner left undone is looked for, too
         self._left: list[str] = []
-        self._worst: list[tuple[int, str]] = []  # a heap: less the number of withdrawn slots, and the user
+        self._worst: list[tuple[int, str, str]] = []  # a heap: less the number of withdrawn slots; user and placement
 
-    def take(self, catalogue: Catalogue, vocabulary: Vocabulary, most: int) -> list[str]:
-        """Go on with the walk; take out users with withdrawn items on their open slate, the worst of those found."""
+    def take(self, catalogue: Catalogue, vocabulary: Vocabulary, most: int) -> list[tuple[str, str]]:
+        """Go on with the walk; take out users and placements with withdrawn items on an open slate, the worst found."""
         if catalogue.withdrawals != self._known:
             self._known, self._left, self._worst = catalogue.withdrawals, list(self._users), []
         for user_id in self._left[-AT_ONCE:]:
-            count = self._count(user_id, catalogue, vocabulary)
-            if count:
-                heappush(self._worst, (-count, user_id))
+            user = self._users.get(user_id)
+            for slate in [] if user is None else all_open(user):
+                if count := withdrawn_slots(slate, catalogue, vocabulary):
+                    heappush(self._worst, (-count, user_id, slate.placement))
         del self._left[-AT_ONCE:]
-        found = list[str]()
+        found = list[tuple[str, str]]()
         while self._worst and len(found) < most:
-            _, user_id = heappop(self._worst)
-            if self._count(user_id, catalogue, vocabulary):  # an event may have brought a new slate by now
-                found.append(user_id)
+            _, user_id, placement = heappop(self._worst)
+            user = self._users.get(user_id)
+            decision = None if user is None else open_at(user, placement)
+            # An event may have brought a new one.
+            if decision is not None and withdrawn_slots(decision, catalogue, vocabulary):
+                found.append((user_id, placement))
         return found
-
-    def _count(self, user_id: str, catalogue: Catalogue, vocabulary: Vocabulary) -> int:
-        user = self._users.get(user_id)
-        return 0 if user is None or user.open is None else withdrawn_slots(user.open, catalogue, vocabulary)
 
 
 def withdrawn_slots(decision: Decision, catalogue: Catalogue, vocabulary: Vocabulary) -> int:

@@ -8,6 +8,7 @@ from stream.decisions.open_slates import OpenSlates
 from stream.decisions.refresh import Withdrawn
 from stream.records.acceptance import ShardState
 from stream.records.log import LOG_VERSION, Batch, Decision, ProfileChange, Record, Step
+from stream.state.open_decisions import all_open
 from stream.state.snapshot import UsersCopy
 from stream.state.users import Users, apply, close
 
@@ -107,9 +108,10 @@ class Shard:
         self.ageing = OpenSlates(self.users)  # to be refreshed; each is tried once
         self.withdrawn = Withdrawn(self.users)  # to be refreshed, for they show what is withdrawn
         for user_id, user in self.users.items():
-            if user.open is not None:
-                self.opened(user_id, user.open, user.open.time)
-            elif user.events and user.time > watermark - rewards.attribution_window_s:
+            for decision in all_open(user):
+                self.opened(user_id, decision, decision.time)
+            lacks = user.open is None or user.open.time < user.time
+            if lacks and user.events and user.time > watermark - rewards.attribution_window_s:
                 self.deferred.add(user_id, -math.inf)  # not settled by silence, so a former owner deferred it
 
     def apply(self, record: Step | ProfileChange) -> None:

@@ -1,4 +1,4 @@
-"""The candidates of every user's last slate: the ranker learns which of them was taken.
+"""The candidates of every user's last slate of each placement: the ranker learns which of them was taken.
 
 They are not part of the users' state: after a crash, the ranker learns nothing from a user's first step.
 
@@ -22,7 +22,7 @@ from stream.records.log import LoggedEvent, Rows
 from stream.state.user import User
 
 _BITS = np.dtype("<u4")
-SHOWN_USERS = 5_000  # users whose last candidates are kept; about 30 KB each
+SHOWN_USERS = 5_000  # slates whose candidates are kept, the newest; about 30 KB each
 
 
 class Shown(NamedTuple):
@@ -34,7 +34,7 @@ class Shown(NamedTuple):
 
 
 class ShownCandidates:
-    """Those of the last `SHOWN_USERS` users, in slots that are used again, the last one freed first."""
+    """Those of the last `SHOWN_USERS` slates, in slots that are used again, the last one freed first."""
 
     def __init__(self, config: Config, model: Model) -> None:
         self.model, self._slots, self._session_gap_s = model, config.slate.slots, config.rewards.session_gap_s
@@ -42,28 +42,33 @@ class ShownCandidates:
         self._uniform = config.ranking.negatives - self._hard
         self._seed, self._share = config.policy.seed, config.ranking.asked_share
         self._rows = np.empty((1 + config.ranking.negatives) * len(model.ranking.columns), np.uint8)
-        self._kept: OrderedDict[str, Shown] = OrderedDict()
+        self._kept: OrderedDict[tuple[str, str], Shown] = OrderedDict()  # by user and `Decision.placement`
         self._free: list[NDArray[np.uint8]] = []
 
-    def keep(self, user_id: str, shown: Shown) -> None:
-        """Keep what a user has just been shown; from now on the slot belongs to these."""
-        self.forget(user_id)
-        self._kept[user_id] = shown
+    def keep(self, user_id: str, shown: Shown, placement: str = "") -> None:
+        """Keep what a user has just been shown at a placement; from now on the slot belongs to these."""
+        self.drop(user_id, placement)
+        self._kept[user_id, placement] = shown
         if len(self._kept) > SHOWN_USERS:
-            self.forget(next(iter(self._kept)))
+            self.drop(*next(iter(self._kept)))
 
-    def forget(self, user_id: str) -> None:
-        """Drop what is kept of a user."""
-        kept = self._kept.pop(user_id, None)
+    def drop(self, user_id: str, placement: str) -> None:
+        """Drop what is kept of a user at a placement: it is settled, and not to be learned from."""
+        kept = self._kept.pop((user_id, placement), None)
         if kept is not None:
             self._free.append(kept.slot)
+
+    def forget(self, user_id: str) -> None:
+        """Drop all that is kept of a user."""
+        for key in [key for key in self._kept if key[0] == user_id]:
+            self.drop(*key)
 
     def renew(self, user_id: str, user: User, event: LoggedEvent) -> None:
         """Before an event: where a silence that ends sessions lies between the user's last list and now, make one now.
 
         Of which events is decided by their ids. Without such a silence the two lists would hardly differ.
         """
-        kept, name = self._kept.get(user_id), f"asked/{event.event_id}"
+        kept, name = self._kept.get((user_id, "")), f"asked/{event.event_id}"
         made = user.time if kept is None else max(kept.time, user.time)
         if not user.events or event.time - made <= self._session_gap_s or not self._drawn(name):
             return
@@ -78,9 +83,9 @@ class ShownCandidates:
         share = self._share
         return share == 1.0 or (share > 0.0 and float(uniforms(f"{self._seed}/{name}", 1)[0]) < share)
 
-    def rows(self, user_id: str, user: User, event: LoggedEvent) -> Rows | None:
+    def rows(self, user_id: str, user: User, event: LoggedEvent, placement: str = "") -> Rows | None:
         """Take out the candidate taken, a uniform sample of the others, and some of them that scored high."""
-        kept = self._kept.pop(user_id, None)
+        kept = self._kept.pop((user_id, placement), None)
         if kept is None:
             return None
         self._free.append(kept.slot)

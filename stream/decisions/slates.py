@@ -34,6 +34,18 @@ class SlateRequest(NamedTuple):
     name: str  # of the decision to be; decides the random numbers
     novel: bool = False  # whether what the user has touched is left out
     of: Request | None = None  # that is answered
+    placement: str = ""  # and page, see `Decision.placement`
+
+
+class _Paper(NamedTuple):
+    """What slates of one length are written on, again and again."""
+
+    sheet: Sheet
+    bits: NDArray[np.uint32]  # random ones of each slot
+
+    @classmethod
+    def of(cls, slots: int, lists: int) -> "_Paper":
+        return cls(Sheet(slots, lists, slots), np.zeros(slots, np.uint32))
 
 
 class DrawnSlate(NamedTuple):
@@ -68,17 +80,16 @@ class Slates:
 
     def __init__(self, config: Config, model: Model, slots: Callable[[int], NDArray[np.uint8]]) -> None:
         self.config, self.model, self._slots = config, model, slots
-        length = config.slate.slots
-        self._sheet, self._bits = Sheet(length, len(model.lists), length), np.zeros(length, np.uint32)
-        self._bits_view = self._bits.data.cast("B")
+        lengths = {config.slate.slots, *(placement.slots for placement in config.placements.values())}
+        self._papers = {length: _Paper.of(length, len(model.lists)) for length in sorted(lengths)}
 
     def draw(self, asked: Sequence[SlateRequest]) -> list[DrawnSlate]:
         """Draw slates for different users, those of one variant together."""
         variants = self.model.variants
+        treatments = [variants.of(each.user_id, each.now, each.placement) for each in asked]
         if variants.experiment is None:
-            return [self._draw_one(each, variants.configured) for each in asked]
+            return [self._draw_one(each, of) for each, of in zip(asked, treatments, strict=True)]
         drawn: dict[str, DrawnSlate] = {}
-        treatments = [variants.of(each.user_id, each.now) for each in asked]
         for treatment in dict.fromkeys(treatments):
             for each, of in zip(asked, treatments, strict=True):
                 if of is treatment:
@@ -89,25 +100,24 @@ class Slates:
         """Rank, draw and write down, with all that is needed to learn from it."""
         model, policy, user, ranked = self.model, treatment.policy, asked.user, self._rank(asked, treatment)
         slot, state, name = self._slots(ranked.size), session_state(user.depth, user.events), asked.name
+        sheet, bits = self._papers[treatment.slots]
         if type(policy) is Disagreement and ranked.constraints is NO_CONSTRAINTS:
             beliefs, epsilon, floor = policy.drawing()
-            self._bits_view[:] = random_bits(self._seed(name), len(self._bits))
-            draw(
-                ranked.held, beliefs, epsilon, floor, state, self._bits, model.catalogue.events, self._sheet.array, slot
-            )
+            bits.data.cast("B")[:] = random_bits(self._seed(name), len(bits))
+            draw(ranked.held, beliefs, epsilon, floor, state, bits, model.catalogue.events, sheet.array, slot)
         else:
             epsilon, slate = policy.epsilon, self._fill(policy, state, treatment, ranked, name)
             write_down(
                 ranked.held, slate.items, slate.sources, slate.offered_ranks, slate.propensities,
-                model.catalogue.events, self._sheet.array, slot,
+                model.catalogue.events, sheet.array, slot,
             )  # fmt: skip
-        packed = self._sheet.read()
+        packed = sheet.read()
         decision = Decision(
             name, asked.now, policy.name, epsilon, model.offset, state,
             list(map(model.vocabulary.ids.__getitem__, packed.items)), packed.sources, packed.offered_ranks,
-            packed.propensities, packed.scores, packed.lists, reasons=packed.reasons,
+            packed.propensities, packed.scores, packed.lists, reasons=packed.reasons, placement=asked.placement,
         )  # fmt: skip
-        if model.variants.experiment is not None:
+        if model.variants.compares(asked.placement):
             decision = self._enrol(user, decision, treatment, ranked)
         if asked.of is not None:
             rest = rest_of(model, ranked, decision.slate, asked.of) if asked.of.candidates else NO_REST
@@ -117,23 +127,24 @@ class Slates:
     def _rank(self, asked: SlateRequest, treatment: Treatment) -> Ranked:
         candidates = CandidateRequest(asked.user_id, asked.user, asked.now, asked.novel)
         if asked.of is None:
-            return treatment.ranker.rank(candidates, self.config.slate.slots)
-        return rank_asked(self.model, treatment.ranker, candidates, asked.of, self.config.slate.slots)
+            return treatment.ranker.rank(candidates, treatment.slots)
+        return rank_asked(self.model, treatment.ranker, candidates, asked.of, treatment.slots)
 
     def _enrol(self, user: User, decision: Decision, treatment: Treatment, ranked: Ranked) -> Decision:
         """Note the variant that made a decision, and what the shadow policy would have shown in its place."""
-        shadow = self.model.variants.shadow
+        variants = self.model.variants
+        shadow = variants.shadow
         decision = msgspec.structs.replace(decision, experiment=treatment.experiment, variant=treatment.variant)
         enrols = bool(treatment.variant) and user.enrolled != enrolment(decision)
         shown: list[str] = []
-        if shadow is not None and treatment.policy is self.model.policy:
+        if shadow is not None and treatment.policy is variants.at(decision.placement).policy:
             ids = self.model.vocabulary.ids
             slate = self._fill(shadow, decision.state, treatment, ranked, f"shadow/{decision.decision_id}")
             shown = [ids[item] for item in slate.items.tolist()]
         return msgspec.structs.replace(decision, enrols=enrols, shadow=shown)
 
     def _fill(self, policy: Policy, state: int, treatment: Treatment, ranked: Ranked, name: str) -> Slate:
-        random_numbers = uniforms(self._seed(name), self.config.slate.slots)
+        random_numbers = uniforms(self._seed(name), treatment.slots)
         return policy.draw(state, treatment.ranker.lists(), random_numbers, ranked.constraints)
 
     def _seed(self, name: str) -> str:

@@ -73,7 +73,7 @@ def make_treatment(
         vocabulary, catalogue, sources, ranking, Weights.of(config.ranking), exclude_bought=bought, rules=rules
     )
     policy = configured_policy(config, 1 + len(sources), config.slate.slots)  # the ranking is a list too
-    return Treatment("", "", policy, ranker, config.policy.discount)
+    return Treatment("", "", policy, ranker, config.policy.discount, config.slate.slots)
 
 
 def about(item: Item | None) -> About:

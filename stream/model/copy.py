@@ -59,6 +59,18 @@ class ModelCopy(NamedTuple):
         found, order = self.parts | missing, list(parts)
         return self._replace(parts={name: found[name] for name in sorted(found, key=lambda name: _place(order, name))})
 
+    def placed(self, parts: Mapping[str, Part], prefix: str) -> Self:
+        """The same for a model with other placements: those that are new begin untrained, those that are gone go.
+
+        Parameters
+        ----------
+        prefix : of the names of parts that belong to one placement
+        """
+        kept = {name: part for name, part in self.parts.items() if name in parts or not name.startswith(prefix)}
+        new = {name: part.state() for name, part in parts.items() if name.startswith(prefix) and name not in kept}
+        found = kept | new
+        return self._replace(parts={name: found[name] for name in dict.fromkeys([*parts, *found]) if name in found})
+
     def restore(self, parts: Mapping[str, Part]) -> None:
         """Restore the parts of a model.
 

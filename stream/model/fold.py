@@ -14,7 +14,7 @@ from learners import PURCHASE, Categories, CoVisitation, Prepares, Segments, Voc
 from learners.board import Board
 from stream.config import Config
 from stream.experiments.results import Tally
-from stream.experiments.variants import Treatment, Variants
+from stream.experiments.variants import PLACED, Treatment, Variants
 from stream.model.bought import BOUGHT, BOUGHT_NEIGHBOURS, learn_purchase
 from stream.model.build import about, make_sources, make_treatment
 from stream.model.copy import ModelCopy, Part
@@ -26,13 +26,14 @@ from stream.ranking.candidates import CandidateRanker
 from stream.ranking.lists.items import ItemLists
 from stream.ranking.score import Ranking
 from stream.records.acceptance import Acceptance, Verdict
-from stream.records.log import LOG_VERSION, Batch, ExperimentChange, ItemChange, Message, Record, Step
+from stream.records.log import Batch, ExperimentChange, ItemChange, Message, Record, Step
 from stream.rules.file import load_rules, parse_rules
 from stream.state.catalogue import Catalogue
 from stream.state.users import number
 
 RANKED = "ranked"  # name of list 0
 SEGMENT = "segment"  # the trait that headwater learns itself
+WIDENED = 5  # version of the log whose rows have all features
 
 
 class Model:
@@ -41,7 +42,8 @@ class Model:
     def __init__(self, config: Config, observer: Observer | None = None) -> None:
         self.config = config
         self.observer = observer or Observer()
-        self.rule_book = load_rules(config.slate.rules) if config.slate.rules else None
+        paths = [config.slate.rules, *(placement.rules for placement in config.placements.values())]
+        self._books = {path: load_rules(path) for path in dict.fromkeys(paths) if path}
         self._start_empty()
 
     def _start_empty(self) -> None:
@@ -72,7 +74,7 @@ class Model:
 
     def _make_treatment(self, config: Config, rules_text: str) -> Treatment:
         """One way to make a slate; without a text, the rules are those of the workers' own file."""
-        book = parse_rules(rules_text) if rules_text else self.rule_book
+        book = parse_rules(rules_text) if rules_text else self._books.get(config.slate.rules)
         return make_treatment(config, book, self.vocabulary, self.catalogue, self.sources, self.ranking)
 
     @property
@@ -89,7 +91,7 @@ class Model:
         """Fold the log message at `offset`; returns whether it was accepted, or why not."""
         verdict = self.acceptance.judge(message, offset)
         if verdict == "accepted" and isinstance(message, Batch):
-            self._narrow = message.version < LOG_VERSION
+            self._narrow = message.version < WIDENED
             for record in message.records:
                 self.learn(record, offset)
             self._teach(offset)
@@ -180,7 +182,8 @@ class Model:
         if "experiment" in saved.parts:
             self._resume(saved.parts["experiment"])
         parts = self._parts()
-        saved.widened(self.ranking.mixer.names).completed(parts, [BOUGHT]).restore(parts)
+        saved = saved.widened(self.ranking.mixer.names).placed(parts, PLACED)
+        saved.completed(parts, [BOUGHT]).restore(parts)
         self.acceptance.restore(saved.acceptance)
         self.offset, self.skipped = saved.offset, saved.skipped
 

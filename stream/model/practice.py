@@ -103,7 +103,7 @@ class Practice:
         settled = step.settled
         if settled is None:
             return
-        if settled.outcome in ("hit", "miss"):
+        if settled.outcome in ("hit", "miss") and not settled.placement:  # elsewhere hits are rarer or more frequent
             self._add(HIT if settled.outcome == "hit" else MISS)
         if settled.outcome in UNLEARNED:
             return

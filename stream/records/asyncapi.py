@@ -133,9 +133,12 @@ def document() -> dict[str, object]:
 
 
 def _message(record: type[Struct], payload: dict[str, object], example: Struct) -> dict[str, object]:
-    keys = {topic.key for topic in TOPICS if topic.record is record}
-    keys |= {"none" for topic in TOPICS if topic.beside is record}
-    (key,) = keys  # one record, one key: readers of several topics rely on it
+    keys = dict.fromkeys(topic.key for topic in TOPICS if topic.record is record)
+    keys |= dict.fromkeys("none" for topic in TOPICS if topic.beside is record)
+    if record is not Recommendation and len(keys) != 1:  # readers of several topics rely on it
+        raise ValueError(f"topics: {record.__name__} must have one key; got {', '.join(keys)}")
+    key = ", ".join(f"on {topic.name} {topic.key}" for topic in TOPICS if topic.record is record and len(keys) > 1)
+    key = key or next(iter(keys))
     return {
         "summary": (record.__doc__ or "").splitlines()[0],
         "contentType": "application/json",

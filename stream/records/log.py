@@ -16,8 +16,8 @@ from stream.records import amounts
 from stream.records.schemas import KINDS, Event, EventType, Experiment, Item, OutcomeType, Scalar
 from stream.records.topics import EVENT_TOPICS, USER_TOPICS
 
-LOG_VERSION = 5
-READABLE = (4, 5)  # rows of version 4 have a feature less: `Ranking.widened`
+LOG_VERSION = 6
+READABLE = (4, 5, 6)  # rows of version 4 have a feature less: `Ranking.widened`; 5 knows no placements
 
 
 class LoggedEvent(Struct, frozen=True, array_like=True, gc=False):
@@ -95,6 +95,7 @@ class Decision(Struct, frozen=True, array_like=True, gc=False):
     shadow: list[str] = []  # slate of the shadow policy, which is not shown
     reasons: bytes = b""  # uint8 [slots]: what contributes most to the item's score, see `note_reasons`
     request_id: str = ""  # that it answers
+    placement: str = ""  # whose slate it is, and which page of it: see `placements.key_of`; empty: home's first
 
     @property
     def slate(self) -> list[str]:
@@ -122,6 +123,7 @@ class Settlement(Struct, frozen=True, array_like=True, gc=False):
     experiment: str = ""
     variant: str = ""
     shadow: list[str] = []
+    placement: str = ""
 
 
 class ItemSnapshot(Struct, frozen=True, array_like=True, gc=False):

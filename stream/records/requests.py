@@ -13,6 +13,7 @@ from msgspec import Meta, Struct
 
 from stream.records import ids
 from stream.records.schemas import (
+    HOME,
     MAX_CATEGORIES,
     MAX_KEY,
     MAX_PRICE,
@@ -29,7 +30,8 @@ MAX_DEADLINE_MS = 60_000
 ResponseStatus = Literal["fresh", "empty", "late", "busy", "refused"]
 _STATUS = (
     "fresh: a slate was made; empty: no item may be shown to this user now; late: the deadline had passed, none was "
-    "made; busy: too many wait, none was made; refused: the request cannot be read, or has no user"
+    "made; busy: too many wait, none was made; refused: the request cannot be read, has no user, or names an "
+    "unknown placement"
 )
 MAX_SLOTS = 40  # of a slate
 MAX_CANDIDATES = 500  # that are given to be ranked; all may come back
@@ -156,6 +158,9 @@ class Request(Wanted, frozen=True, kw_only=True, omit_defaults=True):
 
     request_id: Annotated[Id, Meta(description="unique per request: the same id twice is answered once or alike")]
     user_id: Annotated[Id, Meta(description="also one without any event: what is kept of them goes with their slate")]
+    placement: Annotated[
+        str, Meta(description="the place of the site that it is for, as the configuration names it")
+    ] = HOME
     timestamp: Annotated[
         Timestamp | None, Meta(description="event time as of which it is made; none: the time of the Kafka record")
     ] = None

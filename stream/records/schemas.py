@@ -25,6 +25,7 @@ KINDS: tuple[EventType, ...] = (
     "purchase",
 )  # the index is the `kind` of `learners.base`: VIEW, CLICK, PURCHASE
 OutcomeType = Literal["hit", "miss", "silent", "void", "replaced"]
+HOME = "home"  # the placement that every site has
 UNLEARNED: tuple[OutcomeType, ...] = ("void", "replaced")  # nothing is learned from them
 Id = Annotated[
     str,
@@ -53,8 +54,9 @@ Word = Annotated[str, Meta(extra_json_schema={"maxLength": MAX_WORD})]  # a cate
 Vector = Annotated[list[float], Meta(extra_json_schema={"maxItems": MAX_VECTOR})]
 _OUTCOMES = (
     "hit, miss: by the user's next event; silent: none came within the attribution window; "
-    "void: the next event was dated before the slate or names another one; "
-    "replaced: a fresher slate was published before anybody answered. Leave void and replaced out of estimates"
+    "void: the next event was dated before the slate or names another one, or nobody reported that it was seen; "
+    "replaced: a fresher slate was published before anybody answered, or a later slate with the item gets the credit. "
+    "Leave void and replaced out of estimates"
 )
 _OFFERED_RANKS = (
     "base64 of bytes, slots x sources, row by row: the rank in its list of the first item that each source still had "
@@ -162,7 +164,10 @@ class Slot(Struct, frozen=True, gc=False):
 
 
 class Recommendation(Struct, frozen=True, kw_only=True):
-    """A user's newest slate. Key: `user_id`. The slots' propensities multiply to the probability of the slate."""
+    """A user's newest slate. Key: `user_id`, and for a placement `user_id/placement`, on a topic of its own.
+
+    The slots' propensities multiply to the probability of the slate.
+    """
 
     user_id: Id
     decision_id: Annotated[Id, Meta(description="send it back in `Event.decision_id`")]
@@ -177,6 +182,8 @@ class Recommendation(Struct, frozen=True, kw_only=True):
     slots: list[Slot]
     experiment: Annotated[str, Meta(description="that the user takes part in; empty: none")] = ""
     variant: Annotated[str, Meta(description="of the experiment that made the slate")] = ""
+    placement: Annotated[str, Meta(description="the place of the site that it is for")] = HOME
+    page: Annotated[int, Meta(ge=1, description="of the placement: further ones go on from the one before")] = 1
     schema_version: Version = 1
 
 
@@ -205,6 +212,8 @@ class Outcome(Struct, frozen=True, kw_only=True):
     experiment: Annotated[str, Meta(description="that the user took part in; empty: none")] = ""
     variant: Annotated[str, Meta(description="of the experiment that made the slate")] = ""
     shadow: Annotated[list[Id], Meta(description="what the shadow policy would have shown; empty: there was none")] = []
+    placement: Annotated[str, Meta(description="the place of the site that the slate was for")] = HOME
+    page: Annotated[int, Meta(ge=1, description="of the placement")] = 1
     schema_version: Version = 1
 
 
@@ -248,6 +257,7 @@ class Experiment(Struct, frozen=True, kw_only=True, omit_defaults=True):
         Settings | None,
         Meta(description="settings of a shadow policy: it learns, and its slates are logged, not shown"),
     ] = None
+    placement: Annotated[str, Meta(description="whose slates are compared")] = HOME
     schema_version: Version = 1
 
 

@@ -43,6 +43,10 @@ ITEMS = Topic("catalog.items", "item_id", Item, "the catalogue; tombstone: item 
 USERS = Topic("catalog.users", "user_id", Profile, "user attributes; tombstone: forget this user", COMPACT)
 EXPERIMENTS = Topic("experiments", "name", Experiment, "the one that runs; tombstone: it ends", COMPACT, 1)
 RECOMMENDATIONS = Topic("recommendations", "user_id", Recommendation, "each user's newest slate", COMPACT)
+PLACED = Topic(
+    "recommendations.placements", "user_id/placement", Recommendation, "each user's newest slate of each placement",
+    COMPACT,
+)  # fmt: skip
 OUTCOMES = Topic("outcomes", "user_id", Outcome, "settled decisions with propensities and rewards", _keep(30))
 DEAD = Topic(
     "events.dead",
@@ -89,8 +93,15 @@ EVENT_TOPICS: dict[EventType, Topic] = {"view": VIEWS, "click": CLICKS, "purchas
 EVENT_KINDS: dict[str, EventType] = {topic.name: kind for kind, topic in EVENT_TOPICS.items()}
 USER_TOPICS = (VIEWS, CLICKS, PURCHASES, USERS, REQUESTS)  # one shard = the same partition of these five
 INPUT_TOPICS = (*USER_TOPICS, ITEMS, EXPERIMENTS)
-KEYED_BY_USER = (*USER_TOPICS, RECOMMENDATIONS, RESPONSES, OUTCOMES, USER_SNAPSHOTS)  # must have equal partition counts
-TOPICS = (*INPUT_TOPICS, RECOMMENDATIONS, RESPONSES, OUTCOMES, DEAD, LOG, USER_SNAPSHOTS, MODEL_SNAPSHOTS)
+KEYED_BY_USER = (
+    *USER_TOPICS,
+    RECOMMENDATIONS,
+    PLACED,
+    RESPONSES,
+    OUTCOMES,
+    USER_SNAPSHOTS,
+)  # must have equal partition counts
+TOPICS = (*INPUT_TOPICS, RECOMMENDATIONS, PLACED, RESPONSES, OUTCOMES, DEAD, LOG, USER_SNAPSHOTS, MODEL_SNAPSHOTS)
 BRIEF = (REQUESTS,)  # input that is worth nothing once nobody waits for it: deleted unread, nothing is lost
 NUMBER = "@topic"  # in a shard's positions, behind a topic's name: the number of the topic that the position is in
 SNAPSHOT_SHARD = "users/0"  # the owner of this shard takes the snapshots of the model and cuts the log

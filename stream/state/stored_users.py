@@ -31,6 +31,12 @@ class StoredUser(Struct, array_like=True, frozen=True, gc=False):
     paid: dict[str, Paid]
 
 
+class PlacedUser(StoredUser, array_like=True, frozen=True, gc=False):
+    """The same with open decisions beside home's: who has none takes no byte more."""
+
+    others: dict[str, Decision] = {}
+
+
 class SeenV3(Struct, array_like=True, gc=False):
     """An item of a user of version 3."""
 
@@ -61,20 +67,22 @@ class UserV3(Struct, array_like=True):
     profile: bytes = b""
     enrolled: str = ""
     paid: dict[str, Paid] = {}
+    others: dict[str, Decision] = {}
 
 
 _ENCODER = msgspec.msgpack.Encoder()
-_USERS = msgspec.msgpack.Decoder(list[tuple[str, StoredUser]])
+_USERS = msgspec.msgpack.Decoder(list[tuple[str, PlacedUser]])
 _USERS_V3 = msgspec.msgpack.Decoder(list[tuple[str, UserV3]])
 
 
 def stored(user: User) -> StoredUser:
     """A user as a snapshot holds them."""
     found, ids = packed(user.block), user.numbers.ids
-    return StoredUser(
+    fields = (
         [ids[number] for number in found.numbers], found.data, found.room, user.session_id, user.open,
         user.attributes, user.traits, user.enrolled, user.paid,
     )  # fmt: skip
+    return PlacedUser(*fields, user.others) if user.others else StoredUser(*fields)
 
 
 def same_users(one: Users, other: Users) -> bool:
@@ -99,10 +107,10 @@ def read_users(users: Users, part: bytes, *, version: int) -> None:
         )
 
 
-def _user(numbers: ItemNumbers, block: NDArray[np.uint8], found: StoredUser | UserV3) -> User:
+def _user(numbers: ItemNumbers, block: NDArray[np.uint8], found: PlacedUser | UserV3) -> User:
     return User(
         numbers, block, found.session_id, found.open, _own(found.attributes), _own(found.traits), found.enrolled,
-        _own(found.paid),
+        _own(found.paid), _own(found.others),
     )  # fmt: skip
 
 

@@ -112,6 +112,8 @@ class User(Struct, eq=False, gc=False):
     traits: dict[str, str] = field(default_factory=lambda: NOTHING)  # groups last seen in: country, device, segment
     enrolled: str = ""  # experiment and variant that counted this user last
     paid: dict[str, Paid] = field(default_factory=lambda: NOTHING)  # by item, the oldest first
+    # Open decisions beside home's, by `Decision.placement`: at most `MAX_PAGES` of each placement.
+    others: dict[str, Decision] = field(default_factory=lambda: NOTHING)
 
     def before(self, event: LoggedEvent, session_gap_s: float, *, profiled: bool) -> Before:
         """Look up what a step says of the user before `event`, with or without the profile."""
@@ -203,7 +205,7 @@ class User(Struct, eq=False, gc=False):
     @property
     def unknown(self) -> bool:
         """Whether nothing is known of the user, and no slate of theirs is open."""
-        return self.open is None and self.events == 0 and not self.attributes
+        return self.open is None and not self.others and self.events == 0 and not self.attributes
 
     @property
     def events(self) -> int:

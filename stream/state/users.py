@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from learners import Past
 from stream.records.log import Batch, Decision, LoggedEvent, ProfileChange, Settlement, Step
 from stream.state.item_numbers import ItemNumbers
+from stream.state.open_decisions import close_open, put_open
 from stream.state.user import Paid, User
 from stream.state.user_block import PAST
 
@@ -38,7 +39,7 @@ def apply(users: Users, record: Step | ProfileChange, session_gap_s: float) -> N
     """Change `users` by one record. Owner and recovery both use it; nothing else changes a user.
 
     1. forget or update attributes, if that is what the record says
-    2. close the open decision if the record settles it
+    2. close the open decision that the record settles
     3. take the event into history and session
     4. open the new decision
     5. forget who has done nothing and is waited for no more: a slate was made for a stranger, and silence settled it
@@ -51,7 +52,7 @@ def apply(users: Users, record: Step | ProfileChange, session_gap_s: float) -> N
         return
     user = _user(users, record.user_id)
     if record.settled is not None:  # 2
-        user.open = None
+        close_open(user, record.settled)
     if record.event is not None and record.event.returned:
         _take_back(user, record.event)
     elif record.event is not None:  # 3
@@ -61,7 +62,7 @@ def apply(users: Users, record: Step | ProfileChange, session_gap_s: float) -> N
         if user.traits != record.traits:
             user.traits = _shared(tuple(record.traits.items()))
     if record.decision is not None:  # 4
-        user.open = record.decision
+        put_open(user, record.decision)
         if record.decision.enrols:
             user.enrolled = enrolment(record.decision)
     elif record.event is None and user.unknown:  # 5

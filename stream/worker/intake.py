@@ -11,7 +11,7 @@ from kafka.partitioner.default import murmur2
 from msgspec import Struct
 
 from stream.config import Config
-from stream.decisions.arrivals import Arrival, QuestionAsked, SlateAsked, UserEvent
+from stream.decisions.arrivals import Arrival, QuestionAsked, UserEvent
 from stream.errors import UsageError
 from stream.experiments.definition import check
 from stream.kafka.polls import Poll
@@ -24,11 +24,10 @@ from stream.records.codec import (
     decode_experiment,
     decode_item,
     decode_profile,
-    decode_request,
     decode_tombstone,
 )
 from stream.records.log import ExperimentChange, ItemChange, ProfileChange, logged_event
-from stream.records.questions.reading import decode_question, is_question
+from stream.records.questions.reading import is_question
 from stream.records.questions.records import Question
 from stream.records.requests import Request
 from stream.records.schemas import DeadLetter, Event, Experiment, Item, Profile
@@ -45,6 +44,7 @@ from stream.records.topics import (
     prefixed,
 )
 from stream.records.unknown import sentence, unknown_fields
+from stream.worker.asking.requests import read_question, read_request
 
 HASHES = 65_536  # keys whose hash is remembered: it takes some microseconds, and most keys come again
 UNREAD_S = 10.0  # between two lines about fields that are not read
@@ -89,6 +89,7 @@ class Intake:
 
     def __init__(self, config: Config, observer: Observer) -> None:
         self.config, self.observer = config, observer
+        self._slates = 1 + len(config.pushed)  # of an event
         self.traits = config.sources.traits.split(",")
         self.topics = {prefixed(config.kafka.namespace, topic): topic for topic in INPUT_TOPICS}
         # The newest gap: a position, the offset of the next record, and how many records between were deleted.
@@ -127,7 +128,7 @@ class Intake:
             for tp, records in fetched
         ]
         for n, found in enumerate(merge(*streams, key=lambda found: found[:2])):
-            if n % BATCH_RECORDS == 0:
+            if n % max(1, BATCH_RECORDS // self._slates) == 0:
                 reading.parts.append(Taken([], {}, [], {}, []))
             self._add(reading.parts[-1], found)
         return reading
@@ -227,7 +228,7 @@ class Intake:
         if topic is ITEMS:
             return _item_change(record)
         if topic is REQUESTS:
-            return _question(record, now) if asks else _asked(record, now)
+            return read_question(record, now) if asks else read_request(record, now)
         return _profile_change(record) if topic is USERS else self._experiment_change(record)
 
     def _event(self, topic: Topic, record: Any, now: float) -> UserEvent | Rejection:
@@ -276,20 +277,6 @@ def _item_change(record: Any) -> ItemChange | Rejection:
         return item if isinstance(item, Rejection) else ItemChange(item.item_id, item)
     item_id = decode_tombstone("item", record.key)
     return item_id if isinstance(item_id, Rejection) else ItemChange(item_id, None)
-
-
-def _asked(record: Any, now: float) -> SlateAsked | Rejection:
-    request, written = decode_request(record.key, record.value, now), record.timestamp / 1000
-    if isinstance(request, Rejection):
-        return request
-    return SlateAsked(request, written if request.timestamp is None else request.timestamp, written)
-
-
-def _question(record: Any, now: float) -> QuestionAsked | Rejection:
-    question, written = decode_question(record.value, now), record.timestamp / 1000
-    if isinstance(question, Rejection):
-        return question
-    return QuestionAsked(question, written if question.timestamp is None else question.timestamp, written)
 
 
 def _profile_change(record: Any) -> ProfileChange | Rejection:

@@ -18,10 +18,10 @@ from stream.kafka.polls import Poll
 from stream.observe import Step
 from stream.records.log import Batch
 from stream.records.topics import DEAD
+from stream.worker.asking.questions import Questions
+from stream.worker.asking.requests import refuse, response_records
 from stream.worker.intake import Intake, Reading
 from stream.worker.pace import OVERDUE_S, PAUSE, Pace, Round
-from stream.worker.questions import Questions
-from stream.worker.requests import refuse, response_records
 from stream.worker.writer import OutgoingRecord, Writer, slate_records, written_at
 
 AT_ONCE = 200  # deferred slates of a shard in one message: as many as `intake.BATCH_RECORDS`
@@ -50,6 +50,8 @@ class Rounds:
         self.questions = Questions(engine.model, writer, clock, engine.observer)
         self.pace = Pace(engine.config.slate.wait_ms / 1000)
         self._behind = 0  # records that waited in Kafka after the newest poll
+        self._each = 1 + len(engine.config.pushed)  # slates of an event: of home, and of placements that push
+        self._at_once = max(1, AT_ONCE // self._each)
         self._rounds, self._round_s = 0, 0.0  # so far; seconds of the newest
         self._ended: float | None = None  # when it ended, if slates were deferred then
         self._folded_s = 0.0  # since then
@@ -117,7 +119,7 @@ class Rounds:
         lists = self.engine.model.lists
         for part, batch, *answers in zip(reading.parts, batches, taking.answers, refused, strict=True):
             outgoing = [OutgoingRecord(DEAD, key, record) for key, record in part.dead]
-            outgoing += slate_records(batch, lists)
+            outgoing += slate_records(batch, lists, self.engine.config.placements)
             outgoing += self._respond(batch, [*chain(*answers)])
             await self.writer.submit(batch, outgoing, written_at(batch, part.written_at))  # 2, 3
         sent = self.timer()
@@ -149,7 +151,7 @@ class Rounds:
             shard.deferred.discard(user_id)  # they get a slate for their event
         left, overdue = room - len(newest), self.timer() - OVERDUE_S
         if left > 0:
-            return shard.deferred.take(min(left, AT_ONCE - len(taking.made[-1])), overdue)
+            return shard.deferred.take(max(0, min(left, self._at_once - len(taking.made[-1]))), overdue)
         return shard.deferred.take_overdue(room, overdue)
 
     async def catch_up(self) -> None:
@@ -158,7 +160,7 @@ class Rounds:
         least = 1
         for shard_id, shard in self._in_turn([each for each in sorted(self.shards.items()) if each[1].deferred]):
             room = self.pace.room(self.timer(), Round(began, length=PAUSE))
-            most = AT_ONCE if room is None else min(AT_ONCE, max(room, least))
+            most = self._at_once if room is None else min(self._at_once, max(room, least))
             if most == 0:
                 break
             if shard_id in self.shards:  # Kafka may have taken it away meanwhile
@@ -173,10 +175,11 @@ class Rounds:
         drawn = self.timer()
         self._busy("decide", drawn - began)
         if batch is not None:
-            await self.writer.submit(batch, slate_records(batch, self.engine.model.lists), [])
+            outgoing = slate_records(batch, self.engine.model.lists, self.engine.config.placements)
+            await self.writer.submit(batch, outgoing, [])
             sent = self.timer()
             self._busy("publish", sent - drawn)
-            self.pace.slates.add(sent - began, len(batch.records))
+            self.pace.slates.add(sent - began, max(1, len(batch.records) // self._each))
             self._waited(sent, late)
 
     def on_fold(self, seconds: float, records: int) -> None:

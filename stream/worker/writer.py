@@ -13,8 +13,8 @@ from stream.kafka.own_messages import OwnMessages
 from stream.observe import Observer
 from stream.records.codec import encode
 from stream.records.log import Batch, Message, Step
-from stream.records.schemas import Outcome
-from stream.records.topics import LOG, OUTCOMES, RECOMMENDATIONS, ShardId, Topic, prefixed
+from stream.records.schemas import HOME, Outcome
+from stream.records.topics import LOG, OUTCOMES, PLACED, RECOMMENDATIONS, ShardId, Topic, prefixed
 
 SOON_S = 0.1  # how long outcomes may wait to be sent together
 # Between two requests to headwater.log. No slate waits for them; but each costs as much as one with slates, and as much
@@ -39,13 +39,25 @@ class OutgoingRecord(NamedTuple):
     partition: int | None = None  # None: by the key
 
 
-def slate_records(batch: Batch, lists: tuple[str, ...]) -> list[OutgoingRecord]:
-    """Records of `recommendations`: slates, and tombstones of users to be forgotten, in their order."""
-    partition = ShardId.parse(batch.shard).partition
-    return [
-        OutgoingRecord(RECOMMENDATIONS, user_id.encode(), slate, partition)
-        for user_id, slate in recommendations(batch, lists)
-    ]
+def slate_records(
+    batch: Batch, lists: tuple[str, ...], placements: Iterable[str] = ()
+) -> list[OutgoingRecord]:  # fmt: skip
+    """Records of `recommendations` and, of placements, of a topic of their own: slates and tombstones, in their order.
+
+    Further pages are nobody's newest slate: their response alone has them. A user who is forgotten leaves both topics.
+
+    Parameters
+    ----------
+    placements : beside home, that there are
+    """
+    partition, found = ShardId.parse(batch.shard).partition, list[OutgoingRecord]()
+    for user_id, slate in recommendations(batch, lists):
+        if slate is None or (slate.placement == HOME and slate.page == 1):
+            found.append(OutgoingRecord(RECOMMENDATIONS, user_id.encode(), slate, partition))
+        if slate is None or (slate.placement != HOME and slate.page == 1):
+            names = placements if slate is None else [slate.placement]
+            found += [OutgoingRecord(PLACED, f"{user_id}/{name}".encode(), slate, partition) for name in names]
+    return found
 
 
 def outcome_records(shard: str, settled: Iterable[Outcome]) -> list[OutgoingRecord]:

@@ -4,7 +4,7 @@ import re
 from pathlib import Path
 
 from stream.cli import COMMANDS
-from stream.config import Config
+from stream.config import SECTIONS, Config
 from stream.metrics.gateway import GatewayMetrics
 from stream.metrics.worker import PrometheusObserver
 from stream.records.codec import REASONS
@@ -37,7 +37,7 @@ def test_metrics_are_exposed() -> None:
 
 
 def test_settings_are_known() -> None:
-    sections = {name: getattr(Config(), name).__struct_fields__ for name in Config.__struct_fields__}
+    sections = {name: getattr(Config(), name).__struct_fields__ for name in SECTIONS}
     known = {f"HEADWATER_{section}_{key}".upper() for section, keys in sections.items() for key in keys}
     assert set(re.findall(r"HEADWATER_\w+", TEXT)) <= known | {"HEADWATER_BROKER"}
 

@@ -34,6 +34,7 @@ from stream.records.topics import (
     MODEL_SNAPSHOTS,
     NUMBER,
     OUTCOMES,
+    PLACED,
     RECOMMENDATIONS,
     REQUESTS,
     RESPONSES,
@@ -54,7 +55,7 @@ RULES = {
     2: "an owner's memory is the fold of the log and its own batches under way",
     3: "a whole snapshot is the fold of the log up to its offset",
     4: "a decision in the log was published before, with the same propensities",
-    5: "a decision is settled at most once, by an event after the record that made it",
+    5: "a decision is settled at most once, by an event after the record that made it; a place has one that is open",
     6: "what is on outcomes is what the log settled, at least once, always the same",
     7: "everything is accepted in the end, all models are equal, nobody ends by an error",
     8: "what a recovery needs is never deleted",
@@ -103,10 +104,9 @@ class Checker:
         self._acceptances = [self.model.acceptance.snapshot()]
         self._published: dict[str, bytes] = {}
         self._answered: set[str] = set()  # decisions on outcomes
-        self._open: dict[str, str] = {}
-        self._responses: dict[
-            str, dict[int, str]
-        ] = {}  # request -> epoch -> decision that answers it; -1: none was made
+        self._open: dict[str, dict[str, str]] = {}  # user -> placement -> open decision
+        # request -> epoch -> decision that answers it; -1: none was made
+        self._responses: dict[str, dict[int, str]] = {}
         self._decided: set[str] = set()  # requests with a decision in the log
         self._described: set[str] = set()  # users of whom the catalogue says something
         self._known: dict[str, set[str]] = {}  # user -> accepted event ids since the user was forgotten, or left
@@ -126,7 +126,7 @@ class Checker:
         try:
             if record.topic == LOG.name:
                 self._fold(decode_message(value, record.offset), record.offset)
-            elif record.topic == RECOMMENDATIONS.name and record.value is not None:
+            elif record.topic in (RECOMMENDATIONS.name, PLACED.name) and record.value is not None:
                 self._publish(msgspec.json.decode(value)["decision_id"], value)
             elif record.topic == RESPONSES.name:
                 self._respond(msgspec.json.decode(value, type=Response))
@@ -214,8 +214,8 @@ class Checker:
             raise Violation(10, f"log offset {offset}: {sorted(touched)} must be there; got {sorted(users)}")
 
     def _ends_stranger(self, step: Step) -> bool:
-        """Whether silence settles a slate of somebody of whom nothing else is known."""
-        silent = step.event is None and step.decision is None
+        """Whether silence settles the last slate of somebody of whom nothing else is known."""
+        silent = step.event is None and step.decision is None and not self._open.get(step.user_id)
         return silent and not self._known.get(step.user_id) and step.user_id not in self._described
 
     def _users_at(self, shard_id: str, offset: int) -> bytes:
@@ -318,16 +318,17 @@ class Checker:
             if isinstance(record, ProfileChange) and record.attributes is None:
                 self._open.pop(record.user_id, None)
             if isinstance(record, Step) and record.settled is not None:
-                wanted = self._open.pop(record.user_id, None)
+                wanted = self._open.get(record.user_id, {}).pop(record.settled.placement, None)
                 if wanted != record.settled.decision_id:
                     raise Violation(
                         5, f"log offset {offset}: {record.settled.decision_id} of {record.user_id} is settled; "
                         f"open is {wanted}",
                     )  # fmt: skip
             if isinstance(record, Step) and record.decision is not None:
-                if record.user_id in self._open:
-                    raise Violation(5, f"log offset {offset}: {record.user_id} has two open decisions")
-                self._open[record.user_id] = record.decision.decision_id
+                opened, open_ = record.decision, self._open.setdefault(record.user_id, {})
+                if opened.placement in open_:
+                    raise Violation(5, f"log offset {offset}: {record.user_id} has two open decisions of one place")
+                open_[opened.placement] = opened.decision_id
                 self._check_request(record.decision, offset)
         for outcome in outcomes(batch, self.model.lists):
             if outcome.decision_id in self.settled:

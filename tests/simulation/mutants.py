@@ -11,11 +11,13 @@ from faust.types import TP
 from stream.decisions.arrivals import Answer, SlateAsked
 from stream.decisions.engine import Engine, Taking
 from stream.decisions.recovery import Recovery
-from stream.decisions.settlement import silence
+from stream.decisions.settling.settlement import silence
 from stream.decisions.shard import Shard
+from stream.placements import key_of
 from stream.records.acceptance import Acceptance, Verdict
 from stream.records.log import Batch, Claim, Message, Record, SnapshotCommitted, Step
 from stream.records.topics import EVENT_TOPICS, EXPERIMENTS, ITEMS, LOG, NUMBER, REQUESTS, ShardId
+from stream.state.open_decisions import open_at
 from stream.state.snapshot import UsersCopy
 from stream.state.stored_users import encode_user
 from stream.state.user import NOBODY
@@ -215,28 +217,28 @@ def forget_requests(self: Shard, records: list[Record], next_: dict[str, int], *
     return MESSAGE(self, records, {name: at for name, at in next_.items() if name != REQUESTS.name}, last=last)
 
 
-def answer_twice(self: Engine, shard: Shard, asked: SlateAsked, name: str, taking: Taking) -> Step | None:
+def answer_twice(self: Engine, shard: Shard, asked: SlateAsked, name: str, taking: Taking) -> list[Step]:
     """A request gets two answers with different slates."""
-    step = ANSWER_REQUEST(self, shard, asked, name, taking)
-    if step is not None and step.decision is not None:
-        other = msgspec.structs.replace(step.decision, decision_id=f"{step.decision.decision_id}.again")
-        taking.answers[-1].append(Answer(asked, other))
-    return step
+    steps = ANSWER_REQUEST(self, shard, asked, name, taking)
+    for step in steps:
+        if step.decision is not None:
+            other = msgspec.structs.replace(step.decision, decision_id=f"{step.decision.decision_id}.again")
+            taking.answers[-1].append(Answer(asked, other))
+    return steps
 
 
 ANSWER_REQUEST = Engine._answer_request
 
 
-def settle_replaced_again(self: Engine, shard: Shard, asked: SlateAsked, name: str, taking: Taking) -> Step | None:
+def settle_replaced_again(self: Engine, shard: Shard, asked: SlateAsked, name: str, taking: Taking) -> list[Step]:
     """A slate that a request's has replaced is settled once more."""
-    open_ = shard.users.get(asked.user_id, NOBODY).open
-    step = ANSWER_REQUEST(self, shard, asked, name, taking)
-    if step is not None and open_ is not None:
-        again = Step.without_event(asked.user_id, settled=silence(open_, self.config.rewards), decision=step.decision)
-        taking.made[-1].append(step)
-        shard.apply(again)
-        return again
-    return step
+    open_ = open_at(shard.users.get(asked.user_id, NOBODY), key_of(asked.request.placement))
+    steps = ANSWER_REQUEST(self, shard, asked, name, taking)
+    if steps and open_ is not None:
+        settled = silence(open_, self.config.rewards)
+        steps.append(Step.without_event(asked.user_id, settled=settled, decision=steps[-1].decision))
+        shard.apply(steps[-1])
+    return steps
 
 
 def _asked(schedule: Schedule) -> bool:

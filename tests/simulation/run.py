@@ -8,7 +8,9 @@ from types import MappingProxyType
 from typing import Any, NamedTuple
 from unittest.mock import patch
 
-from stream.config import Config, Kafka, Rewards, Slate
+import msgspec
+
+from stream.config import Config, Kafka, Placement, Rewards, Slate
 from stream.config import Worker as WorkerSettings
 from stream.observe import Observer
 from stream.records.log import Batch
@@ -36,6 +38,13 @@ CONFIG = Config(
     rewards=Rewards(session_gap_s=GAP_S, attribution_window_s=WINDOW_S, idle_s=IDLE_S),
     worker=WorkerSettings(snapshot_s=3.0, fingerprint_every=20),
 )
+PLACED = msgspec.structs.replace(
+    CONFIG,
+    placements={
+        "cart": Placement(slots=2, push=True), "side": Placement(slots=3),
+        "mail": Placement(slots=2, exposure="reported", learning="shared"),
+    },
+)  # fmt: skip
 SMALL = {  # so that a short run meets every boundary
     "stream.worker.intake.BATCH_RECORDS": 3,
     "stream.worker.snapshotter.SLICE": 1,
@@ -62,6 +71,8 @@ class Result(NamedTuple):
     lost: int  # input records that retention took from everybody
     reported: int  # and how many of them the workers reported
     left: int  # users who left the working memory because they were idle
+    placed: int  # settled decisions of placements beside home
+    placed_hits: int  # of them, hits
 
 
 class Counting(Observer):
@@ -79,12 +90,12 @@ class Simulation:
     """One schedule, with all that it needs."""
 
     def __init__(self, schedule: Schedule) -> None:
-        self.schedule = schedule
+        self.schedule, self.config = schedule, PLACED if schedule.placed else CONFIG
         self.loop = VirtualLoop(f"{schedule.seed}")
         self.broken: asyncio.Future[None] = self.loop.create_future()
         self.slots: list[Member | None] = [None] * schedule.workers
         self.deferred = 0
-        self.checker = Checker(CONFIG, self._break, self._live)
+        self.checker = Checker(self.config, self._break, self._live)
         self.cluster = Cluster(
             self.loop, f"{schedule.seed}", schedule.send_faults, self.checker.appended, self.checker.deleted
         )
@@ -103,10 +114,12 @@ class Simulation:
         finally:
             self.loop.abandon()
         checker = self.checker
+        placed = [each for each in checker.settled.values() if b'"placement":"home"' not in each]
         refreshed = sum(b'"replaced"' in outcome for outcome in checker.settled.values())
         return Result(
             checker.violation, tuple(self.cluster.trace), checker.accepted, refreshed, self.deferred, seconds,
-            checker.lost, checker.reported, checker.left,
+            checker.lost, checker.reported, checker.left, len(placed),
+            sum(b'"outcome":"hit"' in outcome for outcome in placed),
         )  # fmt: skip
 
     async def _main(self) -> None:
@@ -181,7 +194,7 @@ class Simulation:
         connections = SimulatedConnections(self.cluster, process)
         member = Member(self.group, slot, process, connections, keeps_polls=self.schedule.keeps_polls)
         member.worker = Worker(
-            CONFIG, Counting(self.checker), lambda error: self._failed(member, error), member.own_positions,
+            self.config, Counting(self.checker), lambda error: self._failed(member, error), member.own_positions,
             connections=connections,  # type: ignore[arg-type]  # it has the same methods
             clock=lambda: EPOCH + self.loop.time() + member.clock_error, timer=member.timer, name=name,
         )  # fmt: skip

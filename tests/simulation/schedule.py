@@ -4,10 +4,14 @@ import random
 from collections.abc import Callable, Iterator
 from typing import Literal, NamedTuple
 
+import msgspec
+from msgspec.structs import replace
+
 from stream.records.codec import encode
 from stream.records.requests import Request
 from stream.records.schemas import KINDS, Event, Experiment, Item, Profile, Settings, Variant
 from stream.records.topics import (
+    EVENT_KINDS,
     EVENT_TOPICS,
     EXPERIMENTS,
     ITEMS,
@@ -97,6 +101,7 @@ class Schedule(NamedTuple):
     send_faults: tuple[SendFault, ...]
     deletions: tuple[Deletion, ...] = ()
     remakes: tuple[tuple[float, str], ...] = ()  # when an input topic is deleted and made again, as an empty one
+    placed: bool = False  # whether the site has placements beside home
 
     def __str__(self) -> str:
         faults = [f"  {fault}" for fault in (*self.process_faults, *self.send_faults, *self.deletions, *self.remakes)]
@@ -113,6 +118,21 @@ def draw(seed: int) -> Schedule:
         seed, workers, keeps_polls, tuple(_with_leave(seed)), faults, tuple(_send_faults(seed)),
         tuple(_deletions(seed, faults)),
     )  # fmt: skip
+
+
+def placed(seed: int) -> Schedule:
+    """The schedule of a seed, on a site with placements; events may name a decision that there is, or was."""
+    rng, schedule, inputs = random.Random(f"{seed}/placed"), draw(seed), list[Input]()
+    for each in schedule.inputs:
+        value = each.value
+        if each.topic == REQUESTS.name:
+            request = msgspec.json.decode(value or b"", type=Request)
+            value = encode(replace(request, placement=rng.choice(("home", "cart", "mail", "side", "side", "kart"))))
+        elif each.topic in EVENT_KINDS and value and rng.random() < 0.3 and value.startswith(b'{"event_id"'):
+            named = f"{rng.randrange(5)}.{rng.randrange(6)}.{rng.randrange(3)}{rng.choice(('', '', '.cart'))}"
+            value = encode(replace(msgspec.json.decode(value, type=Event), decision_id=named))
+        inputs.append(each._replace(value=value))
+    return schedule._replace(inputs=tuple(inputs), placed=True)
 
 
 def rough(seed: int) -> Schedule:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.simulation.run import Result, play
-from tests.simulation.schedule import Schedule, asking, draw, rough, shortest
+from tests.simulation.schedule import Schedule, asking, draw, placed, rough, shortest
 
 SCHEDULES = int(os.environ.get("SCHEDULES", "640"))
 CHUNKS = 16
@@ -61,6 +61,21 @@ def test_every_rule_holds_while_users_ask(chunk: int) -> None:
         result = play(asking(seed))
         if result.violation is not None:
             pytest.fail(explained(asking(seed), result), pytrace=False)
+
+
+@pytest.mark.timeout(1200)
+@pytest.mark.parametrize("chunk", range(CHUNKS))
+def test_every_rule_holds_with_placements(chunk: int) -> None:
+    """Three beside home: one has slates pushed; of the others they are made on request, one of them must be named."""
+    opened = hits = 0
+    for seed in range(chunk, SCHEDULES // 4, CHUNKS):
+        result = play(placed(seed))
+        if result.violation is not None:
+            pytest.fail(explained(placed(seed), result), pytrace=False)
+        opened += result.placed
+        hits += result.placed_hits
+    assert opened > 4 * len(range(chunk, SCHEDULES // 4, CHUNKS)), "decisions of placements are settled"
+    assert hits > 0, "and some are hits"
 
 
 def digest() -> str:

@@ -15,6 +15,7 @@ from stream.config import (
     RENAMED,
     RETIRED,
     SECRETS,
+    SECTIONS,
     Config,
     ConfigError,
     Kafka,
@@ -24,9 +25,7 @@ from stream.config import (
     to_toml,
 )
 
-KEYS = [
-    (section, key) for section in Config.__struct_fields__ for key in getattr(Config(), section).__struct_fields__
-]  # fmt: skip
+KEYS = [(section, key) for section in SECTIONS for key in getattr(Config(), section).__struct_fields__]
 
 
 def written(folder: Path, text: str) -> Path:

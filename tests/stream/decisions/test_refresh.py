@@ -92,7 +92,7 @@ def test_the_selection_agrees_with_a_sorted_list(
         ageing.add(f"u{n:02}", f"d{n}", float(at))
     made_before, active_since, silent_before = limits
     wanted = [
-        f"u{n:02}"
+        (f"u{n:02}", "")
         for at, n in sorted((at, n) for n, (at, _, _) in enumerate(made))
         if made[n][2] and silent_before <= at < made_before and made[n][1] >= active_since
     ]

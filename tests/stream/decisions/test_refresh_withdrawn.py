@@ -45,7 +45,7 @@ def test_the_worst_comes_first_and_rounds_are_bounded() -> None:
         user.open = three(user.open, items=["b"], sources=b"\0")
     site.take(ItemChange("b", None), ItemChange("c", None))
     found = Withdrawn(site.shard.users)
-    assert found.take(site.model.catalogue, site.model.vocabulary, 1) == ["u3"]
+    assert found.take(site.model.catalogue, site.model.vocabulary, 1) == [("u3", "")]
     rest = found.take(site.model.catalogue, site.model.vocabulary, 2)
     assert len(rest) == 2
     assert len(found._left) == 0 <= AT_ONCE

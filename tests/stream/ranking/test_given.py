@@ -11,7 +11,6 @@ from stream.ranking.desk import lists_of
 from stream.ranking.given import priced
 from stream.records.log import ItemChange
 from stream.records.schemas import Item
-from stream.rules.file import parse_rules
 from stream.state.user import NOBODY
 from tests.support.site import PURCHASE, Site, T, did
 
@@ -80,9 +79,7 @@ def test_rules_exclude_and_boost_but_pin_and_cap_nothing() -> None:
     """
     site = made()
     site.take(did("u", "i3", T + 90, kind=PURCHASE))
-    model = site.model
-    model.rule_book = parse_rules(rules)
-    treatment = model._make_treatment(site.config, "")
+    treatment = site.model._make_treatment(site.config, rules)
     asked = CandidateRequest("u", site.shard.users["u"], T + 100)
     found = treatment.ranker.rank_given(asked, np.array([25, 9, 12, 3, 6], np.int32), 4, np.zeros(5))
     assert found.order[0] == 12

@@ -124,10 +124,22 @@ def test_unreadable_bytes_stop_the_fold_with_their_offset(data: bytes) -> None:
         decode_message(data, 91)
 
 
-@pytest.mark.parametrize("version", [4, LOG_VERSION])
+@pytest.mark.parametrize("version", READABLE)
 def test_logs_of_the_version_before_are_read(version: int) -> None:
     claim = Claim(version, "users/0", "t")
     assert decode_message(encode_message(claim), 91) == claim
+
+
+def test_decisions_and_settlements_of_version_5_are_homes() -> None:
+    """They end one field earlier."""
+    made = Decision("d", 1.0, "ranked", 0.0, 0, 0, ["a"], b"\0", b"", b"", b"", b"", request_id="r")
+    settled = Settlement("d", "hit", 0, 1.0, 0.0, 1.0, 2.0, "ranked", 0, ["a"], b"\0", b"", b"", shadow=["b"])
+    step = msgspec.msgpack.decode(msgspec.msgpack.encode(Step("u", None, [], 0, settled, made, None)))
+    del step[5][-1], step[6][-1]
+    batch = msgspec.msgpack.encode(["batch", 5, "users/0", 0, 0, {}, 1.0, [step]])
+    read = decode_message(batch, 0)
+    assert isinstance(read, Batch)
+    assert read.records == [Step("u", None, [], 0, settled, made, None)]
 
 
 @pytest.mark.parametrize("message", [Claim(OTHER, "users/0", "t"), Batch(OTHER, "users/0", 0, 0, {}, 0.0, [])])

@@ -1,14 +1,33 @@
-"""Requests in a round: those that nobody waits for any more, and those for which there is no time, get no slate."""
+"""Requests: as they are read, and in a round, where what nobody waits for any more, or has no time, gets no slate."""
 
 from collections.abc import Sequence
+from typing import Any
 
-from stream.decisions.arrivals import Answer, Arrival, SlateAsked
+from stream.decisions.arrivals import Answer, Arrival, QuestionAsked, SlateAsked
 from stream.decisions.publish import response, slates
+from stream.records.codec import Rejection, decode_request
 from stream.records.log import Batch
+from stream.records.questions.reading import decode_question
 from stream.records.topics import RESPONSES, ShardId
 from stream.worker.writer import OutgoingRecord
 
 LEAST = 1  # requests of a shard that a round answers, however little time there is
+
+
+def read_request(record: Any, now: float) -> SlateAsked | Rejection:
+    """What a record of `requests` asks for, as of its time; `now`: unix seconds, by which times are judged."""
+    request, written = decode_request(record.key, record.value, now), record.timestamp / 1000
+    if isinstance(request, Rejection):
+        return request
+    return SlateAsked(request, written if request.timestamp is None else request.timestamp, written)
+
+
+def read_question(record: Any, now: float) -> QuestionAsked | Rejection:
+    """The same for a question, which needs no slate."""
+    question, written = decode_question(record.value, now), record.timestamp / 1000
+    if isinstance(question, Rejection):
+        return question
+    return QuestionAsked(question, written if question.timestamp is None else question.timestamp, written)
 
 
 def refuse(parts: Sequence[list[Arrival]], now: float, room: int | None) -> list[list[Answer]]:

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from stream.config import Policy, Rewards
-from stream.decisions.settlement import replaced, settle, silence
+from stream.decisions.settling.settlement import replaced, settle, silence
 from stream.records.log import Decision, LoggedEvent
 from tests.support.site import CLICK, MINUTE, PURCHASE, VIEW, Site, T, decision_of, did, settlement_of, shown
 

@@ -15,8 +15,8 @@ from stream.records.codec import encode
 from stream.records.log import Batch, Step
 from stream.records.requests import Request, Response
 from stream.records.schemas import Event
+from stream.worker.asking.requests import refuse
 from stream.worker.intake import Intake, Reading
-from stream.worker.requests import refuse
 from stream.worker.rounds import Rounds
 from tests.stream.worker.test_rounds import Record
 from tests.support.site import Site, T, did

@@ -12,8 +12,8 @@ from stream.records.codec import encode
 from stream.records.log import Batch
 from stream.records.questions.records import Question, QuestionAnswer
 from stream.records.requests import Request, Response
+from stream.worker.asking.questions import LONG, SHORT
 from stream.worker.intake import Intake, Reading
-from stream.worker.questions import LONG, SHORT
 from stream.worker.rounds import Rounds
 from stream.worker.writer import OutgoingRecord
 from tests.stream.worker.test_rounds import Record

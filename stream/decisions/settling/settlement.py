@@ -1,8 +1,34 @@
-"""Settlement: the outcome and reward of a user's open slate, by the next event or by silence."""
+"""Settlement: the outcome and reward of a user's open slates, by the next event or by silence."""
+
+from collections.abc import Callable, Sequence
 
 from stream.config import Rewards
 from stream.records.log import Decision, LoggedEvent, Settlement
 from stream.records.schemas import OutcomeType
+
+Settle = Callable[[Decision], Settlement]
+
+
+def settle_all(open_: Sequence[Decision], event: LoggedEvent, settle: Settle) -> list[Settlement]:
+    """Settle decisions of one user by the same event; the one that the event answers comes last.
+
+    The item is credited once: to the newest slate that has it, as the last that the user can have seen. Older ones
+    that have it too are `replaced`: they were neither taken nor left.
+
+    Parameters
+    ----------
+    open_ : home's first
+    settle : one alone
+    """
+    if not open_:
+        return []
+    found = [settle(each) for each in open_]
+    hits = [n for n, each in enumerate(found) if each.hit >= 0]
+    credited = max(hits, key=lambda n: (open_[n].time, -n), default=0)
+    for n in hits:
+        if n != credited:
+            found[n] = replaced(open_[n], event.time)
+    return [*found[:credited], *found[credited + 1 :], found[credited]]
 
 
 def settle(open_: Decision, event: LoggedEvent, *, same_session: bool, discount: float, rewards: Rewards) -> Settlement:
@@ -23,9 +49,9 @@ def settle(open_: Decision, event: LoggedEvent, *, same_session: bool, discount:
     return _settlement(open_, "hit", slate.index(event.item_id), rewards.of(event.kind), discount, event.time, slate)
 
 
-def silence(open_: Decision, rewards: Rewards) -> Settlement:
-    """Settle a decision that got no event within the attribution window, at reward 0."""
-    return _settlement(open_, "silent", -1, 0.0, 0.0, open_.time + rewards.attribution_window_s)
+def silence(open_: Decision, rewards: Rewards, *, seen: bool = True) -> Settlement:
+    """Settle a decision that got no event within the attribution window, at reward 0; void if nobody has `seen` it."""
+    return _settlement(open_, "silent" if seen else "void", -1, 0.0, 0.0, open_.time + rewards.attribution_window_s)
 
 
 def replaced(open_: Decision, now: float) -> Settlement:
@@ -40,5 +66,5 @@ def _settlement(
     return Settlement(
         open_.decision_id, outcome, hit, reward, discount, open_.time, settled_at, open_.policy, open_.state,
         open_.slate if slate is None else slate, open_.sources, open_.offered_ranks, open_.propensities, open_.lists,
-        open_.experiment, open_.variant, open_.shadow,
+        open_.experiment, open_.variant, open_.shadow, open_.placement,
     )  # fmt: skip

@@ -1,0 +1,1 @@
+"""What is asked of a worker over `requests`: slates, which are decisions, and questions, which change nothing."""
