@@ -10,17 +10,18 @@ from numpy.typing import NDArray
 from bandits import NO_CONSTRAINTS, Policy, Slate, session_state
 from bandits.slates.disagreement.policy import Disagreement
 from stream.config import Config
-from stream.decisions.asking.asked import NO_REST, asked_for, rank_asked, rest_of
+from stream.decisions.asking.asked import asked_for, rank_asked, rest_of
 from stream.decisions.draw import draw, write_down
 from stream.decisions.uniforms import random_bits, uniforms
 from stream.experiments.variants import Treatment
 from stream.model.fold import Model
 from stream.observe import Mix
+from stream.placements import name_of
 from stream.ranking.candidates import CandidateRequest, Ranked
 from stream.ranking.negatives import Offered, unpack_offered
 from stream.ranking.pack import Packed, Sheet
 from stream.records.log import Decision
-from stream.records.requests import Request
+from stream.records.requests import ANYTHING, Request
 from stream.state.user import User
 from stream.state.users import enrolment
 
@@ -35,6 +36,7 @@ class SlateRequest(NamedTuple):
     novel: bool = False  # whether what the user has touched is left out
     of: Request | None = None  # that is answered
     placement: str = ""  # and page, see `Decision.placement`
+    before: Sequence[str] = ()  # items that earlier pages showed
 
 
 class _Paper(NamedTuple):
@@ -81,6 +83,7 @@ class Slates:
     def __init__(self, config: Config, model: Model, slots: Callable[[int], NDArray[np.uint8]]) -> None:
         self.config, self.model, self._slots = config, model, slots
         lengths = {config.slate.slots, *(placement.slots for placement in config.placements.values())}
+        self._kinds = {name: placement.candidates for name, placement in config.placements.items()}
         self._papers = {length: _Paper.of(length, len(model.lists)) for length in sorted(lengths)}
 
     def draw(self, asked: Sequence[SlateRequest]) -> list[DrawnSlate]:
@@ -116,19 +119,24 @@ class Slates:
             name, asked.now, policy.name, epsilon, model.offset, state,
             list(map(model.vocabulary.ids.__getitem__, packed.items)), packed.sources, packed.offered_ranks,
             packed.propensities, packed.scores, packed.lists, reasons=packed.reasons, placement=asked.placement,
+            before=list(asked.before),
         )  # fmt: skip
         if model.variants.compares(asked.placement):
             decision = self._enrol(user, decision, treatment, ranked)
         if asked.of is not None:
-            rest = rest_of(model, ranked, decision.slate, asked.of) if asked.of.candidates else NO_REST
+            rest = rest_of(model, ranked, decision.slate, asked.of, asked.before)
             decision = asked_for(decision, asked.of, len(model.lists), rest)
         return DrawnSlate(decision, packed, slot)
 
     def _rank(self, asked: SlateRequest, treatment: Treatment) -> Ranked:
         candidates = CandidateRequest(asked.user_id, asked.user, asked.now, asked.novel)
-        if asked.of is None:
+        kind = self._kinds.get(name_of(asked.placement), "all")
+        if asked.of is None and kind == "all":
             return treatment.ranker.rank(candidates, treatment.slots)
-        return rank_asked(self.model, treatment.ranker, candidates, asked.of, treatment.slots)
+        return rank_asked(
+            self.model, treatment.ranker, candidates, asked.of or ANYTHING, treatment.slots, kind=kind,
+            before=asked.before,
+        )  # fmt: skip
 
     def _enrol(self, user: User, decision: Decision, treatment: Treatment, ranked: Ranked) -> Decision:
         """Note the variant that made a decision, and what the shadow policy would have shown in its place."""

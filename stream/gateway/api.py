@@ -35,6 +35,7 @@ from stream.gateway.handlers.parts import (
 )
 from stream.gateway.parameters import (
     checked_id,
+    checked_placement,
     count_of,
     events_of,
     excluded,
@@ -45,7 +46,7 @@ from stream.gateway.parameters import (
 )
 from stream.gateway.problems import Problem
 from stream.records.limits import MAX_PROFILE_BYTES
-from stream.records.schemas import Event
+from stream.records.schemas import HOME, Event
 
 MAX_ITEMS = 40  # of an answer, as of a slate
 MAX_FOUND = 50  # items of a search
@@ -83,17 +84,18 @@ async def recommendations(request: web.Request) -> web.Response:
 
     `after`: the id of an event of the user: answered as soon as the slate knows it, or after `gateway.after_s`; `after`
     of the answer says which. A slate older than `gateway.stale_s` is made anew, if that is set; if that takes too long,
-    it is the answer all the same, its `status` is `last`.
+    it is the answer all the same, its `status` is `last`. Of a placement that does not push one is always made anew.
     """
     user_id, read_model = id_of(request, "user_id"), request.app[READ_MODEL]
     k, exclude, view = count_of(request, MAX_ITEMS), excluded(request, read_model.knows), view_of(request)
     after = await _awaited(request, user_id)
-    newest = await asked.newest(request, user_id)
+    placement = checked_placement(text_of(request, "placement", HOME), request.app[SETTINGS].placements)
+    newest = await asked.newest(request, user_id, placement)
     if newest.slate is not None:
         found = slate_document(newest.slate, read_model, view, k if request.query.get("k") else None, exclude)
     else:
         read_model.expire(time.time())
-        found = trending_document(user_id, read_model.trending(k, exclude), read_model, view, k)
+        found = trending_document(user_id, read_model.trending(k, exclude), read_model, view, k, placement)
     return await worded(request, found | {"after": after} | newest.flags(), view.words)
 
 

@@ -93,8 +93,8 @@ def build(config: Config, partitions: dict[str, int]) -> web.Application:
         "slates": lambda: len(read_model.slates), "items": lambda: len(read_model.items),
         "listeners": lambda: len(feed), "ready": lambda: reader.ready.is_set() and not reader.stopped,
         "waiting": lambda: len(requester.waiting),
-        "held_bytes": lambda: read_model.slates.currsize + read_model.items.currsize,
-        "evicted": lambda: read_model.slates.evicted + read_model.items.evicted,
+        "held_bytes": lambda: sum(store.currsize for store in read_model.stores),
+        "evicted": lambda: sum(store.evicted for store in read_model.stores),
     })  # fmt: skip
     reader, writer = Reader(config, partitions, read_model, feed, metrics.unreadable), Writer(config)
     requester = Requester(config, partitions, read_model, metrics.unreadable, metrics.asked)

@@ -16,9 +16,10 @@ from learners import ELIGIBLE, INELIGIBLE, CoVisitation, Interaction, Query, Tre
 from stream.gateway.memory.answered import Answered
 from stream.gateway.memory.bounded import Bounded, item_bytes
 from stream.gateway.memory.ordered import OrderedIds
+from stream.gateway.memory.placed import PlacedSlates
 from stream.gateway.memory.titles import Titles
 from stream.gateway.reasons.why import Reason
-from stream.records.schemas import KINDS, UNLEARNED, Event, EventType, Item, Outcome, Recommendation
+from stream.records.schemas import HOME, KINDS, UNLEARNED, Event, EventType, Item, Outcome, Recommendation
 from stream.records.withheld import Withheld
 
 RECENT = 10  # items of a user that similar items are made of
@@ -69,11 +70,13 @@ class ReadModel:
         self._afresh = afresh
         self.slates = Bounded[bytes](max_bytes / 2, len, self._drop_user)  # newest record of each user, as it came
         self.epochs: dict[str, int] = {}
+        self.placed = PlacedSlates(max_bytes / 4)
         self.items = Bounded[Item](max_bytes / 2, item_bytes, self._drop_item)
         self.titles, self.withheld = Titles(), Withheld()
         self.attributes = Bounded[bytes](max_bytes / 8, len, self._unlist_user)  # of users: records, as they came
         self.item_ids, self.user_ids = OrderedIds(), OrderedIds()  # that are kept; of users with a slate or attributes
         self.answered = Answered(MAX_EVENTS, MAX_USERS)
+        self.stores = self.slates, self.placed.slates, self.items  # that make room
         self.reasons: LRUCache[str, dict[str, Reason]] = LRUCache(MAX_EXPLAINED)  # decision -> item
         self.recent: LRUCache[str, deque[tuple[str, EventType]]] = LRUCache(MAX_USERS)
         self.written: FIFOCache[str, float] = FIFOCache(MAX_EVENTS)  # event -> when it was written, unix seconds
@@ -141,6 +144,13 @@ class ReadModel:
         self._count(written, slates=1)
         return slate
 
+    def placed_slate(self, key: str, record: bytes | None, written: float) -> Recommendation | None:
+        """The same of `recommendations.placements`."""
+        slate = self.placed.take(key, record)
+        if slate is not None:
+            self._count(written, slates=1)
+        return slate
+
     def profile(self, user_id: str, record: bytes) -> None:
         """Take in the attributes of a user."""
         self.attributes[user_id] = record
@@ -176,11 +186,14 @@ class ReadModel:
         """Delete everything about a user."""
         for kept in (self.slates, self.epochs, self.recent, self.attributes):
             kept.pop(user_id, None)
+        self.placed.forget(user_id)
         self.user_ids.discard(user_id)
         self.answered.forget(user_id)
 
-    def newest(self, user_id: str) -> Recommendation | None:
-        """The user's newest slate."""
+    def newest(self, user_id: str, placement: str = HOME) -> Recommendation | None:
+        """The user's newest slate of a placement."""
+        if placement != HOME:
+            return self.placed.newest(user_id, placement)
         record = self.slates.get(user_id)
         return None if record is None else _SLATE.decode(record)
 

@@ -7,7 +7,7 @@ from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 from stream.metrics.declare import Declare
 from stream.records.requests import ResponseStatus
-from stream.records.topics import EVENT_TOPICS, ITEMS, OUTCOMES, RECOMMENDATIONS, RESPONSES, USERS
+from stream.records.topics import EVENT_TOPICS, ITEMS, OUTCOMES, PLACED, RECOMMENDATIONS, RESPONSES, USERS
 
 ANSWERED: tuple[str, ...] = get_args(ResponseStatus)
 ASKED = (*ANSWERED, "full", "unsent")  # too many wait; Kafka did not take it
@@ -44,7 +44,7 @@ class GatewayMetrics:
         self._unreadable = declare.counter(
             "gateway_unreadable", "offsets that could not be read, stepped over, by topic", "topic"
         )
-        for topic in (*EVENT_TOPICS.values(), ITEMS, USERS, RECOMMENDATIONS, OUTCOMES, RESPONSES):
+        for topic in (*EVENT_TOPICS.values(), ITEMS, USERS, RECOMMENDATIONS, PLACED, OUTCOMES, RESPONSES):
             self._unreadable.labels(topic.name)  # there from the start, at 0
         for name, text in (
             ("slates", "users whose slates are held"),

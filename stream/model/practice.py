@@ -73,7 +73,6 @@ class Practice:
     """Collects what policies, ranking and watch are to learn of some steps: `learn` it while there is any `waiting`."""
 
     def __init__(self, ranking: Ranking, watch: Watch, variants: Variants, observer: Observer) -> None:
-        self._slots = variants.config.slate.slots
         self._ranking, self._watch, self._variants, self._observer = ranking, watch, variants, observer
         self._lists = 1 + len(watch.arrays.columns)
         self._handles = [Handle() for _ in _Bench._fields]
@@ -107,7 +106,7 @@ class Practice:
             self._add(HIT if settled.outcome == "hit" else MISS)
         if settled.outcome in UNLEARNED:
             return
-        settled = drawn_part(settled, self._lists, self._slots)
+        settled = drawn_part(settled, self._lists, self._variants.at(settled.placement).slots)
         own, shadow = self._variants.learners(settled)
         if shadow is not None:
             self._learn(shadow, settled, step, told=False)
@@ -117,13 +116,13 @@ class Practice:
     def _learn(self, policy: Policy, settled: Settlement, step: Step, *, told: bool) -> None:
         """Let a policy learn later, if it has a queue, or else now."""
         if not hasattr(policy, "queue_record"):
-            error = policy.learn_one(outcome(settled, step, self._lists, self._slots))
+            error = policy.learn_one(outcome(settled, step, self._lists, self._variants.at(settled.placement).slots))
             if told:
                 self._errors.append(error)
             return
         waiting = cast("Queues", policy)
         if settled.discount > 0:
-            waiting.queue(outcome(settled, step, self._lists, self._slots))
+            waiting.queue(outcome(settled, step, self._lists, self._variants.at(settled.placement).slots))
         else:
             waiting.queue_record(settled.state, settled.offered_ranks, settled.sources, settled.hit, settled.reward)
         self._queued[id(policy)] = waiting, told

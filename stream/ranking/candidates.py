@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bandits import NO_CONSTRAINTS, Constraints
-from learners import INELIGIBLE, Content, Query, Source, Vocabulary, best_first
+from learners import INELIGIBLE, VIEW, Content, Query, Source, Vocabulary, best_first
 from learners import Past as Done
 from learners.registry import known_items
 from stream.ranking.desk import CANDIDATES, DEPTH, PAST, WIDTH, Asker, Desks, lists_of
@@ -17,7 +17,7 @@ from stream.ranking.finish import finish
 from stream.ranking.gather import join, own_levels, propose
 from stream.ranking.given import join_given, list_given, priced
 from stream.ranking.negatives import offered_bytes
-from stream.ranking.past import moment, past, renewed_of, session
+from stream.ranking.past import led_by, moment, past, renewed_of, session
 from stream.ranking.rank import rank
 from stream.ranking.score import Ranking, Weights
 from stream.rules.apply import Offer, Rules
@@ -37,6 +37,7 @@ class CandidateRequest(NamedTuple):
     user: User
     now: float  # event time, unix seconds; items that expired by then are left out
     novel: bool = False  # whether what the user has touched is left out
+    anchors: NDArray[np.int32] = NO_ITEMS  # known items that count as if the user had just viewed them
 
 
 class Candidates(NamedTuple):
@@ -124,7 +125,7 @@ class CandidateRanker:
             raise ValueError(f"ranking: lists must have at most {DEPTH} items; got {k}")
         user, now, weights, held, offer = asked.user, asked.now, self.weights, self._desk.held(), None
         plain = self.rules is None and not (weights.click or weights.purchase)
-        if self.rules is None and not self._desk.others:
+        if self.rules is None and not self._desk.others and not len(asked.anchors):
             catalogue, known = self.catalogue, user.numbers.indices(self.vocabulary)
             size = rank(
                 held, user.block, known, renewed_of(user, self.vocabulary, known), number(asked.user_id), now,
@@ -133,7 +134,7 @@ class CandidateRanker:
         else:
             asker = self._asker(asked)
             offer = self._gather_in_parts(held, asker, user, k, novel=asked.novel)
-            size = self._describe_and_score(held, asker, user, plain=plain)
+            size = self._describe_and_score(held, asker, asked, plain=plain)
         return Ranked(held, size, NO_CONSTRAINTS if plain else self._finish_in_parts(offer, k))
 
     def rank_given(
@@ -159,7 +160,7 @@ class CandidateRanker:
             join_given(held, asker, size, given, k)
             self._score_others(query)
         list_given(held)
-        ranked_size = self._describe_and_score(held, asker, user, plain=False)
+        ranked_size = self._describe_and_score(held, asker, asked, plain=False)
         scores = room.ranking[: len(given)]
         scores[:] = self.ranking.with_heads(scores, room.rows[: len(given)], self.weights)
         if offer is not None:
@@ -168,8 +169,11 @@ class CandidateRanker:
         lists_of(room)[0, : min(k, len(given))] = given[best[:k]]
         return Ranked(held, ranked_size, NO_CONSTRAINTS, given[best], scores[best])
 
-    def _describe_and_score(self, held: Any, asker: Asker, user: User, *, plain: bool) -> int:
-        finish(held, asker.past, moment(user, asker.now), self.catalogue.events, self.weights.next, plain)
+    def _describe_and_score(self, held: Any, asker: Asker, asked: CandidateRequest, *, plain: bool) -> int:
+        now, anchors = moment(asked.user, asked.now), len(asked.anchors)
+        if anchors:
+            now = now._replace(kind=VIEW, in_session=now.in_session + anchors, depth=now.depth + anchors)
+        finish(held, asker.past, now, self.catalogue.events, self.weights.next, plain)
         room = self._desk.room
         return int(offered_bytes(int(room.counts[CANDIDATES]), room.rows.shape[1], len(asker.past.items)))
 
@@ -205,7 +209,10 @@ class CandidateRanker:
         return offer
 
     def _asker(self, asked: CandidateRequest) -> Asker:
-        return Asker(self.past(asked.user), self._session(asked.user), number(asked.user_id), asked.now)
+        past, session, anchors = self.past(asked.user), self._session(asked.user), asked.anchors
+        if len(anchors):
+            past, session = led_by(past, anchors, asked.now), np.concatenate([anchors, session])
+        return Asker(past, session, number(asked.user_id), asked.now)
 
     def _levels(self, asker: Asker, *, exclude_bought: bool, novel: bool) -> NDArray[np.uint8]:
         past, blocked = asker.past, self.catalogue.blocked

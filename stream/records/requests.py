@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from typing import Annotated, Literal
 
 import msgspec
-from msgspec import Meta, Struct
+from msgspec import Meta, Struct, field
 
 from stream.records import ids
 from stream.records.schemas import (
@@ -37,8 +37,15 @@ MAX_SLOTS = 40  # of a slate
 MAX_CANDIDATES = 500  # that are given to be ranked; all may come back
 MAX_EXCLUDED = 200  # items of `exclude`
 MAX_CONDITIONS = 16  # of `filter`
+MAX_ANCHORS = 20
+MAX_CONTEXT = 16  # groups of `context`
 FILTERED_VALUES = MAX_CATEGORIES  # of one condition
 FilterValue = Annotated[str, Meta(max_length=MAX_WORD)] | float | bool
+Kind = Literal["all", "category", "similar", "cart", "popular", "rising", "latest"]
+_FROM = (
+    "what the slate is chosen from: `all`, those of the first anchor's `category`, `similar` to the anchors, what is "
+    "bought with those in a `cart`, `popular`, `rising` or `latest` ones; none: as the placement says"
+)
 _K = f"slots, at most {MAX_SLOTS}, or {MAX_CANDIDATES} of `candidates`; none: as many as slates have, or all candidates"
 
 
@@ -80,6 +87,9 @@ class Wanted(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """What a slate shall hold; without any field: what is best for the user."""
 
     k: Annotated[int, Meta(ge=1, le=MAX_CANDIDATES, description=_K)] | None = None
+    placement: Annotated[
+        str, Meta(description="the place of the site that it is for, as the configuration names it")
+    ] = HOME
     exclude: Annotated[list[Id], Meta(max_length=MAX_EXCLUDED, description="items that the slate must not have")] = []
     candidates: Annotated[
         list[Id | Candidate],
@@ -90,6 +100,30 @@ class Wanted(Struct, frozen=True, kw_only=True, omit_defaults=True):
         ),
     ] = []
     filter: Filter = {}
+    anchors: Annotated[
+        list[Id],
+        Meta(
+            max_length=MAX_ANCHORS,
+            description="items that the slate goes with, the most important one first: of a product page, of a cart. "
+            "They count as if the user had just been there, and are not on the slate",
+        ),
+    ] = []
+    from_: Annotated[Kind | None, Meta(description=_FROM)] = field(default=None, name="from")
+    context: Annotated[
+        dict[
+            Annotated[str, Meta(min_length=1, max_length=MAX_KEY)],
+            Annotated[str, Meta(min_length=1, max_length=MAX_WORD)],
+        ],
+        Meta(
+            max_length=MAX_CONTEXT,
+            description="groups that the user is in at this moment, such as device and country; those that "
+            "`sources.traits` names are read",
+        ),
+    ] = {}
+    after: Annotated[
+        Id | None,
+        Meta(description="the decision to go on from: the next page, without what its pages up to that one have shown"),
+    ] = None
 
     def fault(self) -> tuple[str, str] | None:
         """What is wrong with the fields, beside their types: the reason of `codec.REASONS`, and a sentence."""
@@ -101,12 +135,22 @@ class Wanted(Struct, frozen=True, kw_only=True, omit_defaults=True):
         for each in self.candidates:
             if isinstance(each, Candidate) and each.price is not None and each.price > MAX_PRICE:
                 return "out_of_range", f"`candidates`: a price must be at most {MAX_PRICE:g}; got {each.price!r}"
+        if self.candidates and self.from_ not in (None, "all"):
+            return (
+                "out_of_range",
+                f"`from` must be left out with `candidates`; got {self.from_!r}",
+            )
         return next(filter(None, map(_range_fault, self.filter, self.filter.values())), None)
 
     @property
     def narrow(self) -> bool:
-        """Whether not any item will do, so that nothing else can stand in for the slate."""
-        return bool(self.candidates or self.filter)
+        """Whether not any item will do: then the slate is no newer one of home."""
+        return bool(self.candidates or self.filter or self.anchors) or self.from_ not in (None, "all")
+
+    @property
+    def alone(self) -> bool:
+        """Whether no other slate can stand in for it."""
+        return self.narrow or self.after is not None
 
     def given(self) -> dict[str, float | None]:
         """The candidates in their order, each once, and their prices."""
@@ -118,7 +162,12 @@ class Wanted(Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     def _ids(self) -> Iterator[tuple[str, str]]:
         yield from (("exclude", each) for each in self.exclude)
+        yield from (("anchors", each) for each in self.anchors)
+        yield from () if self.after is None else [("after", self.after)]
         yield from (("candidates", each if isinstance(each, str) else each.item_id) for each in self.candidates)
+
+
+ANYTHING = Wanted()
 
 
 def condition_at(place: str, document: bytes) -> str:
@@ -158,9 +207,6 @@ class Request(Wanted, frozen=True, kw_only=True, omit_defaults=True):
 
     request_id: Annotated[Id, Meta(description="unique per request: the same id twice is answered once or alike")]
     user_id: Annotated[Id, Meta(description="also one without any event: what is kept of them goes with their slate")]
-    placement: Annotated[
-        str, Meta(description="the place of the site that it is for, as the configuration names it")
-    ] = HOME
     timestamp: Annotated[
         Timestamp | None, Meta(description="event time as of which it is made; none: the time of the Kafka record")
     ] = None

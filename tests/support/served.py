@@ -9,9 +9,9 @@ from aiohttp import web
 from stream.config import Config, Gateway
 from stream.gateway.app import build
 from stream.gateway.guard.connections import ConnectionLimits, Runner
-from stream.records.topics import EVENT_TOPICS, ITEMS, OUTCOMES, RECOMMENDATIONS
+from stream.records.topics import EVENT_TOPICS, ITEMS, OUTCOMES, PLACED, RECOMMENDATIONS
 
-PARTITIONS = {topic.name: 1 for topic in (*EVENT_TOPICS.values(), ITEMS, RECOMMENDATIONS, OUTCOMES)}
+PARTITIONS = {topic.name: 1 for topic in (*EVENT_TOPICS.values(), ITEMS, RECOMMENDATIONS, PLACED, OUTCOMES)}
 
 
 class Served(NamedTuple):

@@ -13,7 +13,7 @@ export interface paths {
         };
         /**
          * The newest slate of a user; trending items, marked by `fallback`, if there is none.
-         * @description `after`: the id of an event of the user: answered as soon as the slate knows it, or after `gateway.after_s`; `after` of the answer says which. A slate older than `gateway.stale_s` is made anew, if that is set; if that takes too long, it is the answer all the same, its `status` is `last`.
+         * @description `after`: the id of an event of the user: answered as soon as the slate knows it, or after `gateway.after_s`; `after` of the answer says which. A slate older than `gateway.stale_s` is made anew, if that is set; if that takes too long, it is the answer all the same, its `status` is `last`. Of a placement that does not push one is always made anew.
          */
         get: operations["recommendations"];
         put?: never;
@@ -990,6 +990,11 @@ export interface components {
             variant: string;
             fallback: "trending" | null;
             items: components["schemas"]["ServedItem"][];
+            /**
+             * @description the place of the site that it is for
+             * @default home
+             */
+            placement?: string;
             asked: number;
             /** @description why there are fewer items than were asked for; null: there are not */
             short: string | null;
@@ -1033,6 +1038,11 @@ export interface components {
         SlateRequest: {
             /** @default null */
             k?: number | null;
+            /**
+             * @description the place of the site that it is for
+             * @default home
+             */
+            placement?: string;
             /**
              * @description items that the slate must not have
              * @default []
@@ -1402,6 +1412,11 @@ export interface operations {
                  * @example e-7001
                  */
                 after?: string;
+                /**
+                 * @description the place of the site that the slate is for; without it home
+                 * @example home
+                 */
+                placement?: string;
             };
             header?: {
                 /**

@@ -27,7 +27,7 @@ from stream.records.http.answers import (
     Written,
 )
 from stream.records.http.asked import AskedSlates, SlateRequest, SlateRequests
-from stream.records.requests import Candidate, Condition
+from stream.records.requests import Candidate, Condition, Kind
 from stream.records.schemas import Event, Item
 
 T = TypeVar("T")
@@ -39,9 +39,14 @@ class Wishes(TypedDict, total=False):
     """What may be asked of a slate, see `SlateRequest`."""
 
     k: int | None
+    placement: str
     exclude: list[str]
     candidates: list[str | Candidate]  # the only items to be ranked; all come back
     filter: dict[str, Condition]  # on the catalogue's fields: a value, several, or a `Range`
+    anchors: list[str]  # items that the slate goes with: of a product page, of a cart
+    from_: Kind | None  # what it is chosen from
+    context: dict[str, str]  # groups that the user is in at this moment: device, country
+    after: str | None  # a decision: the next page goes on from it
     fields: list[str]  # of the items, beside the title: price, image, link, ...
     lang: str | None  # of the reasons: en, ...
     deadline_ms: int | None  # for the slate, from 1 to 10,000; None: what the gateway allows
@@ -80,7 +85,7 @@ class Call(NamedTuple, Generic[T]):
 
 def recommendations(
     user_id: str, *, k: int | None = None, exclude: Iterable[str] = (), fields: Iterable[str] = (),
-    lang: str | None = None, after: str | None = None,
+    lang: str | None = None, after: str | None = None, placement: str | None = None,
 ) -> Call[ServedSlate]:  # fmt: skip
     """The newest slate of a user; trending items, marked by `fallback`, if there is none.
 
@@ -91,8 +96,9 @@ def recommendations(
     fields : of the items, beside the title: price, image, link, ...
     lang : of the reasons: en, ...
     after : an event of the user that the slate should know; the gateway waits for it, but not for long
+    placement : the place of the site that it is for; None: home
     """
-    query = _query(k=k, exclude=exclude, fields=_joined(fields), lang=lang, after=after)
+    query = _query(k=k, exclude=exclude, fields=_joined(fields), lang=lang, after=after, placement=placement)
     return Call("GET", f"/v1/users/{_id(user_id)}/recommendations{query}", _as(ServedSlate))
 
 

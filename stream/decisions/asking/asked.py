@@ -1,6 +1,6 @@
 """What a request makes of a slate: what is ranked for it, and how its decision reads."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple
 
 import msgspec
@@ -11,11 +11,15 @@ from bandits import EXHAUSTED, PINNED
 from stream.decisions.arrivals import Answer, SlateAsked
 from stream.model.fold import Model
 from stream.ranking.candidates import CandidateRanker, CandidateRequest, Ranked
+from stream.ranking.lists.items import ItemLists, Listing
 from stream.ranking.pack import PAD
 from stream.ranking.reasons import FOLLOWS
 from stream.records.log import Decision
-from stream.records.requests import MAX_CANDIDATES, Request
+from stream.records.requests import MAX_CANDIDATES, Request, Wanted
 from stream.rules.filter import meets, unheld
+from stream.state.user import User
+
+LISTED = 100  # items of a kind that are ranked
 
 
 class Rest(NamedTuple):
@@ -29,29 +33,75 @@ NO_REST = Rest([], [])
 
 
 def rank_asked(
-    model: Model, ranker: CandidateRanker, asked: CandidateRequest, request: Request, slots: int
+    model: Model, ranker: CandidateRanker, asked: CandidateRequest, request: Wanted, slots: int, *, kind: str,
+    before: Sequence[str] = (),
 ) -> Ranked:  # fmt: skip
-    """Rank what a request asks for, into lists of so many slots."""
-    catalogue, table = model.catalogue, model.catalogue.facts.table
+    """Rank what a request asks for, into lists of so many slots.
+
+    Parameters
+    ----------
+    kind : of candidates, where the request does not say it, see `Kind`
+    before : items that earlier pages showed
+    """
+    catalogue, anchors = model.catalogue, _known(model, dict.fromkeys(request.anchors))
+    asked = asked._replace(user=_in_context(asked.user, request, model), anchors=anchors)
+    kind = "all" if request.candidates else request.from_ or kind
+    focus = anchors if len(anchors) else ranker.past(asked.user).items[:1]
     left_out = np.zeros(catalogue.size, np.bool_)
     if request.filter and not request.candidates:
-        left_out = ~meets(request.filter, table, np.arange(catalogue.size, dtype=np.int32))
-    left_out[_known(model, request.exclude)] = True
-    if not request.candidates:
-        with catalogue.without(left_out):
-            return ranker.rank(asked, slots)
+        left_out = ~meets(request.filter, catalogue.facts.table, np.arange(catalogue.size, dtype=np.int32))
+    if kind == "category" and len(focus):
+        left_out |= catalogue.category[: catalogue.size] != catalogue.category[focus[0]]
+    for items in (_known(model, request.exclude), _known(model, before), anchors):
+        left_out[items] = True
+    with catalogue.without(left_out):
+        if request.candidates:
+            return _rank_given(model, ranker, asked, request, slots)
+        found = _listed(model.item_lists, kind, focus, asked.now)
+        return ranker.rank_given(asked, found, slots, np.zeros(len(found))) if len(found) else ranker.rank(asked, slots)
+
+
+def _rank_given(
+    model: Model, ranker: CandidateRanker, asked: CandidateRequest, request: Wanted, slots: int
+) -> Ranked:  # fmt: skip
     given = request.given()
     items = _known(model, given)
     if request.filter:
-        items = items[meets(request.filter, table, items)]
+        items = items[meets(request.filter, model.catalogue.facts.table, items)]
     prices = np.array([given[model.vocabulary.ids[item]] or 0.0 for item in items.tolist()])
-    with catalogue.without(left_out):
-        return ranker.rank_given(asked, items, slots, prices)
+    return ranker.rank_given(asked, items, slots, prices)
 
 
-def rest_of(model: Model, ranked: Ranked, drawn: list[str], request: Request) -> Rest:
-    """The given items beneath those that were drawn: in the ranking's order, at last those that nothing is known of."""
-    ids, taken = model.vocabulary.ids, {*drawn, *request.exclude}
+def _listed(lists: ItemLists, kind: str, focus: NDArray[np.int32], now: float) -> NDArray[np.int32]:
+    """Items of a kind, for the user's ranking; none: all may be shown, also where the model knows none of the kind."""
+    if kind in ("popular", "rising", "latest"):
+        by: dict[str, Callable[[int, float], Listing]] = {
+            "popular": lists.popular, "rising": lists.rising, "latest": lists.latest,
+        }  # fmt: skip
+        return by[kind](LISTED, now).items
+    if kind == "similar" and len(focus):
+        return lists.similar(focus, LISTED, now).items
+    if kind == "cart" and len(focus):
+        bought, alike = lists.also_bought(focus, LISTED, now).items, lists.similar(focus, LISTED, now)
+        instead = alike.items[[because == "content" for because in alike.because]]
+        return bought[~np.isin(bought, instead)]
+    return np.empty(0, np.int32)
+
+
+def _in_context(user: User, request: Wanted, model: Model) -> User:
+    """The user in the groups that the request puts them in."""
+    groups = {name: request.context[name] for name in model.config.sources.traits.split(",") if name in request.context}
+    return msgspec.structs.replace(user, traits=user.traits | groups) if groups else user
+
+
+def rest_of(model: Model, ranked: Ranked, drawn: list[str], request: Request, before: Sequence[str]) -> Rest:
+    """The given items beneath those that were drawn: in the ranking's order, at last those that nothing is known of.
+
+    None where no items were given.
+    """
+    if not request.candidates:
+        return NO_REST
+    ids, taken = model.vocabulary.ids, {*drawn, *request.exclude, *request.anchors, *before}
     known = zip(map(ids.__getitem__, ranked.order.tolist()), ranked.scores.tolist(), strict=True)
     found = [(item, score) for item, score in known if item not in taken]
     if model.catalogue.allow_unknown and not request.filter:
@@ -94,7 +144,7 @@ def _why_empty(request: Request, model: Model) -> str:
     lacking = unheld(request.filter, model.catalogue.facts.table)
     if lacking:
         return f"no item meets the filter: none has {' or '.join(map(repr, lacking))}; see the names in the catalogue"
-    asked = [name for name in ("candidates", "filter") if getattr(request, name)]
+    asked = [name for name in ("candidates", "filter", "after") if getattr(request, name)]
     of = f" of those that {' and '.join(f'`{name}`' for name in asked)} leave" if asked else ""
     return f"no item{of} may be shown to this user now"
 

@@ -21,8 +21,8 @@ from stream.gateway.read_model import ReadModel
 from stream.kafka.security import aiokafka_options
 from stream.kafka.unreadable import Unreadable, keep_unreadable
 from stream.records.codec import encode
-from stream.records.requests import Request, Response, Wanted
-from stream.records.schemas import Recommendation
+from stream.records.requests import ANYTHING, Request, Response, Wanted
+from stream.records.schemas import HOME, Recommendation
 from stream.records.topics import REQUESTS, RESPONSES, prefixed
 from stream.serving.ending import stop_within
 
@@ -31,7 +31,6 @@ MAX_RECORDS = 500  # of one poll
 RETRY_S = 1.0
 STOP_S = 5.0  # to disconnect
 SEND_MS = 5_000  # for Kafka to take a request, and for what is asked before the first
-ANYTHING = Wanted()
 _RESPONSE = msgspec.json.Decoder(Response)
 
 log = logging.getLogger(__name__)
@@ -65,7 +64,7 @@ class Requester:
             prefixed(config.kafka.namespace, topic) for topic in (REQUESTS, RESPONSES)
         )  # fmt: skip
         self._mark = self.waiting.prefix.encode()
-        self._refreshing: dict[str, asyncio.Task[Made]] = {}
+        self._refreshing: dict[tuple[str, str], asyncio.Task[Made]] = {}
         self._task: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
@@ -111,12 +110,15 @@ class Requester:
         self._count(made.status, time.perf_counter() - begun)
         return made
 
-    async def refreshed(self, user_id: str, within_ms: int) -> Made:
-        """The same for a user whose slate is old, once for all who ask meanwhile."""
-        task = self._refreshing.get(user_id)
+    async def refreshed(self, user_id: str, within_ms: int, placement: str = HOME) -> Made:
+        """The same for a user whose slate of a placement is old, once for all who ask meanwhile."""
+        key = user_id, placement
+        task = self._refreshing.get(key)
         if task is None:
-            task = self._refreshing[user_id] = asyncio.create_task(self.ask(user_id, within_ms))
-            task.add_done_callback(lambda _: self._refreshing.pop(user_id, None))
+            task = self._refreshing[key] = asyncio.create_task(
+                self.ask(user_id, within_ms, Wanted(placement=placement))
+            )
+            task.add_done_callback(lambda _: self._refreshing.pop(key, None))
         return await asyncio.shield(task)
 
     async def _answered(self, request: Request, answer: "asyncio.Future[Response]", within_ms: int) -> Made:

@@ -16,6 +16,7 @@ from stream.gateway.routes.shared import (
     NOON,
     NOT_MODIFIED,
     OTHER_VERSION,
+    TEXT,
     page_of,
 )
 from stream.records.http.answers import (
@@ -95,6 +96,7 @@ USERS = (
             ),
             EXCLUDE._replace(description=f"{EXCLUDE.description}. Others take their places"), FIELDS, LANG,
             Parameter("after", ID, "id of an event of the user that the slate should know; waits for it", "e-7001"),
+            Parameter("placement", TEXT, "the place of the site that the slate is for; without it home", "home"),
         ),
         headers=(ACCEPT_LANGUAGE, IF_NONE_MATCH),
         answers=NOT_MODIFIED | {
@@ -131,7 +133,10 @@ USERS = (
                 {"some": AskedSlates(answers=[AskedSlate(slate=FRESH, problem=None), UNMADE])},
             ),
         },
-        problems={503: "no slate was made in time, and there is no older one: try again"},
+        problems={
+            409: "the decision to go on from is open no more: ask for a first page",
+            503: "no slate was made in time, and there is no older one: try again",
+        },
     ),
     Route(
         "GET", "/v1/users/{user_id}/explanation", api.explanation, scope="slates", own=True, tag="users",

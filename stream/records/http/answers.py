@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 from msgspec import Meta, Struct
 
-from stream.records.schemas import Attributes, EventType, Id, Item, Probability, Scalar, Timestamp
+from stream.records.schemas import HOME, Attributes, EventType, Id, Item, Probability, Scalar, Timestamp
 
 Count = Annotated[int, Meta(ge=0)]
 Title = Annotated[str, Meta(description="title of the item; its id if it has none")]
@@ -91,6 +91,7 @@ class ServedSlate(Struct, frozen=True, kw_only=True):
     variant: Annotated[str, Meta(description="of the experiment that made the slate")]
     fallback: Literal["trending"] | None
     items: list[ServedItem]
+    placement: Annotated[str, Meta(description="the place of the site that it is for")] = HOME
     asked: Count
     short: Short
     filled: Annotated[int, Meta(ge=0, description="items that no policy drew, in place of those left out")]

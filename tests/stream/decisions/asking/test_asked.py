@@ -6,15 +6,18 @@ import numpy as np
 import pytest
 
 from bandits import PINNED
-from stream.config import Policy, Slate
+from stream.config import Policy, Slate, Sources
+from stream.decisions.arrivals import UserEvent
 from stream.decisions.publish import recommendation, response
 from stream.decisions.slates import DrawnSlate, SlateRequest
 from stream.model.outcomes import unpack_lists
-from stream.records.log import Decision, ItemChange
+from stream.placements import Placement
+from stream.ranking.candidates import CandidateRequest
+from stream.records.log import Decision, ItemChange, LoggedEvent
 from stream.records.requests import Candidate, Range, Request
 from stream.records.schemas import Item
 from stream.state.user import NOBODY
-from tests.support.site import Site, T, asked, decision_of, did
+from tests.support.site import PURCHASE, Site, T, asked, decision_of, did, steps
 
 SLOTS = 5
 HITS = [f"i{n}" for n in range(0, 40, 2)]
@@ -168,14 +171,14 @@ def test_a_hit_far_down_settles_the_decision_once_and_teaches_the_ranking(site: 
     made = site.step(asked("u", T + 200, candidates=[*HITS, "new"]))
     decision = decision_of(made)
     taken = decision.slate[-2]
-    step = site.step(did("u", taken, T + 230, decision_id=decision.decision_id))
+    *_, step = steps(site.take(did("u", taken, T + 230, decision_id=decision.decision_id)))
     assert step.settled is not None
     assert (step.settled.outcome, step.settled.hit) == ("hit", len(decision.slate) - 2)
     assert step.settled.decision_id == decision.decision_id
     assert step.rows is not None
     assert step.rows.taken
     unknown = decision_of(site.step(asked("u", T + 300, request_id="again", candidates=["i2", "new"])))
-    step = site.step(did("u", "new", T + 310, decision_id=unknown.decision_id))
+    *_, step = steps(site.take(did("u", "new", T + 310, decision_id=unknown.decision_id)))
     assert step.settled is not None
     assert (step.settled.outcome, step.settled.hit) == ("hit", 1)
     assert site.model.skipped == 0, "longer slates than the policy's own are learned"
@@ -219,3 +222,120 @@ def test_a_pinned_slot_is_no_slot_that_follows() -> None:
         "d", T, "p", 0.0, 0, 0, ["a"], bytes([PINNED]), b"\xff", b"\0\0\x80?", bytes(4), b"", reasons=b"\0"
     )
     assert [slot.source for slot in recommendation("u", decision, None, 0, ("ranked",)).slots] == ["pinned"]
+
+
+# Anchors and kinds
+
+
+def test_anchors_count_as_if_the_user_had_just_viewed_them(site: Site) -> None:
+    anchors = ["i4", "i9"]
+    found = drawn(site, anchors=anchors)
+    assert not {*anchors} & {*found.decision.slate}
+    twin = site.shard.users["u"]
+    past = site.model.ranker.past(twin).items.tolist()
+    numbers = [site.model.vocabulary.index(item) for item in anchors]
+    asker = site.model.ranker._asker(CandidateRequest("u", twin, T + 200, anchors=np.array(numbers, np.int32)))
+    assert asker.past.items.tolist() == numbers + [item for item in past if item not in numbers]
+    assert asker.session[:2].tolist() == numbers
+    assert asker.past.times[:2].tolist() == [T + 200] * 2
+    assert found.decision.slate != slate(site), "another slate than without them"
+    assert slate(site) == slate(site), "which leaves nothing behind"
+
+
+def test_who_has_done_nothing_gets_what_goes_with_the_anchor() -> None:
+    site = Site(policy=Policy(name="ranked", epsilon=0.0), slate=Slate(slots=3))
+    site.take(*(ItemChange(f"i{n}", Item(item_id=f"i{n}", title=f"thing {n}")) for n in range(30)))
+    for n in range(40):
+        first = 2 * (n % 10)
+        site.take(did(f"w{n}", f"i{first}", T + 60 * n), did(f"w{n}", f"i{first + 1}", T + 60 * n + 1))
+    for n in (0, 4, 12):
+        assert slate(site, "nobody", anchors=[f"i{n}"])[0] == f"i{n + 1}"
+
+
+@pytest.mark.parametrize("kind", ["category", "similar", "cart", "popular", "rising", "latest", "all"])
+def test_kinds_name_what_a_slate_is_chosen_from(kind: Any, site: Site) -> None:
+    for n in range(6):
+        site.take(did(f"buyer-{n}", "i4", T + 130 + n, PURCHASE), did(f"buyer-{n}", "i11", T + 140 + n, PURCHASE))
+    found, lists = slate(site, from_=kind, anchors=["i4"]), site.model.item_lists
+    anchor = np.array([site.model.vocabulary.index("i4")], np.int32)
+    expected = {
+        "category": [n for n in range(40) if n % 4 == 0],
+        "similar": lists.similar(anchor, 100, T + 200).items.tolist(),
+        "cart": [site.model.vocabulary.index("i11")],
+        "popular": lists.popular(100, T + 200).items.tolist(),
+        "rising": lists.rising(100, T + 200).items.tolist() or range(40),
+        "latest": lists.latest(100, T + 200).items.tolist(),
+        "all": range(40),
+    }[kind]
+    numbers = {site.model.vocabulary.index(item) for item in found}
+    assert found
+    assert "i4" not in found
+    assert numbers <= {*expected}
+    if kind == "category":
+        assert {int(item[1:]) % 4 for item in found} == {0}
+    if kind == "cart":
+        assert found == ["i11"]
+
+
+def test_a_filter_holds_for_kinds_too(site: Site) -> None:
+    found = slate(site, from_="popular", filter={"category": "c1"})
+    assert {int(item[1:]) % 4 for item in found} == {1}
+
+
+def test_where_the_model_has_nothing_of_a_kind_all_may_be_shown() -> None:
+    site = Site("abcdefgh", slate=Slate(slots=3))
+    for kind in ("cart", "similar", "rising", "popular"):
+        assert len(slate(site, "nobody", from_=kind, anchors=["a"])) == 3
+
+
+def test_a_placement_says_of_what_kind_its_slates_are() -> None:
+    site = Site(slate=Slate(slots=3), placements={"new": Placement(candidates="latest", slots=4, push=True)})
+    for n in range(30):
+        site.take(ItemChange(f"i{n}", Item(item_id=f"i{n}")), did("u", f"i{n % 3}", T + n))
+    lately = {site.model.vocabulary.ids[item] for item in site.model.item_lists.latest(100, T + 200).items.tolist()}
+    step = site.take(did("v", "i1", T + 50))
+    (pushed,) = [
+        each.decision for each in steps(step) if each.decision is not None and each.decision.placement == "new"
+    ]  # fmt: skip
+    assert len(pushed.slate) == 4
+    assert {*pushed.slate} <= lately
+    found = decision_of(site.step(asked("v", T + 60, placement="new", from_="all", k=2)))
+    assert (found.placement, len(found.slate)) == ("new", 2)
+
+
+# Context
+
+
+def test_a_context_holds_for_its_request_only() -> None:
+    site = Site("abcdefgh", slate=Slate(slots=1), sources=Sources(traits="country"))
+    for n in range(60):
+        country, item = ("NL", "a") if n % 2 else ("BE", "b")
+        event = LoggedEvent(0, 0, f"{n}", item, 0, T + n, None, None, None, {"country": country})
+        site.take(UserEvent(f"{country}-{n}", event))
+    (group,) = [n for n, source in enumerate(site.model.sources) if "country" in source.name]
+
+    def best(user: str, **context: str) -> str:
+        found = drawn(site, user, context=context).candidates()
+        item: int = found.items[np.argmax(found.features[:, 3 * group])]
+        return site.model.vocabulary.ids[item]
+
+    assert (best("new", country="NL", phase="of the moon"), best("new", country="BE")) == ("a", "b")
+    assert (best("NL-1"), best("NL-1", country="BE"), best("NL-1")) == ("a", "b", "a")
+    assert site.shard.users["NL-1"].traits == {"country": "NL"}
+
+
+# Narrow requests and home
+
+
+def test_what_is_narrowly_asked_for_leaves_homes_slate_open(site: Site) -> None:
+    home = decision_of(site.step(asked("u", T + 200)))
+    search = decision_of(site.step(asked("u", T + 201, candidates=HITS)))
+    user = site.shard.users["u"]
+    assert user.open is not None
+    assert (user.open.decision_id, search.placement) == (home.decision_id, "asked")
+    taken = next(item for item in search.slate if item not in home.slate)
+    settled = {
+        each.settled.decision_id: each.settled for each in steps(site.take(did("u", taken, T + 210))) if each.settled
+    }
+    assert settled[search.decision_id].outcome == "hit"
+    assert settled[home.decision_id].outcome == "miss"
