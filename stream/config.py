@@ -97,7 +97,7 @@ class Config(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         rules = own.rules or self.slate.rules
         return msgspec.structs.replace(
             self, slate=msgspec.structs.replace(self.slate, slots=own.slots, rules=rules),
-            policy=msgspec.structs.replace(self.policy, **policy, discount=0.0),
+            policy=msgspec.structs.replace(self.policy, **policy),
             ranking=msgspec.structs.replace(self.ranking, **own.given(*WEIGHTS)), placements={},
         )  # fmt: skip
 

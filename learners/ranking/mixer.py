@@ -14,7 +14,8 @@ from learners.base import State
 
 _LOSS_MEMORY = 1_000.0  # steps over which the running loss is averaged
 _LEVEL = np.float32(1.0 / 255.0)
-_AT_ONCE = 128  # rows of one product: BLAS would divide a larger one among threads, which costs more than it gains
+_EIGHT = np.uint64(0x0101010101010101)  # times a byte: it, eight times
+_PRODUCT = 200_000  # multiplications at once: BLAS would divide more among threads, which costs more than it gains
 
 
 class Net(NamedTuple):
@@ -77,28 +78,83 @@ def _descend(
 
 
 @njit(cache=True)
-def shares_of(net: Net, rows: NDArray[np.uint8]) -> NDArray[np.float32]:
-    """Return the softmax over the rows' scores; the products by BLAS, some rows at a time. Further columns are free."""
-    n, width = len(rows), net.linear.shape[1]
-    linear, inner, bias, out = net.linear[0], net.hidden[0, :width], net.hidden[0, width], net.out[0]
-    scores, x = np.empty(n, np.float32), np.empty((min(n, _AT_ONCE), width), np.float32)
-    for start in range(0, n, _AT_ONCE):
-        count = min(_AT_ONCE, n - start)
-        for i in range(count):
-            for f in range(width):
-                x[i, f] = np.float32(rows[start + i, f]) * _LEVEL
-        hidden = np.dot(x[:count], inner)
-        scores[start : start + count] = np.dot(x[:count], linear)
-        for i in range(count):
-            for h in range(len(bias)):
-                scores[start + i] += max(hidden[i, h] + bias[h], np.float32(0.0)) * out[h]
-    top, total = scores.max(), np.float32(0.0)
-    for i in range(n):
-        scores[i] = math.exp(scores[i] - top)
-        total += scores[i]
-    for i in range(n):
-        scores[i] /= total
+def _differing(columns: NDArray[np.uint8], count: int, width: int) -> NDArray[np.int64]:
+    """Which of the first `width` columns hold different numbers; eight numbers are compared at once."""
+    words, whole, found, n = columns.view(np.uint64), count // 8, np.empty(width, np.int64), 0
+    for f in range(width):
+        alike, differ = np.uint64(columns[f, 0]) * _EIGHT, np.uint64(0)
+        for word in words[f, :whole]:
+            differ |= word ^ alike
+        for c in range(8 * whole, count):
+            differ |= np.uint64(columns[f, c] ^ columns[f, 0])
+        found[n] = f
+        n += differ != 0
+    return found[:n]
+
+
+@njit(cache=True)
+def _weights_of(
+    net: Net, columns: NDArray[np.uint8], used: NDArray[np.int64]
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Weights of the columns in use, [H + 1, used], the score's own last; and what all others add, [H + 1]."""
+    linear, hidden, width, units = net.linear[0], net.hidden[0], net.linear.shape[1], net.out.shape[1]
+    weights, bias, k = np.empty((units + 1, len(used)), np.float32), np.zeros(units + 1, np.float32), 0
+    bias[:units] = hidden[width]
+    for f in range(width):
+        if k < len(used) and used[k] == f:
+            weights[:units, k], weights[units, k] = hidden[f], linear[f]
+            k += 1
+        elif columns[f, 0] != 0:
+            value = np.float32(columns[f, 0]) * _LEVEL
+            for h in range(units):
+                bias[h] += hidden[f, h] * value
+            bias[units] += linear[f] * value
+    return weights, bias
+
+
+@njit(cache=True)
+def scores_of(
+    net: Net, columns: NDArray[np.uint8], count: int, units: NDArray[np.float32]
+) -> NDArray[np.float32]:  # fmt: skip
+    """Return the scores of candidates; the products by BLAS. A column in which all are alike is a part of the bias.
+
+    Parameters
+    ----------
+    columns : [>= F, n] features, `count` candidates in each; n is a multiple of 8
+    units : float32 [H, >= candidates], written: what goes into the hidden units
+    """
+    scores, used = np.empty(count, np.float32), _differing(columns, count, net.linear.shape[1])
+    weights, bias = _weights_of(net, columns, used)
+    at_once = max(8, min(count, _PRODUCT // max(1, weights.size)))
+    x = np.empty((len(used), at_once), np.float32)
+    for start in range(0, count, at_once):
+        m = min(at_once, count - start)
+        for k in range(len(used)):
+            column, values = columns[used[k]][start:], x[k]
+            for c in range(m):
+                values[c] = np.float32(column[c]) * _LEVEL
+        found = np.dot(weights, x) if len(used) > 0 else np.zeros((len(bias), at_once), np.float32)
+        total = scores[start : start + m]
+        for c in range(m):
+            total[c] = found[-1, c] + bias[-1]
+        for h in range(len(bias) - 1):
+            inner, out = units[h][start:], net.out[0, h]
+            for c in range(m):
+                inner[c] = found[h, c] + bias[h]
+                total[c] += max(inner[c], np.float32(0.0)) * out
     return scores
+
+
+@njit(cache=True)
+def shares_of(scores: NDArray[np.float32]) -> tuple[NDArray[np.float32], float]:
+    """Return the softmax over scores, of which there is at least one, and the score whose share would be 1."""
+    shares, top, total = np.empty(len(scores), np.float32), scores.max(), np.float32(0.0)
+    for n in range(len(scores)):
+        shares[n] = math.exp(scores[n] - top)
+        total += shares[n]
+    for n in range(len(scores)):
+        shares[n] /= total
+    return shares, top + math.log(total)
 
 
 @njit(cache=True)
@@ -228,6 +284,11 @@ class Mixer:
         return self._net
 
     @property
+    def units(self) -> int:
+        """Hidden ones."""
+        return int(self._net.out.shape[1])
+
+    @property
     def loss(self) -> float:
         """Running mean of the listwise loss, in nats; 0 before the first step."""
         return float(self.running[0] / self.running[1]) if self.running[1] else 0.0
@@ -248,7 +309,9 @@ class Mixer:
         """Return the probability that each row is the next one, given that one of them is, [n]."""
         if len(rows) == 0:
             return np.empty(0, np.float32)
-        shares: NDArray[np.float32] = shares_of(self._net, rows)
+        columns = columns_of(rows, rows.shape[1])
+        scores = scores_of(self._net, columns, len(rows), np.empty((self.units, len(rows)), np.float32))
+        shares: NDArray[np.float32] = shares_of(scores)[0]
         return shares
 
     def raise_learning_rate(self, factor: float) -> None:
@@ -273,6 +336,13 @@ class Mixer:
                 raise ValueError(f"`{name}` must have shape {part.shape}; got {state[name].shape}")
         self._net = Net(*(np.array(state[name], np.float32) for name in Net._fields))
         self.running = np.array(state["running"], np.float64)
+
+
+def columns_of(rows: NDArray[np.uint8], width: int) -> NDArray[np.uint8]:
+    """Rows as `scores_of` takes them, with room for so many columns."""
+    columns = np.zeros((width, -(-len(rows) // 8) * 8), np.uint8)
+    columns[: rows.shape[1], : len(rows)] = rows.T
+    return columns
 
 
 def _values(rows: NDArray[np.uint8]) -> NDArray[np.float32]:

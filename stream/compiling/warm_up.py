@@ -12,7 +12,7 @@ import msgspec
 import numpy as np
 
 from bandits.registry import POLICIES, policy_names
-from learners import VIEW, CoVisitation, Interaction, Query, Trending
+from learners import VIEW, Interaction, Query, Trending
 from stream.config import Config
 from stream.decisions.arrivals import QuestionAsked
 from stream.decisions.explain import explain
@@ -174,12 +174,11 @@ def _copy(worker: LocalWorker) -> None:
 
 def _learn_alone() -> None:
     """What `stream.gateway.read_model` learns beside the workers' model."""
-    seen, nothing = np.zeros(1, np.int32), np.empty(0, np.int32)
-    for source in (CoVisitation(), Trending()):
-        for item in range(2):
-            source.add_item(item)
-        source.learn_one(Interaction(1, VIEW, START, seen, nothing))
-        source.top_k(Query(seen, START, nothing), 1, np.zeros(2, np.uint8))
+    source, nothing = Trending(), np.empty(0, np.int32)
+    for item in range(2):
+        source.add_item(item)
+    source.learn_one(Interaction(1, VIEW, START, nothing, nothing))
+    source.top_k(Query(nothing, START, nothing), 1, np.zeros(2, np.uint8))
 
 
 def _return_after_silence(worker: LocalWorker, user_id: str) -> None:

@@ -50,12 +50,12 @@ def write_down(
     known, scores = room.items[:count], room.ranking[:count]
     categories, new = _count_mix(shelf.category, shelf.born, events - NEW_EVENTS, items)
     at, reasons = find_candidates(items, known, room.place), np.empty(len(items), np.uint8)
-    note_reasons(held.it.net.it, len(room.lengths), room.rows[:count], at, sources, reasons)
+    note_reasons(held.it.net.it, len(room.lengths), room.columns, count, room.units, at, sources, reasons)
     pack(
         sheet, items, sources, offered_ranks, propensities, lists_of(room), at, scores, reasons, room.place, categories,
         new,
     )  # fmt: skip
-    pack_offered(slot, known, room.rows[:count], scores, room.places[:count], room.times[:past])
+    pack_offered(slot, known, room.columns, scores, room.places[:count], room.times[:past])
 
 
 @njit(cache=True)

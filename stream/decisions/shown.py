@@ -76,7 +76,8 @@ class ShownCandidates:
         request = CandidateRequest(user_id, user.as_of(event.time, self._session_gap_s), event.time)
         found = ranker.candidates_for(request, self._slots)
         slot = self.slot(offered_bytes(len(found.items), found.features.shape[1], len(found.times)))
-        pack_offered(slot, found.items, found.features, found.scores, found.places, found.times)
+        columns = np.ascontiguousarray(found.features.T)
+        pack_offered(slot, found.items, columns, found.scores, found.places, found.times)
         self.keep(user_id, Shown(event.time, name, slot))
 
     def _drawn(self, name: str) -> bool:

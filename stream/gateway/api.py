@@ -10,7 +10,7 @@ from aiohttp import web
 from stream.gateway import fleet
 from stream.gateway.answers.replays import key_of
 from stream.gateway.answers.versions import versioned
-from stream.gateway.documents import counts, explanation_document, item_document, slate_document, trending_document
+from stream.gateway.documents import explanation_document, item_document, slate_document, trending_document
 from stream.gateway.feed import FullError, follow
 from stream.gateway.fields.chosen import chosen
 from stream.gateway.fields.unknown import WARNED, warned
@@ -109,26 +109,15 @@ async def _awaited(request: web.Request, user_id: str) -> dict[str, Any] | None:
     return {"event_id": event_id, "known": await answered.wait(user_id, event_id, within_s)}
 
 
-async def similar(request: web.Request) -> web.Response:
-    """Items that the same users interacted with."""
-    item_id, read_model = id_of(request, "item_id"), request.app[READ_MODEL]
-    if not read_model.knows(item_id):
-        raise Problem(404, f"item {item_id!r}: must be in the catalogue or in an event; it is in neither")
-    k, fields = count_of(request, MAX_ITEMS), chosen(text_of(request, "fields"))
-    read_model.expire(time.time())
-    found = read_model.similar(item_id, k, excluded(request, read_model.knows))
-    items = [item_document(item, read_model, fields, score=score) for item, score in found]
-    about = {**item_document(item_id, read_model), "items": items, **counts(k, len(items))}
-    return await versioned(request, orjson.dumps(about))
-
-
 async def explanation(request: web.Request) -> web.Response:
     """Why a user sees their slate: the explanation of the worker that serves them."""
-    user_id = id_of(request, "user_id")
-    workers = await fleet.addresses(request.app[SETTINGS].gateway.workers)
+    user_id, settings = id_of(request, "user_id"), request.app[SETTINGS]
+    placement = checked_placement(text_of(request, "placement", HOME), settings.placements)
+    workers = await fleet.addresses(settings.gateway.workers)
     if not workers:
         raise Problem(501, "no worker is known: set gateway.workers to the workers' HTTP addresses")
-    answers = await asyncio.gather(*(fleet.explanation(request.app[CLIENT], worker, user_id) for worker in workers))
+    client = request.app[CLIENT]
+    answers = await asyncio.gather(*(fleet.explanation(client, worker, user_id, placement) for worker in workers))
     found = next((answer for answer in answers if isinstance(answer, dict)), None)
     if found is None:
         silent = [worker for worker, answer in zip(workers, answers, strict=True) if answer is None]

@@ -14,6 +14,8 @@ from stream.config import Config
 from stream.gateway.documents import item_document, slate_document
 from stream.gateway.feed import Feed
 from stream.gateway.read_model import ReadModel
+from stream.kafka.aiokafka_changes import plan_quickly
+from stream.kafka.fetch_sessions import keep_sessions
 from stream.kafka.security import aiokafka_options
 from stream.kafka.unreadable import Unreadable, keep_unreadable
 from stream.records.codec import Rejection, decode_event, decode_item, decode_profile
@@ -75,6 +77,8 @@ class Reader:
             auto_offset_reset="earliest", fetch_max_wait_ms=POLL_MS, isolation_level="read_committed",
             value_deserializer=keep_unreadable, metadata_max_age_ms=int(1000 * TOPICS_S),
         )  # fmt: skip
+        plan_quickly()
+        keep_sessions(self._consumer)
         await self._consumer.start()
         self._task = asyncio.create_task(self._run(), name="gateway reader")
 

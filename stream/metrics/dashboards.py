@@ -65,6 +65,9 @@ OTHERS = rate('headwater_slots_total{source!="ranked"}', "source")
 SLOTS = f"scalar({rate('headwater_slots_total')})"
 BY_SOURCE = rate("headwater_hits_total", "source")
 SETTLED = rate('headwater_decisions_settled_total{outcome=~"hit|miss|silent"}')
+PLACED = rate('headwater_placement_decisions_settled_total{outcome=~"hit|miss|silent"}', "placement")
+PLACED_REWARD = rate("headwater_placement_reward_total", "placement")
+PLACED_HITS = rate('headwater_placement_decisions_settled_total{outcome="hit"}', "placement")
 
 PIPELINE = Board("headwater-pipeline", "headwater: pipeline", "Does it keep up, and is anything lost?", (
     Panel("Events taken in", "Good events per second, by type.", "reqps",
@@ -73,8 +76,9 @@ PIPELINE = Board("headwater-pipeline", "headwater: pipeline", "Does it keep up, 
           quantiles("headwater_event_to_recommendation_seconds"), 0.5),
     Panel("Waiting for a slate", "From the fetch of an event to its slate, deferred ones included; the target is "
           "slate.wait_ms.", "s", quantiles("headwater_slate_wait_seconds"), 1),
-    Panel("Requests", "Slates that are asked for on the topic requests: what each got, per second.", "reqps",
-          {"{{status}}": rate("headwater_responses_total", "status")}),
+    Panel("Requests", "Slates, and lists of the model, asked for on the topic requests: what each got, per second.",
+          "reqps", {"{{status}}": rate("headwater_responses_total", "status"),
+                    "{{question}} {{status}}": rate("headwater_questions_total", "question, status")}),
     Panel("From request to response", "Time from a request's Kafka timestamp until its answer is sent.", "s",
           quantiles("headwater_request_to_response_seconds"), 0.5),
     Panel("At the limit", "Workers that cannot make a slate for every event at once, and the share of slates that they "
@@ -154,14 +158,14 @@ RECOMMENDATIONS = Board("headwater-recommendations", "headwater: recommendations
     Panel("Slates", "Slates drawn per second.", "reqps", {"slates": rate("headwater_decisions_opened_total")}),
     Panel("Outcomes", "hit: the user's next event was on the slate; silent: none came in time; leave replaced "
           "and void out of estimates.", "reqps", {"{{outcome}}": rate("headwater_decisions_settled_total", "outcome")}),
-    Panel("Hit rate", "Share of answered and silent slates that were hit.", "percentunit",
-          {"hit rate": f"{rate('headwater_hits_total')} / {SETTLED}"}),
+    Panel("Hit rate", "Share of answered and silent slates that were hit: of all, and by placement.", "percentunit",
+          {"all": f"{rate('headwater_hits_total')} / {SETTLED}", "{{placement}}": f"{PLACED_HITS} / {PLACED}"}),
     Panel("What hits are", "Slates whose item was viewed, clicked or bought next, per second.", "reqps",
           {"{{type}}": rate("headwater_hits_by_type_total", "type")}),
     Panel("Conversion", "Purchases from a slate per settled slate.", "percentunit",
           {"conversion": f"{BOUGHT} / {SETTLED}"}),
     Panel("Reward of a slate", "By the configured table; refreshed and void slates left out.", "short",
-          {"reward": f"{rate('headwater_reward_total')} / {SETTLED}"}),
+          {"all": f"{rate('headwater_reward_total')} / {SETTLED}", "{{placement}}": f"{PLACED_REWARD} / {PLACED}"}),
     Panel("Revenue of a slate", "Price x quantity of what was bought from slates, less what came back, per settled "
           "slate.", "short",
           {"revenue": f"({rate('headwater_revenue_total')} - {rate('headwater_returned_revenue_total')}) / {SETTLED}"}),
@@ -175,10 +179,9 @@ RECOMMENDATIONS = Board("headwater-recommendations", "headwater: recommendations
     Panel("Coverage", "Distinct items that one worker has shown in the last 30 to 60 minutes, and all that it knows.",
           "short", {"shown {{instance}}": "headwater_items_shown", "known": "max(headwater_items)"}),
     Panel("Diversity", "Distinct categories per slot of a slate: 1 is all different; 0.05 is one category on 20 slots.",
-          "percentunit", {"categories per slot": f"{rate('headwater_slate_categories_total')} / "
-                                                 f"{rate('headwater_slots_total')}"}),
+          "percentunit", {"categories per slot": f"{rate('headwater_slate_categories_total')} / {SLOTS}"}),
     Panel("Share of new items", "Slots with items first seen within the last 10,000 events.", "percentunit",
-          {"new": f"{rate('headwater_slots_new_total')} / {rate('headwater_slots_total')}"}),
+          {"new": f"{rate('headwater_slots_new_total')} / {SLOTS}"}),
     Panel("Age of slates when they are answered", "Event time from a slate to the event that answered it.", "s",
           quantiles("headwater_list_age_seconds")),
 ))  # fmt: skip

@@ -41,6 +41,9 @@ class GatewayMetrics:
         self._asked_seconds = declare.histogram(
             "gateway_asked_seconds", "from a request for a slate to the worker's answer", REQUEST_BUCKETS_S
         )
+        self._questions = declare.counter(
+            "gateway_questions", "questions to the model, by what was asked and what came of it", "question", "status"
+        )
         self._unreadable = declare.counter(
             "gateway_unreadable", "offsets that could not be read, stepped over, by topic", "topic"
         )
@@ -70,6 +73,10 @@ class GatewayMetrics:
         self._asked.labels(status).inc()
         if status in ANSWERED:
             self._asked_seconds.observe(seconds)
+
+    def questioned(self, question: str, status: str) -> None:
+        """What came of a question to the model."""
+        self._questions.labels(question, status).inc()
 
     def count(self, route: str, method: str, status: int, seconds: float) -> None:
         """One request was answered."""

@@ -44,27 +44,27 @@ class Shelf(NamedTuple):
 class Room(NamedTuple):
     """Where candidates are worked out: it holds one user's until the next."""
 
-    proposed: NDArray[np.int32]  # [sources, most] each source's best
+    proposed: NDArray[np.int32]  # [sources, most] each source's best; when they are joined, as places of candidates
     lengths: NDArray[np.int64]  # [sources]
     items: NDArray[np.int32]  # [total] candidates: all that sources may propose, or all that may be given
-    ranks: NDArray[np.int32]  # [total, sources] place in the source's own proposal, -1: not proposed
     scores: NDArray[np.float32]  # [sources, total]
     places: NDArray[np.int32]  # [total] place in the user's past, -1: never seen
     place: NDArray[np.int32]  # [items] scratch, all -1 before and after
-    rows: NDArray[np.uint8]  # [total, columns] features of the candidates, the mixer's score last
+    columns: NDArray[np.uint8]  # [columns, total] features of the candidates, the mixer's score last
+    units: NDArray[np.float32]  # [units, total] what goes into the mixer's hidden units
     ranking: NDArray[np.float32]  # [total] their ranking scores
     lists: NDArray[np.int32]  # [(1 + sources) * DEPTH] see `lists_of`
     times: NDArray[np.float64]  # [SEEN_ITEMS] of the user's past
     counts: NDArray[np.int64]  # [3]
 
     @classmethod
-    def of(cls, sources: int, most: int, columns: int) -> "Room":
+    def of(cls, sources: int, most: int, columns: int, units: int) -> "Room":
         """Room for so many sources with so many proposals each, described by so many columns; without items."""
-        total = max(sources * most, MAX_CANDIDATES)
+        total = -(-max(sources * most, MAX_CANDIDATES) // 8) * 8  # columns are compared in words
         return cls(
             np.empty((sources, most), np.int32), np.zeros(sources, np.int64), np.empty(total, np.int32),
-            np.empty((total, sources), np.int32), np.empty((sources, total), np.float32), np.empty(total, np.int32),
-            np.empty(0, np.int32), np.empty((total, columns), np.uint8), np.empty(total, np.float32),
+            np.empty((sources, total), np.float32), np.empty(total, np.int32), np.empty(0, np.int32),
+            np.empty((columns, total), np.uint8), np.empty((units, total), np.float32), np.empty(total, np.float32),
             np.empty((1 + sources) * DEPTH, np.int32), np.empty(SEEN_ITEMS), np.zeros(3, np.int64),
         )  # fmt: skip
 
@@ -72,6 +72,10 @@ class Room(NamedTuple):
         """Take a source's proposal."""
         self.lengths[source] = len(items)
         self.proposed[source, : len(items)] = items
+
+    def rows(self) -> NDArray[np.uint8]:
+        """The candidates' features [candidates, columns], the mixer's score last: a view."""
+        return self.columns[:, : self.counts[CANDIDATES]].T
 
     def proposals(self) -> list[NDArray[np.int32]]:
         """A copy of each source's proposal."""
@@ -118,7 +122,7 @@ class Desks:
         self, sources: Sequence[Source], catalogue: Catalogue, mixer: Mixer, most: int, zero_if_seen: NDArray[np.int64]
     ) -> None:
         self._board, self._catalogue, self._mixer, self._zero_if_seen = Board(sources), catalogue, mixer, zero_if_seen
-        self.room, self.others = Room.of(len(sources), most, len(mixer.names) + 1), self._board.others
+        self.room, self.others = Room.of(len(sources), most, len(mixer.names) + 1, mixer.units), self._board.others
         self._handles = [Handle() for _ in range(len(Arrays._fields) + 3)]
         self._handle = Handle()
         self._desk: Desk | None = None

@@ -39,7 +39,8 @@ class Joined(NamedTuple):
     """The proposals of all sources as one list of candidates."""
 
     items: NDArray[np.int32]  # [candidates]
-    ranks: NDArray[np.int32]  # [>= candidates, sources]: place in the source's own proposal, -1: not proposed
+    proposed: NDArray[np.int32]  # [sources, most]: by rank, which of the candidates a source proposed, -1: none
+    lengths: NDArray[np.int64]  # [sources]: how many these are
     scores: NDArray[np.float32]  # [sources, >= candidates]
     places: NDArray[np.int32]  # [candidates]: place in the user's past (0: newest), -1: never seen
 
@@ -123,7 +124,7 @@ def _lateness(number: float) -> int:
 
 _NEAR_FIRST, _NEAR, _NEAR_TURNS = tabulate(_nearness, -12, 0)
 _LATE_FIRST, _LATE, _LATE_TURNS = tabulate(_lateness, 0, 62)
-_RANKS = np.array([0, *(byte(1.0 / (1.0 + rank)) for rank in range(MAX_RANKS))], np.uint8)  # by 1 + rank
+_RANKS = np.array([byte(1.0 / (1.0 + rank)) for rank in range(MAX_RANKS)], np.uint8)
 
 
 @njit(cache=True)
@@ -138,29 +139,27 @@ def _best_of(scores: NDArray[np.float32]) -> float:
 
 
 @njit(cache=True)
-def _source_columns(
-    ranks: NDArray[np.int32], scores: NDArray[np.float32], out: NDArray[np.uint8], agreeing: NDArray[np.int64]
-) -> None:
+def _source_columns(joined: Joined, columns: NDArray[np.uint8], agreeing: NDArray[np.int64]) -> None:
     """Per source: score / best score, 1 / (1 + rank), and the logarithm of the first; count proposals of each."""
-    count = len(out)
-    values, levels = np.empty(count), np.empty(count, np.int32)
+    count, scores = len(joined.items), joined.scores
+    values = np.empty(count)
     bits = values.view(np.int64)
     for s in range(len(scores)):
-        best = _best_of(scores[s, :count])
+        value, rank, log_value, score = columns[3 * s], columns[3 * s + 1], columns[3 * s + 2], scores[s]
+        best = _best_of(score[:count])
         if best > 0.0:
             for c in range(count):  # these two loops are vectorised
-                values[c] = max(scores[s, c], np.float32(0.0)) / best
+                values[c] = max(score[c], np.float32(0.0)) / best
             for c in range(count):
-                levels[c] = np.int32(values[c] * 255.0 + 0.5)
+                value[c] = np.int32(values[c] * 255.0 + 0.5)
             for c in range(count):
-                out[c, 3 * s] = levels[c]
-                group = (bits[c] >> SHIFT) - _NEAR_FIRST
-                if group >= 0:
-                    out[c, 3 * s + 2] = _NEAR[group] + (values[c] >= _NEAR_TURNS[group])
-        for c in range(count):
-            rank = ranks[c, s]
-            out[c, 3 * s + 1] = _RANKS[rank + 1]
-            agreeing[c] += rank >= 0
+                group = max(0, (bits[c] >> SHIFT) - _NEAR_FIRST)  # the lowest group has byte 0
+                log_value[c] = _NEAR[group] + (values[c] >= _NEAR_TURNS[group])
+        for n in range(joined.lengths[s]):
+            c = joined.proposed[s, n]
+            if c >= 0:
+                rank[c] = _RANKS[n]
+                agreeing[c] += 1
 
 
 @njit(cache=True)
@@ -227,18 +226,20 @@ def describe(
     known: Known,
     moment: Moment,
     zero_if_seen: NDArray[np.int64],  # numbers of the sources of `ZERO_IF_SEEN`
-    out: NDArray[np.uint8],  # [candidates, features + 1], times 255
+    columns: NDArray[np.uint8],  # [features + 1, >= candidates], times 255
 ) -> None:
-    """Write the features; columns as in `feature_names`, the last one is left for the mixer's score."""
-    items, ranks, scores, places = joined
+    """Write the features, as in `feature_names`; the last column is left for the mixer's score.
+
+    Candidate by candidate within each column: most of this is done for many candidates at once.
+    """
+    items, _, _, scores, places = joined
     count, sources = len(items), len(scores)
-    first = 3 * sources
-    usual, agreeing = _of_user(moment, out.shape[1], first), np.zeros(count, np.int64)
-    for c in range(count):
-        for column in range(len(usual)):
-            out[c, column] = usual[column]
-    _source_columns(ranks, scores, out, agreeing)
-    retime(past.times, places, moment.gap, moment.now, out[:, first:])
+    usual, agreeing = _of_user(moment, len(columns), 3 * sources), np.zeros(count, np.int64)
+    for f in range(len(columns)):
+        columns[f, :count] = usual[f]
+    _source_columns(joined, columns, agreeing)
+    own = columns[3 * sources :]
+    retime(past.times, places, moment.gap, moment.now, own.T)
     category, born, used, events = known.category, known.born, known.used, known.events + 1
     left = moment.now - moment.gap if moment.events > 0 else moment.now  # when the user was last there
     tastes = category[recent]
@@ -248,28 +249,29 @@ def describe(
     ages, idles = np.empty(count), np.empty(count)
     for c in range(count):
         ages[c], idles[c] = events - born[items[c]], events - used[items[c]]
-    age, idle = _late(ages), _late(idles)
+    age, idle, same, share, trend = own[19], own[20], own[17], own[18], own[21]
+    age[:count], idle[:count] = _late(ages), _late(idles)
     for c in range(count):
+        own[22, c], own[28, c] = agreement[agreeing[c]], 255 * (known.since[items[c]] > left)
         taste = category[items[c]]
-        if taste > 0:
-            for q in range(len(tastes)):
-                if tastes[q] == taste:
-                    out[c, first + 17], out[c, first + 18] = 255 * (q == 0), shares[q]
-                    break
-        out[c, first + 19], out[c, first + 22] = age[c], agreement[agreeing[c]]
-        out[c, first + 28] = 255 * (known.since[items[c]] > left)
+        for q in range(len(tastes) if taste > 0 else 0):
+            if tastes[q] == taste:
+                same[c], share[c] = 255 * (q == 0), shares[q]
+                break
+    for c in range(count):
         if places[c] >= 0:
-            _seen_columns(past, places[c], moment, out[c, first:])
+            idle[c] = 0
+            _seen_columns(past, places[c], moment, own[:, c])
             for s in zero_if_seen:
-                out[c, 3 * s : 3 * s + 3] = 0
+                columns[3 * s : 3 * s + 3, c] = 0
         else:
-            out[c, first + 20] = idle[c] if used[items[c]] >= 0 else 0
-            out[c, first + 21] = byte(scores[1, c] / scores[0, c]) if scores[0, c] > 0 else 0
+            idle[c] *= used[items[c]] >= 0
+            trend[c] = byte(scores[1, c] / scores[0, c]) if scores[0, c] > 0 else 0
 
 
 @njit(cache=True)
 def _of_user(moment: Moment, columns: int, first: int) -> NDArray[np.uint8]:
-    """What a row of so many columns, the user's from `first` on, holds whatever the candidate is."""
+    """What so many columns, the user's from `first` on, hold whatever the candidate is."""
     row = np.zeros(columns, np.uint8)
     own = row[first:]
     own[23], own[24] = byte(log(1.0 + moment.events) / 6.0), byte(log(1.0 + moment.depth) / 4.0)

@@ -7,14 +7,14 @@ from numba import njit
 from learners import best_first
 from stream.ranking.desk import CANDIDATES, lists_of
 from stream.ranking.features import Joined, Known, Moment, Past, describe
-from stream.ranking.score import score_rows
+from stream.ranking.score import score_columns
 
 CATEGORY_ITEMS = 10  # of the user's newest, whose categories are looked at
 
 
 @njit(cache=True)
 def finish(held: Any, past: Past, moment: Moment, events: int, weight: float, plain: bool) -> None:
-    """Write rows and ranking scores of the candidates in the room.
+    """Write features and ranking scores of the candidates in the room.
 
     Parameters
     ----------
@@ -26,12 +26,13 @@ def finish(held: Any, past: Past, moment: Moment, events: int, weight: float, pl
     desk = held.it
     room, shelf = desk.room.it, desk.shelf.it
     count = room.counts[CANDIDATES]
-    items, rows, scores = room.items[:count], room.rows[:count], room.ranking[:count]
+    items, scores = room.items[:count], room.ranking[:count]
     describe(
-        Joined(items, room.ranks, room.scores, room.places[:count]), past, past.items[:CATEGORY_ITEMS],
-        Known(shelf.category, shelf.born, shelf.used, shelf.since, events), moment, desk.zero_if_seen, rows,
+        Joined(items, room.proposed, room.lengths, room.scores, room.places[:count]), past,
+        past.items[:CATEGORY_ITEMS], Known(shelf.category, shelf.born, shelf.used, shelf.since, events), moment,
+        desk.zero_if_seen, room.columns,
     )  # fmt: skip
-    scores[:] = score_rows(desk.net.it, rows, weight)
+    scores[:] = score_columns(desk.net.it, room.columns, count, room.units, weight)
     if plain:
         lists = lists_of(room)
         best, _ = best_first(items, scores, lists.shape[1])

@@ -110,11 +110,12 @@ def propose(held: Any, asker: Asker, size: int, k: int) -> None:
 def join(held: Any, asker: Asker, size: int, width: int) -> None:
     """Join the rows of proposals to candidates and score these by each source on the board; see `gather`.
 
-    A list is the head of a source's proposal, -1 pads; list 0 is left empty for the ranking.
+    Rows lose what has expired, and then hold the places of their items among the candidates. A list is the head of a
+    source's proposal, -1 pads; list 0 is left empty for the ranking.
     """
     desk = held.it
     room = desk.room.it
-    proposed, lengths, items, ranks, place = room.proposed, room.lengths, room.items, room.ranks, room.place
+    proposed, lengths, items, place = room.proposed, room.lengths, room.items, room.place
     seen, expires, now = asker.past.items, desk.shelf.it.expires, asker.now
     room.counts[PAST], room.counts[WIDTH] = len(seen), width
     room.times[: len(seen)] = asker.past.times
@@ -128,13 +129,12 @@ def join(held: Any, asker: Asker, size: int, width: int) -> None:
                 continue
             if place[item] < 0:
                 place[item], items[count] = count, item
-                for other in range(len(lengths)):
-                    ranks[count, other] = -1
                 count += 1
-            ranks[place[item], s] = rank
+            proposed[s, rank] = place[item]
             if rank < width:
                 lists[1 + s, rank] = item
             rank += 1
+        lengths[s] = rank
     for n in range(count):
         place[items[n]] = -1
     place_past(room, seen, count)

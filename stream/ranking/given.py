@@ -38,24 +38,21 @@ def join_given(held: Any, asker: Asker, size: int, given: NDArray[np.int32], wid
     """
     desk = held.it
     room = desk.room.it
-    proposed, lengths, ranks, place = room.proposed, room.lengths, room.ranks, room.place
+    proposed, lengths, place = room.proposed, room.lengths, room.place
     expires, now, count = desk.shelf.it.expires, asker.now, len(given)
     room.counts[PAST], room.counts[WIDTH], room.counts[CANDIDATES] = len(asker.past.items), width, count
     room.times[: len(asker.past.items)] = asker.past.times
     room.items[:count] = given
     for n in range(count):
         place[given[n]] = n
-        for s in range(len(lengths)):
-            ranks[n, s] = -1
     for s in range(len(lengths)):
         rank = 0
         for n in range(lengths[s]):
             item = proposed[s, n]
-            if expires[item] <= now:
-                continue
-            if place[item] >= 0:
-                ranks[place[item], s] = rank
-            rank += 1
+            if expires[item] > now:
+                proposed[s, rank] = place[item]
+                rank += 1
+        lengths[s] = rank
     for item in given:
         place[item] = -1
     place_past(room, asker.past.items, count)
@@ -73,9 +70,10 @@ def list_given(held: Any) -> None:
     count, lists = room.counts[CANDIDATES], lists_of(room)
     for s in range(len(room.lengths)):
         scores, n = room.scores[s, :count], 0
-        for c in range(count):
-            if scores[c] <= 0.0:
-                room.ranks[c, s] = -1
+        for rank in range(room.lengths[s]):
+            c = room.proposed[s, rank]
+            if c >= 0 and scores[c] <= 0.0:
+                room.proposed[s, rank] = -1
         for best in np.argsort(-scores, kind="mergesort")[: lists.shape[1]]:
             if scores[best] > 0.0:
                 lists[1 + s, n] = room.items[best]

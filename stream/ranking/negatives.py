@@ -31,17 +31,22 @@ def offered_bytes(count: int, columns: int, past: int) -> int:
 
 @njit(cache=True)
 def pack_offered(
-    slot: NDArray[np.uint8], items: NDArray[np.int32], features: NDArray[np.uint8], scores: NDArray[np.float32],
+    slot: NDArray[np.uint8], items: NDArray[np.int32], columns: NDArray[np.uint8], scores: NDArray[np.float32],
     places: NDArray[np.int32], times: NDArray[np.float64],
 ) -> None:  # fmt: skip
     """Write what `rows_of` needs of an `Offered` into one array, which is written to again and again.
 
+    `columns` are the features, [columns, >= candidates].
+
     Candidates wait for minutes. In arrays of their own, 30 KB a user would be allocated and freed with every slate.
     """
     head = slot[:_HEAD].view(np.int64)
-    head[0], head[1], head[2] = len(items), features.shape[1], len(times)
+    n, head[0], head[1], head[2] = len(items), len(items), len(columns), len(times)
     at = unpack_offered(slot)
-    at.items[:], at.features[:], at.scores[:], at.places[:], at.times[:] = items, features, scores, places, times
+    at.items[:], at.scores[:], at.places[:], at.times[:] = items, scores, places, times
+    into = at.features.T
+    for f in range(len(columns)):
+        into[f] = columns[f, :n]
 
 
 @njit(cache=True)
@@ -53,7 +58,7 @@ def unpack_offered(slot: NDArray[np.uint8]) -> Offered:
     c = b + 4 * n
     d = c + 4 * n
     return Offered(
-        slot[a:b].view(np.int32), slot[d : d + n * width].reshape((n, width)), slot[b:c].view(np.float32),
+        slot[a:b].view(np.int32), slot[d : d + n * width].reshape((width, n)).T, slot[b:c].view(np.float32),
         slot[c:d].view(np.int32), slot[_HEAD:a].view(np.float64),
     )  # fmt: skip
 

@@ -42,4 +42,4 @@ def rank(
     moment = Moment(kind, twice, repeat_rate, immediate_rate, seen, depth, in_session, gap, now)
     finish(held, past, moment, events, weight, plain)
     room = held.it.room.it
-    return offered_bytes(room.counts[CANDIDATES], room.rows.shape[1], room.counts[PAST])
+    return offered_bytes(room.counts[CANDIDATES], len(room.columns), room.counts[PAST])

@@ -16,6 +16,7 @@ FOLLOWS = 255  # the same: its place was not drawn, the item was given and stand
 _LEVEL = np.float32(1.0 / 255.0)
 _OWN_GROUPS = np.array([n for n, name in enumerate(OWN) if name not in USER_COLUMNS], np.int64)
 _WIDTH = len(PER_SOURCE)
+_LANES = 32  # slots worked on at once: what is left over would be done one by one
 
 
 def groups(sources: Sequence[str]) -> dict[str, list[int]]:
@@ -40,8 +41,8 @@ def reason_names(sources: Sequence[str]) -> tuple[str, ...]:
 
 @njit(cache=True)
 def note_reasons(
-    net: Net, sources: int, rows: NDArray[np.uint8], at: NDArray[np.int32], filled: NDArray[np.uint8],
-    reasons: NDArray[np.uint8],
+    net: Net, sources: int, columns: NDArray[np.uint8], count: int, units: NDArray[np.float32], at: NDArray[np.int32],
+    filled: NDArray[np.uint8], reasons: NDArray[np.uint8],
 ) -> None:  # fmt: skip
     """Write for each slot of a slate which group of features contributes most to the mixer's score of its item.
 
@@ -51,59 +52,43 @@ def note_reasons(
     Parameters
     ----------
     sources : of the model; their groups come first
-    rows : uint8 [candidates, columns] features; further columns than the mixer has are not read
+    columns, count, units : features of the candidates, and what went into the hidden units: see `scores_of`
     at : int32 [slots] which candidate a slot shows, -1: none
     filled : uint8 [slots] by what
     reasons : uint8 [slots], written: see `reason_names`; `NOTHING` for pinned items, and where nothing speaks for it
     """
     reasons[:] = NOTHING
-    if len(rows) == 0:
+    slots = np.flatnonzero((at >= 0) & (filled != PINNED))
+    if len(slots) == 0:
         return
-    linear, inner, out = net.linear[0], net.hidden[0], net.out[0]
-    width, slots, average = len(linear), len(at), _average(rows, len(linear))
-    values, steps = np.zeros((width, slots), np.float32), np.zeros((width, slots), np.float32)
-    for n in range(slots):
-        if at[n] >= 0 and filled[n] != PINNED:
-            row = rows[at[n]]
-            for f in range(width):
-                values[f, n] = np.float32(row[f]) * _LEVEL
-                steps[f, n] = np.float32(np.int64(average[f]) - np.int64(row[f])) * _LEVEL
-    base, whole = _forward(inner, out, values)
-    nats, most = np.empty(slots, np.float32), np.zeros(slots, np.float32)
+    linear, inner, out, shown = net.linear[0], net.hidden[0], net.out[0], at[slots]
+    lanes = -(-len(slots) // _LANES) * _LANES
+    base, whole = np.zeros((len(out), lanes), np.float32), np.zeros(lanes, np.float32)
+    for h in range(len(out)):
+        for n in range(len(slots)):
+            base[h, n] = units[h, shown[n]]
+        for n in range(lanes):
+            whole[n] += out[h] * max(base[h, n], np.float32(0.0))
+    steps, nats, most = np.zeros((_WIDTH, lanes), np.float32), np.empty(lanes, np.float32), np.zeros(lanes, np.float32)
+    more, moves = np.empty(lanes, np.int64), np.empty(lanes, np.bool_)
     for group in range(sources + len(_OWN_GROUPS)):
         own = group - sources
         first = _WIDTH * sources + _OWN_GROUPS[own] if own >= 0 else _WIDTH * group
-        last = first + (1 if own >= 0 else _WIDTH)
-        nats[:] = whole
-        _contribute(linear[first:last], inner[first:last], out, base, steps[first:last], nats)
-        for n in range(slots):
-            if nats[n] > most[n]:
-                above, moves = np.int64(0), False
-                for f in range(first, last):
-                    more = np.int64(rows[at[n], f]) - np.int64(average[f])
-                    above, moves = above + more, moves or more != 0
-                if moves:
-                    most[n], reasons[n] = nats[n], 1 + 2 * group + (above > 0)
-
-
-# All loops end with one over the slots: they are added up side by side, always in the same order.
-
-
-@njit(cache=True)
-def _forward(
-    inner: NDArray[np.float32], out: NDArray[np.float32], values: NDArray[np.float32]
-) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """What goes into the hidden units, [units, slots], and what comes out of them in all, [slots]."""
-    width, slots = values.shape
-    base, whole = np.empty((len(out), slots), np.float32), np.zeros(slots, np.float32)
-    for h in range(len(out)):
-        base[h] = inner[width, h]
+        width = 1 if own >= 0 else _WIDTH
+        more[:], moves[:], nats[:] = 0, False, whole
         for f in range(width):
-            for n in range(slots):
-                base[h, n] += inner[f, h] * values[f, n]
-        for n in range(slots):
-            whole[n] += out[h] * max(base[h, n], np.float32(0.0))
-    return base, whole
+            column = columns[first + f]
+            average = _average(column, count)
+            for n in range(len(slots)):
+                above = np.int64(column[shown[n]]) - average
+                steps[f, n] = np.float32(-above) * _LEVEL
+                more[n], moves[n] = more[n] + above, moves[n] or above != 0
+        if not moves[: len(slots)].any():
+            continue
+        _contribute(linear[first : first + width], inner[first : first + width], out, base, steps, nats)
+        for n in range(len(slots)):
+            if nats[n] > most[n] and moves[n]:
+                most[n], reasons[slots[n]] = nats[n], 1 + 2 * group + (more[n] > 0)
 
 
 @njit(cache=True)
@@ -111,12 +96,15 @@ def _contribute(
     linear: NDArray[np.float32], inner: NDArray[np.float32], out: NDArray[np.float32], base: NDArray[np.float32],
     steps: NDArray[np.float32], nats: NDArray[np.float32],
 ) -> None:  # fmt: skip
-    """Take from `nats` what comes out when one column, or the three of a source, move by `steps`, [columns, slots]."""
-    for f in range(len(steps)):
+    """Take from `nats` what comes out when one column, or the three of a source, move by `steps`, [columns, lanes].
+
+    All loops end with one over the lanes: they are added up side by side, always in the same order.
+    """
+    for f in range(len(linear)):
         for n in range(len(nats)):
             nats[n] -= linear[f] * steps[f, n]
     for h in range(len(out)):
-        if len(steps) == 1:
+        if len(linear) == 1:
             for n in range(len(nats)):
                 nats[n] -= out[h] * max(base[h, n] + inner[0, h] * steps[0, n], np.float32(0.0))
         else:  # to keep what goes into a unit would take longer
@@ -126,13 +114,9 @@ def _contribute(
 
 
 @njit(cache=True)
-def _average(rows: NDArray[np.uint8], width: int) -> NDArray[np.uint8]:
-    """The average candidate, in whole levels."""
-    total = np.zeros(width, np.int64)
-    for i in range(len(rows)):
-        for f in range(width):
-            total[f] += rows[i, f]
-    average = np.empty(width, np.uint8)
-    for f in range(width):
-        average[f] = round(total[f] / len(rows))
-    return average
+def _average(column: NDArray[np.uint8], count: int) -> int:
+    """The average candidate's, in whole levels."""
+    total = 0
+    for level in column[:count]:
+        total += level
+    return round(total / count)

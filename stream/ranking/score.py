@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from learners import Mixer, TwoHeads, ranking_score
 from learners.ranking.heads import PURCHASE_HEAD, Heads, learn_rows
-from learners.ranking.mixer import Net, learn_list, shares_of
+from learners.ranking.mixer import Net, columns_of, learn_list, scores_of, shares_of
 from stream import config
 from stream.observe import Losses
 from stream.ranking.features import NEW_SINCE, SCORE, byte, feature_names, initial_weights
@@ -110,9 +110,10 @@ class Ranking:
         self, features: NDArray[np.uint8], weights: Weights
     ) -> tuple[NDArray[np.float32], NDArray[np.uint8]]:
         """Ranking scores, [n], and the features with the mixer's score as a last column, [n, F + 1]."""
-        rows = np.zeros((len(features), len(self.columns)), np.uint8)
-        rows[:, :-1] = features
-        scores: NDArray[np.float32] = score_rows(self.mixer.arrays, rows, weights.next)
+        columns, n = columns_of(features, len(self.columns)), len(features)
+        units = np.empty((self.mixer.units, n), np.float32)
+        scores: NDArray[np.float32] = score_columns(self.mixer.arrays, columns, n, units, weights.next)
+        rows = columns[:, :n].T.copy()
         return self.with_heads(scores, rows, weights), rows
 
     def with_heads(
@@ -175,12 +176,18 @@ class Ranking:
 
 
 @njit(cache=True)
-def score_rows(net: Net, rows: NDArray[np.uint8], weight: float) -> NDArray[np.float32]:
-    """Write the mixer's score into the last column of the rows; return its share of each times a weight."""
-    if len(rows) == 0:
+def score_columns(
+    net: Net, columns: NDArray[np.uint8], count: int, units: NDArray[np.float32], weight: float
+) -> NDArray[np.float32]:  # fmt: skip
+    """Write the mixer's score into the last column; return its share of each candidate times a weight.
+
+    For `columns`, `count` and `units` see `scores_of`.
+    """
+    if count == 0:
         return np.empty(0, np.float32)
-    shares, last = shares_of(net, rows), rows.shape[1] - 1
-    for n in range(len(rows)):
-        rows[n, last] = byte(1.0 + log(max(float(shares[n]), 1e-30)) / SCORE_RANGE)
+    scores, last = scores_of(net, columns, count, units), columns[-1]
+    shares, whole = shares_of(scores)
+    for n in range(count):
+        last[n] = byte(1.0 + (scores[n] - whole) / SCORE_RANGE)
         shares[n] = np.float32(weight) * shares[n]
     return shares

@@ -37,8 +37,8 @@ def test_a_placement_is_home_but_for_what_it_says(tmp_path: Path) -> None:
     config = load(written(tmp_path, TEXT), {})
     cart, mail = config.at("cart"), config.at("mail")
     assert (cart.slate.slots, mail.slate.slots) == (4, 10)
-    assert cart.policy == Policy(name="q_learning", epsilon=0.1)
-    assert mail.policy == Policy(epsilon=0.2), "the next slate may be of another placement: no discount"
+    assert cart.policy == Policy(name="q_learning", epsilon=0.1, discount=0.5)
+    assert mail.policy == Policy(epsilon=0.2, discount=0.5)
     assert (cart.ranking, mail.ranking) == (Ranking(purchase_weight=3.0), Ranking())
     assert (cart.placements, cart.rewards) == ({}, config.rewards)
 

@@ -24,7 +24,7 @@ def rows_of(engine: Engine, taken: str, name: str) -> tuple[list[int], Rows]:
     features = np.repeat(np.arange(5, dtype=np.uint8), width).reshape(5, width)
     items = np.arange(5, dtype=np.int32)
     slot = engine.shown.slot(offered_bytes(5, width, 0))
-    pack_offered(slot, items, features, items.astype(np.float32), *NO_PAST)
+    pack_offered(slot, items, np.ascontiguousarray(features.T), items.astype(np.float32), *NO_PAST)
     engine.shown.keep("u", Shown(T, name, slot))
     rows = engine.shown.rows("u", User(), did("u", taken, T + 1).event)
     assert rows is not None

@@ -23,7 +23,7 @@ def test_it_stays_until_an_array_is_replaced() -> None:
 
 
 def test_proposals_are_copies() -> None:
-    room = Room.of(2, 3, 5)
+    room = Room.of(2, 3, 5, 4)
     room.put(0, np.array([4, 5], np.int32))
     room.put(1, np.empty(0, np.int32))
     proposals = room.proposals()

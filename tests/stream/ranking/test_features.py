@@ -32,9 +32,10 @@ def byte(value: float) -> int:
 
 def rows_of(joined: Joined, **others: Any) -> np.ndarray[tuple[int, int], np.dtype[np.uint8]]:
     """The features in an array that held something else before."""
-    out = np.full((len(joined.items), 3 * len(joined.scores) + len(OWN) + 1), 77, np.uint8)
-    describe(joined=joined, out=out, **others)
-    return out
+    columns = np.full((3 * len(joined.scores) + len(OWN) + 1, len(joined.items) + 3), 77, np.uint8)
+    describe(joined=joined, columns=columns, **others)
+    assert (columns[:, len(joined.items) :] == 77).all()
+    return columns[:, : len(joined.items)].T
 
 
 def tiny(*zero_if_seen: int) -> dict[str, dict[str, int]]:
@@ -42,7 +43,8 @@ def tiny(*zero_if_seen: int) -> dict[str, dict[str, int]]:
     found = rows_of(
         joined=Joined(
             items=np.arange(4, dtype=np.int32),
-            ranks=np.array([[0, 1], [1, -1], [-1, 0], [2, 2]], np.int32),
+            proposed=np.array([[0, 1, 3], [2, 0, 3]], np.int32),
+            lengths=np.array([3, 3]),
             scores=np.array([[8.0, 4.0, 0.0, 2.0], [1.0, 0.0, 4.0, 2.0]], np.float32),
             places=np.array([0, -1, 1, -1], np.int32),
         ),
@@ -146,7 +148,8 @@ def test_extreme_numbers_stay_within_a_byte(data: st.DataObject) -> None:
     found = rows_of(
         joined=Joined(
             items=np.arange(n, dtype=np.int32),
-            ranks=np.array([[data.draw(st.integers(-1, 99)) for _ in SOURCES] for _ in range(n)], np.int32),
+            proposed=np.array([data.draw(st.permutations(range(n))) for _ in SOURCES], np.int32),
+            lengths=np.array([data.draw(st.integers(0, n)) for _ in SOURCES]),
             scores=scores,
             places=np.array([place if place < seen else -1 for place in range(n)], np.int32),
         ),

@@ -28,9 +28,9 @@ def test_rows_scores_and_list_0_are_those_of_the_parts(weights: dict[str, float]
     counts = user.counts
     found = ranker.candidates_for(CandidateRequest("u", user, T + 99), 5)
     room, count, past = ranker._desk.room, len(found.items), ranker.past(user)
-    rows = np.empty_like(found.features)
+    columns = np.empty_like(room.columns)
     describe(
-        Joined(found.items, room.ranks[:count], room.scores[:, :count].copy(), found.places), past,
+        Joined(found.items, room.proposed, room.lengths, room.scores, found.places), past,
         past.items[:CATEGORY_ITEMS],
         Known(catalogue.category, catalogue.born, catalogue.used, catalogue.since, catalogue.events),
         Moment(
@@ -38,8 +38,9 @@ def test_rows_scores_and_list_0_are_those_of_the_parts(weights: dict[str, float]
             (counts.immediate + 1.0) / (counts.events + 5), float(counts.events), float(counts.depth),
             len({*user.session}), T + 99 - user.time, T + 99,
         ),
-        np.array([1, 2, 3], np.int64), rows,
+        np.array([1, 2, 3], np.int64), columns,
     )  # fmt: skip
+    rows = columns[:, :count].T
     assert np.array_equal(found.features[:, :-1], rows[:, :-1])
     scores, scored = site.model.ranking.score_many(rows[:, :-1], ranker.weights)
     assert np.array_equal(found.features, scored)

@@ -73,7 +73,7 @@ def test_candidates_ranks_and_scores_are_those_of_the_sources(exclude_bought: bo
         count, lists = room.counts[CANDIDATES], ranker.lists()
         assert room.items[:count].tolist() == items
         for n, proposal in enumerate(proposals):
-            assert room.ranks[:count, n].tolist() == [proposal.index(i) if i in proposal else -1 for i in items]
+            assert room.proposed[n, : room.lengths[n]].tolist() == [items.index(item) for item in proposal]
             assert lists[1 + n].tolist() == [*proposal[:K], *[-1] * (K - len(proposal[:K]))]
         assert room.scores[:, :count].tobytes() == scores.tobytes()
         seen = past.items.tolist()

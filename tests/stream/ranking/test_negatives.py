@@ -41,7 +41,7 @@ def offered(n: int, spare: int = 0) -> np.ndarray[tuple[int], np.dtype[np.uint8]
     features[:, 0] = np.arange(n)
     found = Offered(np.arange(10, 10 + n, dtype=np.int32), features, SCORES[:n], np.full(n, -1, np.int32), np.zeros(0))
     slot = np.full(offered_bytes(n, features.shape[1], 0) + spare, 255, np.uint8)
-    pack_offered(slot, *found)
+    pack_offered(slot, *found._replace(features=np.ascontiguousarray(features.T)))
     return slot
 
 

@@ -50,5 +50,5 @@ def _found(worker: LocalWorker) -> list[NDArray[Any]]:
     """Copies of what is in the room."""
     room = worker.model.ranker._desk.room
     n, past = room.counts[CANDIDATES], room.counts[PAST]
-    parts = room.items[:n], room.rows[:n], room.ranking[:n], lists_of(room), room.places[:n], room.times[:past]
+    parts = room.items[:n], room.rows(), room.ranking[:n], lists_of(room), room.places[:n], room.times[:past]
     return [part.copy() for part in parts]

@@ -84,9 +84,15 @@ def test_a_batch_waits_for_its_records_and_for_the_batch_before() -> None:
     asyncio.run(submit())
 
 
-def test_batches_of_one_interval_go_to_the_log_together_and_in_order(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture
+def slow_log(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Intervals that a slow machine does not pass by chance."""
     monkeypatch.setattr("stream.worker.writer.LOG_INTERVAL_S", 0.3)
+    monkeypatch.setattr("stream.worker.writer.LOG_LATEST_S", 0.6)
 
+
+@pytest.mark.usefixtures("slow_log")
+def test_batches_of_one_interval_go_to_the_log_together_and_in_order() -> None:
     async def submit() -> None:
         async with Started() as started:
             made, writer = started.made, started.writer
@@ -101,9 +107,31 @@ def test_batches_of_one_interval_go_to_the_log_together_and_in_order(monkeypatch
             began = asyncio.get_running_loop().time()
             while len(made.sent) == 2:
                 await asyncio.sleep(0)
-            assert asyncio.get_running_loop().time() - began > 0.05
+            assert asyncio.get_running_loop().time() - began > 0.1
             await writer.drain()
             assert made.sent[2:] == [("headwater.log", encode_message(batch(n))) for n in (1, 2, 3)]
+
+    asyncio.run(submit())
+
+
+@pytest.mark.usefixtures("slow_log")
+def test_batches_go_to_the_log_with_the_next_slates_once_the_interval_has_passed() -> None:
+    async def submit() -> None:
+        async with Started() as started:
+            made, writer = started.made, started.writer
+            for seq in range(4):  # 0 goes after a pause, the others wait for the slates of 4
+                await writer.submit(batch(seq), OUTGOING, [])
+                made.futures[-1].set_result(None)
+                await others_run()
+            assert made.topics.count("headwater.log") == 1
+            await asyncio.sleep(0.35)
+            assert made.topics.count("headwater.log") == 1, "not alone, so early"
+            await writer.submit(batch(4), OUTGOING, [])
+            assert made.topics[-4:] == [*["headwater.log"] * 3, "events.dead"], "in one request"
+            assert made.sent[-4:-1] == [("headwater.log", encode_message(batch(n))) for n in (1, 2, 3)]
+            made.futures[-1].set_result(None)
+            await writer.drain()
+            assert made.sent[-1] == ("headwater.log", encode_message(batch(4)))
 
     asyncio.run(submit())
 
