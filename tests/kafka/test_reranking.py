@@ -1,6 +1,7 @@
 """A search page over HTTP, with a real Kafka and a real worker: 25 hotels are given with prices, ranked, clicked."""
 
 import asyncio
+import signal
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -18,7 +19,7 @@ from stream.records.requests import Candidate, Range, Response
 from stream.records.schemas import Event, EventType, Item, Outcome
 from stream.records.topics import ITEMS, OUTCOMES, RESPONSES
 from tests.support.gateway import ask_json
-from tests.support.kafka_site import Site, event, read
+from tests.support.kafka_site import Site, event, read, until
 
 pytestmark = pytest.mark.kafka
 HOTELS = 25
@@ -150,6 +151,13 @@ def test_a_filter_holds_and_nothing_takes_the_places_of_what_it_leaves_out(runni
         ({"filter": {"price": {"low": 3}}}, "`price` must be a text, a number"),
         ({"filter": {"price": {"min": 3, "max": 1}}}, "`price` must have a min that is not above its max"),
         ({"k": 41}, "`k` must be at most 40 without `candidates`"),
+        ({"anchors": ["i"] * 21}, "`$.anchors`"),
+        ({"anchors": [""]}, "`$.anchors[0]`"),
+        ({"from": "similr"}, "Invalid enum value 'similr'"),
+        ({"from": "popular", "candidates": ["a"]}, "`from` must be left out with `candidates`; got 'popular'"),
+        ({"from_": "popular"}, "unknown field `from_`"),
+        ({"context": {"country": 3}}, "`$.context[...]`"),
+        ({"after": 7}, "`$.after`"),
     ],
 )
 def test_misuse_is_refused_with_what_must_hold(running: Running, fields: dict[str, Any], says: str) -> None:
@@ -170,6 +178,53 @@ def test_both_clients_ask_the_same(running: Running) -> None:
     assert sorted(item.item_id for item in found.items) == sorted(h for n, h in enumerate(GIVEN) if n % 5)
     assert {"ranked"} >= {item.source for item in found.items[20:]}
     assert len(asyncio.run(first_three()).items) == 3
+
+
+def test_a_product_page_and_more_of_it_leave_homes_slate_alone(running: Running) -> None:
+    home = running.ask("rich-6", k=3)[1]["decision_id"]
+    shown, after = list[str](), None
+    for _ in range(3):
+        status, found = running.ask("rich-6", k=4, anchors=["inn-4"], **({"after": after} if after else {}))
+        assert (status, found["status"], len(found["items"])) == (200, "fresh", 4)
+        after = found["decision_id"]
+        shown += ids(found)
+    assert len({*shown, "inn-4"}) == 13, "no repeats, and not the anchor"
+    assert ask_json(running.gateway.port, "GET", "/v1/users/rich-6", None, {})[1]["decision_id"] == home
+    similar = running.ask("rich-6", k=4, anchors=["inn-4"], **{"from": "similar"})[1]
+    assert len(similar["items"]) == 4
+    running.site.send(("view", event("rich-6", shown[9], "more", decision_id=after)))
+    running.site.learned(["more"]).check()
+    status, problem = running.ask("rich-6", k=4, anchors=["inn-4"], after=after)
+    assert (status, problem["reason"]) == (409, "refused")
+    assert problem["detail"].endswith("ask without `after`, with what is shown in `exclude`")
+
+
+def test_the_next_page_goes_on_after_a_kill(broker: Broker, tmp_path: Path) -> None:
+    site = Site(broker.address, "paging")
+    for hotel in GIVEN:
+        site.write(ITEMS, hotel.encode(), msgspec.json.encode(Item(item_id=hotel)))
+    site.producer.flush(30)
+    with GatewayProcess(site.config, tmp_path / "gateway") as gateway:
+        place = Running(site, gateway)
+        with WorkerProcess(site.config, tmp_path / "first") as worker:
+            for process in (worker, gateway):
+                process.wait_ready()
+            site.send(("view", event("ada", "hotel-3", "seen")))
+            site.learned(["seen"])
+            first = place.ask("ada", k=8)[1]
+            worker.kill(signal.SIGKILL)
+        with WorkerProcess(site.config, tmp_path / "second") as worker:
+            worker.wait_ready()
+            until(lambda: place.ask("ada", k=8, after=first["decision_id"])[0] == 200, "the next worker", 60.0)
+            second = place.ask("ada", k=8, after=first["decision_id"])[1]
+            third = place.ask("ada", k=8, after=second["decision_id"])[1]
+            shown = ids(first) + ids(second) + ids(third)
+            assert len({*shown}) == len(shown) == 24
+            site.send(("click", event("ada", ids(second)[5], "clicked", decision_id=second["decision_id"])))
+            folded = site.learned(["clicked"])
+            folded.check()
+            assert folded.settled[second["decision_id"]] == 1
+    site.close()
 
 
 def test_without_an_answer_the_page_shows_its_own_order(broker: Broker, tmp_path: Path) -> None:

@@ -116,6 +116,8 @@ USERS = (
                 "one": {"user_id": "ada", "k": 5, "exclude": ["teapot"], "fields": ["price"], "deadline_ms": 1_000},
                 "search": {"user_id": "ada", "candidates": ["cups", {"item_id": "teapot", "price": 24.5}, "tea"]},
                 "filter": {"user_id": "ada", "k": 5, "filter": {"price": {"max": 30}, "brand": ["Emaille", "Blau"]}},
+                "cart": {"user_id": "ada", "k": 4, "anchors": ["teapot", "tea"], "from": "cart"},
+                "next page": {"user_id": "ada", "k": 5, "after": "7.310.2", "context": {"device": "phone"}},
                 "several": {"requests": [{"user_id": "ada", "k": 2}, {"user_id": "ben", "k": 2}]},
             },
             several="SlateRequests",

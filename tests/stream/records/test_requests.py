@@ -36,7 +36,8 @@ def test_a_request_needs_two_ids_only() -> None:
 def test_what_is_written_is_what_is_read() -> None:
     whole = Request(
         request_id="r1", user_id="é", k=MAX_SLOTS, exclude=["a", "b"], timestamp=NOW - 5, deadline_ms=250,
-        candidates=["a", Candidate(item_id="b", price=2.5)],
+        candidates=["a", Candidate(item_id="b", price=2.5)], anchors=["c"], from_="all", context={"country": "NL"},
+        after="7.3.1", placement="cart",
         filter={"category": ["tea", "pots"], "price": Range(max=9.0), "attributes.size": 4.0, "new": True},
     )  # fmt: skip
     assert decode_request("é".encode(), encode(whole), NOW) == whole
@@ -78,6 +79,13 @@ def test_the_largest_request_fits() -> None:
         (made(filter={"tag": []}), b"u1", "out_of_range", "; `tag` must be"),
         (made(filter={"tag": ["a"] * (FILTERED_VALUES + 1)}), b"u1", "out_of_range", "; `tag` must be"),
         (made(filter={f"f{n}": 1 for n in range(MAX_CONDITIONS + 1)}), b"u1", "out_of_range", "`$.filter`"),
+        (made(anchors=["i"] * 21), b"u1", "out_of_range", "`$.anchors`"),
+        (made(anchors=["i", " "]), b"u1", "bad_id", "`anchors` must not begin or end with"),
+        (made(**{"from": "best"}), b"u1", "wrong_type", "`$.from`"),
+        (made(**{"from": "latest"}, candidates=["i"]), b"u1", "out_of_range", "`from` must be left out with"),
+        (made(context={f"n{n}": "x" for n in range(17)}), b"u1", "out_of_range", "`$.context`"),
+        (made(context={"country": 3}), b"u1", "wrong_type", "`$.context[...]`"),
+        (made(after="x\u200b"), b"u1", "bad_id", "`after` must have no control"),
         (made(k="5"), b"u1", "wrong_type", "`$.k`"),
         (made(deadline_ms=0), b"u1", "out_of_range", "`$.deadline_ms`"),
         (made(exclude=["i"] * (MAX_EXCLUDED + 1)), b"u1", "out_of_range", "`$.exclude`"),
