@@ -194,8 +194,7 @@ LEARNING = Board("headwater-learning", "headwater: learning and bandit", "Does i
     Panel("Loss of the click head", "Running mean of the log-loss before learning, in nats.", "short",
           {"{{instance}}": "headwater_click_log_loss"}),
     Panel("Loss of the purchase head", "Running mean of the log-loss of items taken before learning, in nats.",
-          "short",
-          {"{{instance}}": "headwater_purchase_log_loss"}),
+          "short", {"{{instance}}": "headwater_purchase_log_loss"}),
     Panel("Calibration", "What the heads expected over what happened, since the start: 1 is calibrated.", "short",
           {"{{head}}": "sum by (head) (headwater_head_expected_total) / "
                        "sum by (head) (headwater_head_happened_total)"}),
