@@ -1,7 +1,7 @@
 """The mixer's scores of a user's candidates, compiled.
 
-Features stand in columns, so that candidates are worked on side by side. Most columns tell none apart: what the user brings
-is equal for all, and what the history would say is zero where there is none. Only the others are multiplied.
+Features stand in columns, so that candidates are worked on side by side. Most columns tell none apart: what the user
+brings is equal for all, and what the history would say is zero where there is none. Only the others are multiplied.
 """
 
 import math
