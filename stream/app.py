@@ -22,13 +22,16 @@ from stream.compiling.children import prepare
 from stream.compiling.later import Later
 from stream.config import Config, Kafka, load
 from stream.decisions.explain import explanation_parts
-from stream.kafka.faust_polls import PollConsumer, PollSchema, Positions, calm_reconnect, survive_closed_transports
+from stream.kafka.aiokafka_changes import calm_reconnect, plan_quickly, survive_closed_transports
+from stream.kafka.faust_polls import PollConsumer, PollSchema, Positions
 from stream.kafka.security import addresses, joined, tls_context
 from stream.metrics.log_filter import hold_back_repeats
 from stream.metrics.log_lines import one_line_each
 from stream.metrics.worker import PrometheusObserver
 from stream.model.copy import ModelCopy
 from stream.model.fold import Model
+from stream.placements import key_of
+from stream.records.schemas import HOME
 from stream.records.topics import INPUT_TOPICS, prefixed
 from stream.serving.access import check, guarding
 from stream.serving.ending import end_in_time
@@ -53,8 +56,9 @@ def build(config: Config) -> faust.App:
     hold_back_repeats()
     calm_reconnect()
     survive_closed_transports()
+    plan_quickly()
     app = faust.App(**settings(config))
-    observer = PrometheusObserver()
+    observer = PrometheusObserver(placements=config.placements)
     positions = Positions(app)
     worker = Worker(config, observer, _ender(app), positions)
     observer.name_lists(worker.model.lists)
@@ -198,9 +202,10 @@ def _register_endpoints(app: faust.App, worker: Worker, health: Health, observer
         return view.json({"offset": copy.offset, "fingerprint": await asyncio.to_thread(copy.fingerprint)})
 
     @app.page("/explanation/{user_id}")
-    async def explanation(view: Any, _: Any, user_id: str) -> Any:
+    async def explanation(view: Any, request: Any, user_id: str) -> Any:
         user = next((p.users[user_id] for p in worker.shards.values() if user_id in p.users), None)
-        found = None if user is None else await in_turn(view, explanation_parts(worker.model, user_id, user))
+        placement = key_of(request.query.get("placement", HOME))
+        found = None if user is None else await in_turn(view, explanation_parts(worker.model, user_id, user, placement))
         if found is None:
             return view.text("no open slate of this user here", status=404)
         return view.json(found) if isinstance(found, dict) else found

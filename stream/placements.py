@@ -17,11 +17,13 @@ CANDIDATES = ("all",)  # kinds of candidates that there are
 _PAGE = "/"
 
 Name = Annotated[str, Meta(pattern=NAME)]
-_PROBABILITY = {"ge": 0, "le": 1}
+_Share = Annotated[float, Meta(ge=0, le=1)]
+_Events = Annotated[float, Meta(gt=0)]
+_Weight = Annotated[float, Meta(ge=0)]
 
 
 class Placement(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """One placement. What is left out is as for home."""
+    """A place of the site with slates of its own (docs/placements.md); what is left out is as for home."""
 
     slots: Annotated[int, Meta(ge=1, le=40, description="items on a slate")] = 10
     push: Annotated[
@@ -43,12 +45,12 @@ class Placement(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     policy: Annotated[
         str, Meta(pattern=r"^[A-Za-z0-9_.-]{0,100}$", description="name of its own policy; empty: as section policy")
     ] = ""
-    epsilon: Annotated[float, Meta(**_PROBABILITY, description="as in section policy, of its own policy")] | None = None
-    epsilon_floor: Annotated[float, Meta(**_PROBABILITY, description="as in section policy")] | None = None
-    epsilon_half_life: Annotated[float, Meta(gt=0, description="as in section policy")] | None = None
-    next_weight: Annotated[float, Meta(ge=0, description="as in section ranking")] | None = None
-    click_weight: Annotated[float, Meta(ge=0, description="as in section ranking")] | None = None
-    purchase_weight: Annotated[float, Meta(ge=0, description="as in section ranking")] | None = None
+    epsilon: Annotated[_Share | None, Meta(description="as in section policy; of its own policy")] = None
+    epsilon_floor: Annotated[_Share | None, Meta(description="as in section policy")] = None
+    epsilon_half_life: Annotated[_Events | None, Meta(description="as in section policy")] = None
+    next_weight: Annotated[_Weight | None, Meta(description="as in section ranking")] = None
+    click_weight: Annotated[_Weight | None, Meta(description="as in section ranking")] = None
+    purchase_weight: Annotated[_Weight | None, Meta(description="as in section ranking")] = None
 
     def given(self, *names: str) -> dict[str, Any]:
         """Those of the settings `names` that are given."""

@@ -22,7 +22,7 @@ from stream.chaos.traffic import Load, RequestLoad, Tail
 from stream.compiling.children import Compilation
 from stream.config import Config
 from stream.kafka.admin import create_or_verify
-from stream.kafka.faust_polls import calm_reconnect
+from stream.kafka.aiokafka_changes import calm_reconnect
 from stream.processes.broker import Broker, BrokerSettings
 
 PROPERTIES = {  # small segments, so that the log is cut, topics are compacted, and a long run does not fill the disk

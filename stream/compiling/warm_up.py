@@ -12,17 +12,18 @@ import msgspec
 import numpy as np
 
 from bandits.registry import POLICIES, policy_names
-from learners import VIEW, CoVisitation, Interaction, Query, Trending
+from learners import VIEW, Interaction, Query, Trending
 from stream.config import Config
-from stream.decisions.arrivals import QuestionAsked
+from stream.decisions.arrivals import QuestionAsked, SlateAsked
 from stream.decisions.explain import explain
 from stream.decisions.local import LocalWorker
 from stream.decisions.questions.answers import answer_parts
 from stream.decisions.slates import SlateRequest
 from stream.model.copy import ModelCopy
-from stream.records.log import ExperimentChange, ItemChange, ProfileChange
+from stream.records.log import ExperimentChange, ItemChange, ProfileChange, Step
 from stream.records.questions.records import KINDS as KINDS_ASKED
 from stream.records.questions.records import OF_ALL, Question
+from stream.records.requests import Request
 from stream.records.schemas import KINDS, Event, Experiment, Item, Settings, Variant
 from stream.state.snapshot import users_of
 from stream.state.user import User
@@ -131,8 +132,21 @@ def _serve(worker: LocalWorker) -> None:
     _visit(worker, "u2", 1)
     if (batch := worker.engine.refresh(worker.shard, 1)) is not None:
         worker.fold(batch)
+    _ask(worker)
     _list(worker)
     _copy(worker)
+
+
+def _ask(worker: LocalWorker) -> None:
+    """A slate of each placement is asked for, and answered."""
+    for name in worker.engine.config.placements:
+        request = Request(request_id=f"warm-up {name}", user_id="u2", placement=name)
+        batch = worker.take(SlateAsked(request, START + worker.events, 0.0))
+        for step in batch.records:
+            if isinstance(step, Step) and step.decision is not None:
+                event = _event(worker, "u2", step.decision.slate[0])
+                event = msgspec.structs.replace(event, decision_id=step.decision.decision_id)
+                worker.take(worker.arrival("click", event))
 
 
 def _list(worker: LocalWorker) -> None:
@@ -169,12 +183,11 @@ def _copy(worker: LocalWorker) -> None:
 
 def _learn_alone() -> None:
     """What `stream.gateway.read_model` learns beside the workers' model."""
-    seen, nothing = np.zeros(1, np.int32), np.empty(0, np.int32)
-    for source in (CoVisitation(), Trending()):
-        for item in range(2):
-            source.add_item(item)
-        source.learn_one(Interaction(1, VIEW, START, seen, nothing))
-        source.top_k(Query(seen, START, nothing), 1, np.zeros(2, np.uint8))
+    source, nothing = Trending(), np.empty(0, np.int32)
+    for item in range(2):
+        source.add_item(item)
+    source.learn_one(Interaction(1, VIEW, START, nothing, nothing))
+    source.top_k(Query(nothing, START, nothing), 1, np.zeros(2, np.uint8))
 
 
 def _return_after_silence(worker: LocalWorker, user_id: str) -> None:

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from stream.config import Config, ConfigError, take_renamed
 from stream.errors import UsageError
-from stream.records.schemas import Experiment, Settings, Variant
+from stream.records.schemas import HOME, Experiment, Settings, Variant
 from stream.records.times import from_toml, planned_fault
 from stream.rules.file import parse_rules
 
@@ -60,7 +60,7 @@ def load_experiment(path: Path, now: float, config: Config) -> Experiment:
 
 def parse_experiment(table: dict[str, Any], origin: str, now: float, config: Config, folder: Path) -> Experiment:
     """Read the table of an experiment's file; `folder` is where its rules files are."""
-    known = {"name", "starts_at", "ramp_s", "holdout", "effect", "level", "variant", "guard", "shadow"}
+    known = {"name", "starts_at", "ramp_s", "holdout", "effect", "level", "variant", "guard", "shadow", "placement"}
     for old, new in RENAMED.items():
         try:
             take_renamed(table, old, new, origin)
@@ -71,7 +71,7 @@ def parse_experiment(table: dict[str, Any], origin: str, now: float, config: Con
             raise ExperimentError(f"{origin}: key `{key}`: must be one of {', '.join(sorted(known))}")
     starts_at = _starts_at(table.get("starts_at", now), origin)
     variants = [_variant(origin, n, each, folder) for n, each in enumerate(_tables(origin, table, "variant"), 1)]
-    plain = {key: table[key] for key in ("name", "ramp_s", "holdout", "effect", "level", "shadow") if key in table}
+    plain = {key: table[key] for key in table if key not in ("starts_at", "variant", "guard")}
     try:
         found = msgspec.convert(
             plain | {"starts_at": starts_at, "variants": variants, "guards": _tables(origin, table, "guard")},
@@ -91,6 +91,11 @@ def check(experiment: Experiment, config: Config, origin: str) -> None:
     ExperimentError
         saying which variant, what must hold and what came
     """
+    placements = HOME, *config.placements
+    if experiment.placement not in placements:
+        raise ExperimentError(
+            f"{origin}: placement: must be one of {', '.join(placements)}; got {experiment.placement!r}"
+        )
     names = [variant.name for variant in experiment.variants]
     if len({*names, HOLDOUT}) != len(names) + 1:
         raise ExperimentError(f"{origin}: variants: must have names of their own, none {HOLDOUT!r}; got {names}")

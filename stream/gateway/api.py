@@ -10,7 +10,7 @@ from aiohttp import web
 from stream.gateway import fleet
 from stream.gateway.answers.replays import key_of
 from stream.gateway.answers.versions import versioned
-from stream.gateway.documents import counts, explanation_document, item_document, slate_document, trending_document
+from stream.gateway.documents import explanation_document, item_document, slate_document, trending_document
 from stream.gateway.feed import FullError, follow
 from stream.gateway.fields.chosen import chosen
 from stream.gateway.fields.unknown import WARNED, warned
@@ -35,6 +35,7 @@ from stream.gateway.handlers.parts import (
 )
 from stream.gateway.parameters import (
     checked_id,
+    checked_placement,
     count_of,
     events_of,
     excluded,
@@ -45,7 +46,7 @@ from stream.gateway.parameters import (
 )
 from stream.gateway.problems import Problem
 from stream.records.limits import MAX_PROFILE_BYTES
-from stream.records.schemas import Event
+from stream.records.schemas import HOME, Event
 
 MAX_ITEMS = 40  # of an answer, as of a slate
 MAX_FOUND = 50  # items of a search
@@ -83,17 +84,18 @@ async def recommendations(request: web.Request) -> web.Response:
 
     `after`: the id of an event of the user: answered as soon as the slate knows it, or after `gateway.after_s`; `after`
     of the answer says which. A slate older than `gateway.stale_s` is made anew, if that is set; if that takes too long,
-    it is the answer all the same, its `status` is `last`.
+    it is the answer all the same, its `status` is `last`. Of a placement that does not push one is always made anew.
     """
     user_id, read_model = id_of(request, "user_id"), request.app[READ_MODEL]
     k, exclude, view = count_of(request, MAX_ITEMS), excluded(request, read_model.knows), view_of(request)
     after = await _awaited(request, user_id)
-    newest = await asked.newest(request, user_id)
+    placement = checked_placement(text_of(request, "placement", HOME), request.app[SETTINGS].placements)
+    newest = await asked.newest(request, user_id, placement)
     if newest.slate is not None:
         found = slate_document(newest.slate, read_model, view, k if request.query.get("k") else None, exclude)
     else:
         read_model.expire(time.time())
-        found = trending_document(user_id, read_model.trending(k, exclude), read_model, view, k)
+        found = trending_document(user_id, read_model.trending(k, exclude), read_model, view, k, placement)
     return await worded(request, found | {"after": after} | newest.flags(), view.words)
 
 
@@ -107,26 +109,15 @@ async def _awaited(request: web.Request, user_id: str) -> dict[str, Any] | None:
     return {"event_id": event_id, "known": await answered.wait(user_id, event_id, within_s)}
 
 
-async def similar(request: web.Request) -> web.Response:
-    """Items that the same users interacted with."""
-    item_id, read_model = id_of(request, "item_id"), request.app[READ_MODEL]
-    if not read_model.knows(item_id):
-        raise Problem(404, f"item {item_id!r}: must be in the catalogue or in an event; it is in neither")
-    k, fields = count_of(request, MAX_ITEMS), chosen(text_of(request, "fields"))
-    read_model.expire(time.time())
-    found = read_model.similar(item_id, k, excluded(request, read_model.knows))
-    items = [item_document(item, read_model, fields, score=score) for item, score in found]
-    about = {**item_document(item_id, read_model), "items": items, **counts(k, len(items))}
-    return await versioned(request, orjson.dumps(about))
-
-
 async def explanation(request: web.Request) -> web.Response:
     """Why a user sees their slate: the explanation of the worker that serves them."""
-    user_id = id_of(request, "user_id")
-    workers = await fleet.addresses(request.app[SETTINGS].gateway.workers)
+    user_id, settings = id_of(request, "user_id"), request.app[SETTINGS]
+    placement = checked_placement(text_of(request, "placement", HOME), settings.placements)
+    workers = await fleet.addresses(settings.gateway.workers)
     if not workers:
         raise Problem(501, "no worker is known: set gateway.workers to the workers' HTTP addresses")
-    answers = await asyncio.gather(*(fleet.explanation(request.app[CLIENT], worker, user_id) for worker in workers))
+    client = request.app[CLIENT]
+    answers = await asyncio.gather(*(fleet.explanation(client, worker, user_id, placement) for worker in workers))
     found = next((answer for answer in answers if isinstance(answer, dict)), None)
     if found is None:
         silent = [worker for worker, answer in zip(workers, answers, strict=True) if answer is None]

@@ -13,6 +13,7 @@ from aiohttp import web
 from stream.config import Config
 from stream.errors import UsageError
 from stream.gateway.answers.replays import Replays
+from stream.gateway.asking.questions import Questions
 from stream.gateway.asking.requester import Requester
 from stream.gateway.contract.document import document
 from stream.gateway.documents import stats_document
@@ -35,6 +36,7 @@ from stream.gateway.handlers.parts import (
     METRICS,
     OPENAPI,
     PATCHES,
+    QUESTIONS,
     READ_MODEL,
     READER,
     REPLAYS,
@@ -93,8 +95,8 @@ def build(config: Config, partitions: dict[str, int]) -> web.Application:
         "slates": lambda: len(read_model.slates), "items": lambda: len(read_model.items),
         "listeners": lambda: len(feed), "ready": lambda: reader.ready.is_set() and not reader.stopped,
         "waiting": lambda: len(requester.waiting),
-        "held_bytes": lambda: read_model.slates.currsize + read_model.items.currsize,
-        "evicted": lambda: read_model.slates.evicted + read_model.items.evicted,
+        "held_bytes": lambda: sum(store.currsize for store in read_model.stores),
+        "evicted": lambda: sum(store.evicted for store in read_model.stores),
     })  # fmt: skip
     reader, writer = Reader(config, partitions, read_model, feed, metrics.unreadable), Writer(config)
     requester = Requester(config, partitions, read_model, metrics.unreadable, metrics.asked)
@@ -113,7 +115,7 @@ def build(config: Config, partitions: dict[str, int]) -> web.Application:
     app[KEYS], app[TOKENS] = keys, tokens
     app[LANGUAGES] = read_languages(gateway.reasons, gateway.lang, config.sources.extra)
     app[SETTINGS], app[READ_MODEL], app[FEED], app[READER], app[WRITER] = config, read_model, feed, reader, writer
-    app[REQUESTER] = requester
+    app[REQUESTER], app[QUESTIONS] = requester, Questions(requester, metrics.questioned)
     app[STOPPING], app[PATCHES], app[REPLAYS] = asyncio.Event(), Patches(), Replays()
     app[METRICS], app[OPENAPI] = metrics, orjson.dumps(document(version("headwater"), ROUTES))
     for route in ROUTES:
@@ -142,6 +144,7 @@ async def _running(app: web.Application) -> AsyncIterator[None]:
     for task in tasks:
         task.cancel()
     await app[CLIENT].close()
+    await app[QUESTIONS].stop()
     await app[REQUESTER].stop()
     await app[READER].stop()
     await app[WRITER].stop()

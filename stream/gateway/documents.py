@@ -10,7 +10,7 @@ from stream.gateway.fields.chosen import View, described
 from stream.gateway.read_model import ReadModel
 from stream.gateway.reasons.why import LISTED, RISING, noted, reason_of
 from stream.gateway.reasons.words import Words
-from stream.records.schemas import Recommendation
+from stream.records.schemas import HOME, Recommendation
 
 FILL = "fill"  # source of items in place of others that were withdrawn or excluded
 
@@ -45,7 +45,7 @@ def slate_document(
     return {
         "user_id": slate.user_id, "decision_id": slate.decision_id, "event_id": slate.event_id,
         "timestamp": slate.timestamp, "policy": slate.policy, "experiment": slate.experiment,
-        "variant": slate.variant, "fallback": None,
+        "variant": slate.variant, "placement": slate.placement, "fallback": None,
         "items": [
             item_document(
                 slot.item_id, read_model, view.fields, score=slot.score, source=slot.source,
@@ -82,13 +82,14 @@ def _fillers(
 
 
 def trending_document(
-    user_id: str, found: Sequence[tuple[str, float]], read_model: ReadModel, view: View, k: int | None = None
-) -> dict[str, Any]:
+    user_id: str, found: Sequence[tuple[str, float]], read_model: ReadModel, view: View, k: int | None = None,
+    placement: str = HOME,
+) -> dict[str, Any]:  # fmt: skip
     """What a user without a slate gets: trending items, marked by `fallback`, as of the newest event."""
     items = _fillers(found, read_model, view, "trending")
     return {
         "user_id": user_id, "decision_id": None, "event_id": None, "timestamp": read_model.withheld.newest,
-        "policy": None, "experiment": "", "variant": "", "fallback": "trending", "items": items,
+        "policy": None, "experiment": "", "variant": "", "placement": placement, "fallback": "trending", "items": items,
         **counts(len(items) if k is None else k, len(items)), "filled": 0,
         "left_out": {"excluded": 0, "withdrawn": 0},
     }  # fmt: skip

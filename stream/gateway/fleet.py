@@ -41,12 +41,15 @@ async def _resolved(url: URL) -> list[str]:
     return [str(url).rstrip("/")]
 
 
-async def explanation(client: aiohttp.ClientSession, worker: str, user_id: str) -> dict[str, Any] | int | None:
-    """A worker's explanation of a user's slate, its status if it has none, None if it does not answer."""
+async def explanation(
+    client: aiohttp.ClientSession, worker: str, user_id: str, placement: str
+) -> dict[str, Any] | int | None:  # fmt: skip
+    """A worker's explanation of a user's slate of a placement, its status if none, None if it does not answer."""
     try:
         name = quote(user_id, safe="").replace(".", "%2E")  # `..` would be another path
         async with client.get(
-            URL(f"{worker}/explanation/{name}", encoded=True), allow_redirects=False,
+            URL(f"{worker}/explanation/{name}?placement={quote(placement, safe='')}", encoded=True),
+            allow_redirects=False,
             timeout=aiohttp.ClientTimeout(total=EXPLAIN_S),
         ) as response:  # fmt: skip
             found = orjson.loads(await response.read()) if response.status == 200 else response.status

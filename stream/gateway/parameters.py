@@ -2,7 +2,7 @@
 
 import asyncio
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Annotated, Any, NamedTuple
 from urllib.parse import unquote_to_bytes
 
@@ -15,7 +15,7 @@ from stream.records import ids
 from stream.records.codec import Rejection
 from stream.records.limits import MAX_DEPTH, too_deep
 from stream.records.numbers import whole
-from stream.records.schemas import MAX_ID_BYTES, Id
+from stream.records.schemas import HOME, MAX_ID_BYTES, Id
 
 MAX_EXCLUDED = 200  # ids of `exclude`
 MAX_SEPARATORS = 1_000  # commas and ampersands of a query, before it is taken apart
@@ -94,6 +94,18 @@ def text_of(request: web.Request, name: str, default: str = "") -> str:
         most = MAX_TEXT + MAX_ID_BYTES
         raise Problem(422, f"{name}: must have no control characters, at most {most} others; got {given[0][:40]!r}")
     return given[0]
+
+
+def checked_placement(name: str, configured: Iterable[str]) -> str:
+    """The name of a placement, home's or a configured one.
+
+    >>> checked_placement("home", ["cart"])
+    'home'
+    """
+    known = HOME, *configured
+    if name not in known:
+        raise Problem(422, f"placement: must be one of {', '.join(known)}; got {name[:40]!r}", reason="placement")
+    return name
 
 
 def searched(request: web.Request) -> str:

@@ -1,4 +1,4 @@
-"""What a gateway keeps of the topics: slates, items, trending and similar items, and figures of the last minutes.
+"""What a gateway keeps of the topics: slates, items, trending ones, and figures of the last minutes.
 
 `reader` fills it, `api` queries it; it knows neither Kafka nor HTTP.
 """
@@ -12,25 +12,27 @@ import msgspec
 import numpy as np
 from cachetools import FIFOCache, LRUCache
 
-from learners import ELIGIBLE, INELIGIBLE, CoVisitation, Interaction, Query, Trending, Vocabulary
+from learners import ELIGIBLE, INELIGIBLE, Interaction, Query, Trending, Vocabulary
 from stream.gateway.memory.answered import Answered
 from stream.gateway.memory.bounded import Bounded, item_bytes
 from stream.gateway.memory.ordered import OrderedIds
+from stream.gateway.memory.placed import PlacedSlates
 from stream.gateway.memory.titles import Titles
 from stream.gateway.reasons.why import Reason
-from stream.records.schemas import KINDS, UNLEARNED, Event, EventType, Item, Outcome, Recommendation
+from stream.records.schemas import HOME, KINDS, UNLEARNED, Event, EventType, Item, Outcome, Recommendation
 from stream.records.withheld import Withheld
 
-RECENT = 10  # items of a user that similar items are made of
+RECENT = 10  # last items of a user
 MAX_USERS = 50_000  # whose recent items are kept
 MAX_EXPLAINED = 10_000  # slates whose explanation has been asked for
 MAX_EVENTS = 20_000  # whose write times are kept until their slates arrive
-MAX_ITEMS = 2_000_000  # of which similar ones are known
+MAX_ITEMS = 2_000_000  # whose events are counted
 WINDOW_S = 300  # of the curves
 RANKS = 5  # columns of the table of hits: ranks 1, 2, 3-4, 5-8, 9 and more
 MAX_BYTES = 4.0e9  # of slates and items together, half for each
 MAX_ROWS = 10_000  # of the tables of sources and states
 NOTHING = np.empty(0, np.int32)
+ANYBODY = Query(NOTHING, 0.0, NOTHING)
 
 _SLATE = msgspec.json.Decoder(Recommendation)
 
@@ -53,7 +55,6 @@ def warm_up() -> None:
         tried.item(item_id, Item(item_id=item_id))
         tried.event("click", msgspec.structs.replace(event, item_id=item_id), 1.0)
     tried.trending(2)
-    tried.similar("a", 2)
 
 
 class ReadModel:
@@ -69,11 +70,13 @@ class ReadModel:
         self._afresh = afresh
         self.slates = Bounded[bytes](max_bytes / 2, len, self._drop_user)  # newest record of each user, as it came
         self.epochs: dict[str, int] = {}
+        self.placed = PlacedSlates(max_bytes / 4)
         self.items = Bounded[Item](max_bytes / 2, item_bytes, self._drop_item)
         self.titles, self.withheld = Titles(), Withheld()
         self.attributes = Bounded[bytes](max_bytes / 8, len, self._unlist_user)  # of users: records, as they came
         self.item_ids, self.user_ids = OrderedIds(), OrderedIds()  # that are kept; of users with a slate or attributes
         self.answered = Answered(MAX_EVENTS, MAX_USERS)
+        self.stores = self.slates, self.placed.slates, self.items  # that make room
         self.reasons: LRUCache[str, dict[str, Reason]] = LRUCache(MAX_EXPLAINED)  # decision -> item
         self.recent: LRUCache[str, deque[tuple[str, EventType]]] = LRUCache(MAX_USERS)
         self.written: FIFOCache[str, float] = FIFOCache(MAX_EVENTS)  # event -> when it was written, unix seconds
@@ -83,7 +86,7 @@ class ReadModel:
         self.hits: dict[str, list[int]] = {}  # source -> hits by rank
         self.worth: dict[tuple[int, str], list[float]] = {}  # (state, source) -> slots shown, reward
         self._vocabulary = Vocabulary()
-        self._together, self._trending = CoVisitation(), Trending()
+        self._trending = Trending()
         self._available = np.empty(0, np.uint8)
         self._offered: dict[str, None] = {}  # available items of the catalogue
 
@@ -110,12 +113,8 @@ class ReadModel:
         self.withheld.seen(event.timestamp, written)
         index = self._intern(event.item_id)
         recent = self.recent.setdefault(event.user_id, deque(maxlen=RECENT))
-        before = dict.fromkeys(item for item, _ in reversed(recent))
         if index >= 0:
-            known = self._vocabulary.indices([item for item in before if item != event.item_id])
-            interaction = Interaction(index, KINDS.index(kind), event.timestamp, known, NOTHING)
-            self._together.learn_one(interaction)
-            self._trending.learn_one(interaction)
+            self._trending.learn_one(Interaction(index, KINDS.index(kind), event.timestamp, NOTHING, NOTHING))
         recent.append((event.item_id, kind))
         self.written[event.event_id] = written
         self.answered.event(event, written)
@@ -139,6 +138,13 @@ class ReadModel:
         if len(self.slots) < MAX_ROWS:
             self.slots.update(slot.source for slot in slate.slots)
         self._count(written, slates=1)
+        return slate
+
+    def placed_slate(self, key: str, record: bytes | None, written: float) -> Recommendation | None:
+        """The same of `recommendations.placements`."""
+        slate = self.placed.take(key, record)
+        if slate is not None:
+            self._count(written, slates=1)
         return slate
 
     def profile(self, user_id: str, record: bytes) -> None:
@@ -176,11 +182,14 @@ class ReadModel:
         """Delete everything about a user."""
         for kept in (self.slates, self.epochs, self.recent, self.attributes):
             kept.pop(user_id, None)
+        self.placed.forget(user_id)
         self.user_ids.discard(user_id)
         self.answered.forget(user_id)
 
-    def newest(self, user_id: str) -> Recommendation | None:
-        """The user's newest slate."""
+    def newest(self, user_id: str, placement: str = HOME) -> Recommendation | None:
+        """The user's newest slate of a placement."""
+        if placement != HOME:
+            return self.placed.newest(user_id, placement)
         record = self.slates.get(user_id)
         return None if record is None else _SLATE.decode(record)
 
@@ -196,16 +205,10 @@ class ReadModel:
     def trending(self, k: int, exclude: Iterable[str] = ()) -> list[tuple[str, float]]:
         """Trending items, best first, filled up with available items of the catalogue at score 0."""
         left_out = set(exclude)
-        found = self._names(self._trending.top_k(self._query([]), k + len(left_out), self._blocked()), left_out)[:k]
+        found = self._names(self._trending.top_k(ANYBODY, k + len(left_out), self._blocked()), left_out)[:k]
         taken = left_out.union(item for item, _ in found)
         others = (item_id for item_id in self._offered if item_id not in taken)  # stops after at most k + len(taken)
         return found + [(item_id, 0.0) for item_id in islice(others, k - len(found))]
-
-    def similar(self, item_id: str, k: int, exclude: Iterable[str] = ()) -> list[tuple[str, float]]:
-        """Items that the same users interacted with, best first."""
-        left_out = {item_id, *exclude}
-        found = self._together.top_k(self._query([item_id]), k + len(left_out), self._blocked())
-        return self._names(found, left_out)[:k]
 
     def knows(self, item_id: str) -> bool:
         """Whether the catalogue or an event has named the item."""
@@ -243,7 +246,6 @@ class ReadModel:
         return index
 
     def _make_room(self, index: int) -> None:
-        self._together.add_item(index)
         self._trending.add_item(index)
         if index >= len(self._available):
             grown = np.full(max(1024, 2 * index), ELIGIBLE, np.uint8)
@@ -262,9 +264,6 @@ class ReadModel:
 
     def _blocked(self) -> Any:
         return self._available[: len(self._vocabulary)]
-
-    def _query(self, items: list[str]) -> Query:
-        return Query(self._vocabulary.indices(items), 0.0, NOTHING)
 
     def _names(self, found: tuple[Any, Any], left_out: set[str]) -> list[tuple[str, float]]:
         ids = self._vocabulary.ids

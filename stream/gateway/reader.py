@@ -14,11 +14,13 @@ from stream.config import Config
 from stream.gateway.documents import item_document, slate_document
 from stream.gateway.feed import Feed
 from stream.gateway.read_model import ReadModel
+from stream.kafka.aiokafka_changes import plan_quickly
+from stream.kafka.fetch_sessions import keep_sessions
 from stream.kafka.security import aiokafka_options
 from stream.kafka.unreadable import Unreadable, keep_unreadable
 from stream.records.codec import Rejection, decode_event, decode_item, decode_profile
 from stream.records.schemas import EventType, Outcome
-from stream.records.topics import EVENT_TOPICS, ITEMS, OUTCOMES, RECOMMENDATIONS, USERS, prefixed
+from stream.records.topics import EVENT_TOPICS, ITEMS, OUTCOMES, PLACED, RECOMMENDATIONS, USERS, prefixed
 from stream.serving.ending import stop_within
 
 POLL_MS = 200
@@ -28,7 +30,7 @@ RETRY_S = 1.0
 TOPICS_S = 5.0  # between two looks at the number of partitions
 STOP_S = 5.0  # to disconnect
 RUNBOOK = 'and users change their partition; see deploy/README.md, "Partitions were added to a topic"'
-READ = (*EVENT_TOPICS.values(), ITEMS, USERS, RECOMMENDATIONS, OUTCOMES)
+READ = (*EVENT_TOPICS.values(), ITEMS, USERS, RECOMMENDATIONS, PLACED, OUTCOMES)
 _OUTCOME = msgspec.json.Decoder(Outcome)
 
 log = logging.getLogger(__name__)
@@ -56,6 +58,7 @@ class Reader:
             prefixed(config.kafka.namespace, ITEMS): self._item,
             prefixed(config.kafka.namespace, USERS): self._user,
             prefixed(config.kafka.namespace, RECOMMENDATIONS): self._slate,
+            prefixed(config.kafka.namespace, PLACED): self._placed,
             prefixed(config.kafka.namespace, OUTCOMES): self._outcome,
         }
         self._names = {prefixed(config.kafka.namespace, topic): topic.name for topic in READ}
@@ -74,6 +77,8 @@ class Reader:
             auto_offset_reset="earliest", fetch_max_wait_ms=POLL_MS, isolation_level="read_committed",
             value_deserializer=keep_unreadable, metadata_max_age_ms=int(1000 * TOPICS_S),
         )  # fmt: skip
+        plan_quickly()
+        keep_sessions(self._consumer)
         await self._consumer.start()
         self._task = asyncio.create_task(self._run(), name="gateway reader")
 
@@ -181,6 +186,11 @@ class Reader:
         slate = self.read_model.slate(user_id, record.value, record.timestamp / 1000)
         if slate is not None and self.ready.is_set() and self.feed.wanted("slate", user_id):
             self.feed.publish("slate", lambda view: slate_document(slate, self.read_model, view), user_id)
+
+    def _placed(self, record: Any) -> None:
+        slate = self.read_model.placed_slate((record.key or b"").decode(), record.value, record.timestamp / 1000)
+        if slate is not None and self.ready.is_set() and self.feed.wanted("slate", slate.user_id):
+            self.feed.publish("slate", lambda view: slate_document(slate, self.read_model, view), slate.user_id)
 
     def _outcome(self, record: Any) -> None:
         if not record.value:  # nobody sends tombstones here; one means nothing

@@ -21,6 +21,7 @@ from stream.kafka.unreadable import Unreadable, keep_unreadable
 from stream.records.topics import INPUT_TOPICS, LOG, LOG_BYTES, USER_SNAPSHOTS, Topic, prefixed
 
 IDLE_MS = 100  # an idle read waits so long; data ends the wait at once
+FETCH_WAIT_MS = 500  # and so long an empty fetch at the broker, over several reads
 REQUEST_S = 90.0  # a send fails for good after so long without an acknowledgement: a broker may be gone for a minute
 MAX_BATCH_BYTES = 256 * 1024
 MAX_FETCH_BYTES = 16 * 1024 * 1024
@@ -52,8 +53,8 @@ class Reader:
         """Connect and go to a position, None: the first; returns the first and the offset after the last record."""
         self._consumer = AIOKafkaConsumer(
             **self._options, group_id=None, enable_auto_commit=False, auto_offset_reset="none",
-            fetch_max_wait_ms=IDLE_MS, max_partition_fetch_bytes=MAX_FETCH_BYTES, isolation_level="read_committed",
-            value_deserializer=keep_unreadable,
+            fetch_max_wait_ms=FETCH_WAIT_MS, max_partition_fetch_bytes=MAX_FETCH_BYTES,
+            isolation_level="read_committed", value_deserializer=keep_unreadable,
         )  # fmt: skip
         try:
             await self._consumer.start()

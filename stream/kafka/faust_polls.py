@@ -1,8 +1,9 @@
 """Batch delivery inside Faust: one Faust event per *poll*, not per message.
 
 Stock Faust creates four asyncio tasks for every message and so takes in about 10,000 events/s whatever one does; one
-event per poll takes in 270,000. To get there, private methods of three libraries are overridden, all of them in this
-file, each with its reason. Their versions are pinned exactly, and a test fails when what is overridden changes.
+event per poll takes in 270,000. To get there, private methods of Faust are overridden, all of them in this file, each
+with its reason (those of aiokafka in `aiokafka_changes.py`). The versions are pinned exactly, and a test fails when
+what is overridden changes.
 """
 
 import asyncio
@@ -12,9 +13,7 @@ from contextlib import suppress
 from typing import Any
 
 import faust
-from aiokafka.client import AIOKafkaClient
-from aiokafka.conn import AIOKafkaConnection, CloseReason
-from aiokafka.errors import IllegalStateError, KafkaConnectionError
+from aiokafka.errors import ConsumerStoppedError, IllegalStateError
 from faust.transport.drivers.aiokafka import AIOKafkaConsumerThread
 from faust.transport.drivers.aiokafka import Consumer as AIOKafkaFaustConsumer
 from faust.types import TP, ConsumerMessage
@@ -23,7 +22,6 @@ from stream.kafka.fetch_sessions import keep_sessions
 from stream.kafka.polls import Poll
 from stream.kafka.unreadable import keep_unreadable
 
-RECONNECT_PAUSE_S = 0.25  # between attempts to find a broker that is away
 FETCH_WAIT_MS = 100  # an empty fetch waits so long at the broker; data ends the wait at once
 
 
@@ -100,6 +98,31 @@ class PollConsumer(AIOKafkaFaustConsumer):
     async def perform_seek(self) -> None:
         """Forget what was read. Overridden: the base class seeks to committed offsets, and fails in a rebalance."""
         self._read_offset.clear()
+
+    async def _drain_messages(self, fetcher: Any) -> None:
+        """Deliver polls. Overridden: the base class makes five tasks and a timer for each, to see what ends the wait.
+
+        They are needed only while the agent's short queue is full.
+        """
+        try:
+            while not (self.should_stop or fetcher.should_stop):
+                async for _, message in self.getmany(timeout=1.0):
+                    delivered = asyncio.ensure_future(self.callback(message))
+                    try:
+                        await asyncio.sleep(0)
+                        if delivered.done():
+                            delivered.result()
+                        else:
+                            await self.wait_first(delivered, self.suspend_flow.wait())
+                    finally:
+                        delivered.cancel()
+        except (ConsumerStoppedError, asyncio.CancelledError):
+            if not self.transport.app.should_stop:
+                raise
+
+    async def read_to(self, tps: Iterable[TP]) -> dict[TP, int]:
+        """Offset up to which each topic-partition has been fetched, asked of the thread in one call."""
+        return dict(await self._thread.call_thread(self._thread.read_to, tps))  # type: ignore[attr-defined]  # ours
 
     def _is_current(self, generation: int) -> bool:
         """Whether the assignment is still the one that the records were fetched under."""
@@ -205,6 +228,21 @@ class PollThread(AIOKafkaConsumerThread):
         keep_sessions(consumer)
         return consumer
 
+    async def getmany(self, active_partitions: set[TP] | None, timeout: float) -> Any:
+        """Fetch in the thread. Overridden: in its queue of calls each fetch made three tasks to wait for its turn."""
+        consumer = self._ensure_consumer()
+        most = consumer._max_poll_records  # noqa: SLF001  nothing public says it
+        fetching = self._fetch_records(consumer, active_partitions or set(), timeout, most)  # none: all
+        return await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(fetching, self.thread_loop))
+
+    async def read_to(self, tps: Iterable[TP]) -> dict[TP, int]:
+        """Offset up to which each topic-partition has been fetched, of those that this consumer has."""
+        consumer, found = self._ensure_consumer(), {}
+        for tp in tps:
+            with suppress(IllegalStateError):  # Kafka has just taken it away
+                found[tp] = int(await consumer.position(tp) or 0)
+        return found
+
     def highwater(self, tp: TP) -> int:
         """Overridden: what an open transaction holds back cannot be read yet, and is no backlog."""
         stable = self._ensure_consumer().last_stable_offset(tp)
@@ -218,43 +256,6 @@ class PollThread(AIOKafkaConsumerThread):
         """
         joining = self._ensure_consumer()._coordinator._performed_join_prepare  # noqa: SLF001  nothing public says it
         return False if joining else await super()._commit(offsets)
-
-
-def calm_reconnect() -> None:
-    """Let aiokafka pause between attempts while the broker is away: it retries thousands of times a second."""
-    original = AIOKafkaClient._metadata_update  # noqa: SLF001  the only place where the attempts meet
-    if getattr(original, "calm", False):
-        return
-
-    async def _metadata_update(self: Any, cluster_metadata: Any, topics: Any) -> Any:
-        found = await original(self, cluster_metadata, topics)
-        if not found:
-            await asyncio.sleep(RECONNECT_PAUSE_S)
-        return found
-
-    _metadata_update.calm = True  # type: ignore[attr-defined]  # a mark, so that it is wrapped once
-    AIOKafkaClient._metadata_update = _metadata_update  # noqa: SLF001
-
-
-def survive_closed_transports() -> None:
-    """Let a request on a connection that has just closed fail as aiokafka expects it.
-
-    uvloop raises RuntimeError where asyncio's own transports raise OSError or nothing. Nobody catches it, so the one
-    task that refreshes the metadata ended, and the client waited for it for ever after the broker had come back.
-    """
-    original = AIOKafkaConnection.send
-    if getattr(original, "survives", False):
-        return
-
-    def send(self: Any, request: Any, expect_response: bool = True) -> Any:
-        try:
-            return original(self, request, expect_response)
-        except RuntimeError as error:
-            self.close(reason=CloseReason.CONNECTION_BROKEN)
-            raise KafkaConnectionError(f"Connection at {self.host}:{self.port} broken: {error}") from error
-
-    send.survives = True  # type: ignore[attr-defined]  # a mark, so that it is wrapped once
-    AIOKafkaConnection.send = send
 
 
 class Positions:
@@ -280,11 +281,7 @@ class Positions:
 
     async def read(self, tps: set[TP]) -> dict[TP, int]:
         """Offset up to which each topic-partition has been fetched; 0 where nothing was."""
-        found = {}
-        for tp in sorted(tps):
-            with suppress(IllegalStateError):  # Kafka has just taken it away
-                found[tp] = int(await self._app.consumer.position(tp) or 0)
-        return found
+        return dict(await self._app.consumer.read_to(sorted(tps)))
 
     async def seek(self, tp: TP, position: int) -> None:
         """Read on from this position; nothing happens if Kafka has just taken the topic-partition away."""

@@ -7,56 +7,13 @@ import json
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
+
+from stream.metrics.panels import RATE, Board, Panel, quantiles, rate, slowly
 
 FOLDER = Path(__file__).resolve().parents[2] / "deploy" / "grafana" / "boards"
 SOURCE = {"type": "prometheus", "uid": "prometheus"}
-RATE = "$__rate_interval"
 WIDTH, HEIGHT, COLUMNS = 8, 8, 24
-
-
-class Panel(NamedTuple):
-    """One chart."""
-
-    title: str
-    says: str  # what it shows, and how to read it
-    unit: str  # of Grafana: s, reqps, percentunit, bytes, short, ...
-    queries: dict[str, str]  # legend -> PromQL
-    bad_from: float | None = None  # red from this value on
-
-
-class Board(NamedTuple):
-    """One dashboard."""
-
-    uid: str
-    title: str
-    says: str
-    panels: Sequence[Panel]
-
-
-def rate(counter: str, by: str = "") -> str:
-    """Per second, summed over workers.
-
-    >>> rate("headwater_events_total", "type")
-    'sum by (type) (rate(headwater_events_total[$__rate_interval]))'
-    """
-    return f"sum by ({by}) (rate({counter}[{RATE}]))" if by else f"sum(rate({counter}[{RATE}]))"
-
-
-def slowly(counter: str) -> str:
-    """Per second over the last ten minutes, summed over workers."""
-    return f"sum(rate({counter}[10m]))"
-
-
-def quantile(share: float, histogram: str) -> str:
-    """Of a histogram, over all workers."""
-    return f"histogram_quantile({share}, {rate(f'{histogram}_bucket', 'le')})"
-
-
-def quantiles(histogram: str) -> dict[str, str]:
-    """Median and 99th percentile."""
-    return {"half within": quantile(0.5, histogram), "99 % within": quantile(0.99, histogram)}
-
 
 BOUGHT = rate('headwater_hits_by_type_total{type="purchase"}')
 SETTLED_SLOWLY = slowly('headwater_decisions_settled_total{outcome=~"hit|miss|silent"}')
@@ -65,6 +22,9 @@ OTHERS = rate('headwater_slots_total{source!="ranked"}', "source")
 SLOTS = f"scalar({rate('headwater_slots_total')})"
 BY_SOURCE = rate("headwater_hits_total", "source")
 SETTLED = rate('headwater_decisions_settled_total{outcome=~"hit|miss|silent"}')
+PLACED = rate('headwater_placement_decisions_settled_total{outcome=~"hit|miss|silent"}', "placement")
+PLACED_REWARD = rate("headwater_placement_reward_total", "placement")
+PLACED_HITS = rate('headwater_placement_decisions_settled_total{outcome="hit"}', "placement")
 
 PIPELINE = Board("headwater-pipeline", "headwater: pipeline", "Does it keep up, and is anything lost?", (
     Panel("Events taken in", "Good events per second, by type.", "reqps",
@@ -73,8 +33,9 @@ PIPELINE = Board("headwater-pipeline", "headwater: pipeline", "Does it keep up, 
           quantiles("headwater_event_to_recommendation_seconds"), 0.5),
     Panel("Waiting for a slate", "From the fetch of an event to its slate, deferred ones included; the target is "
           "slate.wait_ms.", "s", quantiles("headwater_slate_wait_seconds"), 1),
-    Panel("Requests", "Slates that are asked for on the topic requests: what each got, per second.", "reqps",
-          {"{{status}}": rate("headwater_responses_total", "status")}),
+    Panel("Requests", "Slates, and lists of the model, asked for on the topic requests: what each got, per second.",
+          "reqps", {"{{status}}": rate("headwater_responses_total", "status"),
+                    "{{question}} {{status}}": rate("headwater_questions_total", "question, status")}),
     Panel("From request to response", "Time from a request's Kafka timestamp until its answer is sent.", "s",
           quantiles("headwater_request_to_response_seconds"), 0.5),
     Panel("At the limit", "Workers that cannot make a slate for every event at once, and the share of slates that they "
@@ -135,7 +96,8 @@ PIPELINE = Board("headwater-pipeline", "headwater: pipeline", "Does it keep up, 
     Panel("Gateway time", "From a request to its answer.", "s",
           {**quantiles("headwater_gateway_request_seconds")}, 0.1),
     Panel("Slates asked for", "Per second, by what came of it; other than fresh: pages get an older slate, or none.",
-          "reqps", {"{{status}}": rate("headwater_gateway_asked_total", "status")}),
+          "reqps", {"{{status}}": rate("headwater_gateway_asked_total", "status"),
+                    "{{question}} {{status}}": rate("headwater_gateway_questions_total", "question, status")}),
     Panel("Time of a slate asked for", "From the request to the worker's answer.", "s",
           {**quantiles("headwater_gateway_asked_seconds")}, 0.1),
     Panel("Gateway", "Slates and items held, open streams, requests that wait or exceed the limit, and readiness.",
@@ -154,14 +116,14 @@ RECOMMENDATIONS = Board("headwater-recommendations", "headwater: recommendations
     Panel("Slates", "Slates drawn per second.", "reqps", {"slates": rate("headwater_decisions_opened_total")}),
     Panel("Outcomes", "hit: the user's next event was on the slate; silent: none came in time; leave replaced "
           "and void out of estimates.", "reqps", {"{{outcome}}": rate("headwater_decisions_settled_total", "outcome")}),
-    Panel("Hit rate", "Share of answered and silent slates that were hit.", "percentunit",
-          {"hit rate": f"{rate('headwater_hits_total')} / {SETTLED}"}),
+    Panel("Hit rate", "Share of answered and silent slates that were hit: of all, and by placement.", "percentunit",
+          {"all": f"{rate('headwater_hits_total')} / {SETTLED}", "{{placement}}": f"{PLACED_HITS} / {PLACED}"}),
     Panel("What hits are", "Slates whose item was viewed, clicked or bought next, per second.", "reqps",
           {"{{type}}": rate("headwater_hits_by_type_total", "type")}),
     Panel("Conversion", "Purchases from a slate per settled slate.", "percentunit",
           {"conversion": f"{BOUGHT} / {SETTLED}"}),
     Panel("Reward of a slate", "By the configured table; refreshed and void slates left out.", "short",
-          {"reward": f"{rate('headwater_reward_total')} / {SETTLED}"}),
+          {"all": f"{rate('headwater_reward_total')} / {SETTLED}", "{{placement}}": f"{PLACED_REWARD} / {PLACED}"}),
     Panel("Revenue of a slate", "Price x quantity of what was bought from slates, less what came back, per settled "
           "slate.", "short",
           {"revenue": f"({rate('headwater_revenue_total')} - {rate('headwater_returned_revenue_total')}) / {SETTLED}"}),
@@ -175,10 +137,9 @@ RECOMMENDATIONS = Board("headwater-recommendations", "headwater: recommendations
     Panel("Coverage", "Distinct items that one worker has shown in the last 30 to 60 minutes, and all that it knows.",
           "short", {"shown {{instance}}": "headwater_items_shown", "known": "max(headwater_items)"}),
     Panel("Diversity", "Distinct categories per slot of a slate: 1 is all different; 0.05 is one category on 20 slots.",
-          "percentunit", {"categories per slot": f"{rate('headwater_slate_categories_total')} / "
-                                                 f"{rate('headwater_slots_total')}"}),
+          "percentunit", {"categories per slot": f"{rate('headwater_slate_categories_total')} / {SLOTS}"}),
     Panel("Share of new items", "Slots with items first seen within the last 10,000 events.", "percentunit",
-          {"new": f"{rate('headwater_slots_new_total')} / {rate('headwater_slots_total')}"}),
+          {"new": f"{rate('headwater_slots_new_total')} / {SLOTS}"}),
     Panel("Age of slates when they are answered", "Event time from a slate to the event that answered it.", "s",
           quantiles("headwater_list_age_seconds")),
 ))  # fmt: skip
@@ -191,8 +152,7 @@ LEARNING = Board("headwater-learning", "headwater: learning and bandit", "Does i
     Panel("Loss of the click head", "Running mean of the log-loss before learning, in nats.", "short",
           {"{{instance}}": "headwater_click_log_loss"}),
     Panel("Loss of the purchase head", "Running mean of the log-loss of items taken before learning, in nats.",
-          "short",
-          {"{{instance}}": "headwater_purchase_log_loss"}),
+          "short", {"{{instance}}": "headwater_purchase_log_loss"}),
     Panel("Calibration", "What the heads expected over what happened, since the start: 1 is calibrated.", "short",
           {"{{head}}": "sum by (head) (headwater_head_expected_total) / "
                        "sum by (head) (headwater_head_happened_total)"}),

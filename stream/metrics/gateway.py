@@ -7,7 +7,7 @@ from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 from stream.metrics.declare import Declare
 from stream.records.requests import ResponseStatus
-from stream.records.topics import EVENT_TOPICS, ITEMS, OUTCOMES, RECOMMENDATIONS, RESPONSES, USERS
+from stream.records.topics import EVENT_TOPICS, ITEMS, OUTCOMES, PLACED, RECOMMENDATIONS, RESPONSES, USERS
 
 ANSWERED: tuple[str, ...] = get_args(ResponseStatus)
 ASKED = (*ANSWERED, "full", "unsent")  # too many wait; Kafka did not take it
@@ -41,10 +41,13 @@ class GatewayMetrics:
         self._asked_seconds = declare.histogram(
             "gateway_asked_seconds", "from a request for a slate to the worker's answer", REQUEST_BUCKETS_S
         )
+        self._questions = declare.counter(
+            "gateway_questions", "questions to the model, by what was asked and what came of it", "question", "status"
+        )
         self._unreadable = declare.counter(
             "gateway_unreadable", "offsets that could not be read, stepped over, by topic", "topic"
         )
-        for topic in (*EVENT_TOPICS.values(), ITEMS, USERS, RECOMMENDATIONS, OUTCOMES, RESPONSES):
+        for topic in (*EVENT_TOPICS.values(), ITEMS, USERS, RECOMMENDATIONS, PLACED, OUTCOMES, RESPONSES):
             self._unreadable.labels(topic.name)  # there from the start, at 0
         for name, text in (
             ("slates", "users whose slates are held"),
@@ -70,6 +73,10 @@ class GatewayMetrics:
         self._asked.labels(status).inc()
         if status in ANSWERED:
             self._asked_seconds.observe(seconds)
+
+    def questioned(self, question: str, status: str) -> None:
+        """What came of a question to the model."""
+        self._questions.labels(question, status).inc()
 
     def count(self, route: str, method: str, status: int, seconds: float) -> None:
         """One request was answered."""

@@ -1,13 +1,15 @@
 """Metrics of settled decisions: hits, rewards, purchases, and the same by variant of an experiment."""
 
+from collections.abc import Iterable
 from typing import get_args
 
 import numpy as np
 
 from bandits import EXHAUSTED, OTHER
 from stream.metrics.declare import Declare
+from stream.placements import name_of
 from stream.records.log import LoggedEvent, Settlement
-from stream.records.schemas import KINDS, UNLEARNED, OutcomeType
+from stream.records.schemas import HOME, KINDS, UNLEARNED, OutcomeType
 
 LIST_AGE_BUCKETS_S = (1, 5, 15, 60, 120, 300, 600, 1800, 3600, 86_400)
 
@@ -15,7 +17,7 @@ LIST_AGE_BUCKETS_S = (1, 5, 15, 60, 120, 300, 600, 1800, 3600, 86_400)
 class OutcomeMetrics:
     """Outcomes, and an estimate of what drawing sources at random would have earned."""
 
-    def __init__(self, declare: Declare) -> None:
+    def __init__(self, declare: Declare, placements: Iterable[str] = ()) -> None:
         settled = declare.counter("decisions_settled", "slates whose outcome is known", "outcome")
         self._settled = {outcome: settled.labels(outcome) for outcome in get_args(OutcomeType)}
         self._hits = declare.counter("hits", "slots whose item the user took next", "source")
@@ -36,10 +38,20 @@ class OutcomeMetrics:
             "returned_revenue", "what came back of headwater_revenue, by purchases that were returned"
         )
         self._returns = declare.counter("returns", "purchases with a negative price or quantity: returned")
-        self._hit_ratio = declare.running_mean("prequential_hit_ratio", "running share of settled slates with a hit")
+        self._hit_ratio = declare.running_mean(
+            "prequential_hit_ratio", "running share of home's settled slates with a hit"
+        )
         self._list_age = declare.histogram(
             "list_age_seconds", "event time from a slate to the event that answered it", LIST_AGE_BUCKETS_S
         )
+        self._placed = declare.counter(
+            "placement_decisions_settled", "slates of a placement whose outcome is known", "placement", "outcome"
+        )
+        self._placed_reward = declare.counter("placement_reward", "reward of a placement", "placement")
+        for placement in (HOME, *placements):
+            for outcome in get_args(OutcomeType):
+                self._placed.labels(placement, outcome)
+            self._placed_reward.labels(placement)
         trial = ("experiment", "variant")
         self._trial_settled = declare.counter("experiment_decisions_settled", "settled decisions of a variant", *trial)
         self._trial_hits = declare.counter("experiment_hits", "hits of a variant", *trial)
@@ -55,12 +67,16 @@ class OutcomeMetrics:
     def settled(self, settlement: Settlement, event: LoggedEvent | None) -> None:
         """A decision was settled, by an event or by silence."""
         self._settled[settlement.outcome].inc()
+        placement = name_of(settlement.placement)
+        self._placed.labels(placement, settlement.outcome).inc()
         if settlement.outcome in UNLEARNED:
             return
+        self._placed_reward.labels(placement).inc(settlement.reward)
         if settlement.outcome != "silent":
             self._list_age.observe(max(0.0, settlement.settled_at - settlement.decided_at))
         hit = settlement.outcome == "hit"
-        self._hit_ratio.add([float(hit)])
+        if placement == HOME:  # others have other rates
+            self._hit_ratio.add([float(hit)])
         if hit:
             self._count_hit(settlement, event)
         if settlement.variant:

@@ -38,11 +38,11 @@ class PrometheusObserver(Observer):
 
     content_type = CONTENT_TYPE_LATEST
 
-    def __init__(self, lists: tuple[str, ...] = ()) -> None:
+    def __init__(self, lists: tuple[str, ...] = (), placements: Iterable[str] = ()) -> None:
         declare = Declare()
         self.registry = declare.registry
         self._slates, self._outcomes, self._learning = (
-            SlateMetrics(declare), OutcomeMetrics(declare), LearningMetrics(declare)
+            SlateMetrics(declare), OutcomeMetrics(declare, placements), LearningMetrics(declare)
         )  # fmt: skip
         self.load = LoadMetrics(declare)
         self._declare_input(declare)

@@ -39,6 +39,21 @@ def messages_of_topic(config: Kafka) -> Iterator[bytes]:
                 yield from (record.value for record in records if record.value)
 
 
+def of_placement(outcomes: list[Outcome], placement: str) -> list[Outcome]:
+    """Those of the slates of one placement.
+
+    Raises
+    ------
+    CheckError
+        if there are only others
+    """
+    found = [each for each in outcomes if each.placement == placement]
+    if outcomes and not found:
+        known = ", ".join(sorted({each.placement for each in outcomes}))
+        raise CheckError(f"--placement: must be one that has outcomes: {known}; got {placement}")
+    return found
+
+
 def read(messages: Iterable[bytes], where: str, on_bad: OnBad | None = None) -> list[Outcome]:
     """Decode all messages but empty ones; `where` names their origin in errors.
 

@@ -94,10 +94,11 @@ class Health:
 
     async def _measure(self) -> int:
         worker, total = self.worker, 0
-        for shard_id, shard in list(worker.shards.items()):
-            tps = worker.assigned.get(shard_id, set())
-            ends = await self.positions.latest(tps)
-            read = {} if worker.taking else await self.positions.read(tps)
+        owned = {shard_id: (shard, worker.assigned.get(shard_id, set())) for shard_id, shard in worker.shards.items()}
+        every = {tp for _, tps in owned.values() for tp in tps}
+        ends = await self.positions.latest(every)
+        read = {} if worker.taking else await self.positions.read(every)
+        for shard, tps in owned.values():
             for tp in sorted(tps):
                 # After the last record there may be offsets without any: transaction markers, compacted tombstones.
                 reached = max(shard.next.get(worker.intake.topics[tp.topic].name, 0), read.get(tp, 0))

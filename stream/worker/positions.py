@@ -104,10 +104,12 @@ class InputPositions:
         A seek is lost when a rebalance comes between, and the consumer starts at the committed offset, which may lie
         behind polls that were dropped. The next record would show the gap; but there may be none for long.
         """
+        if self.taking():
+            return
+        read = await self.consumer.read(set[TP]().union(*(assigned.get(shard_id, set()) for shard_id in shards)))
         for shard_id, shard in list(shards.items()):
-            if self.taking():
-                return
-            for tp, position in (await self.consumer.read(assigned.get(shard_id, set()))).items():
+            for tp in assigned.get(shard_id, set()) & read.keys():
+                position = read[tp]
                 wanted = shard.next.get(self.topics[tp.topic].name)
                 if wanted is None:
                     continue

@@ -190,8 +190,9 @@ class Rounds:
 
     def look(self) -> None:
         """Say so when the limit is reached, or left."""
-        now, pace = self.timer(), self.pace
-        change = pace.look(now, self.deferring, self._behind)
+        now, pace, deferring = self.timer(), self.pace, self.deferring
+        self._ended = self._ended if deferring else None  # else nothing may have been waiting
+        change = pace.look(now, deferring, self._behind)
         if change is None:
             return
         self.observer.at_limit(reached=pace.at_limit)
@@ -202,7 +203,7 @@ class Rounds:
             "at the limit: %.0f events/s come, a slate takes %.2f ms, all else of an event %.2f ms; %d users wait for "
             "a slate, %d records in Kafka; who acted last is served first. Start another worker, let this one learn "
             "less (ranking.units, sources) or allow more waiting (slate.wait_ms): deploy/README.md#headwateratlimit",
-            pace.rate.value(now), 1e3 * pace.slates.each_s, 1e3 * pace.event_s, self.deferring, self._behind,
+            pace.rate.value(now), 1e3 * pace.slates.each_s, 1e3 * pace.event_s, deferring, self._behind,
         )  # fmt: skip
 
     def _begin(self) -> float:
@@ -215,7 +216,7 @@ class Rounds:
     def _end(self, began: float) -> None:
         now = self.timer()
         self._round_s, self._folded_s = now - began, 0.0
-        self._ended = now if self.deferring else None  # else nothing may have been waiting
+        self._ended = now
         self.look()
 
     def _in_turn(self, found: list[T]) -> list[T]:

@@ -2,6 +2,7 @@
 
 import asyncio
 import math
+from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -17,9 +18,10 @@ from stream.records.schemas import HOME, Outcome
 from stream.records.topics import LOG, OUTCOMES, PLACED, RECOMMENDATIONS, ShardId, Topic, prefixed
 
 SOON_S = 0.1  # how long outcomes may wait to be sent together
-# Between two requests to headwater.log. No slate waits for them; but each costs as much as one with slates, and as much
-# again to be read back, and slates wait behind it: a producer has one request under way to a broker.
-LOG_INTERVAL_S = 0.02
+# Between two writes to headwater.log. No slate waits for them; but a request of their own costs as much as one with
+# slates, and slates wait behind it: a producer has one request under way to a broker. So they go with the next slates
+# once the interval has passed, and alone only when none have come for twice as long.
+LOG_INTERVAL_S, LOG_LATEST_S = 0.03, 0.06
 
 Future = asyncio.Future[Any]
 
@@ -102,10 +104,12 @@ class Writer:
         self.own = own or OwnMessages()
         self._producer: Any = None
         self._sent: asyncio.Queue[Sent] = asyncio.Queue()
-        self._acknowledged: asyncio.Queue[Batch] = asyncio.Queue()  # may go to the log
+        self._acknowledged: deque[Batch] = deque()  # may go to the log
+        self._any_acknowledged = asyncio.Event()
+        self._logging, self._logged_at = asyncio.Lock(), -math.inf  # when batches went to the log; monotonic seconds
         self.outcomes_acked: dict[str, int] = {}  # shard -> log offset before which all its outcomes are acknowledged
         self._soon: dict[str, tuple[int, list[OutgoingRecord]]] = {}
-        self._flushing = asyncio.Lock()
+        self._any_soon, self._flushing = asyncio.Event(), asyncio.Lock()
         self._tasks: list[asyncio.Task[None]] = []
 
     async def start(self) -> None:
@@ -129,7 +133,12 @@ class Writer:
         await self._sent.join()
 
     async def submit(self, batch: Batch, outgoing: Sequence[OutgoingRecord], written_at: list[float]) -> None:
-        """Send the outgoing records now, and the batch when all of them are acknowledged. Waits for neither."""
+        """Send the outgoing records now, and the batch when all of them are acknowledged. Waits for neither.
+
+        With them go batches of before that may go to the log.
+        """
+        if outgoing and self._acknowledged and not self._logging.locked() and self._log_in_s(LOG_INTERVAL_S) <= 0:
+            await self._write_log()
         self._sent.put_nowait(Sent(await self.send(batch.shard, outgoing), batch, written_at))
 
     async def send(self, shard: str, outgoing: Sequence[OutgoingRecord]) -> list[Future]:
@@ -168,11 +177,13 @@ class Writer:
         """
         _, waiting = self._soon.get(shard, (0, []))
         self._soon[shard] = offset, [*waiting, *outgoing]
+        self._any_soon.set()
 
     async def flush_soon(self) -> None:
         """Return when all that was given to `send_soon` so far is acknowledged, or its shard is lost."""
         async with self._flushing:
             waiting, self._soon = self._soon, {}
+            self._any_soon.clear()
             sent = {shard: await self._send_safely(shard, outgoing) for shard, (_, outgoing) in waiting.items()}
             for shard, futures in sent.items():
                 done = await asyncio.gather(*futures, return_exceptions=True)
@@ -199,27 +210,36 @@ class Writer:
             now = self.clock()
             for written_at in sent.written_at:
                 self.observer.published(now - written_at)
-            self._acknowledged.put_nowait(sent.batch)
+            self._acknowledged.append(sent.batch)
+            self._any_acknowledged.set()
 
     async def _log_in_order(self) -> None:
-        """Send the batches that may go to the log, those of one interval in one request."""
-        time, logged_at = asyncio.get_running_loop().time, -math.inf
+        """Send the batches that may go to the log and that have gone with no slates."""
         while True:
-            batches = [await self._acknowledged.get()]
-            await asyncio.sleep(logged_at + LOG_INTERVAL_S - time())  # below 0: no longer than others need to go on
-            while not self._acknowledged.empty():
-                batches.append(self._acknowledged.get_nowait())
-            for batch in batches:
+            await self._any_acknowledged.wait()
+            await asyncio.sleep(self._log_in_s(LOG_LATEST_S))  # below 0: no longer than others need to go on
+            if self._log_in_s(LOG_LATEST_S) <= 0:  # else some have gone meanwhile
+                await self._write_log()
+
+    async def _write_log(self) -> None:
+        async with self._logging:  # the order of batches is that of their acknowledgements
+            self._logged_at = asyncio.get_running_loop().time()
+            while self._acknowledged:
+                batch = self._acknowledged.popleft()
                 try:
                     await self.log(batch)
                 except Exception as error:
                     self.on_send_error(batch.shard, _send_error(error))
                 finally:
                     self._sent.task_done()
-            logged_at = time()
+            self._any_acknowledged.clear()
+
+    def _log_in_s(self, interval_s: float) -> float:
+        return self._logged_at + interval_s - asyncio.get_running_loop().time()
 
     async def _write_soon(self) -> None:
         while True:
+            await self._any_soon.wait()
             await asyncio.sleep(SOON_S)
             await self.flush_soon()
 

@@ -13,7 +13,7 @@ export interface paths {
         };
         /**
          * The newest slate of a user; trending items, marked by `fallback`, if there is none.
-         * @description `after`: the id of an event of the user: answered as soon as the slate knows it, or after `gateway.after_s`; `after` of the answer says which. A slate older than `gateway.stale_s` is made anew, if that is set; if that takes too long, it is the answer all the same, its `status` is `last`.
+         * @description `after`: the id of an event of the user: answered as soon as the slate knows it, or after `gateway.after_s`; `after` of the answer says which. A slate older than `gateway.stale_s` is made anew, if that is set; if that takes too long, it is the answer all the same, its `status` is `last`. Of a placement that does not push one is always made anew.
          */
         get: operations["recommendations"];
         put?: never;
@@ -127,23 +127,6 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
-    "/v1/items/{item_id}/similar": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /** Items that the same users interacted with. */
-        get: operations["similar"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
     "/v1/items/{item_id}": {
         parameters: {
             query?: never;
@@ -168,6 +151,128 @@ export interface paths {
          * @description Merged with the item as this gateway has it; writes of one item take turns here. `If-Match` with the `ETag` of GET refuses (412) if the item is another by now. Of two gateways at the same moment, the later record holds.
          */
         patch: operations["patch_item"];
+        trace?: never;
+    };
+    "/v1/items/{item_id}/similar": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Items seen by the same users, or described alike: for the page of an item, a new one too. */
+        get: operations["similar"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/items/{item_id}/also-bought": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Items bought by the same users, with it, before or after; none where no purchases are sent. */
+        get: operations["also_bought"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/popular": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Items with the most events lately. */
+        get: operations["popular"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/rising": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Items with more events than of late, and three at least. */
+        get: operations["rising"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/latest": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Items by when they were first mentioned, by the catalogue or an event; the score is that time. */
+        get: operations["latest"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/items/{item_id}/audience": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Users who may want an item that they do not have, of a new one by its description.
+         * @description All partitions are asked; `partial` says that some have not answered in time. Each counts as 50 of the rate limit.
+         */
+        get: operations["audience"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/users/{user_id}/similar": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Users who have the same items as one user. All partitions are asked, as for an audience. */
+        get: operations["similar_users"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
         trace?: never;
     };
     "/v1/events": {
@@ -329,6 +434,52 @@ export interface components {
             answers: components["schemas"]["AskedSlate"][];
         };
         /**
+         * Audience
+         * @description Users who may want an item that they do not have.
+         */
+        Audience: {
+            users: components["schemas"]["ListedUser"][];
+            asked: number;
+            /** @description why there are fewer items than were asked for; null: there are not */
+            short: string | null;
+            /**
+             * @description last: nobody has answered in time, so it is an older answer
+             * @enum {unknown}
+             */
+            status: "fresh" | "last";
+            /** @description why it is an older answer, in words; null: it is not */
+            stale: string | null;
+            /** @description whether users of some partitions are missing, see `answered` */
+            partial: boolean;
+            /** @description partitions of the users that have answered in time */
+            answered: number;
+            /** @description partitions of the users in all */
+            partitions: number;
+            /** @description 1 to 256 bytes of UTF-8; nothing invisible, no white space at its ends */
+            item_id: string;
+            /** @description title of the item; its id if it has none */
+            title: string;
+        };
+        /**
+         * CategoryItems
+         * @description Items of all, or of one category.
+         */
+        CategoryItems: {
+            items: components["schemas"]["ListedItem"][];
+            asked: number;
+            /** @description why there are fewer items than were asked for; null: there are not */
+            short: string | null;
+            /**
+             * @description last: nobody has answered in time, so it is an older answer
+             * @enum {unknown}
+             */
+            status: "fresh" | "last";
+            /** @description why it is an older answer, in words; null: it is not */
+            stale: string | null;
+            /** @description the first one of the items; null: any */
+            category: string | null;
+        };
+        /**
          * Contribution
          * @description What a group of features contributes to the ranking score of an item.
          */
@@ -419,6 +570,11 @@ export interface components {
             /** @description offset in headwater.log that the model had folded */
             model_version: number;
             slots: components["schemas"]["ExplainedSlot"][];
+            /**
+             * @description the place of the site that the slate is for
+             * @default home
+             */
+            placement?: string;
         };
         /**
          * Figures
@@ -695,6 +851,77 @@ export interface components {
             withdrawn: number;
         };
         /**
+         * ListedItem
+         * @description An item of a list, with what speaks most for it.
+         */
+        ListedItem: {
+            /** @default [] */
+            categories?: string[];
+            /** @default null */
+            price?: number | null;
+            /**
+             * @description before a reduction
+             * @default null
+             */
+            list_price?: number | null;
+            /** @default [] */
+            tags?: string[];
+            /** @default null */
+            text?: string | null;
+            /** @default {} */
+            attributes?: {
+                [key: string]: string | number | boolean | null;
+            };
+            /** @default null */
+            available?: boolean | null;
+            /**
+             * @description not recommended from then on
+             * @default null
+             */
+            expires_at?: number | null;
+            /**
+             * @description address of its page
+             * @default null
+             */
+            link?: string | null;
+            /**
+             * @description address of its picture
+             * @default null
+             */
+            image?: string | null;
+            /**
+             * @description addresses of further pictures
+             * @default []
+             */
+            images?: string[];
+            /** @description 1 to 256 bytes of UTF-8; nothing invisible, no white space at its ends */
+            item_id: string;
+            /** @description title of the item; its id if it has none */
+            title: string;
+            /** @description comparable within one answer only */
+            score: number;
+            /** @description what speaks most for it: covisitation, content, bought, popularity, trending, latest */
+            source: string;
+            /** @description why, in words, in the language that was asked for */
+            reason: string;
+        };
+        /**
+         * ListedUser
+         * @description A user of a list, with the item of theirs that speaks most for them.
+         */
+        ListedUser: {
+            /** @description 1 to 256 bytes of UTF-8; nothing invisible, no white space at its ends */
+            user_id: string;
+            /** @description comparable within one answer only */
+            score: number;
+            /** @description an item of theirs */
+            through: string;
+            /** @description title of the item; its id if it has none */
+            title: string;
+            /** @description why, in words, in the language that was asked for */
+            reason: string;
+        };
+        /**
          * NamedItem
          * @description An item that was found.
          */
@@ -840,57 +1067,6 @@ export interface components {
             detail: string;
         };
         /**
-         * ScoredItem
-         * @description An item with what it was found by.
-         */
-        ScoredItem: {
-            /** @default [] */
-            categories?: string[];
-            /** @default null */
-            price?: number | null;
-            /**
-             * @description before a reduction
-             * @default null
-             */
-            list_price?: number | null;
-            /** @default [] */
-            tags?: string[];
-            /** @default null */
-            text?: string | null;
-            /** @default {} */
-            attributes?: {
-                [key: string]: string | number | boolean | null;
-            };
-            /** @default null */
-            available?: boolean | null;
-            /**
-             * @description not recommended from then on
-             * @default null
-             */
-            expires_at?: number | null;
-            /**
-             * @description address of its page
-             * @default null
-             */
-            link?: string | null;
-            /**
-             * @description address of its picture
-             * @default null
-             */
-            image?: string | null;
-            /**
-             * @description addresses of further pictures
-             * @default []
-             */
-            images?: string[];
-            /** @description 1 to 256 bytes of UTF-8; nothing invisible, no white space at its ends */
-            item_id: string;
-            /** @description title of the item; its id if it has none */
-            title: string;
-            /** @description comparable within one answer only */
-            score: number;
-        };
-        /**
          * ServedItem
          * @description One item of a slate as it is shown.
          */
@@ -967,6 +1143,11 @@ export interface components {
             variant: string;
             fallback: "trending" | null;
             items: components["schemas"]["ServedItem"][];
+            /**
+             * @description the place of the site that it is for
+             * @default home
+             */
+            placement?: string;
             asked: number;
             /** @description why there are fewer items than were asked for; null: there are not */
             short: string | null;
@@ -991,17 +1172,49 @@ export interface components {
         };
         /**
          * SimilarItems
-         * @description Items that the same users interacted with, best first.
+         * @description Items for whoever looks at one.
          */
         SimilarItems: {
+            items: components["schemas"]["ListedItem"][];
+            asked: number;
+            /** @description why there are fewer items than were asked for; null: there are not */
+            short: string | null;
+            /**
+             * @description last: nobody has answered in time, so it is an older answer
+             * @enum {unknown}
+             */
+            status: "fresh" | "last";
+            /** @description why it is an older answer, in words; null: it is not */
+            stale: string | null;
             /** @description 1 to 256 bytes of UTF-8; nothing invisible, no white space at its ends */
             item_id: string;
             /** @description title of the item; its id if it has none */
             title: string;
-            items: components["schemas"]["ScoredItem"][];
+        };
+        /**
+         * SimilarUsers
+         * @description Users whose items are like those of one user.
+         */
+        SimilarUsers: {
+            users: components["schemas"]["ListedUser"][];
             asked: number;
             /** @description why there are fewer items than were asked for; null: there are not */
             short: string | null;
+            /**
+             * @description last: nobody has answered in time, so it is an older answer
+             * @enum {unknown}
+             */
+            status: "fresh" | "last";
+            /** @description why it is an older answer, in words; null: it is not */
+            stale: string | null;
+            /** @description whether users of some partitions are missing, see `answered` */
+            partial: boolean;
+            /** @description partitions of the users that have answered in time */
+            answered: number;
+            /** @description partitions of the users in all */
+            partitions: number;
+            /** @description 1 to 256 bytes of UTF-8; nothing invisible, no white space at its ends */
+            user_id: string;
         };
         /**
          * SlateRequest
@@ -1012,6 +1225,11 @@ export interface components {
             user_id: string;
             /** @default null */
             k?: number | null;
+            /**
+             * @description the place of the site that it is for
+             * @default home
+             */
+            placement?: string;
             /**
              * @description items that the slate must not have
              * @default []
@@ -1367,6 +1585,11 @@ export interface operations {
                  * @example e-7001
                  */
                 after?: string;
+                /**
+                 * @description the place of the site that the slate is for; without it home
+                 * @example home
+                 */
+                placement?: string;
             };
             header?: {
                 /**
@@ -1493,6 +1716,11 @@ export interface operations {
                  * @example en
                  */
                 lang?: string;
+                /**
+                 * @description the place of the site that the slate is for; without it home
+                 * @example home
+                 */
+                placement?: string;
             };
             header?: {
                 /**
@@ -1905,87 +2133,6 @@ export interface operations {
             503: components["responses"]["ServiceUnavailable"];
         };
     };
-    similar: {
-        parameters: {
-            query?: {
-                /**
-                 * @description items; 20 without it
-                 * @example 5
-                 */
-                k?: number;
-                /**
-                 * @description item ids that the answer must not have; also separated by commas, where a comma of an id is written %2C
-                 * @example [
-                 *       "teapot",
-                 *       "oolong"
-                 *     ]
-                 */
-                exclude?: string[];
-                /**
-                 * @description of items, beside the title
-                 * @example [
-                 *       "price",
-                 *       "image"
-                 *     ]
-                 */
-                fields?: ("title" | "categories" | "price" | "list_price" | "tags" | "text" | "attributes" | "available" | "expires_at" | "link" | "image" | "images")[];
-            };
-            header?: {
-                /**
-                 * @description an `ETag`: 304 if the answer is still this version
-                 * @example "2f1c"
-                 */
-                "If-None-Match"?: string;
-            };
-            path: {
-                /** @example teapot */
-                item_id: string;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description the items */
-            200: {
-                headers: {
-                    ETag: components["headers"]["ETag"];
-                    RateLimit: components["headers"]["RateLimit"];
-                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["SimilarItems"];
-                };
-            };
-            /** @description the caller has this version */
-            304: {
-                headers: {
-                    ETag: components["headers"]["ETag"];
-                    RateLimit: components["headers"]["RateLimit"];
-                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
-                    [name: string]: unknown;
-                };
-                content?: never;
-            };
-            400: components["responses"]["BadRequest"];
-            401: components["responses"]["Unauthorized"];
-            403: components["responses"]["Forbidden"];
-            /** @description neither the catalogue nor an event has named the item */
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-            421: components["responses"]["MisdirectedRequest"];
-            422: components["responses"]["UnprocessableEntity"];
-            429: components["responses"]["TooManyRequests"];
-            500: components["responses"]["InternalServerError"];
-            503: components["responses"]["ServiceUnavailable"];
-        };
-    };
     get_item: {
         parameters: {
             query?: never;
@@ -2196,6 +2343,661 @@ export interface operations {
             429: components["responses"]["TooManyRequests"];
             500: components["responses"]["InternalServerError"];
             503: components["responses"]["ServiceUnavailable"];
+        };
+    };
+    similar: {
+        parameters: {
+            query?: {
+                /**
+                 * @description items; 20 without it
+                 * @example 5
+                 */
+                k?: number;
+                /**
+                 * @description item ids that the answer must not have; also separated by commas, where a comma of an id is written %2C
+                 * @example [
+                 *       "teapot",
+                 *       "oolong"
+                 *     ]
+                 */
+                exclude?: string[];
+                /**
+                 * @description of items, beside the title
+                 * @example [
+                 *       "price",
+                 *       "image"
+                 *     ]
+                 */
+                fields?: ("title" | "categories" | "price" | "list_price" | "tags" | "text" | "attributes" | "available" | "expires_at" | "link" | "image" | "images")[];
+                /**
+                 * @description language of the reasons; without it by Accept-Language
+                 * @example en
+                 */
+                lang?: string;
+            };
+            header?: {
+                /**
+                 * @description which language the reasons should have
+                 * @example nl-BE, en;q=0.5
+                 */
+                "Accept-Language"?: string;
+                /**
+                 * @description an `ETag`: 304 if the answer is still this version
+                 * @example "2f1c"
+                 */
+                "If-None-Match"?: string;
+            };
+            path: {
+                /** @example teapot */
+                item_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description the items */
+            200: {
+                headers: {
+                    ETag: components["headers"]["ETag"];
+                    "Content-Language": components["headers"]["Content-Language"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SimilarItems"];
+                };
+            };
+            /** @description the caller has this version */
+            304: {
+                headers: {
+                    ETag: components["headers"]["ETag"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            /** @description neither the catalogue nor an event has named the item */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            421: components["responses"]["MisdirectedRequest"];
+            422: components["responses"]["UnprocessableEntity"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["InternalServerError"];
+            /** @description no worker has answered in time, and no older answer is kept: try again */
+            503: {
+                headers: {
+                    "Retry-After": components["headers"]["Retry-After"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    also_bought: {
+        parameters: {
+            query?: {
+                /**
+                 * @description items; 20 without it
+                 * @example 5
+                 */
+                k?: number;
+                /**
+                 * @description item ids that the answer must not have; also separated by commas, where a comma of an id is written %2C
+                 * @example [
+                 *       "teapot",
+                 *       "oolong"
+                 *     ]
+                 */
+                exclude?: string[];
+                /**
+                 * @description of items, beside the title
+                 * @example [
+                 *       "price",
+                 *       "image"
+                 *     ]
+                 */
+                fields?: ("title" | "categories" | "price" | "list_price" | "tags" | "text" | "attributes" | "available" | "expires_at" | "link" | "image" | "images")[];
+                /**
+                 * @description language of the reasons; without it by Accept-Language
+                 * @example en
+                 */
+                lang?: string;
+            };
+            header?: {
+                /**
+                 * @description which language the reasons should have
+                 * @example nl-BE, en;q=0.5
+                 */
+                "Accept-Language"?: string;
+                /**
+                 * @description an `ETag`: 304 if the answer is still this version
+                 * @example "2f1c"
+                 */
+                "If-None-Match"?: string;
+            };
+            path: {
+                /** @example teapot */
+                item_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description the items */
+            200: {
+                headers: {
+                    ETag: components["headers"]["ETag"];
+                    "Content-Language": components["headers"]["Content-Language"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SimilarItems"];
+                };
+            };
+            /** @description the caller has this version */
+            304: {
+                headers: {
+                    ETag: components["headers"]["ETag"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            /** @description neither the catalogue nor an event has named the item */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            421: components["responses"]["MisdirectedRequest"];
+            422: components["responses"]["UnprocessableEntity"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["InternalServerError"];
+            /** @description no worker has answered in time, and no older answer is kept: try again */
+            503: {
+                headers: {
+                    "Retry-After": components["headers"]["Retry-After"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    popular: {
+        parameters: {
+            query?: {
+                /**
+                 * @description only items whose first category it is
+                 * @example Mugs
+                 */
+                category?: string;
+                /**
+                 * @description items; 20 without it
+                 * @example 5
+                 */
+                k?: number;
+                /**
+                 * @description item ids that the answer must not have; also separated by commas, where a comma of an id is written %2C
+                 * @example [
+                 *       "teapot",
+                 *       "oolong"
+                 *     ]
+                 */
+                exclude?: string[];
+                /**
+                 * @description of items, beside the title
+                 * @example [
+                 *       "price",
+                 *       "image"
+                 *     ]
+                 */
+                fields?: ("title" | "categories" | "price" | "list_price" | "tags" | "text" | "attributes" | "available" | "expires_at" | "link" | "image" | "images")[];
+                /**
+                 * @description language of the reasons; without it by Accept-Language
+                 * @example en
+                 */
+                lang?: string;
+            };
+            header?: {
+                /**
+                 * @description which language the reasons should have
+                 * @example nl-BE, en;q=0.5
+                 */
+                "Accept-Language"?: string;
+                /**
+                 * @description an `ETag`: 304 if the answer is still this version
+                 * @example "2f1c"
+                 */
+                "If-None-Match"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description the items */
+            200: {
+                headers: {
+                    ETag: components["headers"]["ETag"];
+                    "Content-Language": components["headers"]["Content-Language"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CategoryItems"];
+                };
+            };
+            /** @description the caller has this version */
+            304: {
+                headers: {
+                    ETag: components["headers"]["ETag"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            421: components["responses"]["MisdirectedRequest"];
+            422: components["responses"]["UnprocessableEntity"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["InternalServerError"];
+            /** @description no worker has answered in time, and no older answer is kept: try again */
+            503: {
+                headers: {
+                    "Retry-After": components["headers"]["Retry-After"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    rising: {
+        parameters: {
+            query?: {
+                /**
+                 * @description only items whose first category it is
+                 * @example Mugs
+                 */
+                category?: string;
+                /**
+                 * @description items; 20 without it
+                 * @example 5
+                 */
+                k?: number;
+                /**
+                 * @description item ids that the answer must not have; also separated by commas, where a comma of an id is written %2C
+                 * @example [
+                 *       "teapot",
+                 *       "oolong"
+                 *     ]
+                 */
+                exclude?: string[];
+                /**
+                 * @description of items, beside the title
+                 * @example [
+                 *       "price",
+                 *       "image"
+                 *     ]
+                 */
+                fields?: ("title" | "categories" | "price" | "list_price" | "tags" | "text" | "attributes" | "available" | "expires_at" | "link" | "image" | "images")[];
+                /**
+                 * @description language of the reasons; without it by Accept-Language
+                 * @example en
+                 */
+                lang?: string;
+            };
+            header?: {
+                /**
+                 * @description which language the reasons should have
+                 * @example nl-BE, en;q=0.5
+                 */
+                "Accept-Language"?: string;
+                /**
+                 * @description an `ETag`: 304 if the answer is still this version
+                 * @example "2f1c"
+                 */
+                "If-None-Match"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description the items */
+            200: {
+                headers: {
+                    ETag: components["headers"]["ETag"];
+                    "Content-Language": components["headers"]["Content-Language"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CategoryItems"];
+                };
+            };
+            /** @description the caller has this version */
+            304: {
+                headers: {
+                    ETag: components["headers"]["ETag"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            421: components["responses"]["MisdirectedRequest"];
+            422: components["responses"]["UnprocessableEntity"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["InternalServerError"];
+            /** @description no worker has answered in time, and no older answer is kept: try again */
+            503: {
+                headers: {
+                    "Retry-After": components["headers"]["Retry-After"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    latest: {
+        parameters: {
+            query?: {
+                /**
+                 * @description only items whose first category it is
+                 * @example Mugs
+                 */
+                category?: string;
+                /**
+                 * @description items; 20 without it
+                 * @example 5
+                 */
+                k?: number;
+                /**
+                 * @description item ids that the answer must not have; also separated by commas, where a comma of an id is written %2C
+                 * @example [
+                 *       "teapot",
+                 *       "oolong"
+                 *     ]
+                 */
+                exclude?: string[];
+                /**
+                 * @description of items, beside the title
+                 * @example [
+                 *       "price",
+                 *       "image"
+                 *     ]
+                 */
+                fields?: ("title" | "categories" | "price" | "list_price" | "tags" | "text" | "attributes" | "available" | "expires_at" | "link" | "image" | "images")[];
+                /**
+                 * @description language of the reasons; without it by Accept-Language
+                 * @example en
+                 */
+                lang?: string;
+            };
+            header?: {
+                /**
+                 * @description which language the reasons should have
+                 * @example nl-BE, en;q=0.5
+                 */
+                "Accept-Language"?: string;
+                /**
+                 * @description an `ETag`: 304 if the answer is still this version
+                 * @example "2f1c"
+                 */
+                "If-None-Match"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description the items */
+            200: {
+                headers: {
+                    ETag: components["headers"]["ETag"];
+                    "Content-Language": components["headers"]["Content-Language"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CategoryItems"];
+                };
+            };
+            /** @description the caller has this version */
+            304: {
+                headers: {
+                    ETag: components["headers"]["ETag"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            421: components["responses"]["MisdirectedRequest"];
+            422: components["responses"]["UnprocessableEntity"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["InternalServerError"];
+            /** @description no worker has answered in time, and no older answer is kept: try again */
+            503: {
+                headers: {
+                    "Retry-After": components["headers"]["Retry-After"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    audience: {
+        parameters: {
+            query?: {
+                /**
+                 * @description users; 20 without it
+                 * @example 5
+                 */
+                k?: number;
+                /**
+                 * @description language of the reasons; without it by Accept-Language
+                 * @example en
+                 */
+                lang?: string;
+                /**
+                 * @description milliseconds to wait; 2000 without it
+                 * @example 5000
+                 */
+                deadline_ms?: number;
+            };
+            header?: {
+                /**
+                 * @description which language the reasons should have
+                 * @example nl-BE, en;q=0.5
+                 */
+                "Accept-Language"?: string;
+                /**
+                 * @description an `ETag`: 304 if the answer is still this version
+                 * @example "2f1c"
+                 */
+                "If-None-Match"?: string;
+            };
+            path: {
+                /** @example teapot */
+                item_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description the users */
+            200: {
+                headers: {
+                    ETag: components["headers"]["ETag"];
+                    "Content-Language": components["headers"]["Content-Language"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Audience"];
+                };
+            };
+            /** @description the caller has this version */
+            304: {
+                headers: {
+                    ETag: components["headers"]["ETag"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            /** @description neither the catalogue nor an event has named the item */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            421: components["responses"]["MisdirectedRequest"];
+            422: components["responses"]["UnprocessableEntity"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["InternalServerError"];
+            /** @description no worker has answered in time, and no older answer is kept: try again */
+            503: {
+                headers: {
+                    "Retry-After": components["headers"]["Retry-After"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    similar_users: {
+        parameters: {
+            query?: {
+                /**
+                 * @description users; 20 without it
+                 * @example 5
+                 */
+                k?: number;
+                /**
+                 * @description language of the reasons; without it by Accept-Language
+                 * @example en
+                 */
+                lang?: string;
+                /**
+                 * @description milliseconds to wait; 2000 without it
+                 * @example 5000
+                 */
+                deadline_ms?: number;
+            };
+            header?: {
+                /**
+                 * @description which language the reasons should have
+                 * @example nl-BE, en;q=0.5
+                 */
+                "Accept-Language"?: string;
+                /**
+                 * @description an `ETag`: 304 if the answer is still this version
+                 * @example "2f1c"
+                 */
+                "If-None-Match"?: string;
+            };
+            path: {
+                /** @example ada */
+                user_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description the users */
+            200: {
+                headers: {
+                    ETag: components["headers"]["ETag"];
+                    "Content-Language": components["headers"]["Content-Language"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SimilarUsers"];
+                };
+            };
+            /** @description the caller has this version */
+            304: {
+                headers: {
+                    ETag: components["headers"]["ETag"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            421: components["responses"]["MisdirectedRequest"];
+            422: components["responses"]["UnprocessableEntity"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["InternalServerError"];
+            /** @description no worker has answered in time, and no older answer is kept: try again */
+            503: {
+                headers: {
+                    "Retry-After": components["headers"]["Retry-After"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
         };
     };
     write_events: {

@@ -16,9 +16,10 @@ from faust.types import TP
 
 from stream.app import GC_THRESHOLDS, settings
 from stream.config import Config, load
+from stream.kafka.aiokafka_changes import calm_reconnect, plan_quickly
 from stream.kafka.connections import Connections
 from stream.kafka.event_loop import LoopPolicy
-from stream.kafka.faust_polls import PollConsumer, PollSchema, Positions, calm_reconnect
+from stream.kafka.faust_polls import PollConsumer, PollSchema, Positions
 from stream.observe import Observer
 from stream.records.codec import decode_event
 from stream.records.schemas import Event, EventType, Recommendation, Slot
@@ -30,6 +31,7 @@ def build(config: Config) -> faust.App:
     """Make the app, which serves `/readyz`."""
     logging.disable(logging.DEBUG)  # as the worker does
     calm_reconnect()
+    plan_quickly()
     app = faust.App(**settings(config))
     kinds = {prefixed(config.kafka.namespace, topic): kind for kind, topic in EVENT_TOPICS.items()}
     writer = Writer(Connections(config.kafka), config.kafka.namespace, Observer(), time.time, _lost)

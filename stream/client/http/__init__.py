@@ -5,7 +5,7 @@ Docs: docs/clients.md.
 """
 
 from stream.client.http.async_client import AsyncClient
-from stream.client.http.calls import Call, Versioned
+from stream.client.http.call import Call, Versioned
 from stream.client.http.client import Client
 from stream.client.http.errors import GatewayError, NoAnswerError, ProblemError
 from stream.client.http.retries import Patience

@@ -4,13 +4,20 @@ A request is `repeatable` if sending it again changes nothing: reads, whole writ
 once by their ids.
 """
 
-from collections.abc import Callable, Iterable, Mapping
-from typing import Any, Generic, NamedTuple, TypeVar
-from urllib.parse import quote, urlencode
+from collections.abc import Iterable, Mapping
+from typing import Any
 
 import msgspec
-from msgspec import Struct
 
+from stream.client.http.call import JSON, MERGE_PATCH, Call, Versioned
+from stream.client.http.call import as_json as _json
+from stream.client.http.call import headers_of as _match
+from stream.client.http.call import in_path as _id
+from stream.client.http.call import joined as _joined
+from stream.client.http.call import query_of as _query
+from stream.client.http.call import record_of as _as
+from stream.client.http.call import text_of as _text
+from stream.client.http.call import versioned_of as _versioned
 from stream.records.codec import encode
 from stream.records.http.answers import (
     Explanation,
@@ -21,53 +28,17 @@ from stream.records.http.answers import (
     ItemWritten,
     KnownUser,
     ServedSlate,
-    SimilarItems,
     UserPage,
     UserWritten,
     Written,
 )
 from stream.records.http.asked import AskedSlates, SlateRequest, SlateRequests
-from stream.records.schemas import Event, Item
-
-T = TypeVar("T")
-R = TypeVar("R", bound=Struct)
-JSON, MERGE_PATCH = "application/json", "application/merge-patch+json"
-
-
-class Reply(NamedTuple):
-    """An answer as it came; the names of `headers` in lower case."""
-
-    status: int
-    headers: Mapping[str, str]
-    body: bytes
-
-
-class Versioned(NamedTuple, Generic[T]):
-    """A record, and the name of this version of it, for `if_match`."""
-
-    record: T
-    etag: str
-
-
-class Call(NamedTuple, Generic[T]):
-    """A request."""
-
-    method: str
-    path: str  # with the query
-    read: Callable[[Reply], T]
-    body: bytes | None = None
-    headers: Mapping[str, str] = {}
-    repeatable: bool = True
-
-    @property
-    def name(self) -> str:
-        """Method and path, for errors."""
-        return f"{self.method} {self.path.partition('?')[0]}"
+from stream.records.schemas import HOME, Event, Item
 
 
 def recommendations(
     user_id: str, *, k: int | None = None, exclude: Iterable[str] = (), fields: Iterable[str] = (),
-    lang: str | None = None, after: str | None = None,
+    lang: str | None = None, after: str | None = None, placement: str | None = None,
 ) -> Call[ServedSlate]:  # fmt: skip
     """The newest slate of a user; trending items, marked by `fallback`, if there is none.
 
@@ -78,14 +49,15 @@ def recommendations(
     fields : of the items, beside the title: price, image, link, ...
     lang : of the reasons: en, ...
     after : an event of the user that the slate should know; the gateway waits for it, but not for long
+    placement : the place of the site that it is for; None: home
     """
-    query = _query(k=k, exclude=exclude, fields=_joined(fields), lang=lang, after=after)
+    query = _query(k=k, exclude=exclude, fields=_joined(fields), lang=lang, after=after, placement=placement)
     return Call("GET", f"/v1/users/{_id(user_id)}/recommendations{query}", _as(ServedSlate))
 
 
 def recommend(
     user_id: str, *, k: int | None = None, exclude: Iterable[str] = (), fields: Iterable[str] = (),
-    lang: str | None = None, deadline_ms: int | None = None,
+    lang: str | None = None, deadline_ms: int | None = None, placement: str = HOME,
 ) -> Call[ServedSlate]:  # fmt: skip
     """A slate made now; its `status` is `last` if that took too long, and a 503 says that there is none either.
 
@@ -94,7 +66,13 @@ def recommend(
     deadline_ms : for the slate, from 1 to 10,000; None: what the gateway allows. The others as for `recommendations`
     """
     asked = SlateRequest(
-        user_id=user_id, k=k, exclude=list(exclude), fields=list(fields), lang=lang, deadline_ms=deadline_ms
+        user_id=user_id,
+        k=k,
+        exclude=list(exclude),
+        fields=list(fields),
+        lang=lang,
+        deadline_ms=deadline_ms,
+        placement=placement,
     )
     return Call("POST", "/v1/recommendations", _as(ServedSlate), _json(asked), _match(None), repeatable=False)
 
@@ -105,9 +83,11 @@ def recommend_several(*requests: SlateRequest) -> Call[AskedSlates]:
     return Call("POST", "/v1/recommendations", _as(AskedSlates), body, _match(None), repeatable=False)
 
 
-def explanation(user_id: str, *, lang: str | None = None) -> Call[Explanation]:
+def explanation(user_id: str, *, lang: str | None = None, placement: str | None = None) -> Call[Explanation]:
     """Why a user sees their slate, by their worker; a 404 if they have none."""
-    return Call("GET", f"/v1/users/{_id(user_id)}/explanation{_query(lang=lang)}", _as(Explanation))
+    return Call(
+        "GET", f"/v1/users/{_id(user_id)}/explanation{_query(lang=lang, placement=placement)}", _as(Explanation)
+    )
 
 
 def list_users(*, cursor: str | None = None, limit: int | None = None) -> Call[UserPage]:
@@ -145,14 +125,6 @@ def search(query: str = "", *, k: int | None = None, fields: Iterable[str] = ())
 def list_items(*, cursor: str | None = None, limit: int = 100, fields: Iterable[str] = ()) -> Call[ItemPage]:
     """One page of the catalogue, from 1 to 500 items, whole or with some `fields`; `next` is the next page's cursor."""
     return Call("GET", f"/v1/items{_query(cursor=cursor, limit=limit, fields=_joined(fields))}", _as(ItemPage))
-
-
-def similar(
-    item_id: str, *, k: int | None = None, exclude: Iterable[str] = (), fields: Iterable[str] = ()
-) -> Call[SimilarItems]:
-    """Items that the same users interacted with; at most `k`, from 1 to 40, 20 if None."""
-    query = _query(k=k, exclude=exclude, fields=_joined(fields))
-    return Call("GET", f"/v1/items/{_id(item_id)}/similar{query}", _as(SimilarItems))
 
 
 def get_item(item_id: str) -> Call[Versioned[Item]]:
@@ -225,51 +197,3 @@ def stream(
     """The messages of `topics`, of one user or all: the answer does not end."""
     query = _query(topics=_joined(topics), user=user, fields=_joined(fields), lang=lang)
     return Call("GET", f"/v1/stream{query}", lambda reply: reply.body)
-
-
-def _id(text: str) -> str:
-    """An id in a path; `.` and `..` would be other paths.
-
-    >>> _id("sofa, red/2"), _id("..")
-    ('sofa%2C%20red%2F2', '%2E%2E')
-    """
-    return "%2E" * len(text) if text in (".", "..") else quote(text, safe="")
-
-
-def _query(**values: Any) -> str:
-    """The query, without what is None; several values are repeated.
-
-    >>> _query(k=5, user=None, exclude=["a,b", "c"])
-    '?k=5&exclude=a%2Cb&exclude=c'
-    """
-    pairs = {
-        name: value if isinstance(value, str | int) else list(value)
-        for name, value in values.items() if value is not None
-    }  # fmt: skip
-    text = urlencode(pairs, doseq=True)
-    return f"?{text}" if text else ""
-
-
-def _joined(values: Iterable[str]) -> str | None:
-    return ",".join(values) or None
-
-
-def _json(value: Any) -> bytes:
-    return msgspec.json.encode(value)
-
-
-def _match(etag: str | None, content: str = JSON) -> dict[str, str]:
-    """The headers of a body, and of a change that is for one version only."""
-    return {"Content-Type": content} | ({} if etag is None else {"If-Match": etag})
-
-
-def _text(reply: Reply) -> str:
-    return reply.body.decode()
-
-
-def _as(record: type[R]) -> Callable[[Reply], R]:
-    return lambda reply: msgspec.json.decode(reply.body, type=record)
-
-
-def _versioned(record: type[R]) -> Callable[[Reply], Versioned[R]]:
-    return lambda reply: Versioned(msgspec.json.decode(reply.body, type=record), reply.headers.get("etag", ""))

@@ -11,8 +11,8 @@ from typing import Concatenate, ParamSpec, Self, TypeVar
 import urllib3
 from urllib3.exceptions import ConnectTimeoutError, HTTPError, NewConnectionError
 
-from stream.client.http import calls
-from stream.client.http.calls import Call, Reply
+from stream.client.http import calls, list_calls
+from stream.client.http.call import Call, Reply
 from stream.client.http.errors import GatewayError, NoAnswerError
 from stream.client.http.exchange import Attempts, Exchange
 from stream.client.http.messages import SILENT_S, Messages
@@ -163,7 +163,13 @@ class Client:
     forget = _method(calls.forget)
     search = _method(calls.search)
     list_items = _method(calls.list_items)
-    similar = _method(calls.similar)
+    similar = _method(list_calls.similar)
+    also_bought = _method(list_calls.also_bought)
+    popular = _method(list_calls.popular)
+    rising = _method(list_calls.rising)
+    latest = _method(list_calls.latest)
+    audience = _method(list_calls.audience)
+    similar_users = _method(list_calls.similar_users)
     get_item = _method(calls.get_item)
     put_item = _method(calls.put_item)
     patch_item = _method(calls.patch_item)

@@ -5,7 +5,7 @@ import time
 from typing import Any
 from urllib.parse import urlsplit
 
-from stream.client.http.calls import Call
+from stream.client.http.call import Call
 from stream.client.http.errors import GatewayError
 from stream.client.http.retries import LONGEST_S, Patience
 

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple, TypeVar
 
 import msgspec
 
-from stream.client.http.calls import Call, Reply
+from stream.client.http.call import Call, Reply
 from stream.client.http.errors import GatewayError, NoAnswerError, ProblemError
 from stream.records.http.answers import ProblemDetails
 

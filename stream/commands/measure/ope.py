@@ -13,11 +13,12 @@ from stream.commands.options import collected, configured, examples, resamples_o
 from stream.config import PREFIX, Config, load
 from stream.datasets.raw.bad import LeftOut
 from stream.errors import UsageError
-from stream.ope.log import messages_of_file, messages_of_topic, read
+from stream.ope.log import messages_of_file, messages_of_topic, of_placement, read
 from stream.ope.open_bandit import campaigns, compare
 from stream.ope.replay import Candidate, Fixed, Log, RewardModel, Slots, Uniform, candidate, follow, prepare
 from stream.ope.report import report
 from stream.ope.tables import print_estimates, print_open_bandit
+from stream.records.schemas import HOME
 
 
 @dataclass(frozen=True)
@@ -31,6 +32,7 @@ class Options:
     clip: float
     resamples: int
     save: Path | None
+    placement: str
     open_bandit: Path | None
     skip_bad: bool
     as_json: bool
@@ -41,6 +43,7 @@ class Options:
         "headwater ope",
         "headwater ope --policy candidate.toml --fixed popularity --uniform",
         "headwater ope --save outcomes.jsonl && headwater ope outcomes.jsonl --json",
+        "headwater ope --placement cart",
         "headwater ope --open-bandit open-bandit/",
     )
 )
@@ -56,6 +59,7 @@ class Options:
     help="Largest weight of the clipped estimators and of switch-DR.",
 )  # fmt: skip
 @resamples_option
+@click.option("--placement", default=HOME, show_default=True, metavar="NAME", help="Whose decisions are looked at.")
 @click.option("--save", type=click.Path(dir_okay=False, path_type=Path), help="Save the messages read, as JSON lines.")
 @click.option(
     "--open-bandit", type=click.Path(exists=True, file_okay=False, path_type=Path), metavar="DIR",
@@ -72,6 +76,8 @@ def command(config: Config, options: Options) -> None:
     run over the log: it learns from what was settled, and gives the probability with which it would have drawn the
     slates that were shown. Warns if too few of them are probable. docs/ope.md says which figure to believe when.
     """
+    if options.placement in config.placements:
+        config = config.at(options.placement)
     if options.open_bandit is not None:
         _check_dataset(config, options.open_bandit, options)
         return
@@ -81,7 +87,7 @@ def command(config: Config, options: Options) -> None:
         options.save.write_bytes(b"".join(message.strip() + b"\n" for message in messages if message.strip()))
     left_out = LeftOut()
     where = "topic outcomes" if file is None else str(file)
-    log = prepare(read(messages, where, left_out if options.skip_bad else None))
+    log = prepare(of_placement(read(messages, where, left_out if options.skip_bad else None), options.placement))
     if len(left_out):
         click.echo(str(left_out), err=True)
     slots = _followed(log, _candidates(config, log, options))

@@ -81,10 +81,10 @@ class Steps:
 
     def _settle_one(self, open_: Decision, event: LoggedEvent, *, same_session: bool) -> Settlement:
         treatment = self.model.variants.named(open_)
-        return settle(
-            open_, event, same_session=same_session, discount=0.0 if treatment is None else treatment.discount,
-            rewards=self.config.rewards,
-        )  # fmt: skip
+        # What follows a slate of another placement is home's, or nothing: its value is not this policy's.
+        discount = 0.0 if treatment is None or open_.placement else treatment.discount
+        rewards = self.config.rewards
+        return settle(open_, event, same_session=same_session, discount=discount, rewards=rewards)
 
     def _take_back(self, shard: Shard, user_id: str, user: User, event: LoggedEvent) -> Step:
         """A return: takes back at most what the purchase from a slate brought in; open slates stay open."""

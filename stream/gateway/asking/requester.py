@@ -14,15 +14,18 @@ from typing import Any, NamedTuple
 import msgspec
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.errors import KafkaError
+from msgspec import Struct
 
 from stream.config import Config
-from stream.gateway.asking.waiting import FullError, Waiting
+from stream.gateway.asking.waiting import FullError, Reply, Waiting
 from stream.gateway.read_model import ReadModel
 from stream.kafka.security import aiokafka_options
 from stream.kafka.unreadable import Unreadable, keep_unreadable
 from stream.records.codec import encode
+from stream.records.questions.reading import decode_answer
+from stream.records.questions.records import MAX_LISTED, Question, QuestionKind
 from stream.records.requests import Request, Response
-from stream.records.schemas import Recommendation
+from stream.records.schemas import HOME, Recommendation
 from stream.records.topics import REQUESTS, RESPONSES, prefixed
 from stream.serving.ending import stop_within
 
@@ -31,7 +34,6 @@ MAX_RECORDS = 500  # of one poll
 RETRY_S = 1.0
 STOP_S = 5.0  # to disconnect
 SEND_MS = 5_000  # for Kafka to take a request, and for what is asked before the first
-_RESPONSE = msgspec.json.Decoder(Response)
 
 log = logging.getLogger(__name__)
 
@@ -42,6 +44,16 @@ class Made(NamedTuple):
     status: str  # of `ResponseStatus`, or full: too many wait here, nothing was sent; unsent: Kafka did not take it
     slate: Recommendation | None = None
     reason: str = ""  # why there is no slate, in words
+
+
+class Failed(NamedTuple):
+    """Why no reply came: full, late or unsent."""
+
+    status: str
+    reason: str
+
+
+Replied = Reply | Failed
 
 
 class Requester:
@@ -64,8 +76,13 @@ class Requester:
             prefixed(config.kafka.namespace, topic) for topic in (REQUESTS, RESPONSES)
         )  # fmt: skip
         self._mark = self.waiting.prefix.encode()
-        self._refreshing: dict[str, asyncio.Task[Made]] = {}
+        self._refreshing: dict[tuple[str, str], asyncio.Task[Made]] = {}
         self._task: asyncio.Task[None] | None = None
+
+    @property
+    def partitions(self) -> int:
+        """On which questions may be asked."""
+        return self._partitions[self._requests]
 
     async def start(self) -> None:
         """Connect, and read the answers that come from now on."""
@@ -94,7 +111,10 @@ class Requester:
             await stop_within(self._consumer.stop(), STOP_S)
             await stop_within(self._producer.stop(), STOP_S)
 
-    async def ask(self, user_id: str, within_ms: int, k: int | None = None, exclude: Iterable[str] = ()) -> Made:
+    async def ask(
+        self, user_id: str, within_ms: int, k: int | None = None, exclude: Iterable[str] = (),
+        placement: str = HOME,
+    ) -> Made:  # fmt: skip
         """Ask for a slate, and wait for it so many milliseconds at most.
 
         Parameters
@@ -107,33 +127,55 @@ class Requester:
             with self.waiting.one() as (request_id, answer):
                 request = Request(
                     request_id=request_id, user_id=user_id, k=k, exclude=sorted(exclude), deadline_ms=within_ms,
-                    timestamp=self._read_model.withheld.event_time(time.time()),
+                    timestamp=self._read_model.withheld.event_time(time.time()), placement=placement,
                 )  # fmt: skip
-                made = await self._answered(request, answer, within_ms)
+                made = _made(await self._reply(answer, within_ms, request, request.user_id.encode()))
         except FullError:
-            made = Made("full", reason=f"{self.waiting.most} requests for slates wait already")
+            made = Made("full", reason=f"{self.waiting.most} requests wait already")
         self._count(made.status, time.perf_counter() - begun)
         return made
 
-    async def refreshed(self, user_id: str, within_ms: int) -> Made:
-        """The same for a user whose slate is old, once for all who ask meanwhile."""
-        task = self._refreshing.get(user_id)
+    async def refreshed(self, user_id: str, within_ms: int, placement: str = HOME) -> Made:
+        """The same for a user whose slate of a placement is old, once for all who ask meanwhile."""
+        key = user_id, placement
+        task = self._refreshing.get(key)
         if task is None:
-            task = self._refreshing[user_id] = asyncio.create_task(self.ask(user_id, within_ms))
-            task.add_done_callback(lambda _: self._refreshing.pop(user_id, None))
+            task = self._refreshing[key] = asyncio.create_task(self.ask(user_id, within_ms, placement=placement))
+            task.add_done_callback(lambda _: self._refreshing.pop(key, None))
         return await asyncio.shield(task)
 
-    async def _answered(self, request: Request, answer: "asyncio.Future[Response]", within_ms: int) -> Made:
+    async def question(
+        self, kind: QuestionKind, of: str | None, category: str | None, within_ms: int, partition: int
+    ) -> Replied:
+        """Ask the model on one partition, which may be any for a list of items.
+
+        Parameters
+        ----------
+        of : the item, or the user
+        """
+        try:
+            with self.waiting.one() as (request_id, answer):
+                question = Question(
+                    request_id=request_id, question=kind, of=of, category=category, k=MAX_LISTED,
+                    deadline_ms=within_ms, timestamp=self._read_model.withheld.event_time(time.time()),
+                )  # fmt: skip
+                return await self._reply(answer, within_ms, question, None, partition)
+        except FullError:
+            return Failed("full", f"{self.waiting.most} requests wait already")
+
+    async def _reply(
+        self, answer: "asyncio.Future[Reply]", within_ms: int, record: Struct, key: bytes | None,
+        partition: int | None = None,
+    ) -> Replied:  # fmt: skip
         try:
             async with asyncio.timeout(within_ms / 1000):
-                sent = await self._producer.send(self._requests, key=request.user_id.encode(), value=encode(request))
+                sent = await self._producer.send(self._requests, key=key, value=encode(record), partition=partition)
                 sent.add_done_callback(lambda done: _fail(answer, done))
-                response = await answer
+                return await answer
         except TimeoutError:
-            return Made("late", reason=f"no worker has answered within {within_ms} ms")
+            return Failed("late", f"no worker has answered within {within_ms} ms")
         except KafkaError as error:
-            return Made("unsent", reason=f"Kafka did not take the request: {error!r}")
-        return Made(response.status, response.recommendation, response.reason)
+            return Failed("unsent", f"Kafka did not take the request: {error!r}")
 
     async def _run(self) -> None:
         while True:
@@ -155,17 +197,24 @@ class Requester:
             log.error("%s/%d: %s; stepped over", record.topic, record.partition, record.value)
         elif self._mark in (record.value or b""):
             try:
-                response = _RESPONSE.decode(record.value)
+                response = decode_answer(record.value)
             except (msgspec.DecodeError, UnicodeDecodeError) as error:
                 self._unreadable(RESPONSES.name, 1)
                 log.warning("%s/%d offset %d: cannot be read: %r", record.topic, record.partition, record.offset, error)
                 return
-            slate, epochs = response.recommendation, self._read_model.epochs
+            slate = response.recommendation if isinstance(response, Response) else None
+            epochs = self._read_model.epochs
             if slate is None or slate.epoch >= epochs.get(slate.user_id, -1):  # else of a fenced owner
                 self.waiting.answer(response)
 
 
-def _fail(answer: "asyncio.Future[Response]", sent: "asyncio.Future[Any]") -> None:
+def _made(reply: Replied) -> Made:
+    if isinstance(reply, Response):
+        return Made(reply.status, reply.recommendation, reply.reason)
+    return Made(reply.status, reason=reply.reason)
+
+
+def _fail(answer: "asyncio.Future[Reply]", sent: "asyncio.Future[Any]") -> None:
     """A request that Kafka did not take is not waited for."""
     if not sent.cancelled() and (error := sent.exception()) is not None and not answer.done():
         answer.set_exception(error)

@@ -6,7 +6,10 @@ from contextlib import contextmanager
 from itertools import count
 from secrets import token_hex
 
+from stream.records.questions.records import QuestionAnswer
 from stream.records.requests import Response
+
+Reply = Response | QuestionAnswer
 
 
 class FullError(Exception):
@@ -25,13 +28,13 @@ class Waiting:
         self.most = most
         self.prefix = f"{token_hex(6)}-"  # of the ids of this gateway's requests, another after each start
         self._numbers = count()
-        self._answers: dict[str, asyncio.Future[Response]] = {}
+        self._answers: dict[str, asyncio.Future[Reply]] = {}
 
     def __len__(self) -> int:
         return len(self._answers)
 
     @contextmanager
-    def one(self) -> "Iterator[tuple[str, asyncio.Future[Response]]]":
+    def one(self) -> "Iterator[tuple[str, asyncio.Future[Reply]]]":
         """The id of a new request and its answer to be, which is waited for as long as the context is open.
 
         Raises
@@ -49,7 +52,7 @@ class Waiting:
             del self._answers[request_id]
             answer.cancel()
 
-    def answer(self, response: Response) -> None:
+    def answer(self, response: Reply) -> None:
         """Take in an answer; one that nobody waits for any more, or that came before, is passed over."""
         waiting = self._answers.get(response.request_id)
         if waiting is not None and not waiting.done():

@@ -17,7 +17,8 @@ DESCRIPTION = (
 )
 TAGS = {
     "users": "Slates of users, why they see them, and what is known of them.",
-    "items": "The catalogue: search, similar items, descriptions.",
+    "items": "The catalogue: search, descriptions.",
+    "lists": "What the model says without a slate: similar items, popular ones, who may want an item.",
     "events": "What users did: written, and followed as it happens.",
     "service": "Tokens, probes, metrics, this document.",
 }

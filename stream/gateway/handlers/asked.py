@@ -12,7 +12,9 @@ from stream.gateway.documents import slate_document, trending_document
 from stream.gateway.fields.chosen import View, chosen
 from stream.gateway.guard.authorise import CHARGE, caller_of, required_user
 from stream.gateway.handlers.parts import LANGUAGES, READ_MODEL, REQUESTER, SETTINGS, answer, body
+from stream.gateway.parameters import checked_placement
 from stream.gateway.problems import Problem
+from stream.placements import key_of, pushes
 from stream.records.http.asked import SlateRequest
 from stream.records.requests import MAX_REQUEST_BYTES
 from stream.records.schemas import Recommendation
@@ -57,16 +59,22 @@ async def recommend(request: web.Request) -> web.Response:
     return answer({"answers": answers}, 207 if any(each["problem"] for each in answers) else 200, headers)
 
 
-async def newest(request: web.Request, user_id: str) -> Newest:
-    """The newest slate of a user; if it is older than `gateway.stale_s`, a new one, if that is made in time."""
-    gateway, read_model = request.app[SETTINGS].gateway, request.app[READ_MODEL]
-    slate = read_model.newest(user_id)
+async def newest(request: web.Request, user_id: str, placement: str) -> Newest:
+    """The newest slate of a user; if it is older than `gateway.stale_s`, a new one, if that is made in time.
+
+    Of a placement whose slates are made on request, one that is not there is made, too, and 0 does not mean never.
+    """
+    settings, read_model = request.app[SETTINGS], request.app[READ_MODEL]
+    slate, stale_s = read_model.newest(user_id, placement), settings.gateway.stale_s
     now = read_model.withheld.event_time(time.time())
-    if slate is None or not gateway.stale_s or now - slate.timestamp <= gateway.stale_s:
+    if pushes(settings.placements, key_of(placement)) and (slate is None or not stale_s):
         return Newest(slate)
-    made = await request.app[REQUESTER].refreshed(user_id, gateway.request_ms)
-    found = _newer(made.slate, read_model.newest(user_id))
-    return Newest(found, made.reason if found is not None and found.decision_id == slate.decision_id else None)
+    if slate is not None and stale_s and now - slate.timestamp <= stale_s:
+        return Newest(slate)
+    made = await request.app[REQUESTER].refreshed(user_id, settings.gateway.request_ms, placement)
+    found = _newer(made.slate, read_model.newest(user_id, placement))
+    old = found is not None and slate is not None and found.decision_id == slate.decision_id
+    return Newest(found, made.reason if old else None)
 
 
 async def _one(request: web.Request, document: bytes) -> tuple[str, dict[str, Any] | Problem]:
@@ -77,8 +85,9 @@ async def _one(request: web.Request, document: bytes) -> tuple[str, dict[str, An
         languages, accepted = request.app[LANGUAGES], request.headers.get("Accept-Language", "")
         words = languages.named(asked.lang) if asked.lang else languages.accepted(accepted)
         view = View(chosen(",".join(asked.fields)), words)
+        checked_placement(asked.placement, request.app[SETTINGS].placements)
         within_ms = asked.deadline_ms or request.app[SETTINGS].gateway.request_ms
-        made = await request.app[REQUESTER].ask(asked.user_id, within_ms, asked.k, asked.exclude)
+        made = await request.app[REQUESTER].ask(asked.user_id, within_ms, asked.k, asked.exclude, asked.placement)
         return words.language, _document(request, asked, view, made)
     except Problem as problem:
         return "", problem
@@ -92,8 +101,8 @@ def _document(request: web.Request, asked: SlateRequest, view: View, made: Made)
     if made.status == "empty":
         read_model.expire(time.time())
         found = read_model.trending(asked.k or 0, exclude)
-        return trending_document(asked.user_id, found, read_model, view, asked.k) | flags
-    slate = _newer(made.slate, read_model.newest(asked.user_id))
+        return trending_document(asked.user_id, found, read_model, view, asked.k, asked.placement) | flags
+    slate = _newer(made.slate, read_model.newest(asked.user_id, asked.placement))
     if slate is None:
         why = f"user {asked.user_id!r}: no slate was made, and there is no older one: {made.reason}; try again"
         raise Problem(503, why, reason=made.status, headers={"Retry-After": "1"})

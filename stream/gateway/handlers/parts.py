@@ -11,6 +11,7 @@ from aiohttp import web
 from stream.config import Config
 from stream.gateway.answers.replays import Replays
 from stream.gateway.answers.versions import versioned
+from stream.gateway.asking.questions import Questions
 from stream.gateway.asking.requester import Requester
 from stream.gateway.feed import Feed
 from stream.gateway.fields.chosen import View, chosen
@@ -28,6 +29,7 @@ from stream.metrics.gateway import GatewayMetrics
 READ_MODEL = web.AppKey("read_model", ReadModel)
 READER = web.AppKey("reader", Reader)
 REQUESTER = web.AppKey("requester", Requester)
+QUESTIONS = web.AppKey("questions", Questions)
 WRITER = web.AppKey("writer", Writer)
 FEED = web.AppKey("feed", Feed)
 REPLAYS = web.AppKey("replays", Replays)

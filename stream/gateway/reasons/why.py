@@ -22,6 +22,18 @@ class Reason(NamedTuple):
 
 RISING, LISTED = Reason("trending"), Reason("in_catalogue")  # of items that no policy drew
 
+OF_ITEM = {"covisitation": "goes_with", "content": "alike", "bought": "bought_with"}  # templates with its title
+OF_ALL = {"latest": "new_items"}  # templates of other names than their sources
+
+
+def listed(source: str, title: str = "") -> Reason:
+    """Why an item is on a list of the model: of one for another item, whose title it is, or of one for all.
+
+    >>> listed("content", "Cup"), listed("latest")
+    (Reason(template='alike', value='Cup'), Reason(template='new_items', value=''))
+    """
+    return Reason(OF_ITEM[source], title) if source in OF_ITEM else Reason(OF_ALL.get(source, source))
+
 
 @lru_cache(1_000)
 def filled_by(source: str) -> Reason:

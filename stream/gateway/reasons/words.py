@@ -19,10 +19,14 @@ ENGLISH: dict[str, str] = {  # by feature, for an item that has more of it than 
     "unseen": "you have not looked at it yet", "no_longer_new": "it has been here for long",
     "little_known": "few know it yet", "less": "it has less {feature} than the others",
     "other": "{feature} speaks for it", "goes_with": "goes with {title}",
+    "alike": "much like {title}", "bought_with": "bought by those who bought {title}", "has": "has {title}",
     "group": "many with the same {group} like it", "by_ranking": "chosen by the ranking",
     "by_source": "filled by {source}", "by_rule": "put here by a rule", "in_catalogue": "it is in the catalogue",
 }  # fmt: skip
-PLACES = {"less": "feature", "other": "feature", "goes_with": "title", "group": "group", "by_source": "source"}
+PLACES = {
+    "less": "feature", "other": "feature", "group": "group", "by_source": "source",
+    **dict.fromkeys(("goes_with", "alike", "bought_with", "has"), "title"),
+}  # fmt: skip
 
 
 class Words:

@@ -2,9 +2,10 @@
 
 from stream.gateway.routes.events import EVENTS
 from stream.gateway.routes.items import ITEMS
+from stream.gateway.routes.lists import LISTS
 from stream.gateway.routes.service import SERVICE
 from stream.gateway.routes.users import USERS
 
-ROUTES = (*USERS, *ITEMS, *EVENTS, *SERVICE)
+ROUTES = (*USERS, *ITEMS, *LISTS, *EVENTS, *SERVICE)
 
 __all__ = ["ROUTES"]

@@ -1,4 +1,4 @@
-"""Requests about items: search, similar ones, the catalogue."""
+"""Requests about items: search, the catalogue."""
 
 from stream.gateway import api
 from stream.gateway.answers.pages import cursor
@@ -7,7 +7,6 @@ from stream.gateway.fields.patches import whole_of
 from stream.gateway.handlers import catalogue
 from stream.gateway.parameters import MAX_TEXT
 from stream.gateway.routes.shared import (
-    EXCLUDE,
     FIELDS,
     IF_MATCH,
     IF_NONE_MATCH,
@@ -16,7 +15,7 @@ from stream.gateway.routes.shared import (
     OTHER_VERSION,
     page_of,
 )
-from stream.records.http.answers import FoundItems, ItemPage, ItemWritten, NamedItem, ScoredItem, SimilarItems
+from stream.records.http.answers import FoundItems, ItemPage, ItemWritten, NamedItem
 from stream.records.schemas import Item
 
 MUG = Item(
@@ -46,24 +45,6 @@ ITEMS = (
                 ("ETag",),
             )
         },
-    ),
-    Route(
-        "GET", "/v1/items/{item_id}/similar", api.similar, scope="slates", tag="items",
-        query=(Parameter("k", whole(1, api.MAX_ITEMS), "items; 20 without it", 5), EXCLUDE, FIELDS),
-        headers=(IF_NONE_MATCH,),
-        answers=NOT_MODIFIED | {
-            200: Answer(
-                "the items", (SimilarItems,),
-                {
-                    "teapot": SimilarItems(
-                        item_id="teapot", title="Teapot", asked=1, short=None,
-                        items=[ScoredItem(item_id="cups", title="Two cups", score=3.2)],
-                    )
-                },
-                ("ETag",),
-            )
-        },
-        problems={404: "neither the catalogue nor an event has named the item"},
     ),
     Route(
         "GET", "/v1/items/{item_id}", catalogue.get_item, scope="slates", tag="items",

@@ -16,6 +16,7 @@ from stream.gateway.routes.shared import (
     NOON,
     NOT_MODIFIED,
     OTHER_VERSION,
+    TEXT,
     page_of,
 )
 from stream.records.http.answers import (
@@ -85,6 +86,8 @@ KNOWN = KnownUser(
 )  # fmt: skip
 FORGETTING = Forgetting(user_id="ada", forgotten="asked: workers do it with the user's next turn in the log")
 
+PLACEMENT = Parameter("placement", TEXT, "the place of the site that the slate is for; without it home", "home")
+
 USERS = (
     Route(
         "GET", "/v1/users/{user_id}/recommendations", api.recommendations, scope="slates", own=True, tag="users",
@@ -95,6 +98,7 @@ USERS = (
             ),
             EXCLUDE._replace(description=f"{EXCLUDE.description}. Others take their places"), FIELDS, LANG,
             Parameter("after", ID, "id of an event of the user that the slate should know; waits for it", "e-7001"),
+            PLACEMENT,
         ),
         headers=(ACCEPT_LANGUAGE, IF_NONE_MATCH),
         answers=NOT_MODIFIED | {
@@ -133,7 +137,7 @@ USERS = (
     ),
     Route(
         "GET", "/v1/users/{user_id}/explanation", api.explanation, scope="slates", own=True, tag="users",
-        query=(LANG,), headers=(ACCEPT_LANGUAGE, IF_NONE_MATCH),
+        query=(LANG, PLACEMENT), headers=(ACCEPT_LANGUAGE, IF_NONE_MATCH),
         answers=NOT_MODIFIED | {
             200: Answer("the explanation", (Explanation,), {"slate": EXPLAINED}, ("ETag", "Content-Language"))
         },

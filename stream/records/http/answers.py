@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 from msgspec import Meta, Struct
 
-from stream.records.schemas import Attributes, EventType, Id, Item, Probability, Scalar, Timestamp
+from stream.records.schemas import HOME, Attributes, EventType, Id, Item, Probability, Scalar, Timestamp
 
 Count = Annotated[int, Meta(ge=0)]
 Title = Annotated[str, Meta(description="title of the item; its id if it has none")]
@@ -91,6 +91,7 @@ class ServedSlate(Struct, frozen=True, kw_only=True):
     variant: Annotated[str, Meta(description="of the experiment that made the slate")]
     fallback: Literal["trending"] | None
     items: list[ServedItem]
+    placement: Annotated[str, Meta(description="the place of the site that it is for")] = HOME
     asked: Count
     short: Short
     filled: Annotated[int, Meta(ge=0, description="items that no policy drew, in place of those left out")]
@@ -135,24 +136,6 @@ class UserPage(Struct, frozen=True, kw_only=True):
     complete: Complete
 
 
-class ScoredItem(Chosen, frozen=True, kw_only=True):
-    """An item with what it was found by."""
-
-    item_id: Id
-    title: Title
-    score: ItemScore
-
-
-class SimilarItems(Struct, frozen=True, kw_only=True):
-    """Items that the same users interacted with, best first."""
-
-    item_id: Id
-    title: Title
-    items: list[ScoredItem]
-    asked: Count
-    short: Short
-
-
 class Pull(Struct, frozen=True, kw_only=True):
     """An item of the user that raised the score of a slot's item."""
 
@@ -193,6 +176,7 @@ class Explanation(Struct, frozen=True, kw_only=True):
     time: Annotated[Timestamp, Meta(description="event time at which the slate was made")]
     model_version: Annotated[int, Meta(ge=0, description="offset in headwater.log that the model had folded")]
     slots: list[ExplainedSlot]
+    placement: Annotated[str, Meta(description="the place of the site that the slate is for")] = HOME
 
 
 class RecentItem(Struct, frozen=True, kw_only=True):

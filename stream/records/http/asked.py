@@ -6,7 +6,7 @@ from msgspec import Meta, Struct
 
 from stream.records.http.answers import ProblemDetails, ServedSlate
 from stream.records.requests import MAX_EXCLUDED, MAX_SLOTS
-from stream.records.schemas import Id, Item
+from stream.records.schemas import HOME, Id, Item
 
 NOT_CHOSEN = ("item_id", "schema_version", "vectors")  # always there; for programs; no page shows 8,192 numbers
 FIELDS = tuple(name for name in Item.__struct_fields__ if name not in NOT_CHOSEN)  # that answers may hold
@@ -20,6 +20,7 @@ class SlateRequest(Struct, frozen=True, kw_only=True, omit_defaults=True, forbid
 
     user_id: Annotated[Id, Meta(description="also one who has done nothing yet")]
     k: Annotated[int, Meta(ge=1, le=MAX_SLOTS, description="items; without it as many as slates have")] | None = None
+    placement: Annotated[str, Meta(description="the place of the site that it is for")] = HOME
     exclude: Annotated[list[Id], Meta(max_length=MAX_EXCLUDED, description="items that the slate must not have")] = []
     fields: Annotated[
         list[str],

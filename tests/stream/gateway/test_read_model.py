@@ -7,15 +7,6 @@ from stream.records.schemas import Item, Outcome
 from tests.support.gateway import T, full, slate, viewed
 
 
-def test_similar_items_have_the_same_users() -> None:
-    read_model = full()
-    assert [item for item, _ in read_model.similar("a", 3)] == ["b"]
-    assert read_model.similar("a", 3, ["b"]) == []
-    assert read_model.similar("e", 3) == []
-    read_model.item("b", Item(item_id="b", available=False))
-    assert read_model.similar("a", 3) == []
-
-
 def test_trending_fills_up_with_the_catalogue_and_leaves_out_removed_items() -> None:
     read_model = full()
     viewed(read_model, "w", *"dddd", at=T + 500)

@@ -1,4 +1,4 @@
-"""What `stream/kafka/faust_polls.py` overrides in Faust and aiokafka is still what it was written against."""
+"""What `faust_polls.py` and `aiokafka_changes.py` override in Faust and aiokafka is what they were written against."""
 
 import ast
 import asyncio
@@ -14,19 +14,10 @@ from typing import Any, NamedTuple
 
 import faust
 import pytest
-from aiokafka.client import AIOKafkaClient, MetadataRequest
-from aiokafka.conn import AIOKafkaConnection
-from aiokafka.errors import KafkaConnectionError
 from faust.transport.drivers.aiokafka import AIOKafkaConsumerThread
 from faust.types import TP
 
-from stream.kafka.faust_polls import (
-    PollConsumer,
-    PollSchema,
-    PollThread,
-    calm_reconnect,
-    survive_closed_transports,
-)
+from stream.kafka.faust_polls import PollConsumer, PollSchema, PollThread
 from stream.kafka.polls import Poll
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -47,7 +38,7 @@ PINS: dict[str, tuple[str, str]] = {
     f"{CONSUMER}._wait_next_records": ("86307ff62342", "check what PollConsumer.getmany gets from it"),
     f"{CONSUMER}._drain_messages": (
         "a70c337363b8",
-        "check how it compares and sets _read_offset, which PollConsumer._carry sets for every partition",
+        "check what PollConsumer._drain_messages leaves out, and what ends it",
     ),
     f"{CONSUMER}.track_message": (
         "e943701b1e09",
@@ -71,7 +62,6 @@ PINS: dict[str, tuple[str, str]] = {
     f"{CONSUMER}.on_buffer_drop": ("66ccfbc0346b", "check PollConsumer.on_buffer_drop"),
     f"{DRIVER}.verify_event_path": ("c0e554cd9d9e", "check PollConsumer.verify_event_path"),
     f"{CONSUMER}.perform_seek": ("45ac24891917", "check PollConsumer.getmany after a rebalance"),
-    f"{CONSUMER}.seek": ("21c2d3986564", "check Positions.seek"),
     f"{DELEGATE}.subscribe": ("9aa53f8c1e80", "check PollConsumer.subscribe"),
     f"{CONSUMER}.on_stop": ("30cf0cd5a359", "check PollConsumer.on_stop"),
     f"{DRIVER}.on_stop": ("743a56303ae1", "check PollConsumer.on_stop"),
@@ -87,7 +77,10 @@ PINS: dict[str, tuple[str, str]] = {
         "39e2ff303c63",
         "check that _performed_join_prepare is still set while joining, see PollThread._commit",
     ),
-    "mode.threads:QueueServiceThread.call_thread": ("89568aa91ea3", "check PollConsumer._seek"),
+    "mode.threads:QueueServiceThread.call_thread": ("89568aa91ea3", "check PollConsumer._seek and read_to"),
+    f"{THREAD}.getmany": ("902509467d73", "check PollThread.getmany"),
+    f"{THREAD}._fetch_records": ("2cb6e45241da", "check PollThread.getmany"),
+    f"{CONSUMER}.seek": ("21c2d3986564", "check Positions.seek"),
     f"{DELEGATE}.__init__": ("7860b0e1f4c8", "check where it calls _new_consumer_thread, see PollConsumer"),
     f"{DELEGATE}._new_consumer_thread": ("98de28428c87", "check PollConsumer._new_consumer_thread"),
     f"{DELEGATE}.highwater": ("95d5507780ec", "check PollConsumer._polls"),
@@ -109,7 +102,7 @@ PINS: dict[str, tuple[str, str]] = {
     "aiokafka.conn:AIOKafkaConnection.send": ("03fa7b3cd627", "check survive_closed_transports"),
     "aiokafka.consumer.fetcher:Fetcher._get_actions_per_node": (
         "dbb227e0c8e7",
-        "check FetchSessions: a fetch must still name all partitions that are wanted, and each node has one",
+        "check planned, and FetchSessions: a fetch must name all partitions that are wanted, and each node has one",
     ),
     "aiokafka.consumer.fetcher:Fetcher._proc_fetch_request": (
         "cc8bcea9361f",
@@ -162,7 +155,7 @@ def test_what_is_overridden_or_relied_on_is_unchanged(name: str) -> None:
     expected, check = PINS[name]
     found = digest(name)
     assert found == expected, (
-        f"{name} has changed ({found}): {check} in stream/kafka/faust_polls.py; then run tests/kafka and the "
+        f"{name} has changed ({found}): {check} in stream/kafka; then run tests/kafka and the "
         "benchmark, and write down the new digest"
     )
 
@@ -357,36 +350,3 @@ def test_nothing_is_committed_while_the_group_is_joined(consumer: Offline) -> No
     kafka._performed_join_prepare = False
     assert loop.run_until_complete(thread._commit({VIEWS: 3})) is True
     assert [offset.offset for offset in kafka.committed[0].values()] == [3]
-
-
-def test_reconnecting_is_made_calm_once() -> None:
-    calm_reconnect()
-    once = AIOKafkaClient._metadata_update
-    calm_reconnect()
-    assert AIOKafkaClient._metadata_update is once
-    assert once.calm
-
-
-class ClosedWriter:
-    """A stream on uvloop whose transport has been closed."""
-
-    def write(self, data: bytes) -> None:
-        raise RuntimeError("unable to perform operation on <TCPTransport closed=True>; the handler is closed")
-
-    def close(self) -> None:
-        pass
-
-
-def test_a_request_on_a_closed_uvloop_transport_fails_as_a_broken_connection() -> None:
-    survive_closed_transports()
-    survive_closed_transports()
-
-    async def ask() -> None:
-        connection = AIOKafkaConnection("127.0.0.1", 1)
-        connection._writer = ClosedWriter()
-        connection._versions = {MetadataRequest.API_KEY: (0, 5)}
-        with pytest.raises(KafkaConnectionError, match="handler is closed"):
-            await connection.send(MetadataRequest([]))
-        assert not connection.connected()
-
-    asyncio.run(ask())

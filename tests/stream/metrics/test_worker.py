@@ -41,6 +41,7 @@ HOOKS: dict[str, tuple[Any, ...]] = {
     "at_limit": (),
     "learned": ([-0.5], [Losses(2.0, 0.7)]),
     "responded": ("fresh", 0.02),
+    "questioned": ("similar", "answered"),
     "published": (0.004,),
     "drifted": ("popularity", "shorter_half_life"),
     "no_room": (),
@@ -66,6 +67,14 @@ def test_every_hook_has_an_example_here() -> None:
 def test_every_hook_moves_a_metric(hook: str) -> None:
     assert moved(lambda observer: call(observer, hook))
     assert call(Observer(), hook) is None
+
+
+def settled_as(outcome: str) -> dict[str, float]:
+    """What moves when home's slate is settled without a hit."""
+    return {
+        f"headwater_decisions_settled_total{{outcome={outcome}}}": 1,
+        f"headwater_placement_decisions_settled_total{{outcome={outcome}}}{{placement=home}}": 1,
+    }
 
 
 @pytest.mark.parametrize(
@@ -111,6 +120,8 @@ def test_every_hook_moves_a_metric(hook: str) -> None:
             (settlement(),),
             {
                 "headwater_decisions_settled_total{outcome=hit}": 1,
+                "headwater_placement_decisions_settled_total{outcome=hit}{placement=home}": 1,
+                "headwater_placement_reward_total{placement=home}": 2.0,
                 "headwater_hits_total{source=popularity}": 1,
                 "headwater_prequential_hit_ratio": 1.0,
                 "headwater_reward_total": 2.0,
@@ -123,9 +134,9 @@ def test_every_hook_moves_a_metric(hook: str) -> None:
             "drifted", ("click", "faster_step"),
             {"headwater_drift_total{answer=faster_step}{model=click}": 1},
         ),
-        ("settled", (settlement("replaced", -1, 0.0),), {"headwater_decisions_settled_total{outcome=replaced}": 1}),
-        ("settled", (settlement("void", -1, 0.0),), {"headwater_decisions_settled_total{outcome=void}": 1}),
-        ("settled", (settlement("silent", -1, 0.0),), {"headwater_decisions_settled_total{outcome=silent}": 1}),
+        ("settled", (settlement("replaced", -1, 0.0),), settled_as("replaced")),
+        ("settled", (settlement("void", -1, 0.0),), settled_as("void")),
+        ("settled", (settlement("silent", -1, 0.0),), settled_as("silent")),
     ],
 )  # fmt: skip
 def test_what_a_hook_moves(hook: str, arguments: tuple[Any, ...], expected: dict[str, float]) -> None:
@@ -176,12 +187,14 @@ def test_names_keep_the_rules() -> None:
                 "reason",
                 "status",
                 "outcome",
+                "placement",
                 "source",
                 "topic",
                 "partition",
                 "le",
                 "model",
                 "answer",
+                "question",
                 "step",
                 "part",
                 "slates",

@@ -6,10 +6,10 @@ from typing import Any
 import pytest
 
 from stream.observe import Observer
-from stream.records.log import LOG_VERSION, Batch, encode_message
+from stream.records.log import LOG_VERSION, Batch, Decision, ProfileChange, Record, Step, encode_message
 from stream.records.schemas import DeadLetter
-from stream.records.topics import DEAD
-from stream.worker.writer import OutgoingRecord, SendError, Writer
+from stream.records.topics import DEAD, PLACED, RECOMMENDATIONS
+from stream.worker.writer import OutgoingRecord, SendError, Writer, slate_records
 
 LETTER = DeadLetter(
     topic="events.view", partition=0, offset=4, timestamp=0.0, reason="not_json", detail="", key=None, value=b"?"
@@ -84,9 +84,15 @@ def test_a_batch_waits_for_its_records_and_for_the_batch_before() -> None:
     asyncio.run(submit())
 
 
-def test_batches_of_one_interval_go_to_the_log_together_and_in_order(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture
+def slow_log(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Intervals that a slow machine does not pass by chance."""
     monkeypatch.setattr("stream.worker.writer.LOG_INTERVAL_S", 0.3)
+    monkeypatch.setattr("stream.worker.writer.LOG_LATEST_S", 0.6)
 
+
+@pytest.mark.usefixtures("slow_log")
+def test_batches_of_one_interval_go_to_the_log_together_and_in_order() -> None:
     async def submit() -> None:
         async with Started() as started:
             made, writer = started.made, started.writer
@@ -101,9 +107,31 @@ def test_batches_of_one_interval_go_to_the_log_together_and_in_order(monkeypatch
             began = asyncio.get_running_loop().time()
             while len(made.sent) == 2:
                 await asyncio.sleep(0)
-            assert asyncio.get_running_loop().time() - began > 0.05
+            assert asyncio.get_running_loop().time() - began > 0.1
             await writer.drain()
             assert made.sent[2:] == [("headwater.log", encode_message(batch(n))) for n in (1, 2, 3)]
+
+    asyncio.run(submit())
+
+
+@pytest.mark.usefixtures("slow_log")
+def test_batches_go_to_the_log_with_the_next_slates_once_the_interval_has_passed() -> None:
+    async def submit() -> None:
+        async with Started() as started:
+            made, writer = started.made, started.writer
+            for seq in range(4):  # 0 goes after a pause, the others wait for the slates of 4
+                await writer.submit(batch(seq), OUTGOING, [])
+                made.futures[-1].set_result(None)
+                await others_run()
+            assert made.topics.count("headwater.log") == 1
+            await asyncio.sleep(0.35)
+            assert made.topics.count("headwater.log") == 1, "not alone, so early"
+            await writer.submit(batch(4), OUTGOING, [])
+            assert made.topics[-4:] == [*["headwater.log"] * 3, "events.dead"], "in one request"
+            assert made.sent[-4:-1] == [("headwater.log", encode_message(batch(n))) for n in (1, 2, 3)]
+            made.futures[-1].set_result(None)
+            await writer.drain()
+            assert made.sent[-1] == ("headwater.log", encode_message(batch(4)))
 
     asyncio.run(submit())
 
@@ -159,3 +187,20 @@ def test_outcomes_count_as_acknowledged_only_when_all_of_them_are() -> None:
             assert len(started.errors) == 1
 
     asyncio.run(send())
+
+
+def test_slates_of_placements_go_to_a_topic_of_their_own_and_further_pages_to_none() -> None:
+    def made(placement: str) -> Step:
+        decision = Decision("d", 0.0, "ranked", 0.0, 0, 0, [], b"", b"", b"", b"", b"", placement=placement)
+        return Step.without_event("a/b", decision=decision)
+
+    records: list[Record] = [made(""), made("cart"), made("/2"), made("cart/2"), ProfileChange("u", None)]
+    batch = Batch(LOG_VERSION, "users/3", 0, 0, {}, 0.0, records)
+    found = [
+        (each.topic, each.key, each.record is None, each.partition)
+        for each in slate_records(batch, ("ranked",), ("cart", "mail"))
+    ]
+    assert found == [
+        (RECOMMENDATIONS, b"a/b", False, 3), (PLACED, b"a/b/cart", False, 3), (RECOMMENDATIONS, b"u", True, 3),
+        (PLACED, b"u/cart", True, 3), (PLACED, b"u/mail", True, 3),
+    ]  # fmt: skip

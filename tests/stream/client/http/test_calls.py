@@ -8,8 +8,8 @@ from urllib.parse import parse_qs, unquote, urlsplit
 import pytest
 
 from stream.client import AsyncClient, Client
-from stream.client.http import calls
-from stream.client.http.calls import Call, Reply, Versioned
+from stream.client.http import calls, list_calls
+from stream.client.http.call import Call, Reply, Versioned
 from stream.records.http.asked import SlateRequest
 from stream.records.http.messages import MESSAGES, Message
 from stream.records.schemas import Event, Item
@@ -24,8 +24,11 @@ MADE: list[Call[Any]] = [
     calls.recommend_several(SlateRequest(user_id=ODD, k=2), SlateRequest(user_id="ben")),
     calls.list_users(), calls.list_users(cursor="aQ", limit=500), calls.list_items(limit=7, fields=["price"]),
     calls.get_user(ODD), calls.put_user(ODD, {"age": 7}), calls.patch_user(ODD, {"age": None}, if_match='"1"'),
-    calls.forget(ODD), calls.search(), calls.search("mug & cup", k=50), calls.similar(ODD, k=3, exclude=[ODD]),
-    calls.search(fields=["price", "image"]), calls.similar(ODD, fields=["tags"]), calls.explanation(ODD),
+    calls.forget(ODD), calls.search(), calls.search("mug & cup", k=50), list_calls.similar(ODD, k=3, exclude=[ODD]),
+    calls.search(fields=["price", "image"]), list_calls.similar(ODD, fields=["tags"]), calls.explanation(ODD),
+    list_calls.also_bought(ODD, lang="en"), list_calls.popular(), list_calls.rising(ODD, k=3, exclude=[ODD]),
+    list_calls.latest(fields=["tags"]), list_calls.audience(ODD, k=100, deadline_ms=10_000),
+    list_calls.similar_users(ODD, lang="nl"),
     calls.get_item(ODD), calls.put_item(Item(item_id=ODD, title="Sofa", price=9.5)), calls.drop_item(ODD),
     calls.patch_item(ODD, {"price": 8, "tags": None}, if_match='"1"'), calls.write_events(EVENT),
     calls.write_events(EVENT, EVENT, idempotency_key="k"), calls.issue_token(ODD), calls.issue_token(ODD, seconds=60),

@@ -5,7 +5,7 @@ import pytest
 
 from stream.client import NoAnswerError, Patience, ProblemError
 from stream.client.http import calls
-from stream.client.http.calls import Reply
+from stream.client.http.call import Reply
 from stream.client.http.retries import FIRST_S, LONGEST_S, result_of
 from stream.records.http.answers import ProblemDetails
 from stream.records.schemas import Event

@@ -24,6 +24,9 @@ ASKED = [
     "/v1/items?query=a&fields=categories,text,attributes,link", "/v1/items/a/similar?fields=images,list_price",
     "/v1/users/ada", "/v1/users/u0", "/v1/users/nobody", "/v1/users/%ff/recommendations",
     "/v1/items", "/v1/items?query=a&k=2", "/v1/items/a", "/v1/items/none", "/v1/items/a/similar?k=3",
+    "/v1/items/a/also-bought?lang=en&exclude=b", "/v1/popular?k=2", "/v1/rising?category=Mugs",
+    "/v1/latest?fields=tags",
+    "/v1/items/a/audience?deadline_ms=500", "/v1/users/ada/similar?k=3", "/v1/items/none/audience",
     "/v1/items/none/similar", "/v1/stream?topics=all", "/healthz", "/readyz", "/metrics", "/openapi.json",
 ]  # fmt: skip
 
