@@ -73,6 +73,15 @@ def _descend(
 
 
 @njit(cache=True)
+def _errors(scores: NDArray[np.float32], positive: int) -> NDArray[np.float64]:
+    """Derivatives of the listwise loss by the scores: the softmax, less 1 for the positive."""
+    error: NDArray[np.float64] = np.exp((scores - scores.max()).astype(np.float64))
+    error /= error.sum()
+    error[positive] -= 1.0
+    return error
+
+
+@njit(cache=True)
 def learn_list(net: Net, running: NDArray[np.float64], rows: NDArray[np.uint8], rate: float) -> float:
     """Two steps down the listwise loss, row 0 being the positive; returns the loss before them, in nats.
 

@@ -21,13 +21,13 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from stream.kernels import cache, references
+from stream.kernels import cache
 from stream.kernels.sources import PACKAGES
 
 FOLDER, LOCATORS = "NUMBA_CACHE_DIR", "NUMBA_CACHE_LOCATOR_CLASSES"  # numba's own variables
 IN_PLACE = "stream.kernels.in_place.InPlace"
 NAME = "headwater-kernels"
-CACHING, COUNTING = "numba.core.caching", "numba.core.runtime.nrtdynmod"
+CACHING = "numba.core.caching"
 LAST = "numba.core.registry"  # when it is imported, all that is adapted has been
 RECORD = "compiled.json"  # in the folder of `stream.kernels`: see `stream.compiling.record`
 TEMPORARY = ("/tmp", "/var/tmp", "/dev/shm")  # noqa: S108  made for this user alone, and looked at before use
@@ -52,27 +52,22 @@ class BeforeNumba(MetaPathFinder):
 
 
 class _Adapted(Loader):
-    """Loads the last of numba's modules as it is, then adapts numba."""
+    """Loads the last of numba's modules as it is, then adapts its store of kernels."""
 
     def __init__(self, loader: Loader) -> None:
         self.loader = loader
 
     def exec_module(self, module: ModuleType) -> None:
         self.loader.exec_module(module)
-        _adapt()
+        cache.adapt(sys.modules[CACHING])
 
 
 def install() -> None:
-    """Adapt numba's store and its counting, now or as soon as numba is imported."""
+    """Adapt numba's store, now or as soon as numba is imported."""
     if LAST in sys.modules:
-        _adapt()
+        cache.adapt(sys.modules[CACHING])
     else:
         sys.meta_path.insert(0, BeforeNumba())
-
-
-def _adapt() -> None:
-    cache.adapt(sys.modules[CACHING])
-    references.adapt(sys.modules[COUNTING])
 
 
 def choose(environment: MutableMapping[str, str], packages: Sequence[Path]) -> None:

@@ -12,6 +12,7 @@ from stream.ranking.features import OWN, PER_SOURCE
 
 USER_COLUMNS = ("gap", "history", "depth", "repeat_rate", "after_click", "after_purchase")  # equal for all candidates
 NOTHING = 0  # in place of a reason
+FOLLOWS = 255  # the same: its place was not drawn, the item was given and stands where the ranking has it
 _OWN_GROUPS = np.array([n for n, name in enumerate(OWN) if name not in USER_COLUMNS], np.int64)
 _WIDTH = len(PER_SOURCE)
 _LANES = 32  # slots worked on at once: what is left over would be done one by one
