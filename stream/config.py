@@ -245,24 +245,25 @@ def to_toml(config: Config) -> str:
     # host:port, several separated by commas
     broker = "127.0.0.1:9092"
     """
-    lines: list[str] = []
     sections = {section: getattr(config, section) for section in SECTIONS}
-    for section, values in (
-        sections | {f"placements.{name}": each for name, each in config.placements.items()}
-    ).items():
-        lines += [f"# {(type(values).__doc__ or '').splitlines()[0]}", f"[{section}]"]
-        hints = get_type_hints(type(values), include_extras=True)
-        for key in values.__struct_fields__:
-            value = getattr(values, key)
-            meta = getattr(hints[key], "__metadata__", (Meta(),))[0]
-            if meta.description:
-                lines.append(f"# {meta.description}")
-            if value is None:
-                lines.append(f"# {key} =")
-            else:
-                lines.append(f"{key} = {_toml(MASK if key in SECRETS and value else value)}")
-        lines.append("")
+    placements = {f"placements.{name}": each for name, each in config.placements.items()}
+    lines = [line for name, values in (sections | placements).items() for line in _section(name, values)]
+    if not placements:
+        lines += [f"# {line}".rstrip() for line in _section("placements.NAME", Placement())]
     return "\n".join(lines)
+
+
+def _section(name: str, values: Struct) -> list[str]:
+    lines = [f"# {(type(values).__doc__ or '').splitlines()[0]}", f"[{name}]"]
+    hints = get_type_hints(type(values), include_extras=True)
+    for key in values.__struct_fields__:
+        value = getattr(values, key)
+        meta = getattr(hints[key], "__metadata__", (Meta(),))[0]
+        if meta.description:
+            lines.append(f"# {meta.description}")
+        said = "" if value is None else _toml(MASK if key in SECRETS and value else value)
+        lines.append(f"{key} = {said}" if said else f"# {key} =")
+    return [*lines, ""]
 
 
 def _toml(value: str | bool | float) -> str:

@@ -4,30 +4,34 @@
 """
 
 from collections.abc import Mapping
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
 from msgspec import Meta, Struct
 
+from stream.records.requests import Kind
 from stream.records.schemas import HOME
 
 NAME = r"^[a-z][a-z0-9_-]{0,39}$"
 MOST = 20  # placements beside home: each has a ranker of its own, some MB
 MAX_PAGES = 10  # of one placement that are open at once, the first included
-CANDIDATES = ("all",)  # kinds of candidates that there are
+CANDIDATES = get_args(Kind)  # kinds of candidates that there are
+ASKED = "asked"  # in place of home where a request narrows what may be shown: home's own slate stays as it is
 _PAGE = "/"
 
 Name = Annotated[str, Meta(pattern=NAME)]
-_PROBABILITY = {"ge": 0, "le": 1}
+_Share = Annotated[float, Meta(ge=0, le=1)]
+_Events = Annotated[float, Meta(gt=0)]
+_Weight = Annotated[float, Meta(ge=0)]
 
 
 class Placement(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """One placement. What is left out is as for home."""
+    """A place of the site with slates of its own (docs/placements.md); what is left out is as for home."""
 
     slots: Annotated[int, Meta(ge=1, le=40, description="items on a slate")] = 10
     push: Annotated[
         bool, Meta(description="publish a slate after each event, as for home; otherwise one is made on request")
     ] = False
-    candidates: Annotated[str, Meta(description="what a slate is chosen from: all")] = "all"
+    candidates: Annotated[str, Meta(description="what a slate is chosen from: " + ", ".join(CANDIDATES))] = "all"
     exposure: Annotated[
         Literal["assumed", "reported"],
         Meta(
@@ -43,12 +47,12 @@ class Placement(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     policy: Annotated[
         str, Meta(pattern=r"^[A-Za-z0-9_.-]{0,100}$", description="name of its own policy; empty: as section policy")
     ] = ""
-    epsilon: Annotated[float, Meta(**_PROBABILITY, description="as in section policy, of its own policy")] | None = None
-    epsilon_floor: Annotated[float, Meta(**_PROBABILITY, description="as in section policy")] | None = None
-    epsilon_half_life: Annotated[float, Meta(gt=0, description="as in section policy")] | None = None
-    next_weight: Annotated[float, Meta(ge=0, description="as in section ranking")] | None = None
-    click_weight: Annotated[float, Meta(ge=0, description="as in section ranking")] | None = None
-    purchase_weight: Annotated[float, Meta(ge=0, description="as in section ranking")] | None = None
+    epsilon: Annotated[_Share | None, Meta(description="as in section policy; of its own policy")] = None
+    epsilon_floor: Annotated[_Share | None, Meta(description="as in section policy")] = None
+    epsilon_half_life: Annotated[_Events | None, Meta(description="as in section policy")] = None
+    next_weight: Annotated[_Weight | None, Meta(description="as in section ranking")] = None
+    click_weight: Annotated[_Weight | None, Meta(description="as in section ranking")] = None
+    purchase_weight: Annotated[_Weight | None, Meta(description="as in section ranking")] = None
 
     def given(self, *names: str) -> dict[str, Any]:
         """Those of the settings `names` that are given."""
@@ -71,6 +75,8 @@ def fault(placements: Mapping[str, Placement], slots: int) -> str:
         where = f"placements.{name}"
         if name == HOME:
             return f"{where}: home is always there: sections slate, policy and ranking describe it; take another name"
+        if name == ASKED:
+            return f"{where}: requests that narrow what may be shown have this name; take another"
         if placement.candidates not in CANDIDATES:
             return f"{where}.candidates: must be one of {', '.join(CANDIDATES)}; got {placement.candidates!r}"
         if placement.learning == "shared" and (placement.policy or placement.given(*POLICY)):

@@ -39,7 +39,7 @@ TURN = "experiments.lock"  # held by the process of this machine that compiles f
 
 def model_settings(config: Config) -> Config:
     """What decides on kernels, and nothing that is secret: all but the cluster and the servers."""
-    return Config(**{name: getattr(config, name) for name in SECTIONS})
+    return Config(**{name: getattr(config, name) for name in (*SECTIONS, "placements")})
 
 
 def key(config: Config, *, whole: bool) -> str:
@@ -101,7 +101,12 @@ def _kinds(config: Config) -> dict[str, Any]:
     found = {f"{section}.{name}": value for section, values in sections.items() for name, value in values.items()}
     numbers = {name: found[name] > 0 for name in NUMBERS}
     words = {name: value for name, value in found.items() if not isinstance(value, float) and type(value) is not int}
-    return {name: value for name, value in (words | numbers).items() if name != "policy.seed"}
+    found = {name: value for name, value in (words | numbers).items() if name != "policy.seed"}
+    for name in config.placements:
+        own = config.at(name)
+        weighs = own.ranking.click_weight > 0, own.ranking.purchase_weight > 0
+        found[f"placements.{name}"] = own.policy.name, own.slate.rules, weighs
+    return found
 
 
 def _installed() -> list[tuple[str, str, str]]:

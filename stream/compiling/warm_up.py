@@ -14,15 +14,16 @@ import numpy as np
 from bandits.registry import POLICIES, policy_names
 from learners import VIEW, Interaction, Query, Trending
 from stream.config import Config
-from stream.decisions.arrivals import QuestionAsked
+from stream.decisions.arrivals import QuestionAsked, SlateAsked
 from stream.decisions.explain import explain
 from stream.decisions.local import LocalWorker
 from stream.decisions.questions.answers import answer_parts
 from stream.decisions.slates import SlateRequest
 from stream.model.copy import ModelCopy
-from stream.records.log import ExperimentChange, ItemChange, ProfileChange
+from stream.records.log import ExperimentChange, ItemChange, ProfileChange, Step
 from stream.records.questions.records import KINDS as KINDS_ASKED
 from stream.records.questions.records import OF_ALL, Question
+from stream.records.requests import Range, Request
 from stream.records.schemas import KINDS, Event, Experiment, Item, Settings, Variant
 from stream.state.snapshot import users_of
 from stream.state.user import User
@@ -131,8 +132,21 @@ def _serve(worker: LocalWorker) -> None:
     _visit(worker, "u2", 1)
     if (batch := worker.engine.refresh(worker.shard, 1)) is not None:
         worker.fold(batch)
+    _ask(worker)
     _list(worker)
     _copy(worker)
+
+
+def _ask(worker: LocalWorker) -> None:
+    """A slate of each placement is asked for, and answered."""
+    for name in worker.engine.config.placements:
+        request = Request(request_id=f"warm-up {name}", user_id="u2", placement=name)
+        batch = worker.take(SlateAsked(request, START + worker.events, 0.0))
+        for step in batch.records:
+            if isinstance(step, Step) and step.decision is not None:
+                event = _event(worker, "u2", step.decision.slate[0])
+                event = msgspec.structs.replace(event, decision_id=step.decision.decision_id)
+                worker.take(worker.arrival("click", event))
 
 
 def _list(worker: LocalWorker) -> None:
@@ -149,8 +163,12 @@ def _finish_slates(worker: LocalWorker) -> None:
     for source in worker.model.sources:
         if source.name == "content":
             source.top_k(Query(seen, START, np.empty(0, np.int32)), ITEMS, blocked)
-    asked = SlateRequest("u0", User(), START, "first")
-    made = worker.engine.slates.draw_from(np.arange(ITEMS, dtype=np.int32), asked).decision
+    request = Request(
+        request_id="first", user_id="u0", candidates=[f"i{n}" for n in range(ITEMS)], filter={"price": Range(min=0.0)},
+        k=worker.engine.config.slate.slots,
+    )  # fmt: skip
+    (drawn,) = worker.engine.draw([SlateRequest("u0", User(), START, "first", of=request)])
+    made = drawn.decision
     policy: Any = worker.model.policy
     if hasattr(policy, "queue_record"):  # see `Queues`
         policy.queue_record(made.state, made.offered_ranks, made.sources, 0, 1.0)

@@ -6,7 +6,7 @@ from typing import NamedTuple
 from bandits import Policy
 from stream.config import Config
 from stream.experiments.definition import HOLDOUT, check, variant_of, varied
-from stream.placements import key_of, name_of
+from stream.placements import ASKED, key_of, name_of
 from stream.ranking.candidates import CandidateRanker
 from stream.records.log import Decision, Settlement
 from stream.records.schemas import HOME, Experiment, Settings
@@ -99,7 +99,7 @@ class Variants:
             running = self.experiment is not None and self.experiment.name == made.experiment
             return self.treatments.get(made.variant) if running else None
         name = name_of(made.placement)
-        return self.configured if name == HOME else self.placed.get(name)
+        return self.configured if name in (HOME, ASKED) else self.placed.get(name)
 
     def learners(self, settled: Settlement) -> tuple[Policy | None, Policy | None]:
         """Who learns from a settled decision: the policy that made the slate, and the shadow policy."""

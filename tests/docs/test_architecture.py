@@ -41,7 +41,7 @@ def test_the_table_of_rooms_is_current() -> None:
 
 def test_the_walk_is_found() -> None:
     assert len(WALK) > 25
-    assert {"Engine.step", "Acceptance.judge", "outcomes"} <= {name for *_, name in WALK}
+    assert {"Steps.take", "Acceptance.judge", "outcomes"} <= {name for *_, name in WALK}
 
 
 @pytest.mark.parametrize(("shown", "link", "name"), WALK)

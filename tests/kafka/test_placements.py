@@ -1,6 +1,9 @@
 """Placements with Kafka, workers and a gateway: slates pushed and on request, settled once though a worker dies."""
 
+import os
+import re
 import signal
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -8,7 +11,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from stream.config import Gateway, Placement
+from stream.config import Gateway, Placement, load
 from stream.processes.broker import Broker
 from stream.processes.servers import GatewayProcess, WorkerProcess
 from stream.records.schemas import Item, Outcome, Recommendation
@@ -17,6 +20,7 @@ from tests.support.gateway import ask_json
 from tests.support.kafka_site import Site, event, read, until
 
 pytestmark = pytest.mark.kafka
+GUIDE = Path(__file__).parents[2] / "docs" / "placements.md"
 PLACEMENTS = {"cart": Placement(slots=3, push=True), "mail": Placement(slots=2, exposure="reported")}
 WITHIN_MS = 9_000
 
@@ -100,3 +104,28 @@ def test_placements_are_pushed_and_asked_for_and_settled_once_though_the_worker_
             )
             assert any(record.key == b"ada" and record.value is None for record in site.records(RECOMMENDATIONS))
             until(lambda: get("?placement=cart")[1]["fallback"] == "trending", "cart to be forgotten")
+
+
+def test_the_page_about_placements_says_what_is_so(site: Site, tmp_path: Path) -> None:
+    """Its configuration is read by worker and gateway, its commands run."""
+    text = GUIDE.read_text("utf-8")
+    ((table,), (block,)) = (re.findall(rf"^```{kind}\n(.*?)^```", text, re.M | re.S) for kind in ("toml", "bash"))
+    (tmp_path / "headwater.toml").write_text(table)
+    site.config = msgspec.structs.replace(site.config, placements=load(tmp_path / "headwater.toml", {}).placements)
+    for item in ("teapot", "cups", "sencha"):
+        site.write(ITEMS, item.encode(), msgspec.json.encode(Item(item_id=item)))
+    site.producer.flush(30)
+    with WorkerProcess(site.config, tmp_path / "worker") as worker, GatewayProcess(site.config) as gateway:
+        for process in (worker, gateway):
+            process.wait_ready()
+        site.send(("view", event("ben", "sencha", "first")))
+        site.learned(["first"], 60.0)
+        done = subprocess.run(
+            ["bash", "-ec", block], env={**os.environ, "GATEWAY": gateway.pages}, capture_output=True, text=True,
+            timeout=60, check=False,
+        )  # fmt: skip
+        assert done.returncode == 0, done.stdout + done.stderr
+        for name in ("home", "cart", "mail"):
+            assert f'"placement":"{name}"' in done.stdout
+        (product,) = (each for each in read(site.records(PLACED), Recommendation) if each.placement == "product")
+        assert outcomes(site, product.decision_id)[product.decision_id].outcome == "hit"

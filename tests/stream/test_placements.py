@@ -3,10 +3,11 @@
 import re
 import tomllib
 from pathlib import Path
+from typing import get_type_hints
 
 import pytest
 
-from stream.config import Config, ConfigError, Placement, Policy, Ranking, Slate, load, to_environment, to_toml
+from stream.config import Config, ConfigError, Placement, Policy, Ranking, load, to_environment, to_toml
 from stream.placements import MOST, key_of, name_of, page_of, pushes
 
 TEXT = """
@@ -84,6 +85,11 @@ def test_keys_name_placement_and_page() -> None:
     assert not pushes({"cart": Placement(push=True)}, key_of("home", 2))
 
 
-def test_a_site_without_placements_prints_none() -> None:
-    assert "placements" not in to_toml(Config())
-    assert Config(slate=Slate()).placements == {}
+def test_the_printed_file_of_a_site_without_any_shows_how_to_write_one(tmp_path: Path) -> None:
+    text = to_toml(Config())
+    assert load(written(tmp_path, text), {}) == Config()
+    shown = text[text.index("# [placements.NAME]") :].replace("# # ", "## ").replace("\n# ", "\n")[2:]
+    found = load(written(tmp_path, shown.replace("NAME", "cart")), {})
+    assert found.placements == {"cart": Placement()}
+    hints = get_type_hints(Placement, include_extras=True)
+    assert all(f"# # {hints[name].__metadata__[0].description}\n" in text for name in Placement.__struct_fields__)

@@ -127,23 +127,6 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
-    "/v1/items/{item_id}/similar": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /** Items that the same users interacted with. */
-        get: operations["similar"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
     "/v1/items/{item_id}": {
         parameters: {
             query?: never;
@@ -168,6 +151,128 @@ export interface paths {
          * @description Merged with the item as this gateway has it; writes of one item take turns here. `If-Match` with the `ETag` of GET refuses (412) if the item is another by now. Of two gateways at the same moment, the later record holds.
          */
         patch: operations["patch_item"];
+        trace?: never;
+    };
+    "/v1/items/{item_id}/similar": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Items seen by the same users, or described alike: for the page of an item, a new one too. */
+        get: operations["similar"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/items/{item_id}/also-bought": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Items bought by the same users, with it, before or after; none where no purchases are sent. */
+        get: operations["also_bought"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/popular": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Items with the most events lately. */
+        get: operations["popular"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/rising": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Items with more events than of late, and three at least. */
+        get: operations["rising"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/latest": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Items by when they were first mentioned, by the catalogue or an event; the score is that time. */
+        get: operations["latest"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/items/{item_id}/audience": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Users who may want an item that they do not have, of a new one by its description.
+         * @description All partitions are asked; `partial` says that some have not answered in time. Each counts as 50 of the rate limit.
+         */
+        get: operations["audience"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/users/{user_id}/similar": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Users who have the same items as one user. All partitions are asked, as for an audience. */
+        get: operations["similar_users"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
         trace?: never;
     };
     "/v1/events": {
@@ -327,6 +432,65 @@ export interface components {
          */
         AskedSlates: {
             answers: components["schemas"]["AskedSlate"][];
+        };
+        /**
+         * Audience
+         * @description Users who may want an item that they do not have.
+         */
+        Audience: {
+            users: components["schemas"]["ListedUser"][];
+            asked: number;
+            /** @description why there are fewer items than were asked for; null: there are not */
+            short: string | null;
+            /**
+             * @description last: nobody has answered in time, so it is an older answer
+             * @enum {unknown}
+             */
+            status: "fresh" | "last";
+            /** @description why it is an older answer, in words; null: it is not */
+            stale: string | null;
+            /** @description whether users of some partitions are missing, see `answered` */
+            partial: boolean;
+            /** @description partitions of the users that have answered in time */
+            answered: number;
+            /** @description partitions of the users in all */
+            partitions: number;
+            /** @description 1 to 256 bytes of UTF-8; nothing invisible, no white space at its ends */
+            item_id: string;
+            /** @description title of the item; its id if it has none */
+            title: string;
+        };
+        /**
+         * Candidate
+         * @description An item that is given to be ranked, with what is true of it now.
+         */
+        Candidate: {
+            /** @description 1 to 256 bytes of UTF-8; nothing invisible, no white space at its ends */
+            item_id: string;
+            /**
+             * @description of this moment; none: that of the catalogue
+             * @default null
+             */
+            price?: number | null;
+        };
+        /**
+         * CategoryItems
+         * @description Items of all, or of one category.
+         */
+        CategoryItems: {
+            items: components["schemas"]["ListedItem"][];
+            asked: number;
+            /** @description why there are fewer items than were asked for; null: there are not */
+            short: string | null;
+            /**
+             * @description last: nobody has answered in time, so it is an older answer
+             * @enum {unknown}
+             */
+            status: "fresh" | "last";
+            /** @description why it is an older answer, in words; null: it is not */
+            stale: string | null;
+            /** @description the first one of the items; null: any */
+            category: string | null;
         };
         /**
          * Contribution
@@ -700,6 +864,77 @@ export interface components {
             withdrawn: number;
         };
         /**
+         * ListedItem
+         * @description An item of a list, with what speaks most for it.
+         */
+        ListedItem: {
+            /** @default [] */
+            categories?: string[];
+            /** @default null */
+            price?: number | null;
+            /**
+             * @description before a reduction
+             * @default null
+             */
+            list_price?: number | null;
+            /** @default [] */
+            tags?: string[];
+            /** @default null */
+            text?: string | null;
+            /** @default {} */
+            attributes?: {
+                [key: string]: string | number | boolean | null;
+            };
+            /** @default null */
+            available?: boolean | null;
+            /**
+             * @description not recommended from then on
+             * @default null
+             */
+            expires_at?: number | null;
+            /**
+             * @description address of its page
+             * @default null
+             */
+            link?: string | null;
+            /**
+             * @description address of its picture
+             * @default null
+             */
+            image?: string | null;
+            /**
+             * @description addresses of further pictures
+             * @default []
+             */
+            images?: string[];
+            /** @description 1 to 256 bytes of UTF-8; nothing invisible, no white space at its ends */
+            item_id: string;
+            /** @description title of the item; its id if it has none */
+            title: string;
+            /** @description comparable within one answer only */
+            score: number;
+            /** @description what speaks most for it: covisitation, content, bought, popularity, trending, latest */
+            source: string;
+            /** @description why, in words, in the language that was asked for */
+            reason: string;
+        };
+        /**
+         * ListedUser
+         * @description A user of a list, with the item of theirs that speaks most for them.
+         */
+        ListedUser: {
+            /** @description 1 to 256 bytes of UTF-8; nothing invisible, no white space at its ends */
+            user_id: string;
+            /** @description comparable within one answer only */
+            score: number;
+            /** @description an item of theirs */
+            through: string;
+            /** @description title of the item; its id if it has none */
+            title: string;
+            /** @description why, in words, in the language that was asked for */
+            reason: string;
+        };
+        /**
          * NamedItem
          * @description An item that was found.
          */
@@ -821,6 +1056,16 @@ export interface components {
             source: string;
         };
         /**
+         * Range
+         * @description Numbers from `min` to `max`, both included; one of the two may be left out.
+         */
+        Range: {
+            /** @default null */
+            min?: number | null;
+            /** @default null */
+            max?: number | null;
+        };
+        /**
          * RecentItem
          * @description An item that a user came to of late.
          */
@@ -843,57 +1088,6 @@ export interface components {
             reason: string;
             /** @description what must hold, what came, what to do */
             detail: string;
-        };
-        /**
-         * ScoredItem
-         * @description An item with what it was found by.
-         */
-        ScoredItem: {
-            /** @default [] */
-            categories?: string[];
-            /** @default null */
-            price?: number | null;
-            /**
-             * @description before a reduction
-             * @default null
-             */
-            list_price?: number | null;
-            /** @default [] */
-            tags?: string[];
-            /** @default null */
-            text?: string | null;
-            /** @default {} */
-            attributes?: {
-                [key: string]: string | number | boolean | null;
-            };
-            /** @default null */
-            available?: boolean | null;
-            /**
-             * @description not recommended from then on
-             * @default null
-             */
-            expires_at?: number | null;
-            /**
-             * @description address of its page
-             * @default null
-             */
-            link?: string | null;
-            /**
-             * @description address of its picture
-             * @default null
-             */
-            image?: string | null;
-            /**
-             * @description addresses of further pictures
-             * @default []
-             */
-            images?: string[];
-            /** @description 1 to 256 bytes of UTF-8; nothing invisible, no white space at its ends */
-            item_id: string;
-            /** @description title of the item; its id if it has none */
-            title: string;
-            /** @description comparable within one answer only */
-            score: number;
         };
         /**
          * ServedItem
@@ -1001,29 +1195,59 @@ export interface components {
         };
         /**
          * SimilarItems
-         * @description Items that the same users interacted with, best first.
+         * @description Items for whoever looks at one.
          */
         SimilarItems: {
+            items: components["schemas"]["ListedItem"][];
+            asked: number;
+            /** @description why there are fewer items than were asked for; null: there are not */
+            short: string | null;
+            /**
+             * @description last: nobody has answered in time, so it is an older answer
+             * @enum {unknown}
+             */
+            status: "fresh" | "last";
+            /** @description why it is an older answer, in words; null: it is not */
+            stale: string | null;
             /** @description 1 to 256 bytes of UTF-8; nothing invisible, no white space at its ends */
             item_id: string;
             /** @description title of the item; its id if it has none */
             title: string;
-            items: components["schemas"]["ScoredItem"][];
+        };
+        /**
+         * SimilarUsers
+         * @description Users whose items are like those of one user.
+         */
+        SimilarUsers: {
+            users: components["schemas"]["ListedUser"][];
             asked: number;
             /** @description why there are fewer items than were asked for; null: there are not */
             short: string | null;
+            /**
+             * @description last: nobody has answered in time, so it is an older answer
+             * @enum {unknown}
+             */
+            status: "fresh" | "last";
+            /** @description why it is an older answer, in words; null: it is not */
+            stale: string | null;
+            /** @description whether users of some partitions are missing, see `answered` */
+            partial: boolean;
+            /** @description partitions of the users that have answered in time */
+            answered: number;
+            /** @description partitions of the users in all */
+            partitions: number;
+            /** @description 1 to 256 bytes of UTF-8; nothing invisible, no white space at its ends */
+            user_id: string;
         };
         /**
          * SlateRequest
          * @description Asks for a slate of a user as of now.
          */
         SlateRequest: {
-            /** @description also one who has done nothing yet */
-            user_id: string;
             /** @default null */
             k?: number | null;
             /**
-             * @description the place of the site that it is for
+             * @description the place of the site that it is for, as the configuration names it
              * @default home
              */
             placement?: string;
@@ -1032,6 +1256,42 @@ export interface components {
              * @default []
              */
             exclude?: string[];
+            /**
+             * @description the only items to be ranked, such as the hits of a search, best first: their order decides between equals. Items that nothing is known of come last, those that may not be shown are left out
+             * @default []
+             */
+            candidates?: (string | components["schemas"]["Candidate"])[];
+            /**
+             * @description conditions on `category`, `price` and attributes of the catalogue, all of which must hold: a value, several of which one must be met, or a range; an item without the field meets none
+             * @default {}
+             */
+            filter?: {
+                [key: string]: string | number | boolean | (string | number | boolean)[] | components["schemas"]["Range"];
+            };
+            /**
+             * @description items that the slate goes with, the most important one first: of a product page, of a cart. They count as if the user had just been there, and are not on the slate
+             * @default []
+             */
+            anchors?: string[];
+            /**
+             * @description what the slate is chosen from: `all`, those of the first anchor's `category`, `similar` to the anchors, what is bought with those in a `cart`, `popular`, `rising` or `latest` ones; none: as the placement says
+             * @default null
+             */
+            from?: ("all" | "cart" | "category" | "latest" | "popular" | "rising" | "similar") | null;
+            /**
+             * @description groups that the user is in at this moment, such as device and country; those that `sources.traits` names are read
+             * @default {}
+             */
+            context?: {
+                [key: string]: string;
+            };
+            /**
+             * @description the decision to go on from: the next page, without what its pages up to that one have shown
+             * @default null
+             */
+            after?: string | null;
+            /** @description also one who has done nothing yet */
+            user_id: string;
             /**
              * @description of items, beside the title
              * @default []
@@ -1487,6 +1747,16 @@ export interface operations {
             401: components["responses"]["Unauthorized"];
             403: components["responses"]["Forbidden"];
             408: components["responses"]["RequestTimeout"];
+            /** @description the decision to go on from is open no more: ask for a first page */
+            409: {
+                headers: {
+                    "Retry-After": components["headers"]["Retry-After"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
             413: components["responses"]["RequestEntityTooLarge"];
             415: components["responses"]["UnsupportedMediaType"];
             421: components["responses"]["MisdirectedRequest"];
@@ -1930,87 +2200,6 @@ export interface operations {
             503: components["responses"]["ServiceUnavailable"];
         };
     };
-    similar: {
-        parameters: {
-            query?: {
-                /**
-                 * @description items; 20 without it
-                 * @example 5
-                 */
-                k?: number;
-                /**
-                 * @description item ids that the answer must not have; also separated by commas, where a comma of an id is written %2C
-                 * @example [
-                 *       "teapot",
-                 *       "oolong"
-                 *     ]
-                 */
-                exclude?: string[];
-                /**
-                 * @description of items, beside the title
-                 * @example [
-                 *       "price",
-                 *       "image"
-                 *     ]
-                 */
-                fields?: ("title" | "categories" | "price" | "list_price" | "tags" | "text" | "attributes" | "available" | "expires_at" | "link" | "image" | "images")[];
-            };
-            header?: {
-                /**
-                 * @description an `ETag`: 304 if the answer is still this version
-                 * @example "2f1c"
-                 */
-                "If-None-Match"?: string;
-            };
-            path: {
-                /** @example teapot */
-                item_id: string;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description the items */
-            200: {
-                headers: {
-                    ETag: components["headers"]["ETag"];
-                    RateLimit: components["headers"]["RateLimit"];
-                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["SimilarItems"];
-                };
-            };
-            /** @description the caller has this version */
-            304: {
-                headers: {
-                    ETag: components["headers"]["ETag"];
-                    RateLimit: components["headers"]["RateLimit"];
-                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
-                    [name: string]: unknown;
-                };
-                content?: never;
-            };
-            400: components["responses"]["BadRequest"];
-            401: components["responses"]["Unauthorized"];
-            403: components["responses"]["Forbidden"];
-            /** @description neither the catalogue nor an event has named the item */
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-            421: components["responses"]["MisdirectedRequest"];
-            422: components["responses"]["UnprocessableEntity"];
-            429: components["responses"]["TooManyRequests"];
-            500: components["responses"]["InternalServerError"];
-            503: components["responses"]["ServiceUnavailable"];
-        };
-    };
     get_item: {
         parameters: {
             query?: never;
@@ -2221,6 +2410,661 @@ export interface operations {
             429: components["responses"]["TooManyRequests"];
             500: components["responses"]["InternalServerError"];
             503: components["responses"]["ServiceUnavailable"];
+        };
+    };
+    similar: {
+        parameters: {
+            query?: {
+                /**
+                 * @description items; 20 without it
+                 * @example 5
+                 */
+                k?: number;
+                /**
+                 * @description item ids that the answer must not have; also separated by commas, where a comma of an id is written %2C
+                 * @example [
+                 *       "teapot",
+                 *       "oolong"
+                 *     ]
+                 */
+                exclude?: string[];
+                /**
+                 * @description of items, beside the title
+                 * @example [
+                 *       "price",
+                 *       "image"
+                 *     ]
+                 */
+                fields?: ("title" | "categories" | "price" | "list_price" | "tags" | "text" | "attributes" | "available" | "expires_at" | "link" | "image" | "images")[];
+                /**
+                 * @description language of the reasons; without it by Accept-Language
+                 * @example en
+                 */
+                lang?: string;
+            };
+            header?: {
+                /**
+                 * @description which language the reasons should have
+                 * @example nl-BE, en;q=0.5
+                 */
+                "Accept-Language"?: string;
+                /**
+                 * @description an `ETag`: 304 if the answer is still this version
+                 * @example "2f1c"
+                 */
+                "If-None-Match"?: string;
+            };
+            path: {
+                /** @example teapot */
+                item_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description the items */
+            200: {
+                headers: {
+                    ETag: components["headers"]["ETag"];
+                    "Content-Language": components["headers"]["Content-Language"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SimilarItems"];
+                };
+            };
+            /** @description the caller has this version */
+            304: {
+                headers: {
+                    ETag: components["headers"]["ETag"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            /** @description neither the catalogue nor an event has named the item */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            421: components["responses"]["MisdirectedRequest"];
+            422: components["responses"]["UnprocessableEntity"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["InternalServerError"];
+            /** @description no worker has answered in time, and no older answer is kept: try again */
+            503: {
+                headers: {
+                    "Retry-After": components["headers"]["Retry-After"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    also_bought: {
+        parameters: {
+            query?: {
+                /**
+                 * @description items; 20 without it
+                 * @example 5
+                 */
+                k?: number;
+                /**
+                 * @description item ids that the answer must not have; also separated by commas, where a comma of an id is written %2C
+                 * @example [
+                 *       "teapot",
+                 *       "oolong"
+                 *     ]
+                 */
+                exclude?: string[];
+                /**
+                 * @description of items, beside the title
+                 * @example [
+                 *       "price",
+                 *       "image"
+                 *     ]
+                 */
+                fields?: ("title" | "categories" | "price" | "list_price" | "tags" | "text" | "attributes" | "available" | "expires_at" | "link" | "image" | "images")[];
+                /**
+                 * @description language of the reasons; without it by Accept-Language
+                 * @example en
+                 */
+                lang?: string;
+            };
+            header?: {
+                /**
+                 * @description which language the reasons should have
+                 * @example nl-BE, en;q=0.5
+                 */
+                "Accept-Language"?: string;
+                /**
+                 * @description an `ETag`: 304 if the answer is still this version
+                 * @example "2f1c"
+                 */
+                "If-None-Match"?: string;
+            };
+            path: {
+                /** @example teapot */
+                item_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description the items */
+            200: {
+                headers: {
+                    ETag: components["headers"]["ETag"];
+                    "Content-Language": components["headers"]["Content-Language"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SimilarItems"];
+                };
+            };
+            /** @description the caller has this version */
+            304: {
+                headers: {
+                    ETag: components["headers"]["ETag"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            /** @description neither the catalogue nor an event has named the item */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            421: components["responses"]["MisdirectedRequest"];
+            422: components["responses"]["UnprocessableEntity"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["InternalServerError"];
+            /** @description no worker has answered in time, and no older answer is kept: try again */
+            503: {
+                headers: {
+                    "Retry-After": components["headers"]["Retry-After"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    popular: {
+        parameters: {
+            query?: {
+                /**
+                 * @description only items whose first category it is
+                 * @example Mugs
+                 */
+                category?: string;
+                /**
+                 * @description items; 20 without it
+                 * @example 5
+                 */
+                k?: number;
+                /**
+                 * @description item ids that the answer must not have; also separated by commas, where a comma of an id is written %2C
+                 * @example [
+                 *       "teapot",
+                 *       "oolong"
+                 *     ]
+                 */
+                exclude?: string[];
+                /**
+                 * @description of items, beside the title
+                 * @example [
+                 *       "price",
+                 *       "image"
+                 *     ]
+                 */
+                fields?: ("title" | "categories" | "price" | "list_price" | "tags" | "text" | "attributes" | "available" | "expires_at" | "link" | "image" | "images")[];
+                /**
+                 * @description language of the reasons; without it by Accept-Language
+                 * @example en
+                 */
+                lang?: string;
+            };
+            header?: {
+                /**
+                 * @description which language the reasons should have
+                 * @example nl-BE, en;q=0.5
+                 */
+                "Accept-Language"?: string;
+                /**
+                 * @description an `ETag`: 304 if the answer is still this version
+                 * @example "2f1c"
+                 */
+                "If-None-Match"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description the items */
+            200: {
+                headers: {
+                    ETag: components["headers"]["ETag"];
+                    "Content-Language": components["headers"]["Content-Language"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CategoryItems"];
+                };
+            };
+            /** @description the caller has this version */
+            304: {
+                headers: {
+                    ETag: components["headers"]["ETag"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            421: components["responses"]["MisdirectedRequest"];
+            422: components["responses"]["UnprocessableEntity"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["InternalServerError"];
+            /** @description no worker has answered in time, and no older answer is kept: try again */
+            503: {
+                headers: {
+                    "Retry-After": components["headers"]["Retry-After"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    rising: {
+        parameters: {
+            query?: {
+                /**
+                 * @description only items whose first category it is
+                 * @example Mugs
+                 */
+                category?: string;
+                /**
+                 * @description items; 20 without it
+                 * @example 5
+                 */
+                k?: number;
+                /**
+                 * @description item ids that the answer must not have; also separated by commas, where a comma of an id is written %2C
+                 * @example [
+                 *       "teapot",
+                 *       "oolong"
+                 *     ]
+                 */
+                exclude?: string[];
+                /**
+                 * @description of items, beside the title
+                 * @example [
+                 *       "price",
+                 *       "image"
+                 *     ]
+                 */
+                fields?: ("title" | "categories" | "price" | "list_price" | "tags" | "text" | "attributes" | "available" | "expires_at" | "link" | "image" | "images")[];
+                /**
+                 * @description language of the reasons; without it by Accept-Language
+                 * @example en
+                 */
+                lang?: string;
+            };
+            header?: {
+                /**
+                 * @description which language the reasons should have
+                 * @example nl-BE, en;q=0.5
+                 */
+                "Accept-Language"?: string;
+                /**
+                 * @description an `ETag`: 304 if the answer is still this version
+                 * @example "2f1c"
+                 */
+                "If-None-Match"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description the items */
+            200: {
+                headers: {
+                    ETag: components["headers"]["ETag"];
+                    "Content-Language": components["headers"]["Content-Language"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CategoryItems"];
+                };
+            };
+            /** @description the caller has this version */
+            304: {
+                headers: {
+                    ETag: components["headers"]["ETag"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            421: components["responses"]["MisdirectedRequest"];
+            422: components["responses"]["UnprocessableEntity"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["InternalServerError"];
+            /** @description no worker has answered in time, and no older answer is kept: try again */
+            503: {
+                headers: {
+                    "Retry-After": components["headers"]["Retry-After"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    latest: {
+        parameters: {
+            query?: {
+                /**
+                 * @description only items whose first category it is
+                 * @example Mugs
+                 */
+                category?: string;
+                /**
+                 * @description items; 20 without it
+                 * @example 5
+                 */
+                k?: number;
+                /**
+                 * @description item ids that the answer must not have; also separated by commas, where a comma of an id is written %2C
+                 * @example [
+                 *       "teapot",
+                 *       "oolong"
+                 *     ]
+                 */
+                exclude?: string[];
+                /**
+                 * @description of items, beside the title
+                 * @example [
+                 *       "price",
+                 *       "image"
+                 *     ]
+                 */
+                fields?: ("title" | "categories" | "price" | "list_price" | "tags" | "text" | "attributes" | "available" | "expires_at" | "link" | "image" | "images")[];
+                /**
+                 * @description language of the reasons; without it by Accept-Language
+                 * @example en
+                 */
+                lang?: string;
+            };
+            header?: {
+                /**
+                 * @description which language the reasons should have
+                 * @example nl-BE, en;q=0.5
+                 */
+                "Accept-Language"?: string;
+                /**
+                 * @description an `ETag`: 304 if the answer is still this version
+                 * @example "2f1c"
+                 */
+                "If-None-Match"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description the items */
+            200: {
+                headers: {
+                    ETag: components["headers"]["ETag"];
+                    "Content-Language": components["headers"]["Content-Language"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CategoryItems"];
+                };
+            };
+            /** @description the caller has this version */
+            304: {
+                headers: {
+                    ETag: components["headers"]["ETag"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            421: components["responses"]["MisdirectedRequest"];
+            422: components["responses"]["UnprocessableEntity"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["InternalServerError"];
+            /** @description no worker has answered in time, and no older answer is kept: try again */
+            503: {
+                headers: {
+                    "Retry-After": components["headers"]["Retry-After"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    audience: {
+        parameters: {
+            query?: {
+                /**
+                 * @description users; 20 without it
+                 * @example 5
+                 */
+                k?: number;
+                /**
+                 * @description language of the reasons; without it by Accept-Language
+                 * @example en
+                 */
+                lang?: string;
+                /**
+                 * @description milliseconds to wait; 2000 without it
+                 * @example 5000
+                 */
+                deadline_ms?: number;
+            };
+            header?: {
+                /**
+                 * @description which language the reasons should have
+                 * @example nl-BE, en;q=0.5
+                 */
+                "Accept-Language"?: string;
+                /**
+                 * @description an `ETag`: 304 if the answer is still this version
+                 * @example "2f1c"
+                 */
+                "If-None-Match"?: string;
+            };
+            path: {
+                /** @example teapot */
+                item_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description the users */
+            200: {
+                headers: {
+                    ETag: components["headers"]["ETag"];
+                    "Content-Language": components["headers"]["Content-Language"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Audience"];
+                };
+            };
+            /** @description the caller has this version */
+            304: {
+                headers: {
+                    ETag: components["headers"]["ETag"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            /** @description neither the catalogue nor an event has named the item */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            421: components["responses"]["MisdirectedRequest"];
+            422: components["responses"]["UnprocessableEntity"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["InternalServerError"];
+            /** @description no worker has answered in time, and no older answer is kept: try again */
+            503: {
+                headers: {
+                    "Retry-After": components["headers"]["Retry-After"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    similar_users: {
+        parameters: {
+            query?: {
+                /**
+                 * @description users; 20 without it
+                 * @example 5
+                 */
+                k?: number;
+                /**
+                 * @description language of the reasons; without it by Accept-Language
+                 * @example en
+                 */
+                lang?: string;
+                /**
+                 * @description milliseconds to wait; 2000 without it
+                 * @example 5000
+                 */
+                deadline_ms?: number;
+            };
+            header?: {
+                /**
+                 * @description which language the reasons should have
+                 * @example nl-BE, en;q=0.5
+                 */
+                "Accept-Language"?: string;
+                /**
+                 * @description an `ETag`: 304 if the answer is still this version
+                 * @example "2f1c"
+                 */
+                "If-None-Match"?: string;
+            };
+            path: {
+                /** @example ada */
+                user_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description the users */
+            200: {
+                headers: {
+                    ETag: components["headers"]["ETag"];
+                    "Content-Language": components["headers"]["Content-Language"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SimilarUsers"];
+                };
+            };
+            /** @description the caller has this version */
+            304: {
+                headers: {
+                    ETag: components["headers"]["ETag"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            421: components["responses"]["MisdirectedRequest"];
+            422: components["responses"]["UnprocessableEntity"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["InternalServerError"];
+            /** @description no worker has answered in time, and no older answer is kept: try again */
+            503: {
+                headers: {
+                    "Retry-After": components["headers"]["Retry-After"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
         };
     };
     write_events: {

@@ -9,7 +9,7 @@ import msgspec
 import pytest
 
 from stream.compiling import record
-from stream.config import Config
+from stream.config import Config, Placement
 from stream.kernels.place import FOLDER, RECORD, kept_in
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -107,3 +107,14 @@ def test_one_process_at_a_time_compiles_for_experiments(kernel: Path) -> None:
         )
         assert hurried.stdout == "mine\n"
     assert other.communicate(timeout=60.0)[0] == "mine\n"
+
+
+def test_placements_are_compiled_for_too() -> None:
+    def key(**settings: object) -> str:
+        placed = Config(placements={"cart": msgspec.convert(settings, Placement)})
+        assert record.model_settings(placed).placements == placed.placements
+        return record.key(placed, whole=False)
+
+    plain = key(slots=3, push=True)
+    assert plain == key(slots=5)
+    assert len({plain, key(policy="sarsa"), key(purchase_weight=2.0), record.key(Config(), whole=False)}) == 4

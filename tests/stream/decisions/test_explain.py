@@ -4,7 +4,7 @@ import msgspec
 import numpy as np
 import pytest
 
-from stream.config import Slate
+from stream.config import Placement, Slate
 from stream.decisions.explain import MAX_PARTS, explain
 from stream.decisions.publish import recommendation
 from stream.ranking.reasons import USER_COLUMNS, reason_names
@@ -105,3 +105,15 @@ def test_old_decisions_have_no_reasons(site: Site) -> None:
     """A log of before has none; the slots say nothing then."""
     decision = msgspec.structs.replace(site.drawn("u").decision, reasons=b"")
     assert {slot.because for slot in recommendation("u", decision, None, 0, site.model.lists).slots} == {""}
+
+
+def test_a_slate_of_a_placement_is_explained_by_its_own_ranking() -> None:
+    site = Site("abcdef", slate=Slate(slots=3), placements={"cart": Placement(slots=2, push=True)})
+    site.take(did("u", "a"))
+    user = site.shard.users["u"]
+    found, home = explain(site.model, "u", user, "cart"), explain(site.model, "u", user)
+    assert found is not None
+    assert home is not None
+    assert (found["placement"], home["placement"]) == ("cart", "home")
+    assert (found["decision_id"], len(found["slots"])) == (user.others["cart"].decision_id, 2)
+    assert explain(site.model, "u", user, "mail") is None

@@ -103,6 +103,7 @@ def _without(folder: Path, key: str) -> Path:
     ("old", "new", "message"),
     [
         ('name = "bolder"', 'nam = "bolder"', "key `nam`: must be one of"),
+        ('name = "bolder"', 'name = "bolder"\nplacement = "kart"', "placement: must be one of home; got 'kart'"),
         ('name = "bolder"', 'name = "b o"', r"matching regex .* at `\$.name`"),
         ("share = 0.5", "share = 1.5", r"variant 1 \('control'\): Expected `float` <= 1"),
         ('name = "bold"\nshare = 0.5', 'name = "bold"\nshare = 0.6', "must sum to at most 1; got 1.1"),

@@ -4,7 +4,7 @@ from collections import Counter
 
 import pytest
 
-from stream.config import Config, Slate
+from stream.config import Config, Placement, Policy, Slate
 from stream.decisions.engine import Engine
 from stream.decisions.slates import SlateRequest
 from stream.experiments.definition import variant_of
@@ -15,8 +15,8 @@ from stream.records.acceptance import Verdict
 from stream.records.log import ExperimentChange, Message, decode_message, encode_message
 from stream.records.schemas import UNLEARNED
 from stream.worker.intake import Intake
-from tests.support.site import T
-from tests.support.trial import site, two, visits
+from tests.support.site import Site, T
+from tests.support.trial import ITEMS, site, two, visits
 
 RULES = "exclude = [{ items = [{ field = 'item', op = 'in', value = ['a', 'b', 'c', 'd'] }] }]"
 
@@ -56,6 +56,24 @@ def test_rules_and_weights_of_a_variant_hold_for_its_users_alone() -> None:
     assert set("abcd") <= set(shown["control"])
     assert not set("abcd") & set(shown["bold"])
     assert found.model.variants.treatments["bold"].ranker.weights == (0.0, 0.0, 3.0)
+
+
+def test_an_experiment_at_a_placement_leaves_home_as_it_is_and_the_control_is_the_placements_own() -> None:
+    placements = {"cart": Placement(slots=3, push=True, policy="sarsa")}
+    found = Site(ITEMS, policy=Policy(name="ranked"), placements=placements)
+    experiment = two(placement="cart", bold={"settings": {"policy": {"name": "q_learning"}}})
+    found.take(ExperimentChange("x", experiment))
+    told = visits(found, 200)
+    made = [step.decision for step in told if step.decision is not None]
+    assert {(each.placement, each.variant, each.policy) for each in made} == {
+        ("", "", "ranked"), ("cart", "control", "sarsa"), ("cart", "bold", "q_learning")
+    }  # fmt: skip
+    variants = found.model.variants
+    assert variants.treatments["control"].policy is variants.at("cart").policy
+    assert found.model.tally.users.sum() == len({step.user_id for step in told if step.decision is not None})
+    again = Model(found.config)
+    again.restore(ModelCopy.decode(found.model.copy().encode()))
+    assert again.fingerprint() == found.model.fingerprint()
 
 
 def test_no_experiment_changes_nothing_and_an_ended_one_nothing_more() -> None:

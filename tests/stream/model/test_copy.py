@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from stream.config import Config, Policy, Slate
+from stream.config import Config, Placement, Policy, Slate
 from stream.model.copy import ModelCopy
 from stream.model.fold import Model
 from stream.records.log import (
@@ -56,3 +56,18 @@ def test_a_copy_is_decoded_as_it_was_encoded() -> None:
         for key, array in part.items():
             assert again.parts[name][key].dtype == array.dtype
             assert np.array_equal(again.parts[name][key], array)
+
+
+def test_a_model_with_other_placements_goes_on_with_what_it_has() -> None:
+    def model(*names: str) -> Model:
+        return Model(Config(placements={name: Placement(slots=2) for name in names}))
+
+    before, after = model("cart", "mail"), model("mail", "side")
+    for offset, message in enumerate(LOG):
+        before.fold(decode_message(message, offset), offset)
+    after.restore(ModelCopy.decode(before.copy().encode()))
+    assert after.offset == before.offset
+    assert list(after.copy().parts) == list(model("mail", "side").copy().parts)
+    again = model("cart", "mail")
+    again.restore(before.copy())
+    assert again.fingerprint() == before.fingerprint()

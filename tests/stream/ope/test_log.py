@@ -4,6 +4,7 @@ import gzip
 import json
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from stream import cli
@@ -56,3 +57,17 @@ def test_files_that_cannot_be_used(
     (tmp_path / "log.jsonl").write_bytes(text)
     assert cli.main(["ope", str(tmp_path / "log.jsonl")]) == 1
     assert message in capsys.readouterr().err
+
+
+def test_decisions_of_one_placement_are_looked_at(
+    logged: list[Outcome], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    mixed = [
+        msgspec.structs.replace(each, placement=("home", "cart")[n % 3 == 0]) for n, each in enumerate(logged[:300])
+    ]
+    file = str(write(tmp_path / "log.jsonl", mixed))
+    for placement, decisions in (("home", 200), ("cart", 100)):
+        assert cli.main(["ope", file, "--placement", placement, "--resamples", "0"]) == 0
+        assert f"{decisions} decisions of" in capsys.readouterr().out
+    assert cli.main(["ope", file, "--placement", "kart"]) == 1
+    assert "--placement: must be one that has outcomes: cart, home; got kart" in capsys.readouterr().err

@@ -6,10 +6,10 @@ from typing import Any
 import pytest
 
 from stream.observe import Observer
-from stream.records.log import LOG_VERSION, Batch, encode_message
+from stream.records.log import LOG_VERSION, Batch, Decision, ProfileChange, Record, Step, encode_message
 from stream.records.schemas import DeadLetter
-from stream.records.topics import DEAD
-from stream.worker.writer import OutgoingRecord, SendError, Writer
+from stream.records.topics import DEAD, PLACED, RECOMMENDATIONS
+from stream.worker.writer import OutgoingRecord, SendError, Writer, slate_records
 
 LETTER = DeadLetter(
     topic="events.view", partition=0, offset=4, timestamp=0.0, reason="not_json", detail="", key=None, value=b"?"
@@ -187,3 +187,20 @@ def test_outcomes_count_as_acknowledged_only_when_all_of_them_are() -> None:
             assert len(started.errors) == 1
 
     asyncio.run(send())
+
+
+def test_slates_of_placements_go_to_a_topic_of_their_own_and_further_pages_to_none() -> None:
+    def made(placement: str) -> Step:
+        decision = Decision("d", 0.0, "ranked", 0.0, 0, 0, [], b"", b"", b"", b"", b"", placement=placement)
+        return Step.without_event("a/b", decision=decision)
+
+    records: list[Record] = [made(""), made("cart"), made("/2"), made("cart/2"), ProfileChange("u", None)]
+    batch = Batch(LOG_VERSION, "users/3", 0, 0, {}, 0.0, records)
+    found = [
+        (each.topic, each.key, each.record is None, each.partition)
+        for each in slate_records(batch, ("ranked",), ("cart", "mail"))
+    ]
+    assert found == [
+        (RECOMMENDATIONS, b"a/b", False, 3), (PLACED, b"a/b/cart", False, 3), (RECOMMENDATIONS, b"u", True, 3),
+        (PLACED, b"u/cart", True, 3), (PLACED, b"u/mail", True, 3),
+    ]  # fmt: skip
