@@ -31,6 +31,7 @@ ROOMS: dict[str, dict[str, str]] = {
         "replay": "Send a file of events to Kafka, at a rate of your choice",
         "watch": "Watch recommendations arrive, with titles",
         "recommend": "Print the newest slate of one user",
+        "ask": "Ask the model for a list: similar items, popular ones, users",
         "experiment": "Compare configurations on real users, and look at any time",
         "export": "Write items, users or events to a file",
         "import": "Send items, users or events from a file",

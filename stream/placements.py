@@ -4,16 +4,18 @@
 """
 
 from collections.abc import Mapping
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
 from msgspec import Meta, Struct
 
+from stream.records.requests import Kind
 from stream.records.schemas import HOME
 
 NAME = r"^[a-z][a-z0-9_-]{0,39}$"
 MOST = 20  # placements beside home: each has a ranker of its own, some MB
 MAX_PAGES = 10  # of one placement that are open at once, the first included
-CANDIDATES = ("all",)  # kinds of candidates that there are
+CANDIDATES = get_args(Kind)  # kinds of candidates that there are
+ASKED = "asked"  # in place of home where a request narrows what may be shown: home's own slate stays as it is
 _PAGE = "/"
 
 Name = Annotated[str, Meta(pattern=NAME)]
@@ -29,7 +31,7 @@ class Placement(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     push: Annotated[
         bool, Meta(description="publish a slate after each event, as for home; otherwise one is made on request")
     ] = False
-    candidates: Annotated[str, Meta(description="what a slate is chosen from: all")] = "all"
+    candidates: Annotated[str, Meta(description="what a slate is chosen from: " + ", ".join(CANDIDATES))] = "all"
     exposure: Annotated[
         Literal["assumed", "reported"],
         Meta(
@@ -73,6 +75,8 @@ def fault(placements: Mapping[str, Placement], slots: int) -> str:
         where = f"placements.{name}"
         if name == HOME:
             return f"{where}: home is always there: sections slate, policy and ranking describe it; take another name"
+        if name == ASKED:
+            return f"{where}: requests that narrow what may be shown have this name; take another"
         if placement.candidates not in CANDIDATES:
             return f"{where}.candidates: must be one of {', '.join(CANDIDATES)}; got {placement.candidates!r}"
         if placement.learning == "shared" and (placement.policy or placement.given(*POLICY)):

@@ -23,7 +23,7 @@ from stream.model.copy import ModelCopy
 from stream.records.log import ExperimentChange, ItemChange, ProfileChange, Step
 from stream.records.questions.records import KINDS as KINDS_ASKED
 from stream.records.questions.records import OF_ALL, Question
-from stream.records.requests import Request
+from stream.records.requests import Range, Request
 from stream.records.schemas import KINDS, Event, Experiment, Item, Settings, Variant
 from stream.state.snapshot import users_of
 from stream.state.user import User
@@ -163,8 +163,12 @@ def _finish_slates(worker: LocalWorker) -> None:
     for source in worker.model.sources:
         if source.name == "content":
             source.top_k(Query(seen, START, np.empty(0, np.int32)), ITEMS, blocked)
-    asked = SlateRequest("u0", User(), START, "first")
-    made = worker.engine.slates.draw_from(np.arange(ITEMS, dtype=np.int32), asked).decision
+    request = Request(
+        request_id="first", user_id="u0", candidates=[f"i{n}" for n in range(ITEMS)], filter={"price": Range(min=0.0)},
+        k=worker.engine.config.slate.slots,
+    )  # fmt: skip
+    (drawn,) = worker.engine.draw([SlateRequest("u0", User(), START, "first", of=request)])
+    made = drawn.decision
     policy: Any = worker.model.policy
     if hasattr(policy, "queue_record"):  # see `Queues`
         policy.queue_record(made.state, made.offered_ranks, made.sources, 0, 1.0)

@@ -16,6 +16,8 @@ import msgspec
 
 from stream.config import Config
 from stream.decisions.arrivals import Answer, Arrival, Change, SlateAsked, UserEvent
+from stream.decisions.asking.asked import answered
+from stream.decisions.asking.pages import place_of
 from stream.decisions.refresh import Limits, stale
 from stream.decisions.settling.settlement import replaced, silence
 from stream.decisions.settling.steps import Steps
@@ -24,15 +26,12 @@ from stream.decisions.shown import Shown, ShownCandidates
 from stream.decisions.slates import DrawnSlate, SlateRequest, Slates
 from stream.model.fold import Model
 from stream.observe import Observer
-from stream.placements import assumes, key_of, pushes
+from stream.placements import assumes, pushes
 from stream.records.log import Batch, Decision, LoggedEvent, ProfileChange, Record, Settlement, Step
-from stream.records.requests import ResponseStatus
-from stream.records.schemas import HOME
 from stream.state.open_decisions import open_at
 from stream.state.user import NOBODY
 
 ROWS_AHEAD = 20  # made in an idle moment, for slates to come: 2 to 20 ms
-EMPTY: tuple[ResponseStatus, str] = "empty", "no item may be shown to this user now"
 AT_ONCE = 32  # slates made step by step together; their features, some 0.5 MB, should stay in a cache
 
 
@@ -141,23 +140,24 @@ class Engine:
         One of home stands for a deferred slate, too.
         """
         user_id, request = asked.user_id, asked.request
-        known = HOME, *self.config.placements
-        if request.placement not in known:
-            wrong = f"request: `placement` must be one of {', '.join(known)}; got {request.placement[:100]!r}"
-            taking.answers[-1].append(Answer(asked, None, "refused", wrong))
+        user, made = shard.users.get(user_id, NOBODY), list[Step]()
+        place = place_of(request, user, self.config.placements)
+        if isinstance(place, str):
+            taking.answers[-1].append(Answer(asked, None, "refused", place))
             return []
-        user, key, made = shard.users.get(user_id, NOBODY), key_of(request.placement), list[Step]()
+        key, before, since = place
         decision = open_at(user, key)
         if decision is None or decision.request_id != request.request_id:
-            now = max(asked.now, user.time)
-            made = self._renew(shard, SlateRequest(user_id, user, now, name, of=request, placement=key), now)
+            now = max(asked.now if since is None else since, user.time)
+            wanted = SlateRequest(user_id, user, now, name, of=request, placement=key, before=before)
+            made = self._renew(shard, wanted, now)
             decision = made[0].decision if made else None
         if made and not key:
             taking.newest.pop(user_id, None)
             shard.deferred.discard(user_id)
         elif made:
             taking.asked.add(user_id)
-        taking.answers[-1].append(Answer(asked, decision) if decision else Answer(asked, None, *EMPTY))
+        taking.answers[-1].append(answered(asked, decision, self.model))
         return made
 
     def _take(self, shard: Shard, arrival: UserEvent | Change) -> Sequence[Record]:

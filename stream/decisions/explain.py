@@ -18,6 +18,7 @@ from stream.model.fold import Model
 from stream.placements import name_of
 from stream.ranking.candidates import Candidates
 from stream.ranking.reasons import groups
+from stream.records.requests import MAX_SLOTS
 from stream.state.open_decisions import open_at
 from stream.state.user import User
 
@@ -46,15 +47,15 @@ def explanation_parts(
     if decision is None:
         return
     setup = model.variants.named(decision) or model.variants.at(decision.placement)
-    found = setup.ranker.candidates(user_id, user, user.time, len(decision.sources))
+    found = setup.ranker.candidates(user_id, user, user.time, min(len(decision.sources), MAX_SLOTS))
     query = setup.ranker.query(user_id, user, user.time)
     yield None
     ablation = _Ablation(model, found)
-    lent = _lent(model, query, decision.slate)
+    lent = _lent(model, query, decision.slate[:MAX_SLOTS])
     yield None
     scores, propensities = (np.frombuffer(data, np.float32) for data in (decision.scores, decision.propensities))
     slots = []
-    for n, (item, source) in enumerate(zip(decision.slate, decision.sources, strict=True)):
+    for n, (item, source) in enumerate(zip(decision.slate[:MAX_SLOTS], decision.sources, strict=False)):
         slots.append({
             "item_id": item, "source": source_name(source, model.lists), "score": float(scores[n]),
             "propensity": float(propensities[n]),

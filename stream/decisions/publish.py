@@ -8,7 +8,7 @@ import numpy as np
 from bandits import PINNED
 from stream.decisions.arrivals import Answer
 from stream.placements import name_of, page_of
-from stream.ranking.reasons import reason_names
+from stream.ranking.reasons import FOLLOWS, reason_names
 from stream.records.log import Batch, Decision, ProfileChange, Settlement, Step
 from stream.records.requests import Response
 from stream.records.schemas import Outcome, Recommendation, Slot
@@ -54,7 +54,8 @@ def recommendation(
         experiment=decision.experiment, variant=decision.variant, placement=name_of(decision.placement),
         page=page_of(decision.placement),
         slots=[
-            Slot(item, score, source_name(source, lists), propensity, names[reason])
+            Slot(item, score, lists[0], propensity) if reason == FOLLOWS
+            else Slot(item, score, source_name(source, lists), propensity, names[reason])
             for item, score, source, propensity, reason in zip(
                 decision.slate, scores, decision.sources, propensities, reasons, strict=True
             )

@@ -10,16 +10,18 @@ from numpy.typing import NDArray
 from bandits import NO_CONSTRAINTS, Policy, Slate, session_state
 from bandits.slates.disagreement.policy import Disagreement
 from stream.config import Config
+from stream.decisions.asking.asked import asked_for, rank_asked, rest_of
 from stream.decisions.draw import draw, write_down
 from stream.decisions.uniforms import random_bits, uniforms
 from stream.experiments.variants import Treatment
 from stream.model.fold import Model
 from stream.observe import Mix
+from stream.placements import name_of
 from stream.ranking.candidates import CandidateRequest, Ranked
 from stream.ranking.negatives import Offered, unpack_offered
 from stream.ranking.pack import Packed, Sheet
 from stream.records.log import Decision
-from stream.records.requests import Request
+from stream.records.requests import ANYTHING, Request
 from stream.state.user import User
 from stream.state.users import enrolment
 
@@ -34,6 +36,7 @@ class SlateRequest(NamedTuple):
     novel: bool = False  # whether what the user has touched is left out
     of: Request | None = None  # that is answered
     placement: str = ""  # and page, see `Decision.placement`
+    before: Sequence[str] = ()  # items that earlier pages showed
 
 
 class _Paper(NamedTuple):
@@ -56,8 +59,8 @@ class DrawnSlate(NamedTuple):
 
     @property
     def items(self) -> NDArray[np.int32]:
-        """The items shown, from the top, as the model numbers them."""
-        return np.array(self.packed.items[: len(self.decision.sources)], np.int32)
+        """The items that were drawn and are shown, from the top, as the model numbers them."""
+        return np.array(self.packed.items[: min(len(self.packed.sources), len(self.decision.sources))], np.int32)
 
     @property
     def mix(self) -> Mix:
@@ -80,6 +83,7 @@ class Slates:
     def __init__(self, config: Config, model: Model, slots: Callable[[int], NDArray[np.uint8]]) -> None:
         self.config, self.model, self._slots = config, model, slots
         lengths = {config.slate.slots, *(placement.slots for placement in config.placements.values())}
+        self._kinds = {name: placement.candidates for name, placement in config.placements.items()}
         self._papers = {length: _Paper.of(length, len(model.lists)) for length in sorted(lengths)}
 
     def draw(self, asked: Sequence[SlateRequest]) -> list[DrawnSlate]:
@@ -95,19 +99,9 @@ class Slates:
                     drawn[each.user_id] = self._draw_one(each, treatment)
         return [drawn[each.user_id] for each in asked]
 
-    def draw_from(self, items: NDArray[np.int32], asked: SlateRequest) -> DrawnSlate:
-        """Draw a slate from given items by the configured policy: no source proposes any."""
-        configured, user = self.model.variants.configured, asked.user
-        request = CandidateRequest(asked.user_id, user, asked.now)
-        ranked = configured.ranker.rank_given(request, items, self.config.slate.slots)
-        return self._draw_ranked(asked, configured, ranked)
-
     def _draw_one(self, asked: SlateRequest, treatment: Treatment) -> DrawnSlate:
         """Rank, draw and write down, with all that is needed to learn from it."""
-        return self._draw_ranked(asked, treatment, self._rank(asked, treatment))
-
-    def _draw_ranked(self, asked: SlateRequest, treatment: Treatment, ranked: Ranked) -> DrawnSlate:
-        model, policy, user = self.model, treatment.policy, asked.user
+        model, policy, user, ranked = self.model, treatment.policy, asked.user, self._rank(asked, treatment)
         slot, state, name = self._slots(ranked.size), session_state(user.depth, user.events), asked.name
         sheet, bits = self._papers[treatment.slots]
         if type(policy) is Disagreement and ranked.constraints is NO_CONSTRAINTS:
@@ -125,21 +119,24 @@ class Slates:
             name, asked.now, policy.name, epsilon, model.offset, state,
             list(map(model.vocabulary.ids.__getitem__, packed.items)), packed.sources, packed.offered_ranks,
             packed.propensities, packed.scores, packed.lists, reasons=packed.reasons, placement=asked.placement,
+            before=list(asked.before),
         )  # fmt: skip
         if model.variants.compares(asked.placement):
             decision = self._enrol(user, decision, treatment, ranked)
         if asked.of is not None:
-            decision = asked_for(decision, asked.of)
+            rest = rest_of(model, ranked, decision.slate, asked.of, asked.before)
+            decision = asked_for(decision, asked.of, len(model.lists), rest)
         return DrawnSlate(decision, packed, slot)
 
     def _rank(self, asked: SlateRequest, treatment: Treatment) -> Ranked:
-        """Rank all items but those that a request does not want."""
         candidates = CandidateRequest(asked.user_id, asked.user, asked.now, asked.novel)
-        if asked.of is None or not asked.of.exclude:
+        kind = self._kinds.get(name_of(asked.placement), "all")
+        if asked.of is None and kind == "all":
             return treatment.ranker.rank(candidates, treatment.slots)
-        numbers = np.array([self.model.vocabulary.index(item_id) for item_id in asked.of.exclude], np.int32)
-        with self.model.catalogue.without(numbers[numbers >= 0]):
-            return treatment.ranker.rank(candidates, treatment.slots)
+        return rank_asked(
+            self.model, treatment.ranker, candidates, asked.of or ANYTHING, treatment.slots, kind=kind,
+            before=asked.before,
+        )  # fmt: skip
 
     def _enrol(self, user: User, decision: Decision, treatment: Treatment, ranked: Ranked) -> Decision:
         """Note the variant that made a decision, and what the shadow policy would have shown in its place."""
@@ -160,15 +157,3 @@ class Slates:
 
     def _seed(self, name: str) -> str:
         return f"{self.config.policy.seed}/policy/{name}"
-
-
-def asked_for(decision: Decision, request: Request) -> Decision:
-    """The decision as the answer to a request: its first `k` slots, which were drawn without looking further down."""
-    slots = len(decision.sources)
-    k = min(slots, request.k or slots)
-    width = len(decision.offered_ranks) // max(1, slots)
-    return msgspec.structs.replace(
-        decision, sources=decision.sources[:k], offered_ranks=decision.offered_ranks[: k * width],
-        propensities=decision.propensities[: 4 * k], scores=decision.scores[: 4 * k], shadow=decision.shadow[:k],
-        reasons=decision.reasons[:k], request_id=request.request_id,
-    )  # fmt: skip

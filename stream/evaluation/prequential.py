@@ -21,6 +21,7 @@ from stream.evaluation.journal import Coming, Journal, Steps, Use
 from stream.evaluation.protocol import Entry, Lists, Planned, Protocol, plan
 from stream.evaluation.ratings import RATERS, RatingErrors
 from stream.evaluation.report import Measured, report
+from stream.evaluation.reranking import Reranking
 from stream.evaluation.stopwatch import Stopwatch
 from stream.evaluation.waiting import Predicted, Recorder, Shown, WaitingLists
 from stream.model.fold import Model
@@ -77,6 +78,8 @@ class Evaluation:
         self.heads = {name: Calibration() for name in HEADS}
         names = len(self.model.lists)
         self.slots, self.hits = np.zeros(names, np.int64), np.zeros(names, np.int64)
+        among = self.protocol.rerank
+        self.reranking = None if among is None else Reranking(self.model, among, self.protocol.of)
         self.refreshed = 0
         self._capacity = self._ages = 0.0  # of refreshes; seconds of all lists that were measured
 
@@ -154,6 +157,7 @@ class Evaluation:
                 }
                 for name, head in self.heads.items()
             },
+            **({"reranked": self.reranking.report()} if self.reranking is not None else {}),
             **({"ratings": rated} if rated else {}),
             **({"timing": self.stopwatch.report()} if self.stopwatch.runs else {}),
             "click_log_loss": model.ranking.heads.log_loss.get(),
@@ -182,6 +186,8 @@ class Evaluation:
         seen = user.knows_item(event.item_id)
         if seen and self.protocol.candidates == "novel":
             return
+        if self.reranking is not None:
+            self.reranking.measure(user_id, user, event)
         if self.protocol.lists == "fresh":
             self.waiting.ask(user_id, user, event.time, self._fresh)
         shown, predicted = self.waiting.take(user_id)

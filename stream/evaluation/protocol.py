@@ -16,6 +16,7 @@ import msgspec
 from stream.errors import UsageError
 from stream.records.schemas import Event, EventType, Item
 
+Among = Literal["random", "popular"]
 Entry = Item | tuple[EventType, Event]
 Typed = tuple[EventType, Event]  # an event and its type
 Lists = Literal["published", "refreshed", "asked", "fresh"]
@@ -42,6 +43,8 @@ class Protocol(NamedTuple):
     known_items: bool = False  # events on items that training does not know are left out of the test
     refreshes: float = 1.0  # lists refreshed per event, with `refreshed`; fractions add up
     candidates: Scope = "all"  # novel: only items that are new to the user are listed and measured
+    rerank: Among | None = None  # the item taken is ranked among such others besides
+    of: int = 25  # items of these lists
 
 
 class Visit(NamedTuple):

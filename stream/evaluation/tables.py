@@ -27,6 +27,8 @@ def print_report(report: Mapping[str, Any], console: Console) -> None:
     console.print(_sources(report))
     console.print(_comparisons(report))
     console.print(_heads(report))
+    if "reranked" in report:
+        console.print(_reranked(report["reranked"]))
     if "ratings" in report:
         console.print(_ratings(report))
     if "timing" in report:
@@ -123,6 +125,15 @@ def _heads(report: Mapping[str, Any]) -> Table:
 
 def _observed(found: Mapping[str, Any]) -> tuple[str, str]:
     return (f"{found['observed']:.4f}", f"{found['candidates']:,}") if found["candidates"] else ("", "")
+
+
+def _reranked(found: Mapping[str, Any]) -> Table:
+    """Where the item taken stood among others, and where the ranking put it."""
+    table = _columns(f"among {found['of']} {found['among']} items", "mean rank", "mrr")
+    for when in ("before", "after"):
+        table.add_row(when, f"{found[when].get('mean_rank', 0):.2f}", f"{found[when].get('mrr', 0):.4f}")
+    table.caption = f"{found['lists']:,} lists"
+    return table
 
 
 def _ratings(report: Mapping[str, Any]) -> Table:

@@ -6,7 +6,7 @@ from typing import NamedTuple
 from bandits import Policy
 from stream.config import Config
 from stream.experiments.definition import HOLDOUT, check, variant_of, varied
-from stream.placements import key_of, name_of
+from stream.placements import ASKED, key_of, name_of
 from stream.ranking.candidates import CandidateRanker
 from stream.records.log import Decision, Settlement
 from stream.records.schemas import HOME, Experiment, Settings
@@ -98,7 +98,7 @@ class Variants:
         if made.variant:
             running = self.experiment is not None and self.experiment.name == made.experiment
             return self.treatments.get(made.variant) if running else None
-        if not made.placement or (name := name_of(made.placement)) == HOME:
+        if not made.placement or (name := name_of(made.placement)) in (HOME, ASKED):
             return self.configured
         return self.placed.get(name)
 

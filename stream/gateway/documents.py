@@ -23,7 +23,7 @@ def item_document(item_id: str, read_model: ReadModel, fields: tuple[str, ...] =
 
 def slate_document(
     slate: Recommendation, read_model: ReadModel, view: View, k: int | None = None,
-    exclude: frozenset[str] = frozenset(),
+    exclude: frozenset[str] = frozenset(), *, fill: bool = True,
 ) -> dict[str, Any]:  # fmt: skip
     """A slate with titles and reasons, without what was excluded or withdrawn since; filled up with trending items.
 
@@ -32,6 +32,7 @@ def slate_document(
     Parameters
     ----------
     k : items asked for; None: as many as were published
+    fill : whether trending items take the places of what is missing
     """
     read_model.expire(time.time())
     asked = len(slate.slots) if k is None else k
@@ -41,7 +42,7 @@ def slate_document(
     slots = slots[:asked]
     told = read_model.reasons.get(slate.decision_id, {})
     taken = exclude.union(slot.item_id for slot in slate.slots)
-    fill = read_model.trending(asked - len(slots), taken) if len(slots) < asked else []
+    fillers = read_model.trending(asked - len(slots), taken) if fill and len(slots) < asked else []
     return {
         "user_id": slate.user_id, "decision_id": slate.decision_id, "event_id": slate.event_id,
         "timestamp": slate.timestamp, "policy": slate.policy, "experiment": slate.experiment,
@@ -53,8 +54,8 @@ def slate_document(
                 reason=view.words.say(told.get(slot.item_id) or noted(slot.source, slot.because)),
             )
             for slot in slots
-        ] + _fillers(fill, read_model, view, FILL),
-        **counts(asked, len(slots) + len(fill)), "filled": len(fill), "left_out": left_out,
+        ] + _fillers(fillers, read_model, view, FILL),
+        **counts(asked, len(slots) + len(fillers)), "filled": len(fillers), "left_out": left_out,
     }  # fmt: skip
 
 

@@ -13,7 +13,7 @@ from learners.arrays.handle import Handle
 from learners.drift import take_event
 from stream.experiments.variants import Variants
 from stream.model.drift_watch import Watch, watch_rows, watch_slate
-from stream.model.outcomes import outcome
+from stream.model.outcomes import drawn_part, outcome
 from stream.observe import Losses, Observer
 from stream.ranking.score import Ranking, learn_step, losses
 from stream.records.log import Rows, Settlement, Step
@@ -106,6 +106,7 @@ class Practice:
             self._add(HIT if settled.outcome == "hit" else MISS)
         if settled.outcome in UNLEARNED:
             return
+        settled = drawn_part(settled, self._lists, self._variants.at(settled.placement).slots)
         own, shadow = self._variants.learners(settled)
         if shadow is not None:
             self._learn(shadow, settled, step, told=False)
@@ -115,13 +116,13 @@ class Practice:
     def _learn(self, policy: Policy, settled: Settlement, step: Step, *, told: bool) -> None:
         """Let a policy learn later, if it has a queue, or else now."""
         if not hasattr(policy, "queue_record"):
-            error = policy.learn_one(outcome(settled, step, self._lists))
+            error = policy.learn_one(outcome(settled, step, self._lists, self._variants.at(settled.placement).slots))
             if told:
                 self._errors.append(error)
             return
         waiting = cast("Queues", policy)
         if settled.discount > 0:
-            waiting.queue(outcome(settled, step, self._lists))
+            waiting.queue(outcome(settled, step, self._lists, self._variants.at(settled.placement).slots))
         else:
             waiting.queue_record(settled.state, settled.offered_ranks, settled.sources, settled.hit, settled.reward)
         self._queued[id(policy)] = waiting, told

@@ -12,6 +12,7 @@ from learners import Mixer, Source
 from learners.arrays.handle import Handle
 from learners.board import Arrays, Board
 from stream.ranking.features import Past
+from stream.records.requests import MAX_CANDIDATES
 from stream.state.catalogue import Catalogue
 from stream.state.user_block import SEEN_ITEMS
 
@@ -45,13 +46,13 @@ class Room(NamedTuple):
 
     proposed: NDArray[np.int32]  # [sources, most] each source's best; when they are joined, as places of candidates
     lengths: NDArray[np.int64]  # [sources]
-    items: NDArray[np.int32]  # [sources * most] candidates
-    scores: NDArray[np.float32]  # [sources, sources * most]
-    places: NDArray[np.int32]  # [sources * most] place in the user's past, -1: never seen
+    items: NDArray[np.int32]  # [total] candidates: all that sources may propose, or all that may be given
+    scores: NDArray[np.float32]  # [sources, total]
+    places: NDArray[np.int32]  # [total] place in the user's past, -1: never seen
     place: NDArray[np.int32]  # [items] scratch, all -1 before and after
-    columns: NDArray[np.uint8]  # [columns, sources * most] features of the candidates, the mixer's score last
-    units: NDArray[np.float32]  # [units, sources * most] what goes into the mixer's hidden units
-    ranking: NDArray[np.float32]  # [sources * most] their ranking scores
+    columns: NDArray[np.uint8]  # [columns, total] features of the candidates, the mixer's score last
+    units: NDArray[np.float32]  # [units, total] what goes into the mixer's hidden units
+    ranking: NDArray[np.float32]  # [total] their ranking scores
     lists: NDArray[np.int32]  # [(1 + sources) * DEPTH] see `lists_of`
     times: NDArray[np.float64]  # [SEEN_ITEMS] of the user's past
     counts: NDArray[np.int64]  # [3]
@@ -59,7 +60,7 @@ class Room(NamedTuple):
     @classmethod
     def of(cls, sources: int, most: int, columns: int, units: int) -> "Room":
         """Room for so many sources with so many proposals each, described by so many columns; without items."""
-        total = -(-sources * most // 8) * 8  # columns are compared in words
+        total = -(-max(sources * most, MAX_CANDIDATES) // 8) * 8  # columns are compared in words
         return cls(
             np.empty((sources, most), np.int32), np.zeros(sources, np.int64), np.empty(total, np.int32),
             np.empty((sources, total), np.float32), np.empty(total, np.int32), np.empty(0, np.int32),

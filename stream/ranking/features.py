@@ -39,7 +39,7 @@ class Joined(NamedTuple):
     """The proposals of all sources as one list of candidates."""
 
     items: NDArray[np.int32]  # [candidates]
-    proposed: NDArray[np.int32]  # [sources, most]: by rank, which of the candidates a source proposed
+    proposed: NDArray[np.int32]  # [sources, most]: by rank, which of the candidates a source proposed, -1: none
     lengths: NDArray[np.int64]  # [sources]: how many these are
     scores: NDArray[np.float32]  # [sources, >= candidates]
     places: NDArray[np.int32]  # [candidates]: place in the user's past (0: newest), -1: never seen
@@ -157,8 +157,9 @@ def _source_columns(joined: Joined, columns: NDArray[np.uint8], agreeing: NDArra
                 log_value[c] = _NEAR[group] + (values[c] >= _NEAR_TURNS[group])
         for n in range(joined.lengths[s]):
             c = joined.proposed[s, n]
-            rank[c] = _RANKS[n]
-            agreeing[c] += 1
+            if c >= 0:
+                rank[c] = _RANKS[n]
+                agreeing[c] += 1
 
 
 @njit(cache=True)

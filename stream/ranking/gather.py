@@ -115,7 +115,7 @@ def join(held: Any, asker: Asker, size: int, width: int) -> None:
     """
     desk = held.it
     room = desk.room.it
-    proposed, lengths, items, places, place = room.proposed, room.lengths, room.items, room.places, room.place
+    proposed, lengths, items, place = room.proposed, room.lengths, room.items, room.place
     seen, expires, now = asker.past.items, desk.shelf.it.expires, asker.now
     room.counts[PAST], room.counts[WIDTH] = len(seen), width
     room.times[: len(seen)] = asker.past.times
@@ -137,18 +137,25 @@ def join(held: Any, asker: Asker, size: int, width: int) -> None:
         lengths[s] = rank
     for n in range(count):
         place[items[n]] = -1
+    place_past(room, seen, count)
+    room.counts[CANDIDATES] = count
+    score_joined(desk, asker, size, items[:count])
+
+
+@njit(cache=True)
+def place_past(room: Room, seen: NDArray[np.int32], count: int) -> None:
+    """Note which of the user's past, `seen`, each of so many candidates is."""
+    place, places, items = room.place, room.places, room.items
     for position in range(len(seen)):
         place[seen[position]] = position
     for n in range(count):
         places[n] = place[items[n]]
     for item in seen:
         place[item] = -1
-    room.counts[CANDIDATES] = count
-    _score(desk, asker, size, items[:count])
 
 
 @njit(cache=True)
-def _score(desk: Desk, asker: Asker, size: int, items: NDArray[np.int32]) -> None:
+def score_joined(desk: Desk, asker: Asker, size: int, items: NDArray[np.int32]) -> None:
     """Let each source on the board score the candidates; what it found for its proposals still stands."""
     sources, rows, scores = desk.sources, desk.rows, desk.room.it.scores[:, : len(items)]
     past, session, _, now = asker

@@ -1,14 +1,16 @@
 """A user's history in the model's numbers: what sources are asked with, and what features are made of."""
 
+from typing import Any
+
 import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from learners import NEVER, Vocabulary
+from learners import NEVER, VIEW, Vocabulary
 from stream.ranking.features import Moment, Past
 from stream.state.item_numbers import BY_TIME
 from stream.state.user import User
-from stream.state.user_block import DEPTH, EVENTS, IMMEDIATE, REPEATS, ROWS, SESSION, TIME, TWICE, columns
+from stream.state.user_block import DEPTH, EVENTS, IMMEDIATE, REPEATS, ROWS, SEEN_ITEMS, SESSION, TIME, TWICE, columns
 
 NO_PLACES = np.empty(0, np.int32)
 
@@ -47,6 +49,23 @@ def _any_by_time(block: NDArray[np.uint8], known: NDArray[np.int32]) -> bool:
         if known[at.items[row]] == BY_TIME:
             return True
     return False
+
+
+def led_by(past: Past, anchors: NDArray[np.int32], now: float) -> Past:
+    """The past as if the user had just viewed some items, the first of them last; the oldest ones make room."""
+    at = {item: place for place, item in enumerate(past.items.tolist())}
+    places = np.array([at.get(item, -1) for item in anchors.tolist()], np.int64)
+    rest = np.flatnonzero(~np.isin(past.items, anchors))[: SEEN_ITEMS - len(anchors)]
+
+    def joined(column: NDArray[Any], new: float) -> NDArray[Any]:
+        first = np.where(places >= 0, column[places], new) if len(column) else np.full(len(anchors), new)
+        return np.concatenate([first.astype(column.dtype), column[rest]])
+
+    viewed = np.full(len(anchors), VIEW, np.uint8), np.full(len(anchors), now)
+    return Past(
+        np.concatenate([anchors, past.items[rest]]), joined(past.counts, 1), joined(past.bought, NEVER),
+        np.concatenate([viewed[0], past.kinds[rest]]), np.concatenate([viewed[1], past.times[rest]]),
+    )  # fmt: skip
 
 
 @njit(cache=True)

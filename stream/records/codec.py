@@ -11,7 +11,7 @@ from msgspec import Struct
 from stream.records import amounts, ids, times
 from stream.records.limits import MAX_DEPTH, MAX_ITEM_BYTES, MAX_PROFILE_BYTES, excess, too_deep
 from stream.records.questions.records import Question
-from stream.records.requests import MAX_REQUEST_BYTES, Request
+from stream.records.requests import MAX_REQUEST_BYTES, Request, condition_at
 from stream.records.schemas import KINDS, MAX_EVENT_BYTES, MAX_ID_BYTES, Event, EventType, Experiment, Item, Profile
 from stream.records.unknown import unknown_fields, wrapped
 
@@ -167,12 +167,9 @@ def decode_request(key: bytes | None, value: bytes | None, now: float) -> Reques
     wrong = "" if found.timestamp is None else times.fault(found.timestamp, now)
     if wrong:
         return Rejection("bad_timestamp", f"request: `timestamp` {wrong}")
-    return (
-        _check_ids("request", {"request_id": found.request_id, "user_id": found.user_id})
-        or next(filter(None, (_check_ids("request", {"exclude": each}) for each in found.exclude)), None)
-        or _check_key("request", "user_id", found.user_id, key)
-        or found
-    )
+    if (fault := found.fault()) is not None:
+        return Rejection(fault[0], f"request: {fault[1]}")
+    return _check_key("request", "user_id", found.user_id, key) or found
 
 
 def decode_tombstone(name: str, key: bytes | None) -> str | Rejection:
@@ -229,7 +226,7 @@ def _not_json(value: bytes) -> str:
 def _explain(name: str, message: str, value: bytes) -> Rejection:
     where = _AT.search(message)
     field = where.group(1) if where else ""
-    detail = f"{name}: {message}"
+    detail = f"{name}: {message}{condition_at(field, value)}"
     if "missing required field" in message:
         missing = message.split("`")[1]
         about = wrapped(value, missing) or unknown_fields(RECORDS[name], value)[:1]

@@ -84,8 +84,7 @@ class Decision(Struct, frozen=True, array_like=True, gc=False):
     state: int  # of the policy
     items: list[str]  # every item of the lists, once; the slate's come first, in order
     sources: bytes  # uint8 [slots]: the list each slot was drawn from
-    # uint8 [slots, lists]: index of each list's head; + 128: the slot shows another item; 255: the list was exhausted
-    offered_ranks: bytes
+    offered_ranks: bytes  # uint8 [slots, lists]: index of a list's head; + 128: another item is shown; 255: exhausted
     propensities: bytes  # float32 [slots]: P(item | items above)
     scores: bytes  # float32 [slots]: ranking score
     lists: bytes  # uint16 [lists, k]: candidate lists as indices in `items`, padded with 65535
@@ -96,6 +95,7 @@ class Decision(Struct, frozen=True, array_like=True, gc=False):
     reasons: bytes = b""  # uint8 [slots]: what contributes most to the item's score, see `note_reasons`
     request_id: str = ""  # that it answers
     placement: str = ""  # whose slate it is, and which page of it: see `placements.key_of`; empty: home's first
+    before: list[str] = []  # that the pages before it showed
 
     @property
     def slate(self) -> list[str]:

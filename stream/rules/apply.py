@@ -165,24 +165,26 @@ class Offer:
 
     def showable(self, items: NDArray[np.int32]) -> NDArray[np.bool_]:
         """Which items are eligible for the user, not excluded and not hidden as bought."""
+        fine = self.allowed(items)
+        if len(self.hidden):
+            fine &= ~np.isin(items, self.hidden)
+        return fine
+
+    def allowed(self, items: NDArray[np.int32]) -> NDArray[np.bool_]:
+        """The same, bought or not."""
         rules = self.rules
         fine = np.ones(len(items), np.bool_)
         if rules.book.eligibles:
             fine &= eligible(self._table, rules.program, rules.comparisons, self._operands, items)
         if len(rules.excludes):
             fine &= ~holds_any(self._table, rules.program, self._excludes, items)
-        if len(self.hidden):
-            fine &= ~np.isin(items, self.hidden)
         return fine
 
     def finish(
         self, items: NDArray[np.int32], scores: NDArray[np.float32], lists: NDArray[np.int32], k: int
     ) -> Ranking:
         """Boost, rank and diversify; cut the lists so that none alone breaks a cap. The ranking goes to list 0."""
-        rules = self.rules
-        if len(rules.boosts):  # even if none holds now, so that it is compiled before the first that does
-            chosen = rules.boosts[self._boosts]
-            scores = boosted(self._table, rules.program, chosen, rules.factors[self._boosts], items, scores)
+        rules, scores = self.rules, self.boosted(items, scores)
         ranked = self._ranked(items, scores, len(items) if rules.book.caps else k)
         if rules.book.caps:
             lists, groups, used = self._cut(ranked, lists, k)
@@ -193,6 +195,14 @@ class Offer:
             lists,
             self._constraints(NO_CONSTRAINTS.groups, NO_CONSTRAINTS.used) if self.pins else NO_CONSTRAINTS,
         )
+
+    def boosted(self, items: NDArray[np.int32], scores: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Ranking scores of items after the boosts that hold now."""
+        rules = self.rules
+        if len(rules.boosts):  # even if none holds now, so that it is compiled before the first that does
+            chosen = rules.boosts[self._boosts]
+            scores = boosted(self._table, rules.program, chosen, rules.factors[self._boosts], items, scores)
+        return scores
 
     def _available_pins(self, blocked: NDArray[np.uint8]) -> list[tuple[int, int]]:
         """Slot and item of the pins that hold now and whose items are available, in the order of the file."""

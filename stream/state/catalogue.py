@@ -106,14 +106,15 @@ class Catalogue:
             self._mask[items] = self.blocked[items]
 
     @contextmanager
-    def without(self, items: NDArray[np.int32]) -> Iterator[None]:
-        """Within the `with` block, some known items are on no list."""
-        levels = self.blocked[items]
-        self.blocked[items] = self._mask[items] = INELIGIBLE
+    def without(self, items: NDArray[np.int32] | NDArray[np.bool_]) -> Iterator[None]:
+        """Within the `with` block, some known items are on no list: their numbers, or of all known ones which."""
+        blocked, mask = self.blocked[: self.size], self._mask[: self.size]
+        levels = blocked.copy()
+        blocked[items] = mask[items] = INELIGIBLE
         try:
             yield
         finally:
-            self.blocked[items] = self._mask[items] = levels
+            blocked[:] = mask[:] = levels
 
     def arrays(self) -> tuple[NDArray[Any], ...]:
         """What compiled code reads of all items; all are replaced together."""

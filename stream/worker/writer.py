@@ -12,6 +12,7 @@ from stream.decisions.publish import recommendations
 from stream.kafka.connections import REQUEST_S, Connections
 from stream.kafka.own_messages import OwnMessages
 from stream.observe import Observer
+from stream.placements import ASKED
 from stream.records.codec import encode
 from stream.records.log import Batch, Message, Step
 from stream.records.schemas import HOME, Outcome
@@ -46,7 +47,8 @@ def slate_records(
 ) -> list[OutgoingRecord]:  # fmt: skip
     """Records of `recommendations` and, of placements, of a topic of their own: slates and tombstones, in their order.
 
-    Further pages are nobody's newest slate: their response alone has them. A user who is forgotten leaves both topics.
+    Further pages and what is narrowly asked for are nobody's newest slate: their response alone has them. A user who is
+    forgotten leaves both topics.
 
     Parameters
     ----------
@@ -56,7 +58,7 @@ def slate_records(
     for user_id, slate in recommendations(batch, lists):
         if slate is None or (slate.placement == HOME and slate.page == 1):
             found.append(OutgoingRecord(RECOMMENDATIONS, user_id.encode(), slate, partition))
-        if slate is None or (slate.placement != HOME and slate.page == 1):
+        if slate is None or (slate.placement not in (HOME, ASKED) and slate.page == 1):
             names = placements if slate is None else [slate.placement]
             found += [OutgoingRecord(PLACED, f"{user_id}/{name}".encode(), slate, partition) for name in names]
     return found

@@ -1,5 +1,6 @@
 """Lists that the model answers, with a real Kafka, two workers and a gateway; and by the topics alone."""
 
+import json
 import time
 from collections.abc import Iterator
 from typing import Any, NamedTuple
@@ -7,6 +8,7 @@ from typing import Any, NamedTuple
 import msgspec
 import pytest
 
+from stream import cli
 from stream.config import Gateway
 from stream.processes.broker import Broker
 from stream.processes.servers import GatewayProcess, WorkerProcess
@@ -143,6 +145,25 @@ def test_a_malformed_question_is_a_dead_letter(running: Running) -> None:
     assert (letter.reason, letter.detail) == (
         "missing_field", "question: `of` must name an item where similar is asked; it is missing",
     )  # fmt: skip
+
+
+def test_the_command_asks_too(
+    running: Running, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    kafka = running.site.config.kafka
+    monkeypatch.setenv("HEADWATER_KAFKA_NAMESPACE", kafka.namespace)
+
+    def run(*arguments: str) -> tuple[int, str, str]:
+        code = cli.main(["ask", *arguments, "--broker", kafka.broker])
+        return code, *capsys.readouterr()
+
+    code, out, err = run("audience", "black", "--json", "-k", "2")
+    assert (code, err) == (0, "")
+    assert {user["user_id"] for user in json.loads(out)["users"]} < {"b0", "b1", "b2"}
+    assert "bought" in run("also_bought", "green")[1]
+    assert run("rising", "--category", "coal")[1] == "nothing\n"
+    code, _, err = run("similar", "unheard")
+    assert (code, "the model knows no such item" in err) == (1, True)
 
 
 def test_when_workers_stop_what_was_told_last_is_told_again(running: Running) -> None:

@@ -69,6 +69,13 @@ def test_help_is_quick_and_imports_no_command(capsys: pytest.CaptureFixture[str]
     [
         (["frobnicate"], 2, "No such command 'frobnicate'. Try `headwater --help`."),
         (["config", "--frob"], 2, "No such option: --frob Try `headwater config --help`."),
+        (["ask", "similar"], 2, "ask similar: of what? Give its id"),
+        (["ask", "popular", "teapot"], 2, "ask popular: is of all items: leave 'teapot' out"),
+        (
+            ["ask", "audience", "teapot", "--category", "Tea"],
+            2,
+            "ask audience: --category is for popular, rising, latest",
+        ),
         (["recommend"], 2, "Missing argument 'USER'. Try `headwater recommend --help`."),
         (["--config", "/nowhere.toml", "config"], 2, "configuration /nowhere.toml: cannot be read"),
         (["config", "--config", "/nowhere.toml"], 2, "configuration /nowhere.toml: cannot be read"),

@@ -461,6 +461,19 @@ export interface components {
             title: string;
         };
         /**
+         * Candidate
+         * @description An item that is given to be ranked, with what is true of it now.
+         */
+        Candidate: {
+            /** @description 1 to 256 bytes of UTF-8; nothing invisible, no white space at its ends */
+            item_id: string;
+            /**
+             * @description of this moment; none: that of the catalogue
+             * @default null
+             */
+            price?: number | null;
+        };
+        /**
          * CategoryItems
          * @description Items of all, or of one category.
          */
@@ -1043,6 +1056,16 @@ export interface components {
             source: string;
         };
         /**
+         * Range
+         * @description Numbers from `min` to `max`, both included; one of the two may be left out.
+         */
+        Range: {
+            /** @default null */
+            min?: number | null;
+            /** @default null */
+            max?: number | null;
+        };
+        /**
          * RecentItem
          * @description An item that a user came to of late.
          */
@@ -1221,12 +1244,10 @@ export interface components {
          * @description Asks for a slate of a user as of now.
          */
         SlateRequest: {
-            /** @description also one who has done nothing yet */
-            user_id: string;
             /** @default null */
             k?: number | null;
             /**
-             * @description the place of the site that it is for
+             * @description the place of the site that it is for, as the configuration names it
              * @default home
              */
             placement?: string;
@@ -1235,6 +1256,42 @@ export interface components {
              * @default []
              */
             exclude?: string[];
+            /**
+             * @description the only items to be ranked, such as the hits of a search, best first: their order decides between equals. Items that nothing is known of come last, those that may not be shown are left out
+             * @default []
+             */
+            candidates?: (string | components["schemas"]["Candidate"])[];
+            /**
+             * @description conditions on `category`, `price` and attributes of the catalogue, all of which must hold: a value, several of which one must be met, or a range; an item without the field meets none
+             * @default {}
+             */
+            filter?: {
+                [key: string]: string | number | boolean | (string | number | boolean)[] | components["schemas"]["Range"];
+            };
+            /**
+             * @description items that the slate goes with, the most important one first: of a product page, of a cart. They count as if the user had just been there, and are not on the slate
+             * @default []
+             */
+            anchors?: string[];
+            /**
+             * @description what the slate is chosen from: `all`, those of the first anchor's `category`, `similar` to the anchors, what is bought with those in a `cart`, `popular`, `rising` or `latest` ones; none: as the placement says
+             * @default null
+             */
+            from?: ("all" | "cart" | "category" | "latest" | "popular" | "rising" | "similar") | null;
+            /**
+             * @description groups that the user is in at this moment, such as device and country; those that `sources.traits` names are read
+             * @default {}
+             */
+            context?: {
+                [key: string]: string;
+            };
+            /**
+             * @description the decision to go on from: the next page, without what its pages up to that one have shown
+             * @default null
+             */
+            after?: string | null;
+            /** @description also one who has done nothing yet */
+            user_id: string;
             /**
              * @description of items, beside the title
              * @default []
@@ -1690,6 +1747,16 @@ export interface operations {
             401: components["responses"]["Unauthorized"];
             403: components["responses"]["Forbidden"];
             408: components["responses"]["RequestTimeout"];
+            /** @description the decision to go on from is open no more: ask for a first page */
+            409: {
+                headers: {
+                    "Retry-After": components["headers"]["Retry-After"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
             413: components["responses"]["RequestEntityTooLarge"];
             415: components["responses"]["UnsupportedMediaType"];
             421: components["responses"]["MisdirectedRequest"];

@@ -5,7 +5,7 @@ once by their ids.
 """
 
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import Any, TypedDict, Unpack
 
 import msgspec
 
@@ -33,7 +33,25 @@ from stream.records.http.answers import (
     Written,
 )
 from stream.records.http.asked import AskedSlates, SlateRequest, SlateRequests
-from stream.records.schemas import HOME, Event, Item
+from stream.records.requests import Candidate, Condition, Kind
+from stream.records.schemas import Event, Item
+
+
+class Wishes(TypedDict, total=False):
+    """What may be asked of a slate, see `SlateRequest`."""
+
+    k: int | None
+    placement: str
+    exclude: list[str]
+    candidates: list[str | Candidate]  # the only items to be ranked; all come back
+    filter: dict[str, Condition]  # on the catalogue's fields: a value, several, or a `Range`
+    anchors: list[str]  # items that the slate goes with: of a product page, of a cart
+    from_: Kind | None  # what it is chosen from
+    context: dict[str, str]  # groups that the user is in at this moment: device, country
+    after: str | None  # a decision: the next page goes on from it
+    fields: list[str]  # of the items, beside the title: price, image, link, ...
+    lang: str | None  # of the reasons: en, ...
+    deadline_ms: int | None  # for the slate, from 1 to 10,000; None: what the gateway allows
 
 
 def recommendations(
@@ -55,26 +73,10 @@ def recommendations(
     return Call("GET", f"/v1/users/{_id(user_id)}/recommendations{query}", _as(ServedSlate))
 
 
-def recommend(
-    user_id: str, *, k: int | None = None, exclude: Iterable[str] = (), fields: Iterable[str] = (),
-    lang: str | None = None, deadline_ms: int | None = None, placement: str = HOME,
-) -> Call[ServedSlate]:  # fmt: skip
-    """A slate made now; its `status` is `last` if that took too long, and a 503 says that there is none either.
-
-    Parameters
-    ----------
-    deadline_ms : for the slate, from 1 to 10,000; None: what the gateway allows. The others as for `recommendations`
-    """
-    asked = SlateRequest(
-        user_id=user_id,
-        k=k,
-        exclude=list(exclude),
-        fields=list(fields),
-        lang=lang,
-        deadline_ms=deadline_ms,
-        placement=placement,
-    )
-    return Call("POST", "/v1/recommendations", _as(ServedSlate), _json(asked), _match(None), repeatable=False)
+def recommend(user_id: str, **wishes: Unpack[Wishes]) -> Call[ServedSlate]:
+    """A slate made now; its `status` is `last` if that took too long, and a 503 says that there is none either."""
+    body = _json(SlateRequest(user_id=user_id, **wishes))
+    return Call("POST", "/v1/recommendations", _as(ServedSlate), body, _match(None), repeatable=False)
 
 
 def recommend_several(*requests: SlateRequest) -> Call[AskedSlates]:

@@ -16,7 +16,7 @@ from stream.datasets.readers import ratings
 from stream.errors import CheckError, UsageError
 from stream.evaluation.baselines import ALL
 from stream.evaluation.prequential import Entry, Evaluation
-from stream.evaluation.protocol import Grouping, Lists, Protocol, Scope, first_events
+from stream.evaluation.protocol import Among, Grouping, Lists, Protocol, Scope, first_events
 from stream.evaluation.ratings import RATERS
 from stream.evaluation.tables import print_report
 from stream.records.times import seconds
@@ -50,6 +50,8 @@ class Options:
     by: Grouping
     known_items: bool
     candidates: Scope
+    rerank: Among | None
+    of: int
     compare: tuple[tuple[str, str], ...]
     resamples: int
     plot: Path | None
@@ -63,7 +65,7 @@ class Options:
         return Protocol(
             ks=tuple(sorted(set(self.ks))), lists=self.lists, train_fraction=self.train_fraction,
             train_until=self.train_until, freeze=self.freeze, by=self.by, known_items=self.known_items,
-            refreshes=self.refreshes, candidates=self.candidates,
+            refreshes=self.refreshes, candidates=self.candidates, rerank=self.rerank, of=self.of,
         )  # fmt: skip
 
 
@@ -110,6 +112,14 @@ class Options:
     "--candidates", type=click.Choice(get_args(Scope)), default="all", show_default=True,
     help="novel: list and measure only items that are new to the user.",
 )  # fmt: skip
+@click.option(
+    "--rerank", type=click.Choice(get_args(Among)),
+    help="Rank the item taken among others, too, and say where it stood before and after: random ones in random order, "
+    "or popular ones by popularity.",
+)  # fmt: skip
+@click.option(
+    "--of", type=click.IntRange(2, 100), default=25, show_default=True, help="With --rerank: items of a list."
+)
 @click.option(
     "--compare", nargs=2, metavar="A B", multiple=True,
     help="Test two learners against each other; repeatable.  [default: the engine and each of the others]",

@@ -9,6 +9,7 @@ from stream.gateway.parameters import MANY
 from stream.gateway.problems import Problem
 from stream.records import ids
 from stream.records.http.asked import MAX_REQUESTS, SlateRequest
+from stream.records.requests import condition_at
 from stream.records.unknown import nearest
 
 T = TypeVar("T")
@@ -51,9 +52,10 @@ def request_of(document: bytes) -> SlateRequest:
         422
     """
     found = _decoded(_ONE, document)
-    for name, text in (("user_id", found.user_id), *(("exclude", each) for each in found.exclude)):
-        if wrong := ids.fault(text):
-            raise Problem(422, f"{name}: {wrong}", reason="bad_id")
+    if wrong := ids.fault(found.user_id):
+        raise Problem(422, f"user_id: {wrong}", reason="bad_id")
+    if fault := found.fault():
+        raise Problem(422, fault[1], reason=fault[0])
     return found
 
 
@@ -62,8 +64,8 @@ def _decoded(decoder: "msgspec.json.Decoder[T]", body: bytes) -> T:
         return decoder.decode(body)
     except msgspec.ValidationError as error:
         _, unknown, name = str(error).partition("contains unknown field `")
-        known = SlateRequest.__struct_fields__
-        near = nearest(name.partition("`")[0], known) if unknown else ""
-        raise Problem(422, f'the body must be like {{"user_id": "ada", "k": 5}}: {error}{near}') from error
+        near = nearest(name.partition("`")[0], SlateRequest.__struct_encode_fields__) if unknown else ""
+        about = condition_at(str(error).rpartition("at `$.")[2], body) or near
+        raise Problem(422, f'the body must be like {{"user_id": "ada", "k": 5}}: {error}{about}') from error
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise Problem(400, f"the body must be a JSON object: {error}") from error

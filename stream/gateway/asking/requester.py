@@ -8,7 +8,7 @@ delays. A gateway that starts again forgets what waited.
 import asyncio
 import logging
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import msgspec
@@ -24,7 +24,7 @@ from stream.kafka.unreadable import Unreadable, keep_unreadable
 from stream.records.codec import encode
 from stream.records.questions.reading import decode_answer
 from stream.records.questions.records import MAX_LISTED, Question, QuestionKind
-from stream.records.requests import Request, Response
+from stream.records.requests import ANYTHING, Request, Response, Wanted
 from stream.records.schemas import HOME, Recommendation
 from stream.records.topics import REQUESTS, RESPONSES, prefixed
 from stream.serving.ending import stop_within
@@ -111,23 +111,15 @@ class Requester:
             await stop_within(self._consumer.stop(), STOP_S)
             await stop_within(self._producer.stop(), STOP_S)
 
-    async def ask(
-        self, user_id: str, within_ms: int, k: int | None = None, exclude: Iterable[str] = (),
-        placement: str = HOME,
-    ) -> Made:  # fmt: skip
-        """Ask for a slate, and wait for it so many milliseconds at most.
-
-        Parameters
-        ----------
-        k : slots; None: as many as published slates have
-        exclude : items that it must not have
-        """
+    async def ask(self, user_id: str, within_ms: int, wanted: Wanted = ANYTHING) -> Made:
+        """Ask for a slate, and wait for it so many milliseconds at most."""
         begun = time.perf_counter()
         try:
             with self.waiting.one() as (request_id, answer):
                 request = Request(
-                    request_id=request_id, user_id=user_id, k=k, exclude=sorted(exclude), deadline_ms=within_ms,
-                    timestamp=self._read_model.withheld.event_time(time.time()), placement=placement,
+                    request_id=request_id, user_id=user_id, deadline_ms=within_ms,
+                    timestamp=self._read_model.withheld.event_time(time.time()),
+                    **{name: getattr(wanted, name) for name in Wanted.__struct_fields__},
                 )  # fmt: skip
                 made = _made(await self._reply(answer, within_ms, request, request.user_id.encode()))
         except FullError:
@@ -140,7 +132,9 @@ class Requester:
         key = user_id, placement
         task = self._refreshing.get(key)
         if task is None:
-            task = self._refreshing[key] = asyncio.create_task(self.ask(user_id, within_ms, placement=placement))
+            task = self._refreshing[key] = asyncio.create_task(
+                self.ask(user_id, within_ms, Wanted(placement=placement))
+            )
             task.add_done_callback(lambda _: self._refreshing.pop(key, None))
         return await asyncio.shield(task)
 

@@ -14,13 +14,14 @@ from stream.gateway.guard.authorise import CHARGE, caller_of, required_user
 from stream.gateway.handlers.parts import LANGUAGES, READ_MODEL, REQUESTER, SETTINGS, answer, body
 from stream.gateway.parameters import checked_placement
 from stream.gateway.problems import Problem
+from stream.gateway.read_model import ReadModel
 from stream.placements import key_of, pushes
 from stream.records.http.asked import SlateRequest
 from stream.records.requests import MAX_REQUEST_BYTES
 from stream.records.schemas import Recommendation
 
 WEIGHT = 10.0  # reads that a request counts as, since a worker ranks for it
-MAX_BYTES = 4 * MAX_REQUEST_BYTES
+MAX_BYTES = 2 * MAX_REQUEST_BYTES
 
 
 class Newest(NamedTuple):
@@ -87,7 +88,7 @@ async def _one(request: web.Request, document: bytes) -> tuple[str, dict[str, An
         view = View(chosen(",".join(asked.fields)), words)
         checked_placement(asked.placement, request.app[SETTINGS].placements)
         within_ms = asked.deadline_ms or request.app[SETTINGS].gateway.request_ms
-        made = await request.app[REQUESTER].ask(asked.user_id, within_ms, asked.k, asked.exclude, asked.placement)
+        made = await request.app[REQUESTER].ask(asked.user_id, within_ms, asked)
         return words.language, _document(request, asked, view, made)
     except Problem as problem:
         return "", problem
@@ -98,6 +99,8 @@ def _document(request: web.Request, asked: SlateRequest, view: View, made: Made)
     if made.status == "full":
         raise Problem(429, f"{made.reason}: wait 1 s", reason="full", headers={"Retry-After": "1"})
     flags: dict[str, Any] = {"after": None, "status": made.status, "stale": None}
+    if asked.alone:
+        return _narrow_document(read_model, asked, view, made) | flags
     if made.status == "empty":
         read_model.expire(time.time())
         found = read_model.trending(asked.k or 0, exclude)
@@ -109,6 +112,21 @@ def _document(request: web.Request, asked: SlateRequest, view: View, made: Made)
     if made.slate is None:
         flags |= {"status": "last", "stale": made.reason}
     return slate_document(slate, read_model, view, asked.k, exclude) | flags
+
+
+def _narrow_document(read_model: ReadModel, asked: SlateRequest, view: View, made: Made) -> dict[str, Any]:
+    """The answer where not any item will do: neither another slate nor trending items can stand in."""
+    k = asked.k or len(asked.given()) or None
+    if made.slate is not None:
+        return slate_document(made.slate, read_model, view, k, fill=False)
+    if made.status == "empty":
+        found = trending_document(asked.user_id, [], read_model, view, k)
+        return found | {"fallback": None, "short": made.reason}
+    if made.status == "refused":
+        raise Problem(409, made.reason, reason=made.status)
+    own = ": show the candidates in your own order, or try again" if asked.candidates else "; try again"
+    why = f"user {asked.user_id!r}: no slate was made: {made.reason}{own}"
+    raise Problem(503, why, reason=made.status, headers={"Retry-After": "1"})
 
 
 def _newer(made: Recommendation | None, known: Recommendation | None) -> Recommendation | None:

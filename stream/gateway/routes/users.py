@@ -114,6 +114,10 @@ USERS = (
             "SlateRequest",
             {
                 "one": {"user_id": "ada", "k": 5, "exclude": ["teapot"], "fields": ["price"], "deadline_ms": 1_000},
+                "search": {"user_id": "ada", "candidates": ["cups", {"item_id": "teapot", "price": 24.5}, "tea"]},
+                "filter": {"user_id": "ada", "k": 5, "filter": {"price": {"max": 30}, "brand": ["Emaille", "Blau"]}},
+                "cart": {"user_id": "ada", "k": 4, "anchors": ["teapot", "tea"], "from": "cart"},
+                "next page": {"user_id": "ada", "k": 5, "after": "7.310.2", "context": {"device": "phone"}},
                 "several": {"requests": [{"user_id": "ada", "k": 2}, {"user_id": "ben", "k": 2}]},
             },
             several="SlateRequests",
@@ -133,7 +137,10 @@ USERS = (
                 {"some": AskedSlates(answers=[AskedSlate(slate=FRESH, problem=None), UNMADE])},
             ),
         },
-        problems={503: "no slate was made in time, and there is no older one: try again"},
+        problems={
+            409: "the decision to go on from is open no more: ask for a first page",
+            503: "no slate was made in time, and there is no older one: try again",
+        },
     ),
     Route(
         "GET", "/v1/users/{user_id}/explanation", api.explanation, scope="slates", own=True, tag="users",

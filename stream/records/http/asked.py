@@ -5,8 +5,8 @@ from typing import Annotated
 from msgspec import Meta, Struct
 
 from stream.records.http.answers import ProblemDetails, ServedSlate
-from stream.records.requests import MAX_EXCLUDED, MAX_SLOTS
-from stream.records.schemas import HOME, Id, Item
+from stream.records.requests import Wanted
+from stream.records.schemas import Id, Item
 
 NOT_CHOSEN = ("item_id", "schema_version", "vectors")  # always there; for programs; no page shows 8,192 numbers
 FIELDS = tuple(name for name in Item.__struct_fields__ if name not in NOT_CHOSEN)  # that answers may hold
@@ -15,17 +15,14 @@ MAX_WITHIN_MS = 10_000  # a connection is held as long
 _FIELDS: dict[str, object] = {"items": {"enum": list(FIELDS)}}
 
 
-class SlateRequest(Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
+class SlateRequest(Wanted, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
     """Asks for a slate of a user as of now."""
 
     user_id: Annotated[Id, Meta(description="also one who has done nothing yet")]
-    k: Annotated[int, Meta(ge=1, le=MAX_SLOTS, description="items; without it as many as slates have")] | None = None
-    placement: Annotated[str, Meta(description="the place of the site that it is for")] = HOME
-    exclude: Annotated[list[Id], Meta(max_length=MAX_EXCLUDED, description="items that the slate must not have")] = []
     fields: Annotated[
         list[str],
         Meta(max_length=len(FIELDS), description="of items, beside the title", extra_json_schema=_FIELDS),
-    ] = []
+    ] = []  # noqa: RUF012  of a Struct, which copies it
     lang: Annotated[str | None, Meta(description="language of the reasons; without it by Accept-Language")] = None
     deadline_ms: (
         Annotated[

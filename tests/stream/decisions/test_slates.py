@@ -10,11 +10,9 @@ from hypothesis import strategies as st
 
 from bandits import EXHAUSTED, OTHER, session_state
 from stream.config import Policy, Slate
-from stream.decisions.slates import SlateRequest
 from stream.model.outcomes import unpack_lists
 from stream.records.log import ItemChange, ProfileChange
 from stream.records.schemas import Item
-from stream.state.user import User
 from tests.support.site import PURCHASE, Site, T, decision_of, did, shown, steps
 
 POLICIES: tuple[Literal["q_learning", "sarsa", "disagreement", "ranked"], ...] = (
@@ -37,14 +35,6 @@ def test_a_catalogue_without_events_gives_a_slate() -> None:
     site = Site("abcdefg")
     assert len(site.slate()) == 5
     assert len(decision_of(site.step(did("u", "x"))).slate) == 5
-
-
-def test_a_slate_of_given_items_holds_no_others() -> None:
-    site = Site("abcdefg")
-    given_items = np.array([1, 3, 5], np.int32)
-    drawn = site.engine.slates.draw_from(given_items, SlateRequest("nobody", User(), T, "test"))
-    assert sorted(drawn.decision.slate) == ["b", "d", "f"]
-    assert len(drawn.decision.scores) == 4 * 3
 
 
 def test_an_unavailable_item_is_not_shown_until_it_is_available_again() -> None:

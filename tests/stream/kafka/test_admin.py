@@ -171,7 +171,7 @@ def test_any_equal_partition_count_will_do_for_a_worker(config: Kafka, admin: Ka
 
 def test_refusal_is_one_line(broker: Broker, config: Kafka) -> None:
     refused = Kafka(broker=broker.address, namespace=config.namespace, replication=3)
-    with pytest.raises(TopicError, match=r"refused to create 14 topics, first .*INVALID_REPLICATION_FACTOR") as raised:
+    with pytest.raises(TopicError, match=r"refused to create 15 topics, first .*INVALID_REPLICATION_FACTOR") as raised:
         create_or_verify(refused)
     assert "\n" not in str(raised.value)
 

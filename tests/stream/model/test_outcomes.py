@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from bandits import Outcome
-from stream.model.outcomes import outcome, unpack_lists
+from stream.model.outcomes import drawn_part, outcome, unpack_lists
 from stream.records.log import (
     Decision,
     Settlement,
@@ -32,7 +32,7 @@ def step(discount: float, following: Decision | None) -> Step:
 
 def outcome_of(each: Step) -> Outcome:
     assert each.settled is not None
-    return outcome(each.settled, each, 2)
+    return outcome(each.settled, each, 2, 4)
 
 
 def test_the_next_slate_is_bootstrapped_on_within_a_session() -> None:
@@ -52,3 +52,16 @@ def test_without_a_next_slate_the_discount_is_0(each: Step) -> None:
     assert found.next_sources is None
     assert found.next_offered_ranks is None
     assert found.next_lists is None
+
+
+@pytest.mark.parametrize(("hit", "learned", "reward"), [(0, 0, 2.0), (3, -1, 0.0), (-1, -1, 0.0)])
+def test_a_policy_learns_of_the_slots_that_it_drew(hit: int, learned: int, reward: float) -> None:
+    settled = Settlement(
+        "d", "hit" if hit >= 0 else "miss", hit, 2.0 if hit >= 0 else 0.0, 0.0, T, T + 9, "sarsa", 3, list("abcd"),
+        bytes([0, 1, 255, 255]), bytes([0, 128, 0, 128, *[255] * 4]), b"",
+    )  # fmt: skip
+    found = drawn_part(settled, lists=2, slots=2)
+    assert (found.hit, found.reward, found.sources, found.offered_ranks) == (
+        learned, reward, bytes([0, 1]), bytes([0, 128, 0, 128]),
+    )  # fmt: skip
+    assert drawn_part(settled, lists=2, slots=4) is settled

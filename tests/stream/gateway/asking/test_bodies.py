@@ -52,13 +52,16 @@ def test_ids_are_utf_8() -> None:
         ({"user_id": " ada"}, "user_id: must not begin or end with white space"),
         ({"user": "ada"}, "unknown field `user`; did you mean 'user_id'?"),
         ({"k": 0}, "`$.k`"),
-        ({"k": 41}, "`$.k`"),
+        ({"k": 41}, "`k` must be at most 40 without `candidates`; got 41"),
         ({"k": "5"}, "`$.k`"),
+        ({"candidates": ["i"] * 501}, "`$.candidates`"),
+        ({"candidates": [{"item": "i"}]}, "missing required field `item_id` - at `$.candidates[0]`"),
+        ({"filter": {"size": 3, "price": {"from": 3}}}, "; `price` must be a text, a number, true or false"),
         ({"deadline_ms": 0}, "`$.deadline_ms`"),
         ({"deadline_ms": 10_001}, "`$.deadline_ms`"),
         ({"exclude": "tea"}, "`$.exclude`"),
         ({"exclude": ["i"] * 201}, "`$.exclude`"),
-        ({"exclude": ["tea", "\u200b"]}, "exclude: must have no control or invisible characters"),
+        ({"exclude": ["tea", "\u200b"]}, "`exclude` must have no control or invisible characters"),
     ],
 )
 def test_a_field_that_is_not_as_it_must_be(fields: dict[str, Any], detail: str) -> None:
