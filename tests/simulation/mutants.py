@@ -248,12 +248,6 @@ def forget_asked(self: Engine, shard: Shard, asked: SlateAsked, name: str, takin
     return made
 
 
-def leave_open(self: Engine, shard: Shard, user_id: str) -> Step:
-    """A new slate of home leaves the old one open."""
-    del self, shard
-    return Step.without_event(user_id)
-
-
 def credit_all(open_: Sequence[Decision], event: LoggedEvent, settle: Callable[[Decision], Settlement]) -> Any:
     """An item is credited to every slate that has it."""
     del event
@@ -263,11 +257,6 @@ def credit_all(open_: Sequence[Decision], event: LoggedEvent, settle: Callable[[
 def _placed(schedule: Schedule) -> bool:
     """A placement is asked for."""
     return any(b'"placement":"side"' in (entry.value or b"") for entry in schedule.inputs)
-
-
-def _named(schedule: Schedule) -> bool:
-    """Events name decisions."""
-    return any(b'"decision_id":"' in (entry.value or b"") for entry in schedule.inputs)
 
 
 def _asked(schedule: Schedule) -> bool:
@@ -368,7 +357,6 @@ MUTANTS = [
         frozenset({2, 5}),
         placed,
     ),
-    Mutant("home stays open", {"stream.decisions.engine.Engine._leave": leave_open}, _named, frozenset({5}), placed),
     Mutant(
         "credit for all slates",
         {"stream.decisions.settling.steps.settle_all": credit_all},
