@@ -113,12 +113,14 @@ class Engine:
         self.observer.deferred(later)
         places = [taking.newest[user_id] for user_id in newest[later:]]
         asked = [(step, f"{shard.epoch}.{shard.seq + n}.{place}") for n, place, step in places]
-        left = [(n, place, closing) for n, place, step in places if (closing := self._leave(shard, step.user_id))]
+        left = [
+            (n, place, self._leave(shard, step.user_id)) for n, place, step in places if shard.users[step.user_id].open
+        ]
         for (n, place, _), step in zip(places, self.answer(shard, asked), strict=True):
             made[n][place] = step
         for n, place, closing in sorted(left, key=itemgetter(0, 1), reverse=True):  # from behind: places stay right
             made[n].insert(place, closing)
-        for (n, _, _), (step, name) in zip(places, asked, strict=True):
+        for (n, _, _), (step, name) in zip(places, asked, strict=True) if self._pushed else ():
             # Behind the slates that were asked for meanwhile, which may stand in later messages.
             made[-1 if step.user_id in taking.asked else n] += self._push(shard, step.user_id, name)
         if made:
@@ -213,10 +215,11 @@ class Engine:
             steps.append(self._close(shard, user_id, silence(open_, self.config.rewards, seen=seen)))
         return steps
 
-    def _leave(self, shard: Shard, user_id: str) -> Step | None:
-        """Close home's slate, if it is open still: the event that a new one is made for answered another placement."""
+    def _leave(self, shard: Shard, user_id: str) -> Step:
+        """Close home's slate, which is open still: the event that a new one is made for answered another placement."""
         user = shard.users[user_id]
-        return None if user.open is None else self._close(shard, user_id, replaced(user.open, user.time))
+        assert user.open is not None  # noqa: S101  for the type checker: callers look
+        return self._close(shard, user_id, replaced(user.open, user.time))
 
     def _close(self, shard: Shard, user_id: str, settled: Settlement) -> Step:
         self.observer.settled(settled)
@@ -235,7 +238,7 @@ class Engine:
         for user_id in user_ids:
             user = shard.users.get(user_id)
             if user is not None and (user.open is None or user.open.time < user.time):
-                steps += [] if (closing := self._leave(shard, user_id)) is None else [closing]
+                steps += [] if user.open is None else [self._leave(shard, user_id)]
                 asked.append((Step.without_event(user_id), f"{name}.{first + len(asked)}"))
         steps += [step for step in self.answer(shard, asked) if step.decision is not None]
         for step, decision_name in asked:

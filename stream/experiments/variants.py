@@ -98,8 +98,9 @@ class Variants:
         if made.variant:
             running = self.experiment is not None and self.experiment.name == made.experiment
             return self.treatments.get(made.variant) if running else None
-        name = name_of(made.placement)
-        return self.configured if name in (HOME, ASKED) else self.placed.get(name)
+        if not made.placement or (name := name_of(made.placement)) in (HOME, ASKED):
+            return self.configured
+        return self.placed.get(name)
 
     def learners(self, settled: Settlement) -> tuple[Policy | None, Policy | None]:
         """Who learns from a settled decision: the policy that made the slate, and the shadow policy."""

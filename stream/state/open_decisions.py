@@ -17,7 +17,9 @@ def open_at(user: User, placement: str) -> Decision | None:
 
 def find_open(user: User, decision_id: str | None) -> Decision | None:
     """The one of that name."""
-    return next((found for found in all_open(user) if found.decision_id == decision_id), None)
+    if user.open is not None and user.open.decision_id == decision_id:
+        return user.open
+    return next((found for found in user.others.values() if found.decision_id == decision_id), None)
 
 
 def put_open(user: User, decision: Decision) -> None:
@@ -30,7 +32,7 @@ def put_open(user: User, decision: Decision) -> None:
 
 def close_open(user: User, settled: Settlement) -> None:
     """Close the decision that is settled, if it is the one that is open there."""
-    found = open_at(user, settled.placement)
+    found = user.others.get(settled.placement) if settled.placement else user.open
     if found is None or found.decision_id != settled.decision_id:
         return
     if settled.placement:

@@ -324,6 +324,8 @@ class Checker:
                         5, f"log offset {offset}: {record.settled.decision_id} of {record.user_id} is settled; "
                         f"open is {wanted}",
                     )  # fmt: skip
+                if record.settled.outcome == "hit" and record.event is None:
+                    raise Violation(5, f"log offset {offset}: {record.settled.decision_id} is a hit beside its event")
             if isinstance(record, Step) and record.decision is not None:
                 opened, open_ = record.decision, self._open.setdefault(record.user_id, {})
                 if opened.placement in open_:

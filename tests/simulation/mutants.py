@@ -15,7 +15,7 @@ from stream.decisions.settling.settlement import silence
 from stream.decisions.shard import Shard
 from stream.placements import key_of
 from stream.records.acceptance import Acceptance, Verdict
-from stream.records.log import Batch, Claim, Message, Record, SnapshotCommitted, Step
+from stream.records.log import Batch, Claim, Decision, LoggedEvent, Message, Record, Settlement, SnapshotCommitted, Step
 from stream.records.topics import EVENT_TOPICS, EXPERIMENTS, ITEMS, LOG, NUMBER, REQUESTS, ShardId
 from stream.state.open_decisions import open_at
 from stream.state.snapshot import UsersCopy
@@ -30,7 +30,7 @@ from stream.worker.topic_watch import Start
 from stream.worker.worker import Worker
 from stream.worker.writer import OutgoingRecord, Sent, Writer
 from tests.simulation.members import SESSION_S
-from tests.simulation.schedule import IDLE_S, ProcessFault, Schedule, SendFault, asking, draw, dry
+from tests.simulation.schedule import IDLE_S, ProcessFault, Schedule, SendFault, asking, draw, dry, placed
 
 
 class Mutant(NamedTuple):
@@ -241,6 +241,24 @@ def settle_replaced_again(self: Engine, shard: Shard, asked: SlateAsked, name: s
     return steps
 
 
+def forget_asked(self: Engine, shard: Shard, asked: SlateAsked, name: str, taking: Taking) -> list[Step]:
+    """Pushed slates stand before those that were asked for meanwhile, though they were made after them."""
+    made = ANSWER_REQUEST(self, shard, asked, name, taking)
+    taking.asked.clear()
+    return made
+
+
+def credit_all(open_: Sequence[Decision], event: LoggedEvent, settle: Callable[[Decision], Settlement]) -> Any:
+    """An item is credited to every slate that has it."""
+    del event
+    return [settle(each) for each in open_]
+
+
+def _placed(schedule: Schedule) -> bool:
+    """A placement is asked for."""
+    return any(b'"placement":"side"' in (entry.value or b"") for entry in schedule.inputs)
+
+
 def _asked(schedule: Schedule) -> bool:
     return any(entry.topic == REQUESTS.name for entry in schedule.inputs)
 
@@ -331,6 +349,20 @@ MUTANTS = [
         _asked,
         frozenset({5}),
         asking,
+    ),
+    Mutant(
+        "pushed slates come too early",
+        {"stream.decisions.engine.Engine._answer_request": forget_asked},
+        _placed,
+        frozenset({2, 5}),
+        placed,
+    ),
+    Mutant(
+        "credit for all slates",
+        {"stream.decisions.settling.steps.settle_all": credit_all},
+        _placed,
+        frozenset({5}),
+        placed,
     ),
     Mutant("strangers stay", {"stream.state.user.User.unknown": property(lambda _: False)}, _any, frozenset({10})),
     Mutant(

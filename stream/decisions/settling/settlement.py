@@ -20,9 +20,9 @@ def settle_all(open_: Sequence[Decision], event: LoggedEvent, settle: Settle) ->
     open_ : home's first
     settle : one alone
     """
-    if not open_:
-        return []
-    found = [settle(each) for each in open_]
+    found = list(map(settle, open_))
+    if len(found) < 2:
+        return found
     hits = [n for n, each in enumerate(found) if each.hit >= 0]
     credited = max(hits, key=lambda n: (open_[n].time, -n), default=0)
     for n in hits:

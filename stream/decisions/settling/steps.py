@@ -1,5 +1,7 @@
 """From one event of one user to the records of it: what it settles, what the ranking learns, and the step itself."""
 
+from functools import partial
+
 import msgspec
 
 from stream.config import Config
@@ -42,13 +44,13 @@ class Steps:
             self.observer.late()
         settled = self._settle(user, event, same_session=before.same_session > 0)  # 2
         own = settled.pop() if settled else None
-        beside = [Step.without_event(user_id, settled=each) for each in settled]
         answered = own.placement if own is not None and own.hit >= 0 else ""
         if not answered and not shard.deferred:  # else there is no time, or another list to learn from
             self.shown.renew(user_id, user, event)
         rows = self.shown.rows(user_id, user, event, answered)  # 3
-        for closed in settled if own is None or own.placement == answered else [*settled, own]:
-            self.shown.drop(user_id, closed.placement)
+        if own is not None and own.placement != answered:
+            self.shown.drop(user_id, own.placement)
+        beside = [self._close(shard, user_id, each, answered) for each in settled] if settled else None
         item = self.model.vocabulary.index(event.item_id)
         ended = before.profile and not before.same_session
         step = Step(
@@ -57,11 +59,17 @@ class Steps:
             self.model.catalogue.touched(item, None if event.price is None else event.price / units),
             SessionEnd(before.profile, user.attributes) if ended else None,
         )  # fmt: skip
-        for each in beside:
-            shard.apply(each)
         shard.apply(step)  # 4
         shard.watermark = max(shard.watermark, event.time)
-        return [*beside, step]
+        return [*beside, step] if beside else [step]
+
+    def _close(self, shard: Shard, user_id: str, settled: Settlement, answered: str) -> Step:
+        """Close a decision beside the one that the event's own step settles."""
+        if settled.placement != answered:
+            self.shown.drop(user_id, settled.placement)
+        step = Step.without_event(user_id, settled=settled)
+        shard.apply(step)
+        return step
 
     def _settle(self, user: User, event: LoggedEvent, *, same_session: bool) -> list[Settlement]:
         """Settle what the event answers, see `settle_all`.
@@ -69,17 +77,19 @@ class Steps:
         One that names a decision answers that one, and says nothing of the others; if it is open no more, home's is
         void. One that names none answers all slates that the user can be assumed to have seen.
         """
-        if event.decision_id is None:
+        if not user.others:
+            whom = [] if user.open is None else [user.open]
+        elif event.decision_id is None:
             whom = [each for each in all_open(user) if assumes(self.config.placements, each.placement)]
         else:
             named = find_open(user, event.decision_id) or user.open
             whom = [] if named is None else [named]
-        found = settle_all(whom, event, lambda each: self._settle_one(each, event, same_session=same_session))
+        found = settle_all(whom, event, partial(self._settle_one, event, same_session))
         for each in found:
             self.observer.settled(each, event)
         return found
 
-    def _settle_one(self, open_: Decision, event: LoggedEvent, *, same_session: bool) -> Settlement:
+    def _settle_one(self, event: LoggedEvent, same_session: bool, open_: Decision) -> Settlement:
         treatment = self.model.variants.named(open_)
         # What follows a slate of another placement is home's, or nothing: its value is not this policy's.
         discount = 0.0 if treatment is None or open_.placement else treatment.discount
