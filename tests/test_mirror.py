@@ -72,6 +72,7 @@ EXEMPT: dict[str, str] = {  # source file -> what it is, and where it is tested
     "stream/gateway/routes/service.py": "declares requests: tests/stream/gateway/contract/test_document.py",
     "stream/gateway/routes/shared.py": "declares parameters: tests/stream/gateway/contract/test_document.py",
     "stream/kafka/connections.py": "needs a broker: tests/kafka/test_worker.py; tests/simulation/kafka.py replaces it",
+    "stream/metrics/panels.py": "parts of panels: tests/deploy/test_monitoring.py",
     "stream/metrics/dashboards.py": "declares panels: tests/deploy/test_monitoring.py, tests/kafka/test_boards_run.py",
     "stream/observe.py": "declares hooks that do nothing",
     "stream/ope/tables.py": "prints a report: tests/stream/ope/test_log.py runs it",

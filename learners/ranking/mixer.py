@@ -11,19 +11,9 @@ from numpy.typing import NDArray
 from learners.arrays.draws import draw
 from learners.arrays.handle import Handle
 from learners.base import State
+from learners.ranking.shares import LEVEL, Net, columns_of, scores_of, shares_of
 
 _LOSS_MEMORY = 1_000.0  # steps over which the running loss is averaged
-_LEVEL = np.float32(1.0 / 255.0)
-_EIGHT = np.uint64(0x0101010101010101)  # times a byte: it, eight times
-_PRODUCT = 200_000  # multiplications at once: BLAS would divide more among threads, which costs more than it gains
-
-
-class Net(NamedTuple):
-    """What compiled code works with: weights, and beside each the sum of its squared gradients (AdaGrad)."""
-
-    linear: NDArray[np.float32]  # [2, F]
-    hidden: NDArray[np.float32]  # [2, F + 1, H], the bias last
-    out: NDArray[np.float32]  # [2, H]
 
 
 class _Rows(NamedTuple):
@@ -35,17 +25,22 @@ class _Rows(NamedTuple):
 
 
 @njit(cache=True)
-def _read(rows: NDArray[np.uint8], width: int) -> _Rows:
-    """Read the first `width` columns."""
+def _deal(rows: NDArray[np.uint8], width: int, middle: int) -> _Rows:
+    """Read the first `width` columns; every second row, then row 0 at `middle`, then the others."""
     n = len(rows)
     found = _Rows(np.zeros(n, np.int64), np.empty((n, width), np.uint16), np.empty((n, width), np.float32))
-    for i in range(n):
-        length = 0
+    for row in range(n):
+        i, length = (row - 1) // 2 if row % 2 == 1 else middle + row // 2, 0
         for f in range(width):
-            found.columns[i, length], found.values[i, length] = f, np.float32(rows[i, f]) * _LEVEL
-            length += rows[i, f] != 0
+            found.columns[i, length], found.values[i, length] = f, np.float32(rows[row, f]) * LEVEL
+            length += rows[row, f] != 0
         found.lengths[i] = length
     return found
+
+
+@njit(cache=True)
+def _some(x: _Rows, start: int, end: int) -> _Rows:
+    return _Rows(x.lengths[start:end], x.columns[start:end], x.values[start:end])
 
 
 @njit(cache=True)
@@ -78,100 +73,34 @@ def _descend(
 
 
 @njit(cache=True)
-def _differing(columns: NDArray[np.uint8], count: int, width: int) -> NDArray[np.int64]:
-    """Which of the first `width` columns hold different numbers; eight numbers are compared at once."""
-    words, whole, found, n = columns.view(np.uint64), count // 8, np.empty(width, np.int64), 0
-    for f in range(width):
-        alike, differ = np.uint64(columns[f, 0]) * _EIGHT, np.uint64(0)
-        for word in words[f, :whole]:
-            differ |= word ^ alike
-        for c in range(8 * whole, count):
-            differ |= np.uint64(columns[f, c] ^ columns[f, 0])
-        found[n] = f
-        n += differ != 0
-    return found[:n]
-
-
-@njit(cache=True)
-def _weights_of(
-    net: Net, columns: NDArray[np.uint8], used: NDArray[np.int64]
-) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Weights of the columns in use, [H + 1, used], the score's own last; and what all others add, [H + 1]."""
-    linear, hidden, width, units = net.linear[0], net.hidden[0], net.linear.shape[1], net.out.shape[1]
-    weights, bias, k = np.empty((units + 1, len(used)), np.float32), np.zeros(units + 1, np.float32), 0
-    bias[:units] = hidden[width]
-    for f in range(width):
-        if k < len(used) and used[k] == f:
-            weights[:units, k], weights[units, k] = hidden[f], linear[f]
-            k += 1
-        elif columns[f, 0] != 0:
-            value = np.float32(columns[f, 0]) * _LEVEL
-            for h in range(units):
-                bias[h] += hidden[f, h] * value
-            bias[units] += linear[f] * value
-    return weights, bias
-
-
-@njit(cache=True)
-def scores_of(
-    net: Net, columns: NDArray[np.uint8], count: int, units: NDArray[np.float32]
-) -> NDArray[np.float32]:  # fmt: skip
-    """Return the scores of candidates; the products by BLAS. A column in which all are alike is a part of the bias.
-
-    Parameters
-    ----------
-    columns : [>= F, n] features, `count` candidates in each; n is a multiple of 8
-    units : float32 [H, >= candidates], written: what goes into the hidden units
-    """
-    scores, used = np.empty(count, np.float32), _differing(columns, count, net.linear.shape[1])
-    weights, bias = _weights_of(net, columns, used)
-    at_once = max(8, min(count, _PRODUCT // max(1, weights.size)))
-    x = np.empty((len(used), at_once), np.float32)
-    for start in range(0, count, at_once):
-        m = min(at_once, count - start)
-        for k in range(len(used)):
-            column, values = columns[used[k]][start:], x[k]
-            for c in range(m):
-                values[c] = np.float32(column[c]) * _LEVEL
-        found = np.dot(weights, x) if len(used) > 0 else np.zeros((len(bias), at_once), np.float32)
-        total = scores[start : start + m]
-        for c in range(m):
-            total[c] = found[-1, c] + bias[-1]
-        for h in range(len(bias) - 1):
-            inner, out = units[h][start:], net.out[0, h]
-            for c in range(m):
-                inner[c] = found[h, c] + bias[h]
-                total[c] += max(inner[c], np.float32(0.0)) * out
-    return scores
-
-
-@njit(cache=True)
-def shares_of(scores: NDArray[np.float32]) -> tuple[NDArray[np.float32], float]:
-    """Return the softmax over scores, of which there is at least one, and the score whose share would be 1."""
-    shares, top, total = np.empty(len(scores), np.float32), scores.max(), np.float32(0.0)
-    for n in range(len(scores)):
-        shares[n] = math.exp(scores[n] - top)
-        total += shares[n]
-    for n in range(len(scores)):
-        shares[n] /= total
-    return shares, top + math.log(total)
+def _errors(scores: NDArray[np.float32], positive: int) -> NDArray[np.float64]:
+    """Derivatives of the listwise loss by the scores: the softmax, less 1 for the positive."""
+    error: NDArray[np.float64] = np.exp((scores - scores.max()).astype(np.float64))
+    error /= error.sum()
+    error[positive] -= 1.0
+    return error
 
 
 @njit(cache=True)
 def learn_list(net: Net, running: NDArray[np.float64], rows: NDArray[np.uint8], rate: float) -> float:
-    """One step down the listwise loss, row 0 being the positive; returns the loss before it, in nats.
+    """Two steps down the listwise loss, row 0 being the positive; returns the loss before them, in nats.
+
+    The first step compares it with every second one of the others, the second step with the rest: the same rows teach
+    more than in one step.
 
     `running`: sums of the losses and of their weights, decayed. Columns of the rows beyond the features are not read.
     """
-    x, active = _read(rows, net.linear.shape[1]), np.empty((len(rows), net.out.shape[1]), np.float32)
+    n, middle = len(rows), len(rows) // 2
+    x, active = _deal(rows, net.linear.shape[1], middle), np.empty((n, net.out.shape[1]), np.float32)
     scores = _forward(net, x, active)
     top = scores.max()
-    error = np.exp((scores - top).astype(np.float64))
-    total = error.sum()
-    loss = math.log(total) - float(scores[0] - top)
-    error /= total
-    error[0] -= 1.0
-    _learn_hidden(net, x, active, error, rate)
+    loss = math.log(np.exp((scores - top).astype(np.float64)).sum()) - float(scores[middle] - top)
+    if n > 1:
+        end = middle + 1
+        _learn_hidden(net, _some(x, 0, end), active[:end], _errors(scores[:end], middle), rate)
+    if n > 2:
+        rest, inner = _some(x, middle, n), active[middle:]
+        _learn_hidden(net, rest, inner, _errors(_forward(net, rest, inner), 0), rate)
     running[0] = running[0] * (1.0 - 1.0 / _LOSS_MEMORY) + loss
     running[1] = running[1] * (1.0 - 1.0 / _LOSS_MEMORY) + 1.0
     return loss
@@ -214,7 +143,8 @@ class Mixer:
 
     $$s(x) = w \cdot x + u \cdot \max(0, V x + b), \qquad loss = -\ln \frac{e^{s(x_0)}}{\sum_i e^{s(x_i)}}$$
 
-    The item that came next ($x_0$) is compared with some candidates that did not. AdaGrad [^1] with step
+    The item that came next ($x_0$) is compared with some candidates that did not: with one half of them, then with the
+    other, a step each. AdaGrad [^1] with step
     $\eta g / \sqrt{1 + \sum g^2}$, so that no weight ever moves further than $\eta |g|$.
 
     Parameters
@@ -338,12 +268,5 @@ class Mixer:
         self.running = np.array(state["running"], np.float64)
 
 
-def columns_of(rows: NDArray[np.uint8], width: int) -> NDArray[np.uint8]:
-    """Rows as `scores_of` takes them, with room for so many columns."""
-    columns = np.zeros((width, -(-len(rows) // 8) * 8), np.uint8)
-    columns[: rows.shape[1], : len(rows)] = rows.T
-    return columns
-
-
 def _values(rows: NDArray[np.uint8]) -> NDArray[np.float32]:
-    return rows.astype(np.float32) * _LEVEL
+    return rows.astype(np.float32) * LEVEL

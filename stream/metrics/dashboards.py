@@ -7,56 +7,13 @@ import json
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
+
+from stream.metrics.panels import RATE, Board, Panel, quantiles, rate, slowly
 
 FOLDER = Path(__file__).resolve().parents[2] / "deploy" / "grafana" / "boards"
 SOURCE = {"type": "prometheus", "uid": "prometheus"}
-RATE = "$__rate_interval"
 WIDTH, HEIGHT, COLUMNS = 8, 8, 24
-
-
-class Panel(NamedTuple):
-    """One chart."""
-
-    title: str
-    says: str  # what it shows, and how to read it
-    unit: str  # of Grafana: s, reqps, percentunit, bytes, short, ...
-    queries: dict[str, str]  # legend -> PromQL
-    bad_from: float | None = None  # red from this value on
-
-
-class Board(NamedTuple):
-    """One dashboard."""
-
-    uid: str
-    title: str
-    says: str
-    panels: Sequence[Panel]
-
-
-def rate(counter: str, by: str = "") -> str:
-    """Per second, summed over workers.
-
-    >>> rate("headwater_events_total", "type")
-    'sum by (type) (rate(headwater_events_total[$__rate_interval]))'
-    """
-    return f"sum by ({by}) (rate({counter}[{RATE}]))" if by else f"sum(rate({counter}[{RATE}]))"
-
-
-def slowly(counter: str) -> str:
-    """Per second over the last ten minutes, summed over workers."""
-    return f"sum(rate({counter}[10m]))"
-
-
-def quantile(share: float, histogram: str) -> str:
-    """Of a histogram, over all workers."""
-    return f"histogram_quantile({share}, {rate(f'{histogram}_bucket', 'le')})"
-
-
-def quantiles(histogram: str) -> dict[str, str]:
-    """Median and 99th percentile."""
-    return {"half within": quantile(0.5, histogram), "99 % within": quantile(0.99, histogram)}
-
 
 BOUGHT = rate('headwater_hits_by_type_total{type="purchase"}')
 SETTLED_SLOWLY = slowly('headwater_decisions_settled_total{outcome=~"hit|miss|silent"}')
@@ -139,7 +96,8 @@ PIPELINE = Board("headwater-pipeline", "headwater: pipeline", "Does it keep up, 
     Panel("Gateway time", "From a request to its answer.", "s",
           {**quantiles("headwater_gateway_request_seconds")}, 0.1),
     Panel("Slates asked for", "Per second, by what came of it; other than fresh: pages get an older slate, or none.",
-          "reqps", {"{{status}}": rate("headwater_gateway_asked_total", "status")}),
+          "reqps", {"{{status}}": rate("headwater_gateway_asked_total", "status"),
+                    "{{question}} {{status}}": rate("headwater_gateway_questions_total", "question, status")}),
     Panel("Time of a slate asked for", "From the request to the worker's answer.", "s",
           {**quantiles("headwater_gateway_asked_seconds")}, 0.1),
     Panel("Gateway", "Slates and items held, open streams, requests that wait or exceed the limit, and readiness.",

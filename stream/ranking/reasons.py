@@ -7,13 +7,12 @@ from numba import njit
 from numpy.typing import NDArray
 
 from bandits import PINNED
-from learners.ranking.mixer import Net
+from learners.ranking.shares import LEVEL, Net
 from stream.ranking.features import OWN, PER_SOURCE
 
 USER_COLUMNS = ("gap", "history", "depth", "repeat_rate", "after_click", "after_purchase")  # equal for all candidates
 NOTHING = 0  # in place of a reason
 FOLLOWS = 255  # the same: its place was not drawn, the item was given and stands where the ranking has it
-_LEVEL = np.float32(1.0 / 255.0)
 _OWN_GROUPS = np.array([n for n, name in enumerate(OWN) if name not in USER_COLUMNS], np.int64)
 _WIDTH = len(PER_SOURCE)
 _LANES = 32  # slots worked on at once: what is left over would be done one by one
@@ -81,7 +80,7 @@ def note_reasons(
             average = _average(column, count)
             for n in range(len(slots)):
                 above = np.int64(column[shown[n]]) - average
-                steps[f, n] = np.float32(-above) * _LEVEL
+                steps[f, n] = np.float32(-above) * LEVEL
                 more[n], moves[n] = more[n] + above, moves[n] or above != 0
         if not moves[: len(slots)].any():
             continue

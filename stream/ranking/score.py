@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 
 from learners import Mixer, TwoHeads, ranking_score
 from learners.ranking.heads import PURCHASE_HEAD, Heads, learn_rows
-from learners.ranking.mixer import Net, columns_of, learn_list, scores_of, shares_of
+from learners.ranking.mixer import learn_list
+from learners.ranking.shares import Net, columns_of, scores_of, shares_of
 from stream import config
 from stream.observe import Losses
 from stream.ranking.features import NEW_SINCE, SCORE, byte, feature_names, initial_weights

@@ -6,7 +6,7 @@ from numpy.typing import NDArray
 
 from bandits import PINNED
 from learners import Mixer
-from learners.ranking.mixer import columns_of, scores_of
+from learners.ranking.shares import columns_of, scores_of
 from stream.ranking.features import SCORE, feature_names
 from stream.ranking.reasons import groups, note_reasons, reason_names
 
