@@ -233,10 +233,12 @@ class Content(Impersonal):
         slots = self._rated.slots
         self._wanted.extend([item for item in items if slots[item] < 0])  # most often it is one item
 
-    def top_k(self, query: Query, k: int, blocked: NDArray[np.uint8]) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
-        """Return the closest items found."""
+    def top_k(
+        self, query: Query, k: int, blocked: NDArray[np.uint8], *, wait: bool = True
+    ) -> tuple[NDArray[np.int32], NDArray[np.float32]]:  # fmt: skip
+        """Return the closest items found; without `wait`, items described of late may be missing."""
         self._query = query
-        self.prepare(len(self._fresh))
+        self.prepare(len(self._fresh) if wait else 0)
         for item in query.recent[: len(self._decay)].tolist() if self._vector is not None else ():
             if 0 <= item < self._index.size and not self._has_row(item):
                 self._make(item)

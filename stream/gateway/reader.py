@@ -25,6 +25,8 @@ from stream.serving.ending import stop_within
 
 POLL_MS = 200
 MAX_RECORDS = 500  # of one poll
+PAUSE_S = 0.01  # between two polls when little comes: a poll costs gateway and broker as much as some fifty records
+FEW = 50  # records of a poll
 TURN_S = 0.002  # of reading, then requests are served
 RETRY_S = 1.0
 TOPICS_S = 5.0  # between two looks at the number of partitions
@@ -114,7 +116,7 @@ class Reader:
                 self.progress = 1.0 - min(1.0, sum(left.values()) / total)
                 if not left:
                     self.ready.set()
-            await asyncio.sleep(0)
+            await asyncio.sleep(PAUSE_S if self.ready.is_set() and sum(map(len, polled.values())) < FEW else 0)
 
     def _look(self) -> None:
         """Notice, and say once, that a topic has other partitions than at the start: those are not read."""

@@ -9,15 +9,20 @@ from typing import Any, TypedDict, Unpack
 
 import msgspec
 
-from stream.client.http.call import JSON, MERGE_PATCH, Call, Versioned
-from stream.client.http.call import as_json as _json
-from stream.client.http.call import headers_of as _match
-from stream.client.http.call import in_path as _id
-from stream.client.http.call import joined as _joined
-from stream.client.http.call import query_of as _query
-from stream.client.http.call import record_of as _as
-from stream.client.http.call import text_of as _text
-from stream.client.http.call import versioned_of as _versioned
+from stream.client.http.call import (
+    JSON,
+    MERGE_PATCH,
+    Call,
+    Versioned,
+    as_json,
+    headers_of,
+    in_path,
+    joined,
+    query_of,
+    record_of,
+    text_of,
+    versioned_of,
+)
 from stream.records.codec import encode
 from stream.records.http.answers import (
     Explanation,
@@ -69,85 +74,89 @@ def recommendations(
     after : an event of the user that the slate should know; the gateway waits for it, but not for long
     placement : the place of the site that it is for; None: home
     """
-    query = _query(k=k, exclude=exclude, fields=_joined(fields), lang=lang, after=after, placement=placement)
-    return Call("GET", f"/v1/users/{_id(user_id)}/recommendations{query}", _as(ServedSlate))
+    query = query_of(k=k, exclude=exclude, fields=joined(fields), lang=lang, after=after, placement=placement)
+    return Call("GET", f"/v1/users/{in_path(user_id)}/recommendations{query}", record_of(ServedSlate))
 
 
 def recommend(user_id: str, **wishes: Unpack[Wishes]) -> Call[ServedSlate]:
     """A slate made now; its `status` is `last` if that took too long, and a 503 says that there is none either."""
-    body = _json(SlateRequest(user_id=user_id, **wishes))
-    return Call("POST", "/v1/recommendations", _as(ServedSlate), body, _match(None), repeatable=False)
+    body = as_json(SlateRequest(user_id=user_id, **wishes))
+    return Call("POST", "/v1/recommendations", record_of(ServedSlate), body, headers_of(None), repeatable=False)
 
 
 def recommend_several(*requests: SlateRequest) -> Call[AskedSlates]:
     """Slates made now, of up to 20 requests: each of the answers has a slate or a problem."""
-    body = _json(SlateRequests(requests=list(requests)))
-    return Call("POST", "/v1/recommendations", _as(AskedSlates), body, _match(None), repeatable=False)
+    body = as_json(SlateRequests(requests=list(requests)))
+    return Call("POST", "/v1/recommendations", record_of(AskedSlates), body, headers_of(None), repeatable=False)
 
 
 def explanation(user_id: str, *, lang: str | None = None, placement: str | None = None) -> Call[Explanation]:
     """Why a user sees their slate, by their worker; a 404 if they have none."""
     return Call(
-        "GET", f"/v1/users/{_id(user_id)}/explanation{_query(lang=lang, placement=placement)}", _as(Explanation)
+        "GET",
+        f"/v1/users/{in_path(user_id)}/explanation{query_of(lang=lang, placement=placement)}",
+        record_of(Explanation),
     )
 
 
 def list_users(*, cursor: str | None = None, limit: int | None = None) -> Call[UserPage]:
     """One page of the ids of users with a slate or attributes; `next` of an answer is the cursor of the next page."""
-    return Call("GET", f"/v1/users{_query(cursor=cursor, limit=limit)}", _as(UserPage))
+    return Call("GET", f"/v1/users{query_of(cursor=cursor, limit=limit)}", record_of(UserPage))
 
 
 def get_user(user_id: str) -> Call[Versioned[KnownUser]]:
     """What the gateway has of a user; the version is that of the attributes."""
-    return Call("GET", f"/v1/users/{_id(user_id)}", _versioned(KnownUser))
+    return Call("GET", f"/v1/users/{in_path(user_id)}", versioned_of(KnownUser))
 
 
 def put_user(user_id: str, attributes: Mapping[str, Any], *, if_match: str | None = None) -> Call[UserWritten]:
     """Set all of a user's attributes: those left out are gone from then on."""
-    body = _json({"attributes": dict(attributes)})
-    return Call("PUT", f"/v1/users/{_id(user_id)}", _as(UserWritten), body, _match(if_match))
+    body = as_json({"attributes": dict(attributes)})
+    return Call("PUT", f"/v1/users/{in_path(user_id)}", record_of(UserWritten), body, headers_of(if_match))
 
 
 def patch_user(user_id: str, attributes: Mapping[str, Any], *, if_match: str | None = None) -> Call[UserWritten]:
     """Change some of a user's attributes; None clears one."""
-    body, headers = _json({"attributes": dict(attributes)}), _match(if_match, MERGE_PATCH)
-    return Call("PATCH", f"/v1/users/{_id(user_id)}", _as(UserWritten), body, headers, if_match is None)
+    body, headers = as_json({"attributes": dict(attributes)}), headers_of(if_match, MERGE_PATCH)
+    return Call("PATCH", f"/v1/users/{in_path(user_id)}", record_of(UserWritten), body, headers, if_match is None)
 
 
 def forget(user_id: str) -> Call[Forgetting]:
     """Forget a user: workers delete everything about them."""
-    return Call("DELETE", f"/v1/users/{_id(user_id)}", _as(Forgetting))
+    return Call("DELETE", f"/v1/users/{in_path(user_id)}", record_of(Forgetting))
 
 
 def search(query: str = "", *, k: int | None = None, fields: Iterable[str] = ()) -> Call[FoundItems]:
     """Items whose title contains `query`, or trending ones; at most `k`, from 1 to 50, 20 if None."""
-    return Call("GET", f"/v1/items{_query(query=query or None, k=k, fields=_joined(fields))}", _as(FoundItems))
+    return Call("GET", f"/v1/items{query_of(query=query or None, k=k, fields=joined(fields))}", record_of(FoundItems))
 
 
 def list_items(*, cursor: str | None = None, limit: int = 100, fields: Iterable[str] = ()) -> Call[ItemPage]:
     """One page of the catalogue, from 1 to 500 items, whole or with some `fields`; `next` is the next page's cursor."""
-    return Call("GET", f"/v1/items{_query(cursor=cursor, limit=limit, fields=_joined(fields))}", _as(ItemPage))
+    return Call("GET", f"/v1/items{query_of(cursor=cursor, limit=limit, fields=joined(fields))}", record_of(ItemPage))
 
 
 def get_item(item_id: str) -> Call[Versioned[Item]]:
     """An item of the catalogue."""
-    return Call("GET", f"/v1/items/{_id(item_id)}", _versioned(Item))
+    return Call("GET", f"/v1/items/{in_path(item_id)}", versioned_of(Item))
 
 
 def put_item(item: Item, *, if_match: str | None = None) -> Call[ItemWritten]:
     """Describe an item, whole."""
-    return Call("PUT", f"/v1/items/{_id(item.item_id)}", _as(ItemWritten), encode(item), _match(if_match))
+    return Call("PUT", f"/v1/items/{in_path(item.item_id)}", record_of(ItemWritten), encode(item), headers_of(if_match))
 
 
 def patch_item(item_id: str, change: Mapping[str, Any], *, if_match: str | None = None) -> Call[ItemWritten]:
     """Change fields of an item; None clears one, `attributes` are merged."""
-    headers = _match(if_match, MERGE_PATCH)
-    return Call("PATCH", f"/v1/items/{_id(item_id)}", _as(ItemWritten), _json(change), headers, if_match is None)
+    headers = headers_of(if_match, MERGE_PATCH)
+    return Call(
+        "PATCH", f"/v1/items/{in_path(item_id)}", record_of(ItemWritten), as_json(change), headers, if_match is None
+    )
 
 
 def drop_item(item_id: str) -> Call[ItemWritten]:
     """Remove an item from the catalogue."""
-    return Call("DELETE", f"/v1/items/{_id(item_id)}", _as(ItemWritten))
+    return Call("DELETE", f"/v1/items/{in_path(item_id)}", record_of(ItemWritten))
 
 
 def write_events(*events: Event, idempotency_key: str | None = None) -> Call[Written]:
@@ -164,28 +173,28 @@ def write_events(*events: Event, idempotency_key: str | None = None) -> Call[Wri
     if not events or any(event.type is None for event in events):
         raise ValueError("write_events: must have one event or more, each with a type: view, click or purchase")
     headers = {"Content-Type": JSON} | ({} if idempotency_key is None else {"Idempotency-Key": idempotency_key})
-    return Call("POST", "/v1/events", _as(Written), msgspec.json.encode(events), headers)
+    return Call("POST", "/v1/events", record_of(Written), msgspec.json.encode(events), headers)
 
 
 def issue_token(user_id: str, *, seconds: float | None = None) -> Call[IssuedToken]:
     """Sign a token for one user, that a browser may hold; `seconds` until it expires."""
     wanted = {"user_id": user_id} | ({} if seconds is None else {"seconds": seconds})
-    return Call("POST", "/v1/tokens", _as(IssuedToken), _json(wanted), _match(None), repeatable=False)
+    return Call("POST", "/v1/tokens", record_of(IssuedToken), as_json(wanted), headers_of(None), repeatable=False)
 
 
 def healthz() -> Call[str]:
     """Whether the gateway lives, in words."""
-    return Call("GET", "/healthz", _text)
+    return Call("GET", "/healthz", text_of)
 
 
 def readyz() -> Call[str]:
     """Whether it serves, in words; a 503 if it does not."""
-    return Call("GET", "/readyz", _text)
+    return Call("GET", "/readyz", text_of)
 
 
 def metrics() -> Call[str]:
     """Its metrics, in Prometheus's text format."""
-    return Call("GET", "/metrics", _text)
+    return Call("GET", "/metrics", text_of)
 
 
 def openapi() -> Call[dict[str, Any]]:
@@ -197,5 +206,5 @@ def stream(
     topics: Iterable[str] = ("slate",), user: str | None = None, *, fields: Iterable[str] = (), lang: str | None = None
 ) -> Call[bytes]:
     """The messages of `topics`, of one user or all: the answer does not end."""
-    query = _query(topics=_joined(topics), user=user, fields=_joined(fields), lang=lang)
+    query = query_of(topics=joined(topics), user=user, fields=joined(fields), lang=lang)
     return Call("GET", f"/v1/stream{query}", lambda reply: reply.body)

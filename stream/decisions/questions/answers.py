@@ -8,14 +8,13 @@ from stream.decisions.arrivals import QuestionAsked
 from stream.decisions.questions.users import FoundUser, audience, similar_users
 from stream.decisions.shard import Shard
 from stream.model.fold import Model
-from stream.ranking.lists.items import Listing
-from stream.records.questions.records import ListedItem, ListedUser, Question, QuestionAnswer
+from stream.ranking.lists.items import ItemLists, Listing
+from stream.records.questions.records import MAX_LISTED, ListedItem, ListedUser, Question, QuestionAnswer
+from stream.state.user import NOBODY as STRANGER
 
-OF_ALL: dict[str, Callable[[Model, Question, float], Listing]] = {
-    "popular": lambda model, asked, now: model.item_lists.popular(asked.k, now, asked.category),
-    "rising": lambda model, asked, now: model.item_lists.rising(asked.k, now, asked.category),
-    "latest": lambda model, asked, now: model.item_lists.latest(asked.k, now, asked.category),
-}
+OF_ALL: dict[str, Callable[[ItemLists, int, float, str | None], Listing]] = {
+    "popular": ItemLists.popular, "rising": ItemLists.rising, "latest": ItemLists.latest,
+}  # fmt: skip
 
 
 def answer_parts(model: Model, shard: Shard, asked: QuestionAsked) -> Iterator[QuestionAnswer | None]:
@@ -25,7 +24,8 @@ def answer_parts(model: Model, shard: Shard, asked: QuestionAsked) -> Iterator[Q
     """
     question, now = asked.question, asked.now
     if question.question in OF_ALL:
-        yield _of_items(model, question, OF_ALL[question.question](model, question, now))
+        lists = OF_ALL[question.question]
+        yield _of_items(model, question, lists(model.item_lists, _wanted(model, question), now, question.category), now)
         return
     of = question.of or ""
     if question.question == "similar_users":
@@ -41,13 +41,22 @@ def answer_parts(model: Model, shard: Shard, asked: QuestionAsked) -> Iterator[Q
     elif question.question == "audience":
         yield from _of_users(model, question, audience(model, shard.users, item, question.k, now))
     else:
-        lists, anchors = model.item_lists, np.array([item], np.int32)
-        found = lists.similar if question.question == "similar" else lists.also_bought
-        yield _of_items(model, question, found(anchors, question.k, now))
+        anchors, of_item = np.array([item], np.int32), model.item_lists
+        found = of_item.similar if question.question == "similar" else of_item.also_bought
+        yield _of_items(model, question, found(anchors, _wanted(model, question), now), now)
 
 
-def _of_items(model: Model, question: Question, found: Listing) -> QuestionAnswer:
-    ids = model.vocabulary.ids
+def _wanted(model: Model, question: Question) -> int:
+    """Items to look for: rules may take some away."""
+    return question.k if model.ranker.rules is None else MAX_LISTED
+
+
+def _of_items(model: Model, question: Question, found: Listing, now: float) -> QuestionAnswer:
+    """The answer with those items that rules show to a stranger."""
+    ids, rules = model.vocabulary.ids, model.ranker.rules
+    if rules is not None:
+        shown = np.flatnonzero(rules.offer(STRANGER, now, 0).showable(found.items))[: question.k]
+        found = Listing(found.items[shown], found.scores[shown], tuple(found.because[n] for n in shown.tolist()))
     rows = zip(found.items.tolist(), found.scores.tolist(), found.because, strict=True)
     return QuestionAnswer(
         request_id=question.request_id, question=question.question, status="answered", model_version=model.offset,

@@ -18,7 +18,7 @@ from stream.records.questions.records import OF_USERS, ListedItem, ListedUser, Q
 
 FRESH_S = 1.0  # for which an answer is given again
 LAST_S = 600.0  # for which it may stand in for one that does not come
-MAX_KEPT = 2_000  # answers, of 10 KB each
+MAX_KEPT = 1_000  # answers, of 20 KB each
 TRIES = 2  # partitions that are asked for a list of items, one after the other: an owner may just be changing
 MOST_USERS = 100  # of an answer
 

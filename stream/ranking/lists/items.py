@@ -11,7 +11,7 @@ from typing import Any, NamedTuple, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from learners import INELIGIBLE, Categories, CoVisitation, Popularity, Query, Source
+from learners import INELIGIBLE, Categories, Content, CoVisitation, Popularity, Query, Source
 from stream.state.catalogue import NO_CATEGORY, Catalogue
 
 NOTHING = np.empty(0, np.int32)
@@ -47,7 +47,7 @@ class ItemLists:
     def __init__(self, catalogue: Catalogue, sources: Sequence[Source], bought: CoVisitation) -> None:
         named: dict[str, Any] = {source.name: source for source in sources}
         self.catalogue, self.bought = catalogue, bought
-        self._together, self._content = cast("Source", named["covisitation"]), cast("Source", named["content"])
+        self._together, self._content = cast("Source", named["covisitation"]), cast("Content", named["content"])
         self._slow, self._fast = cast("Popularity", named["popularity"]), cast("Popularity", named["popularity_fast"])
         self._categories = cast("Categories", named["categories"])
 
@@ -65,16 +65,15 @@ class ItemLists:
         """
         query = Query(anchors, now, NOTHING)
         with self._anything(anchors) if withdrawn else self._mask(anchors, now) as mask:
-            found = [source.top_k(query, PROPOSED, mask)[0] for source in (self._together, self._content)]
-        items = np.unique(np.concatenate(found))
-        together, alike = (
-            weight * source.score_many(query, items).astype(np.float64)
-            for weight, source in ((1.0, self._together), (ALIKE, self._content))
-        )
-        scores = together + alike
+            together, _ = self._together.top_k(query, PROPOSED, mask)
+            alike, _ = self._content.top_k(query, PROPOSED, mask, wait=False)  # for thousands, after an import
+        items = np.unique(np.concatenate((together, alike)))
+        of_visits = self._together.score_many(query, items).astype(np.float64)
+        of_words = ALIKE * self._content.score_many(query, items).astype(np.float64)
+        scores = of_visits + of_words
         best = np.lexsort((items, -scores))[:k]
         names = (self._together.name, self._content.name)
-        return Listing(items[best], scores[best], tuple(names[by] for by in (alike > together)[best].tolist()))
+        return Listing(items[best], scores[best], tuple(names[by] for by in (of_words > of_visits)[best].tolist()))
 
     def also_bought(self, anchors: NDArray[np.int32], k: int, now: float) -> Listing:
         """Items that users bought who bought one of these, before or after it: by a damped cosine, in [0, 1).

@@ -249,3 +249,17 @@ def test_the_graph_forgets_what_items_were() -> None:
         assert len(source._embeddings.nearest) <= 2 * 20 + 4
     listed = [source.top_k(ask(n), 20, np.zeros(20, np.uint8))[0].tolist() for n in range(20)]
     assert all(len(set(items)) == len(items) for items in listed)
+
+
+def test_who_does_not_wait_gets_what_was_described_before() -> None:
+    source, nothing = Content(), np.empty(0, np.int32)
+    titles = ["green tea", "black tea", "white tea"]
+    for item, title in enumerate(titles[:2]):
+        source.add_item(item)
+        source.describe(item, About(title=title))
+    query, blocked = Query(np.array([0], np.int32), 0.0, nothing), np.array([TOUCHED, 0, 0], np.uint8)
+    assert source.top_k(query, 5, blocked[:2])[0].tolist() == [1]
+    source.add_item(2)
+    source.describe(2, About(title=titles[2]))
+    assert source.top_k(query, 5, blocked, wait=False)[0].tolist() == [1]
+    assert source.top_k(query, 5, blocked)[0].tolist() == [1, 2]

@@ -1,5 +1,7 @@
 """Questions and their answers as records."""
 
+from pathlib import Path
+
 import pytest
 
 from stream.decisions.arrivals import QuestionAsked
@@ -7,7 +9,14 @@ from stream.decisions.questions.answers import answer_parts
 from stream.records.log import ItemChange
 from stream.records.questions.records import KINDS, OF_ALL, Question, QuestionAnswer, QuestionKind
 from stream.records.schemas import Item
+from tests.support.ruled import ruled, things
 from tests.support.site import PURCHASE, Site, T, did
+
+EXCLUDED = """
+[[exclude]]
+name = "dear"
+items = [{ field = "price", op = ">", value = 20 }]
+"""
 
 
 @pytest.fixture(scope="module")
@@ -60,3 +69,19 @@ def test_what_the_model_does_not_know_is_said(site: Site, kind: QuestionKind) ->
     found = answered(site, kind, "coal")
     assert (found.status, found.items, found.users) == ("unknown", [], [])
     assert "'coal': the model knows no" in found.reason
+
+
+def test_what_rules_hide_from_strangers_is_on_no_list(tmp_path: Path) -> None:
+    site = ruled(tmp_path / "rules.toml", EXCLUDED, *things("abcdef", price=5.0), *things("gh", price=50.0))
+    for n in range(3):
+        site.take(*(did(f"u{n}", item, T + n, PURCHASE) for item in "gah"))
+    for kind, of, first in (
+        ("popular", None, "a"),
+        ("similar", "g", "a"),
+        ("also_bought", "g", "a"),
+        ("latest", None, "f"),
+    ):
+        found = answered(site, kind, of)  # type: ignore[arg-type]
+        assert found.items[0].item_id == first
+        assert not {each.item_id for each in found.items} & {"g", "h"}
+    assert len(answered(site, "latest").items) == 3, "those that are hidden take no places"
