@@ -1,4 +1,4 @@
-"""A shop, page by page: the lines of docs/shop.md and the shop of one page in a browser, with a real Kafka and worker."""
+"""A shop, page by page: the lines of docs/shop.md, and its page in a browser, with a real Kafka and a real worker."""
 
 import asyncio
 import functools
@@ -145,6 +145,9 @@ def test_the_shop_of_one_page(running: Running, typescript: Project, tmp_path: P
             await page.until("document.querySelectorAll('ul[data-shelf=\"For you\"] li').length > 8")
             more = await page.run(titles.replace("main ul li", 'ul[data-shelf="For you"] li'))
             assert len(more) == len(set(more)), "the next page repeats nothing"
+            for name, width, dark in (("light", 1200, False), ("dark", 1200, True), ("narrow", 390, False)):
+                await page.look(tmp_path / f"{name}.png", width, 800, dark=dark)
+                assert await page.run("document.documentElement.scrollWidth <= innerWidth"), name
             await page.run("document.querySelector('main ul li button').click()")
             await page.until("location.hash.startsWith('#item/') && document.body.dataset.shown === location.hash")
             await page.run(
@@ -160,9 +163,6 @@ def test_the_shop_of_one_page(running: Running, typescript: Project, tmp_path: P
             await page.run(f"{search}.query.value = 'tea'; {search}.requestSubmit()")
             await page.until("location.hash === '#search/tea' && document.body.dataset.shown === '#search/tea'")
             assert sorted(await page.run(titles)) == ["green-tea", "teapot"]
-            for name, width, dark in (("light", 1200, False), ("dark", 1200, True), ("narrow", 390, False)):
-                await page.look(tmp_path / f"{name}.png", width, 800, dark=dark)
-                assert await page.run("document.documentElement.scrollWidth <= innerWidth"), name
             assert page.complaints == []
 
     with pages(tmp_path, int(running.origin.rpartition(":")[2])):
