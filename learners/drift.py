@@ -18,7 +18,6 @@ from learners.adwin import Windows, no_windows, packed, take_value, unpack_into
 from learners.arrays.handle import Handle
 from learners.base import State
 
-_EMPTY = packed(no_windows(1), 0, 1.0)  # a window
 _ENDED = 1e-3  # an alarm below it has ended
 FALLS_EVERY = 20  # events between two falls of the alarms
 
@@ -127,17 +126,9 @@ class Measures(NamedTuple):
     windows: Windows
     worse: NDArray[np.int64]  # [measures] the sign of a change for the worse
     alarms: NDArray[np.uint8]  # [measures] whether the last values have raised one
-    held: NDArray[np.uint8]  # [measures] whether an answer changes what is measured: until it ends nothing is taken
     delta: float  # see `take_value`
     alarmed: NDArray[np.uint8]  # [1] whether any alarm is up
     waited: NDArray[np.int64]  # [1] events since the alarms last fell
-
-
-@njit(cache=True)
-def _take(measures: Measures, n: int, value: float) -> bool:
-    if np.isnan(value) or measures.held[n] != 0:
-        return False
-    return bool(take_value(measures.windows, n, value, measures.delta) == measures.worse[n])
 
 
 @njit(cache=True)
@@ -145,8 +136,10 @@ def take_values(measures: Measures, values: NDArray[np.float64]) -> int:
     """Take the next value of each measure, in [0, 1], nan: none; write and count the alarms."""
     raised = 0
     for n in range(len(values)):
-        measures.alarms[n] = _take(measures, n, values[n])
-        raised += measures.alarms[n]
+        measures.alarms[n] = 0
+        if not np.isnan(values[n]) and take_value(measures.windows, n, values[n], measures.delta) == measures.worse[n]:
+            measures.alarms[n] = 1
+            raised += 1
     return raised
 
 
@@ -161,7 +154,8 @@ def take_event(measures: Measures) -> bool:
 
 @njit(cache=True)
 def _take_one(held: Any, n: int, value: float) -> bool:
-    return _take(held.it, n, value)
+    measures = held.it
+    return bool(take_value(measures.windows, n, value, measures.delta) == measures.worse[n])
 
 
 class Watched(NamedTuple):
@@ -176,9 +170,7 @@ class Watched(NamedTuple):
 class Change:
     """Watches the measures of all models, and answers their alarms.
 
-    Where several alarms ask the same of one learner, the highest counts. As an answer ends, a measure goes back to what
-    it was before: not to mistake that for another change, and answer again and again, a measure rests while an
-    answer changes all of its learners, and begins anew after it.
+    Where several alarms ask the same of one learner, the highest counts.
 
     Parameters
     ----------
@@ -222,15 +214,13 @@ class Change:
         self.pace = pace
         worse = np.array([1 if model.worse == "higher" else -1 for model in watched], np.int64)
         self.measures = Measures(
-            no_windows(len(watched)), worse, np.zeros(len(watched), np.uint8), np.zeros(len(watched), np.uint8), delta,
-            np.zeros(1, np.uint8), np.zeros(1, np.int64),
+            no_windows(len(watched)), worse, np.zeros(len(watched), np.uint8), delta, np.zeros(1, np.uint8),
+            np.zeros(1, np.int64),
         )  # fmt: skip
         self._handle = Handle()
         self._heights = np.zeros(len(watched))  # of the alarms, in [0, 1]
         self._number = {model.name: n for n, model in enumerate(watched)}
         self._fall = 0.5 ** (FALLS_EVERY / pace.cool_down)
-        # [measures, alarms] whether the answer to the alarm changes all learners of the measure
-        self._changes = np.array([[_within(model, other) for other in watched] for model in watched], np.bool_)
         # by answer and learner: the numbers of the models whose alarms hold it
         self._held: dict[tuple[str, int], tuple[object, list[int]]] = {}
         for n, model in enumerate(watched):
@@ -250,8 +240,6 @@ class Change:
         self._heights[n] = 1.0
         self.measures.alarmed[0] = True
         self._hold()
-        for rests in np.flatnonzero(self._changes[:, n]):
-            unpack_into(self.measures.windows, int(rests), _EMPTY)
         return model.answer
 
     def tick(self) -> None:
@@ -285,13 +273,6 @@ class Change:
         self._hold()
 
     def _hold(self) -> None:
-        self.measures.held[:] = self._changes @ (self._heights > 0.0)
         heights = self._heights.tolist()
         for (answer, _), (learner, models) in self._held.items():
             ANSWERS[answer].hold(learner, max([heights[n] for n in models]), self.pace)
-
-
-def _within(model: Watched, other: Watched) -> bool:
-    """Whether the answer to the other's alarm changes all learners of a model."""
-    theirs = {id(learner) for learner in other.learners}
-    return other.answer != "none" and bool(model.learners) and all(id(learner) in theirs for learner in model.learners)

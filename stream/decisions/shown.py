@@ -68,9 +68,10 @@ class ShownCandidates:
 
         Of which events is decided by their ids. Without such a silence the two lists would hardly differ.
         """
+        if event.time - user.time <= self._session_gap_s or not user.events:
+            return
         kept, name = self._kept.get((user_id, "")), f"asked/{event.event_id}"
-        made = user.time if kept is None else max(kept.time, user.time)
-        if not user.events or event.time - made <= self._session_gap_s or not self._drawn(name):
+        if (kept is not None and event.time - kept.time <= self._session_gap_s) or not self._drawn(name):
             return
         ranker = self.model.variants.of(user_id, event.time).ranker
         request = CandidateRequest(user_id, user.as_of(event.time, self._session_gap_s), event.time)

@@ -54,7 +54,7 @@ Word = Annotated[str, Meta(extra_json_schema={"maxLength": MAX_WORD})]  # a cate
 Vector = Annotated[list[float], Meta(extra_json_schema={"maxItems": MAX_VECTOR})]
 _OUTCOMES = (
     "hit, miss: by the user's next event; silent: none came within the attribution window; "
-    "void: the next event was dated before the slate or names another one, or nobody reported that it was seen; "
+    "void: the next event names another slate, or none and is dated before this one, or nobody said that it was seen; "
     "replaced: a fresher slate was published before anybody answered, or a later slate with the item gets the credit. "
     "Leave void and replaced out of estimates"
 )

@@ -97,7 +97,7 @@ def test_a_learner_without_the_verb_is_left_alone(answer: str) -> None:
 
 def test_of_two_alarms_the_higher_one_counts() -> None:
     learner = Everything()
-    watched = [Watched(name, "lower", [learner, name], "shorter_half_life") for name in ("one", "two")]
+    watched = [Watched(name, "lower", [learner], "shorter_half_life") for name in ("one", "two")]
     change = Change(watched, PACE)
     values = coins("alarm", (1_000, 0.9), (150, 0.1))
     assert "shorter_half_life" in [change.observe("one", value) for value in values]
@@ -106,39 +106,6 @@ def test_of_two_alarms_the_higher_one_counts() -> None:
     assert learner.calls[-1][1] == pytest.approx(120.0)
     assert "shorter_half_life" in [change.observe("two", value) for value in values]
     assert learner.calls[-1] == ("set_half_life", 60.0)
-
-
-@pytest.mark.parametrize("others", [0, 1])
-def test_the_end_of_an_answer_is_not_taken_for_another_change(others: int) -> None:
-    """What was learned of late hits more often while the answer lasts, and no longer when it has ended."""
-    learner, rng, alarms = Everything(), random.Random("drift/end"), list[int]()
-    site = Watched("site", "lower", [learner, *range(others)], "shorter_half_life")
-    change = Change([site, Watched("source", "lower", [learner], "none")], PACE)
-    for n in range(8_000):
-        height = 60.0 / learner.calls[-1][1] if learner.calls else 0.0
-        share = 0.9 if n < 1_000 else 0.4 + 0.4 * height
-        for name in ("site", "source"):
-            if change.observe(name, float(rng.random() < share)) is not None:
-                alarms.append(n)
-                break
-        change.tick()
-    assert len(alarms) == 1
-    assert 1_000 < alarms[0] < 1_200
-
-
-def test_a_change_after_the_answer_has_ended_is_answered_too() -> None:
-    change = alarmed("shorter_half_life", Everything())
-    for _ in range(1_100):  # eleven times the cool-down
-        assert change.observe("m", 1.0) is None
-        change.tick()
-    assert change.measures.held[0] == 0
-    answers = [change.observe("m", value) for value in coins("again", (1_000, 0.9), (150, 0.1))]
-    assert answers.count("shorter_half_life") == 1
-
-
-def test_an_alarm_that_nothing_answers_gives_no_rest() -> None:
-    change = alarmed("none", Everything())
-    assert change.measures.held[0] == 0
 
 
 def test_a_restored_alarm_sets_the_pace_but_does_not_reset_again() -> None:

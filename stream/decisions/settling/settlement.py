@@ -34,19 +34,21 @@ def settle_all(open_: Sequence[Decision], event: LoggedEvent, settle: Settle) ->
 def settle(open_: Decision, event: LoggedEvent, *, same_session: bool, discount: float, rewards: Rewards) -> Settlement:
     """Settle the open decision by the user's next event.
 
-    * dated before the slate, or naming another decision: the user cannot have answered this one. Void, no learning.
+    * naming another decision, or none and dated before the slate: the user cannot have answered this one. Void, no
+      learning. An event that names it has answered it, whatever the clock says that dated it: many count whole seconds.
     * later than the attribution window: silence. Reward 0, discount 0.
     * an item of the slate: a hit, rewarded by the event's type. Any other item: a miss, 0. Both are discounted by
       `discount` if the session goes on, and by 0 if it ended with this decision.
     """
-    if event.time < open_.time or event.decision_id not in (None, open_.decision_id):
+    named = event.decision_id == open_.decision_id
+    if not named and (event.decision_id is not None or event.time < open_.time):
         return _settlement(open_, "void", -1, 0.0, 0.0, event.time)
     if event.time > open_.time + rewards.attribution_window_s:
         return silence(open_, rewards)
-    discount, slate = discount if same_session else 0.0, open_.slate
+    discount, slate, at = discount if same_session else 0.0, open_.slate, max(open_.time, event.time)
     if event.item_id not in slate:
-        return _settlement(open_, "miss", -1, 0.0, discount, event.time, slate)
-    return _settlement(open_, "hit", slate.index(event.item_id), rewards.of(event.kind), discount, event.time, slate)
+        return _settlement(open_, "miss", -1, 0.0, discount, at, slate)
+    return _settlement(open_, "hit", slate.index(event.item_id), rewards.of(event.kind), discount, at, slate)
 
 
 def silence(open_: Decision, rewards: Rewards, *, seen: bool = True) -> Settlement:

@@ -42,7 +42,8 @@ class Steps:
         self.observer.event(event.kind)
         if before.late:
             self.observer.late()
-        settled = self._settle(user, event, same_session=before.same_session > 0)  # 2
+        is_open = user.open is not None or user.others
+        settled = self._settle(user, event, same_session=before.same_session > 0) if is_open else []  # 2
         own = settled.pop() if settled else None
         answered = own.placement if own is not None and own.hit >= 0 else ""
         if not answered and not shard.deferred:  # else there is no time, or another list to learn from

@@ -40,8 +40,9 @@ def measured(among: Among, items: Any) -> dict[str, Any]:
 def test_what_goes_with_the_last_item_rises_to_the_top(among: Among) -> None:
     found = measured(among, range(0, 60, 2))
     assert (found["lists"], found["of"]) == (30, OF)
-    assert found["after"] == {"mean_rank": 1.0, "mrr": 1.0}
-    assert 3.5 < found["before"]["mean_rank"] < 8.0
+    assert found["after"]["mean_rank"] < 1.3
+    assert found["after"]["mrr"] > 0.9
+    assert found["before"]["mean_rank"] > 3.5
 
 
 def test_a_list_holds_each_item_once_and_the_one_taken() -> None:

@@ -27,6 +27,7 @@ def event(item: str, seconds: float, decision_id: str | None = None) -> LoggedEv
         ("x", 100.0, None, ("miss", -1, 0.0, 0.5, T + 100)),
         ("b", 100.1, None, ("silent", -1, 0.0, 0.0, T + 100)),
         ("b", -0.1, None, ("void", -1, 0.0, 0.0, T - 0.1)),
+        ("b", -0.1, "d", ("hit", 1, 2.0, 0.5, T)),
         ("b", 9.0, "another", ("void", -1, 0.0, 0.0, T + 9)),
     ],
 )
