@@ -25,22 +25,17 @@ class _Rows(NamedTuple):
 
 
 @njit(cache=True)
-def _deal(rows: NDArray[np.uint8], width: int, middle: int) -> _Rows:
-    """Read the first `width` columns; every second row, then row 0 at `middle`, then the others."""
+def _read(rows: NDArray[np.uint8], width: int) -> _Rows:
+    """Read the first `width` columns."""
     n = len(rows)
     found = _Rows(np.zeros(n, np.int64), np.empty((n, width), np.uint16), np.empty((n, width), np.float32))
-    for row in range(n):
-        i, length = (row - 1) // 2 if row % 2 == 1 else middle + row // 2, 0
+    for i in range(n):
+        length = 0
         for f in range(width):
-            found.columns[i, length], found.values[i, length] = f, np.float32(rows[row, f]) * LEVEL
-            length += rows[row, f] != 0
+            found.columns[i, length], found.values[i, length] = f, np.float32(rows[i, f]) * LEVEL
+            length += rows[i, f] != 0
         found.lengths[i] = length
     return found
-
-
-@njit(cache=True)
-def _some(x: _Rows, start: int, end: int) -> _Rows:
-    return _Rows(x.lengths[start:end], x.columns[start:end], x.values[start:end])
 
 
 @njit(cache=True)
@@ -73,34 +68,20 @@ def _descend(
 
 
 @njit(cache=True)
-def _errors(scores: NDArray[np.float32], positive: int) -> NDArray[np.float64]:
-    """Derivatives of the listwise loss by the scores: the softmax, less 1 for the positive."""
-    error: NDArray[np.float64] = np.exp((scores - scores.max()).astype(np.float64))
-    error /= error.sum()
-    error[positive] -= 1.0
-    return error
-
-
-@njit(cache=True)
 def learn_list(net: Net, running: NDArray[np.float64], rows: NDArray[np.uint8], rate: float) -> float:
-    """Two steps down the listwise loss, row 0 being the positive; returns the loss before them, in nats.
-
-    The first step compares it with every second one of the others, the second step with the rest: the same rows teach
-    more than in one step.
+    """One step down the listwise loss, row 0 being the positive; returns the loss before it, in nats.
 
     `running`: sums of the losses and of their weights, decayed. Columns of the rows beyond the features are not read.
     """
-    n, middle = len(rows), len(rows) // 2
-    x, active = _deal(rows, net.linear.shape[1], middle), np.empty((n, net.out.shape[1]), np.float32)
+    x, active = _read(rows, net.linear.shape[1]), np.empty((len(rows), net.out.shape[1]), np.float32)
     scores = _forward(net, x, active)
     top = scores.max()
-    loss = math.log(np.exp((scores - top).astype(np.float64)).sum()) - float(scores[middle] - top)
-    if n > 1:
-        end = middle + 1
-        _learn_hidden(net, _some(x, 0, end), active[:end], _errors(scores[:end], middle), rate)
-    if n > 2:
-        rest, inner = _some(x, middle, n), active[middle:]
-        _learn_hidden(net, rest, inner, _errors(_forward(net, rest, inner), 0), rate)
+    error = np.exp((scores - top).astype(np.float64))
+    total = error.sum()
+    loss = math.log(total) - float(scores[0] - top)
+    error /= total
+    error[0] -= 1.0
+    _learn_hidden(net, x, active, error, rate)
     running[0] = running[0] * (1.0 - 1.0 / _LOSS_MEMORY) + loss
     running[1] = running[1] * (1.0 - 1.0 / _LOSS_MEMORY) + 1.0
     return loss
@@ -143,8 +124,7 @@ class Mixer:
 
     $$s(x) = w \cdot x + u \cdot \max(0, V x + b), \qquad loss = -\ln \frac{e^{s(x_0)}}{\sum_i e^{s(x_i)}}$$
 
-    The item that came next ($x_0$) is compared with some candidates that did not: with one half of them, then with the
-    other, a step each. AdaGrad [^1] with step
+    The item that came next ($x_0$) is compared with some candidates that did not. AdaGrad [^1] with step
     $\eta g / \sqrt{1 + \sum g^2}$, so that no weight ever moves further than $\eta |g|$.
 
     Parameters
