@@ -164,8 +164,8 @@ class Engine:
         if isinstance(arrival, UserEvent):
             return self.steps.take(shard, arrival.user_id, arrival.event, arrival.units)
         if isinstance(arrival, ProfileChange):
+            self.shown.forget(arrival.user_id, shard.users.get(arrival.user_id, NOBODY).others)
             shard.apply(arrival)
-            self.shown.forget(arrival.user_id)
         return [arrival]
 
     def step(self, shard: Shard, user_id: str, event: LoggedEvent, units: float = 1.0) -> Step | None:

@@ -8,6 +8,7 @@ learns from the candidates that they would have got then.
 """
 
 from collections import OrderedDict
+from collections.abc import Iterable
 from typing import NamedTuple
 
 import numpy as np
@@ -58,10 +59,10 @@ class ShownCandidates:
         if kept is not None:
             self._free.append(kept.slot)
 
-    def forget(self, user_id: str) -> None:
-        """Drop all that is kept of a user."""
-        for key in [key for key in self._kept if key[0] == user_id]:
-            self.drop(*key)
+    def forget(self, user_id: str, placements: Iterable[str]) -> None:
+        """Drop all that is kept of a user: of home, and of these placements, where a decision is open."""
+        for placement in ("", *placements):
+            self.drop(user_id, placement)
 
     def renew(self, user_id: str, user: User, event: LoggedEvent) -> None:
         """Before an event: where a silence that ends sessions lies between the user's last list and now, make one now.
