@@ -5,7 +5,7 @@ import pytest
 
 from learners.registry import LearnerError
 from stream.config import Slate, Sources
-from stream.ranking.candidates import MOST, PROPOSED, CandidateRequest, Candidates, proposed
+from stream.ranking.candidates import CandidateRequest, Candidates
 from stream.records.log import ItemChange
 from stream.records.schemas import Item
 from stream.state.user import User
@@ -103,7 +103,3 @@ def test_a_source_that_proposes_an_item_that_nobody_knows_is_named(item: int, mo
     monkeypatch.setattr(trending, "top_k", lambda *_: (np.array([2, item], np.int32), np.ones(2, np.float32)))
     with pytest.raises(LearnerError, match=rf"'trending': top_k must propose known items, 0 to 5; got .*{item}"):
         found(site, "new")
-
-
-def test_longer_lists_have_more_proposals() -> None:
-    assert [proposed(k) for k in (3, 20, 40, 127)] == [PROPOSED, PROPOSED, 60, MOST]
