@@ -6,10 +6,15 @@ import os
 from collections import Counter
 from collections.abc import Iterable, Iterator
 
+import hypothesis
 import pytest
 
 from stream.processes.broker import Broker, kafka_available
 from tests.support.typescript import Project, install
+
+# No test may depend on speed: the first example loads kernels.
+hypothesis.settings.register_profile("headwater", deadline=None)
+hypothesis.settings.load_profile("headwater")
 
 NUMBERS = itertools.count(1)
 TOOLS = {  # word of a reason -> Debian packages that bring the tool, what is tested with it

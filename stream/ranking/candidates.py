@@ -25,8 +25,8 @@ from stream.state.catalogue import Catalogue
 from stream.state.user import User
 from stream.state.users import RECENT_ITEMS, number
 
-# Best new items that each source proposes. 40 or 30 take a tenth or a sixth less time, but find less (HR@20 of 60, 40, 30
-# on 30,000 events: deskdrop .8526, .8527, .8490; REES46 .5394, .5383, .5389).
+# Best new items that each source proposes. 40 or 30 take a tenth or a sixth less time, but find less (HR@20 of 60, 40,
+# 30 on 30,000 events: deskdrop .8526, .8527, .8490; REES46 .5394, .5383, .5389).
 PROPOSED = 60
 MOST = 100  # the same where rules take some of them away
 NO_ITEMS, NO_SCORES = np.empty(0, np.int32), np.empty(0, np.float32)

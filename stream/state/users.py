@@ -75,9 +75,10 @@ def enrolment(decision: Decision) -> str:
 
 
 def close(users: Users, batch: Batch, leaving: Callable[[str], None] | None = None) -> None:
-    """End a batch: drop idle users; `leaving` is called with each before.
+    """End a batch: drop idle users; `leaving` is called with each before, and with those of whom the time changes.
 
-    Owner and recovery both call it after the last record of every batch.
+    Owner and recovery both call it after the last record of every batch. Who came before the shard's first event, by
+    attributes or a request, is counted from that event on: before it there was no event time.
     """
     for record in batch.records:
         if isinstance(record, (Step, ProfileChange)) and (user := users.get(record.user_id)) is not None:
@@ -91,7 +92,11 @@ def close(users: Users, batch: Batch, leaving: Callable[[str], None] | None = No
     for user_id in idle:
         if leaving is not None:
             leaving(user_id)
-        users.drop(user_id)
+        if users[user_id].touched == 0.0:
+            users[user_id].touch(batch.watermark)
+            users.move_to_end(user_id)
+        else:
+            users.drop(user_id)
 
 
 def _user(users: Users, user_id: str) -> User:

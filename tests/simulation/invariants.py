@@ -192,7 +192,10 @@ class Checker:
         self._histories[batch.shard].append((offset + 1, encoded(users)))
 
     def _check_idle(self, batch: Batch, offset: int) -> None:
-        """The rule in other words: who stays has been touched since `idle_before`, who leaves has not."""
+        """The rule in other words: who stays has been touched since `idle_before`, who leaves has not.
+
+        Who came before the first event is touched by the first batch that would let them go.
+        """
         touched, users = self._touched[batch.shard], self.users[batch.shard]
         for record in batch.records:
             if isinstance(record, ProfileChange) and record.attributes is None:
@@ -205,6 +208,9 @@ class Checker:
                 elif self._ends_stranger(record):
                     del touched[record.user_id]
         for user_id in [user_id for user_id, at in touched.items() if at < batch.idle_before]:
+            if touched[user_id] == 0.0:
+                touched[user_id] = batch.watermark
+                continue
             del touched[user_id]
             self._known.pop(user_id, None)
             self._open.pop(user_id, None)

@@ -37,6 +37,7 @@ def test_batches_are_numbered_and_only_the_first_holds_all_positions() -> None:
 def test_idle_users_are_dropped_by_the_last_batch_of_a_poll() -> None:
     shard = Shard("users/0", 0, Rewards(idle_s=100.0))
     shard.apply(ProfileChange("idle", {"tier": 1.0}))
+    shard.users["idle"].touch(T - 101.0)
     shard.watermark = T
     assert shard.message([], {}, last=False).idle_before == 0.0
     assert list(shard.users) == ["idle"]

@@ -6,20 +6,24 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from stream.config import Config, Slate
-from stream.decisions.arrivals import Arrival, UserEvent
+from stream.decisions.arrivals import Arrival, SlateAsked, UserEvent
 from stream.decisions.engine import Engine
+from stream.decisions.local import LocalWorker
 from stream.decisions.shard import Shard
 from stream.model.fold import Model
 from stream.records.log import (
     LOG_VERSION,
     Batch,
     Claim,
+    ItemChange,
     LoggedEvent,
     ProfileChange,
     Step,
     decode_message,
     encode_message,
 )
+from stream.records.requests import Request
+from stream.records.schemas import Event, Item
 from stream.state.user_block import EVENT_IDS, SEEN_ITEMS, SESSION_ITEMS
 from stream.state.users import SHARED_TRAITS, Users, apply, close
 from tests.support.users import encoded, live
@@ -164,3 +168,19 @@ def test_users_of_the_same_groups_share_one_object() -> None:
     assert users["u"].traits is users["v"].traits
     assert [user.traits for user in users.values()] == [{"country": "1"}, {"country": "1"}, {"country": "2"}]
     assert SHARED_TRAITS == 4096
+
+
+def test_who_came_before_the_first_event_is_counted_from_it_on() -> None:
+    """Attributes that were imported, and a slate that was asked for, when there was no event time yet."""
+    worker = LocalWorker.of(Config())
+    worker.take(ItemChange("tea", Item(item_id="tea")), ProfileChange("ben", {"country": "NL"}))
+    request = Request(request_id="r", user_id="cid")
+    (asked,) = worker.take(SlateAsked(request, T, T)).records
+    worker.take(worker.arrival("view", Event(event_id="e1", user_id="ada", item_id="tea", timestamp=T)))
+    assert worker.shard.users["ben"].attributes == {"country": "NL"}
+    assert isinstance(asked, Step)
+    assert worker.shard.users["cid"].open == asked.decision
+    idle_s = worker.engine.config.rewards.idle_s
+    late = Event(event_id="e2", user_id="ada", item_id="tea", timestamp=T + idle_s + 1.0)
+    worker.take(worker.arrival("view", late))
+    assert list(worker.shard.users) == ["ada"]
