@@ -52,7 +52,7 @@ class Prometheus:
 
 @pytest.fixture(scope="module")
 def prometheus(broker: Broker, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Prometheus]:
-    """Scrapes twice a second, while 600 events come in within an experiment, and slates are asked for."""
+    """Scrapes twice a second, while 600 events come in within an experiment, and slates and lists are asked for."""
     if shutil.which("prometheus") is None:
         if os.environ.get("CI", "").lower() in {"1", "true", "yes", "on"}:
             pytest.fail("prometheus must be installed", pytrace=False)
@@ -93,6 +93,7 @@ def prometheus(broker: Broker, tmp_path_factory: pytest.TempPathFactory) -> Iter
                 for n in range(0, len(sent), 20):
                     site.send(*sent[n : n + 20])
                     client.recommend(sent[n][1].user_id)
+                    gateway.page("/v1/popular")
                     time.sleep(0.3)
                 gateway.page("/v1/items")
                 found = Prometheus(port)
