@@ -8,7 +8,7 @@ LINKS = ("covisitation", "sequential_rules", "session_neighbours", "content")  #
 LESS_OF = "less "  # before a feature in `Slot.because`
 LESS = {
     "repeats": "unseen", "recently_seen": "unseen", "age": "no_longer_new", "new_since": "no_longer_new",
-    "popularity": "little_known",
+    "popularity": "little_known", **dict.fromkeys(("popularity_fast", "idle", "trend", "trending"), "quiet"),
 }  # fmt: skip
 GROUP = "popularity_by_"  # the beginning of the name of a popularity in a group of users
 
