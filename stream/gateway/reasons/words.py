@@ -18,8 +18,9 @@ ENGLISH: dict[str, str] = {  # by feature, for an item that has more of it than 
     "new_since": "it is new since you were last here", "agreement": "many signs speak for it", "seen": SEEN,
     "unseen": "you have not looked at it yet", "no_longer_new": "it has been here for long",
     "little_known": "few know it yet", "quiet": "few look at it right now",
-    "less": "it has less {feature} than the others", "other": "{feature} speaks for it", "goes_with": "goes with {title}",
-    "alike": "much like {title}", "bought_with": "bought by those who bought {title}", "has": "has {title}",
+    "less": "it has less {feature} than the others", "other": "{feature} speaks for it",
+    "goes_with": "goes with {title}", "alike": "much like {title}", "bought_with": "bought by those who bought {title}",
+    "has": "has {title}",
     "group": "many with the same {group} like it", "by_ranking": "chosen by the ranking",
     "by_source": "filled by {source}", "by_rule": "put here by a rule", "in_catalogue": "it is in the catalogue",
 }  # fmt: skip
