@@ -51,25 +51,22 @@ class ModelCopy(NamedTuple):
         }  # here the bias is last
         return self._replace(parts={**self.parts, "mixer": {**mixer, **wider}})
 
-    def completed(self, parts: Mapping[str, Part], later: Sequence[str]) -> Self:
-        """If it is from before the parts named `later`: the same, with these as they are now."""
-        missing = {name: dict(parts[name].state()) for name in later if name not in self.parts}
-        if not missing:
-            return self
-        found, order = self.parts | missing, list(parts)
-        return self._replace(parts={name: found[name] for name in sorted(found, key=lambda name: _place(order, name))})
-
-    def placed(self, parts: Mapping[str, Part], prefix: str) -> Self:
-        """The same for a model with other placements: those that are new begin untrained, those that are gone go.
+    def fitted(self, parts: Mapping[str, Part], later: Sequence[str], prefix: str) -> Self:
+        """The same for a model that has parts which it lacks: these begin as they are now.
 
         Parameters
         ----------
-        prefix : of the names of parts that belong to one placement
+        later : names of parts that copies from before do not have
+        prefix : of the names of parts that belong to one placement, which come and go
         """
         kept = {name: part for name, part in self.parts.items() if name in parts or not name.startswith(prefix)}
-        new = {name: part.state() for name, part in parts.items() if name.startswith(prefix) and name not in kept}
-        found = kept | new
-        return self._replace(parts={name: found[name] for name in dict.fromkeys([*parts, *found]) if name in found})
+        new = {
+            name: dict(part.state())
+            for name, part in parts.items()
+            if name not in kept and (name in later or name.startswith(prefix))
+        }
+        found, same_order = kept | new, [name for name in parts if name in kept] == list(kept)
+        return self._replace(parts={name: found[name] for name in (parts if same_order else found) if name in found})
 
     def restore(self, parts: Mapping[str, Part]) -> None:
         """Restore the parts of a model.
@@ -113,10 +110,6 @@ class ModelCopy(NamedTuple):
             found[name][key] = np.ndarray(shape, kind, data[start : start + size])
             start += size
         return cls(header.offset, header.skipped, header.acceptance, found)
-
-
-def _place(order: Sequence[str], name: str) -> int:
-    return order.index(name) if name in order else len(order)
 
 
 class Header(Struct, frozen=True, array_like=True):

@@ -182,8 +182,7 @@ class Model:
         if "experiment" in saved.parts:
             self._resume(saved.parts["experiment"])
         parts = self._parts()
-        saved = saved.widened(self.ranking.mixer.names).placed(parts, PLACED)
-        saved.completed(parts, [BOUGHT]).restore(parts)
+        saved.widened(self.ranking.mixer.names).fitted(parts, [BOUGHT], PLACED).restore(parts)
         self.acceptance.restore(saved.acceptance)
         self.offset, self.skipped = saved.offset, saved.skipped
 

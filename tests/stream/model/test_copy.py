@@ -28,6 +28,10 @@ def test_another_configuration_is_refused() -> None:
         Model(Config(policy=Policy(name="q_learning"))).restore(saved)
     with pytest.raises(ForeignSnapshotError, match="policy sarsa does not fit the configuration"):
         Model(Config(slate=Slate(slots=5), policy=Policy(name="sarsa"))).restore(saved)
+    first, second, *rest = [name for name in saved.parts if name not in ("vocabulary", "catalogue")]
+    turned = ["vocabulary", "catalogue", second, first, *rest]
+    with pytest.raises(ForeignSnapshotError, match=f"must hold .*{first}, {second}.*; got .*{second}, {first}"):
+        Model(Config(policy=Policy(name="sarsa"))).restore(saved._replace(parts={n: saved.parts[n] for n in turned}))
 
 
 def test_a_copy_from_before_the_last_feature_is_read_and_ranks_as_it_did() -> None:
