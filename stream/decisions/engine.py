@@ -17,7 +17,7 @@ import msgspec
 from stream.config import Config
 from stream.decisions.arrivals import Answer, Arrival, Change, SlateAsked, UserEvent
 from stream.decisions.asking.asked import answered
-from stream.decisions.asking.pages import place_of
+from stream.decisions.asking.pages import place_of, rotated
 from stream.decisions.refresh import Limits, stale
 from stream.decisions.settling.settlement import replaced, silence
 from stream.decisions.settling.steps import Steps
@@ -149,6 +149,7 @@ class Engine:
         decision = open_at(user, key)
         if decision is None or decision.request_id != request.request_id:
             now = max(asked.now if since is None else since, user.time)
+            before += rotated(decision, request.rotate, f"{self.config.policy.seed}/rotate/{name}")
             wanted = SlateRequest(user_id, user, now, name, of=request, placement=key, before=before)
             made = self._renew(shard, wanted, now)
             decision = made[0].decision if made else None

@@ -124,6 +124,15 @@ class Wanted(Struct, frozen=True, kw_only=True, omit_defaults=True):
         Id | None,
         Meta(description="the decision to go on from: the next page, without what its pages up to that one have shown"),
     ] = None
+    rotate: Annotated[
+        float,
+        Meta(
+            ge=0,
+            le=1,
+            description="chance by which each item of the slate that was asked for there before, and that nobody has "
+            "answered, is left out: who comes again sees others",
+        ),
+    ] = 0.0
 
     def fault(self) -> tuple[str, str] | None:
         """What is wrong with the fields, beside their types: the reason of `codec.REASONS`, and a sentence."""
@@ -140,6 +149,8 @@ class Wanted(Struct, frozen=True, kw_only=True, omit_defaults=True):
                 "out_of_range",
                 f"`from` must be left out with `candidates`; got {self.from_!r}",
             )
+        if self.rotate and (self.candidates or self.after is not None):
+            return "out_of_range", f"`rotate` must be 0 with `candidates` or `after`; got {self.rotate:g}"
         return next(filter(None, map(_range_fault, self.filter, self.filter.values())), None)
 
     @property

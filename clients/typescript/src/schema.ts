@@ -1290,6 +1290,11 @@ export interface components {
              * @default null
              */
             after?: string | null;
+            /**
+             * @description chance by which each item of the slate that was asked for there before, and that nobody has answered, is left out: who comes again sees others
+             * @default 0
+             */
+            rotate?: number;
             /** @description also one who has done nothing yet */
             user_id: string;
             /**

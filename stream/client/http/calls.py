@@ -54,6 +54,7 @@ class Wishes(TypedDict, total=False):
     from_: Kind | None  # what it is chosen from
     context: dict[str, str]  # groups that the user is in at this moment: device, country
     after: str | None  # a decision: the next page goes on from it
+    rotate: float  # chance by which each item of the last one that was asked for in vain is left out
     fields: list[str]  # of the items, beside the title: price, image, link, ...
     lang: str | None  # of the reasons: en, ...
     deadline_ms: int | None  # for the slate, from 1 to 10,000; None: what the gateway allows

@@ -1,9 +1,11 @@
-"""Where the slate of a request stands: at which placement, on which page, and what the pages before it have shown."""
+"""Where the slate of a request stands: at which placement, on which page, and what it leaves out, as shown before."""
 
 from collections.abc import Mapping
 from typing import NamedTuple
 
+from stream.decisions.uniforms import uniforms
 from stream.placements import ASKED, MAX_PAGES, Placement, key_of, name_of, page_of
+from stream.records.log import Decision
 from stream.records.requests import Request
 from stream.records.schemas import HOME
 from stream.state.open_decisions import find_open
@@ -39,3 +41,20 @@ def place_of(request: Request, user: User, placements: Mapping[str, Placement]) 
     if page >= MAX_PAGES:
         return f"request: `after` is page {page}, and there are {MAX_PAGES}: ask without it, with `exclude`"
     return Place(key_of(name, page + 1), made.before + made.slate, made.time)
+
+
+def rotated(open_: Decision | None, chance: float, name: str) -> list[str]:
+    """Items that a slate leaves out, since the one that was asked for there before showed them in vain.
+
+    A slate that an event has caused is none: nobody need have seen it.
+
+    Parameters
+    ----------
+    open_ : what is open there
+    chance : of each item
+    name : decides the random numbers
+    """
+    if not chance or open_ is None or not open_.request_id:
+        return []
+    drawn = uniforms(name, len(open_.slate)).tolist()
+    return [item for item, number in zip(open_.slate, drawn, strict=True) if number < chance]

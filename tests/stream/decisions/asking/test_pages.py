@@ -142,3 +142,23 @@ def test_pages_survive_a_snapshot() -> None:
     assert users["u"].open == first
     assert users["u"].others == {"/2": second}
     assert users["u"].others["/2"].before == first.slate
+
+
+def test_rotation_leaves_out_what_was_asked_for_in_vain() -> None:
+    site = made()
+    first = page(site, T + 200)
+    again, other = page(site, T + 201, rotate=1.0), page(site, T + 202, rotate=0.5)
+    assert not {*first.slate} & {*again.slate}
+    assert again.before == first.slate
+    assert again.placement == first.placement == ""
+    assert {*other.before} < {*again.slate}
+    assert not {*other.before} & {*other.slate}
+    assert {*page(site, T + 203, after=other.decision_id).slate}.isdisjoint(other.before + other.slate)
+    site.take(did("u", other.slate[0], T + 204))  # causes a slate that nobody need have seen
+    assert page(site, T + 205, rotate=1.0).before == []
+
+
+def test_about_as_many_rotate_as_are_to() -> None:
+    site = made()
+    shares = [len(page(site, T + 200 + n, rotate=0.3).before) / SLOTS for n in range(1, 200)]
+    assert sum(shares) / len(shares) == pytest.approx(0.3, abs=0.07)
