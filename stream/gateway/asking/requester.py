@@ -33,6 +33,7 @@ POLL_MS = 500
 MAX_RECORDS = 500  # of one poll
 RETRY_S = 1.0
 STOP_S = 5.0  # to disconnect
+SHARED_S = 0.2  # after an answer: its slate is read from `recommendations` a little later
 SEND_MS = 5_000  # for Kafka to take a request, and for what is asked before the first
 
 log = logging.getLogger(__name__)
@@ -128,14 +129,14 @@ class Requester:
         return made
 
     async def refreshed(self, user_id: str, within_ms: int, placement: str = HOME) -> Made:
-        """The same for a user whose slate of a placement is old, once for all who ask meanwhile."""
-        key = user_id, placement
+        """The same for a user whose slate of a placement is old, once for all who ask meanwhile, or just after."""
+        key, loop = (user_id, placement), asyncio.get_running_loop()
         task = self._refreshing.get(key)
         if task is None:
             task = self._refreshing[key] = asyncio.create_task(
                 self.ask(user_id, within_ms, Wanted(placement=placement))
             )
-            task.add_done_callback(lambda _: self._refreshing.pop(key, None))
+            task.add_done_callback(lambda _: loop.call_later(SHARED_S, self._refreshing.pop, key, None))
         return await asyncio.shield(task)
 
     async def question(
