@@ -136,7 +136,7 @@ class Requester:
             task = self._refreshing[key] = asyncio.create_task(
                 self.ask(user_id, within_ms, Wanted(placement=placement))
             )
-            task.add_done_callback(lambda _: loop.call_later(SHARED_S, self._refreshing.pop, key, None))
+            task.add_done_callback(lambda done: loop.call_later(_shared_s(done), self._refreshing.pop, key, None))
         return await asyncio.shield(task)
 
     async def question(
@@ -213,3 +213,9 @@ def _fail(answer: "asyncio.Future[Reply]", sent: "asyncio.Future[Any]") -> None:
     """A request that Kafka did not take is not waited for."""
     if not sent.cancelled() and (error := sent.exception()) is not None and not answer.done():
         answer.set_exception(error)
+
+
+def _shared_s(done: "asyncio.Task[Made]") -> float:
+    """How long what came of a request is shared: a slate until it is read as the newest one."""
+    failed = done.cancelled() or done.exception() is not None or done.result().slate is None
+    return 0.0 if failed else SHARED_S
