@@ -73,6 +73,8 @@ class Compilation:
                 if line := child.read_line(CHECK_S):
                     self._take(json.loads(line))
                 elif child.ended:
+                    while line := child.read_line(0.0):  # said since the look before
+                        self._take(json.loads(line))
                     running.remove(child)
             if time.monotonic() - told >= PROGRESS_S:
                 told = time.monotonic()
