@@ -17,7 +17,7 @@ from stream.processes.servers import GatewayProcess, WorkerProcess
 from stream.records.http.answers import ServedSlate
 from stream.records.requests import Candidate, Range, Response
 from stream.records.schemas import Event, EventType, Item, Outcome
-from stream.records.topics import ITEMS, OUTCOMES, RESPONSES
+from stream.records.topics import ITEMS, LOG, OUTCOMES, RESPONSES
 from tests.support.gateway import ask_json
 from tests.support.kafka_site import Site, event, read, until
 
@@ -212,6 +212,8 @@ def test_the_next_page_goes_on_after_a_kill(broker: Broker, tmp_path: Path) -> N
             site.send(("view", event("ada", "hotel-3", "seen")))
             site.learned(["seen"])
             first = place.ask("ada", k=8)[1]
+            name = first["decision_id"].encode()  # the answer comes first, so a page may be lost that is not logged yet
+            until(lambda: any(name in (record.value or b"") for record in site.records(LOG)), "the page in the log")
             worker.kill(signal.SIGKILL)
         with WorkerProcess(site.config, tmp_path / "second") as worker:
             worker.wait_ready()
