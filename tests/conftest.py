@@ -10,6 +10,7 @@ import hypothesis
 import pytest
 
 from stream.processes.broker import Broker, kafka_available
+from tests.support.browser import chromium
 from tests.support.typescript import Project, install
 
 # No test may depend on speed: the first example loads kernels.
@@ -76,6 +77,15 @@ def broker(needs_kafka: None) -> Iterator[Broker]:
 def typescript(tmp_path_factory: pytest.TempPathFactory) -> Project:
     """The TypeScript client, built once for the session."""
     return install(tmp_path_factory.mktemp("typescript") / "client")
+
+
+@pytest.fixture(scope="module")
+def needs_browser() -> None:
+    """Skip without Chromium; in CI that is a failure."""
+    if chromium() is None:
+        if os.environ.get("CI", "").lower() in {"1", "true", "yes", "on"}:
+            pytest.fail("chromium must be installed", pytrace=False)
+        pytest.skip("chromium is not installed (Debian package chromium)")
 
 
 @pytest.fixture(autouse=True)

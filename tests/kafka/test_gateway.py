@@ -23,7 +23,7 @@ from stream.processes.broker import Broker
 from stream.processes.servers import GatewayProcess, WorkerProcess
 from stream.records.schemas import DeadLetter, Item, Profile
 from stream.records.topics import DEAD, ITEMS, USERS
-from tests.support.browser import browsing, chromium
+from tests.support.browser import browsing
 from tests.support.contract import check_answer
 from tests.support.kafka_site import Site, read, until
 
@@ -384,15 +384,6 @@ UNNAMED = """
 [...document.querySelectorAll('button, input')].filter(
   (node) => !(node.textContent || node.labels?.length || node.getAttribute('aria-label'))).length
 """
-
-
-@pytest.fixture(scope="module")
-def needs_browser() -> None:
-    """Skip without Chromium; in CI that is a failure."""
-    if chromium() is None:
-        if os.environ.get("CI", "").lower() in {"1", "true", "yes", "on"}:
-            pytest.fail("chromium must be installed", pytrace=False)
-        pytest.skip("chromium is not installed (Debian package chromium)")
 
 
 @pytest.mark.usefixtures("needs_browser")
